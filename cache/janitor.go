@@ -1,0 +1,118 @@
+package cache
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sweepBatch is the janitor's budget per Sweep, in items.
+const sweepBatch = 1 << 14
+
+// janitor gives the memory of expired items back. It sleeps until the next
+// deadline on the injected clock, and a write with an earlier one wakes it.
+type janitor struct {
+	wake atomic.Int64  // cache time of the next wake-up, MaxInt64 for none
+	poke chan struct{} // capacity 1: something may be due
+
+	mu   sync.Mutex // guards stop and done
+	stop chan struct{}
+	done chan struct{}
+}
+
+// due tells the janitor of a deadline; 0 is none.
+func (j *janitor) due(deadline int64) {
+	if deadline != 0 && deadline < j.wake.Load() {
+		j.signal()
+	}
+}
+
+func (j *janitor) signal() {
+	select {
+	case j.poke <- struct{}{}:
+	default: // a signal is waiting already
+	}
+}
+
+// Start runs the janitor until Close. Starting twice is harmless. Without it
+// items expire all the same; their memory comes back by Sweep or when writes
+// need it.
+func (c *Cache) Start() {
+	j := &c.jan
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stop != nil {
+		return
+	}
+	j.stop, j.done = make(chan struct{}), make(chan struct{})
+	go c.clean(j.stop, j.done)
+}
+
+// Close stops the janitor and waits until it is gone. Operations stay legal.
+func (c *Cache) Close() error {
+	j := &c.jan
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stop != nil {
+		close(j.stop)
+		<-j.done
+		j.stop = nil
+	}
+	return nil
+}
+
+func (c *Cache) clean(stop, done chan struct{}) {
+	defer close(done)
+	j := &c.jan
+	for {
+		// While it works every write may signal: a deadline that lands
+		// between the sweep and the alarm must not be slept over.
+		j.wake.Store(math.MaxInt64)
+		now := c.Now()
+		next := c.Sweep(now, sweepBatch)
+		if next != 0 && next <= now {
+			select {
+			case <-stop:
+				return
+			default:
+				continue
+			}
+		}
+		cancel := func() bool { return true }
+		if next != 0 {
+			j.wake.Store(next)
+			cancel = c.clk.AfterFunc(time.Duration(next-now), j.signal).Stop
+			if c.Now() >= next { // the clock moved between sweep and alarm
+				j.signal()
+			}
+		}
+		select {
+		case <-stop:
+			cancel()
+			return
+		case <-j.poke:
+			cancel()
+		}
+	}
+}
+
+// Sweep reclaims expired items, looking at up to budget of them (0 or less
+// means no limit), and returns the cache time of the next deadline, 0 if no
+// item expires. A result at or before now means that the budget ran out with
+// work left. The janitor calls it; a simulator may call it instead.
+func (c *Cache) Sweep(now int64, budget int) (next int64) {
+	if budget <= 0 {
+		budget = math.MaxInt
+	}
+	for _, s := range c.shards {
+		s.mu.Lock()
+		used, at := s.expire(now, budget)
+		s.mu.Unlock()
+		budget -= used
+		if at != 0 && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	return next
+}

@@ -1,0 +1,51 @@
+package cache
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// machineMemory returns the memory this process may use: the least of the
+// machine's and of every cgroup limit (v2 or v1) above it, 0 if unknown.
+func machineMemory() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	limit := int64(info.Totalram) * int64(info.Unit)
+	groups, _ := os.ReadFile("/proc/self/cgroup") // without it only the machine counts
+	for line := range strings.Lines(string(groups)) {
+		// hierarchy:controllers:path, with v2 as "0::path"
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, path, _ := strings.Cut(rest, ":")
+		root, file := "/sys/fs/cgroup", "memory.max"
+		if controllers != "" {
+			if !strings.Contains(controllers, "memory") {
+				continue
+			}
+			root, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		}
+		for path != "" {
+			limit = least(limit, root+path+"/"+file)
+			path = path[:max(strings.LastIndexByte(path, '/'), 0)]
+		}
+		limit = least(limit, root+"/"+file)
+	}
+	return limit
+}
+
+// least lowers limit to the number in the file, if there is one.
+func least(limit int64, file string) int64 {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return limit
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil || n <= 0 { // "max" means no limit
+		return limit
+	}
+	return min(limit, n)
+}

@@ -1,0 +1,113 @@
+package cache
+
+import (
+	"fmt"
+	"math"
+)
+
+// Limits and defaults.
+const (
+	// MaxKeySize is the longest key, in bytes.
+	MaxKeySize = math.MaxUint16
+	// DefaultMaxValueSize is the longest value unless WithMaxValueSize says
+	// otherwise, in bytes.
+	DefaultMaxValueSize = 1 << 20
+	// MaxValueSizeLimit is the highest value size that can be configured, in
+	// bytes.
+	MaxValueSizeLimit = 1 << 30
+	// DefaultShards is the number of independently locked parts.
+	DefaultShards = 16
+	// MinMemory is the lowest memory limit that can be configured, in bytes.
+	MinMemory = 1 << 20
+	// maxShards bounds WithShards; more than this only costs memory.
+	maxShards = 256
+)
+
+// Eviction is what a full cache does with a write.
+type Eviction uint8
+
+const (
+	// EvictLeastUsed makes room by removing items that are not being read.
+	EvictLeastUsed Eviction = iota
+	// EvictNone refuses writes with ErrFull until items expire or are
+	// deleted.
+	EvictNone
+)
+
+// String returns the policy's name in configuration files.
+func (e Eviction) String() string {
+	switch e {
+	case EvictLeastUsed:
+		return "s3fifo"
+	case EvictNone:
+		return "none"
+	}
+	return fmt.Sprintf("eviction(%d)", uint8(e))
+}
+
+// ParseEviction returns the policy of that name: "s3fifo" or "none".
+func ParseEviction(name string) (Eviction, error) {
+	switch name {
+	case "s3fifo":
+		return EvictLeastUsed, nil
+	case "none":
+		return EvictNone, nil
+	}
+	return 0, fmt.Errorf("eviction is %q, want s3fifo or none", name)
+}
+
+// Option configures New.
+type Option func(*options)
+
+type options struct {
+	maxMemory    int64
+	eviction     Eviction
+	maxValueSize int
+	shards       int
+	hashKey      [16]byte
+}
+
+// WithMaxMemory limits everything the cache holds, in bytes, index and
+// fragmentation included. The default is DefaultMaxMemory.
+func WithMaxMemory(bytes int64) Option { return func(o *options) { o.maxMemory = bytes } }
+
+// WithEviction sets what a full cache does with a write; the default is
+// EvictLeastUsed.
+func WithEviction(e Eviction) Option { return func(o *options) { o.eviction = e } }
+
+// WithMaxValueSize sets the longest value, in bytes.
+func WithMaxValueSize(bytes int) Option { return func(o *options) { o.maxValueSize = bytes } }
+
+// WithShards sets the number of independently locked parts, a power of two.
+func WithShards(n int) Option { return func(o *options) { o.shards = n } }
+
+// WithHashKey keys the hash that places items. A cache that strangers write to
+// needs a secret random key, or they can choose keys that collide; the default
+// is the zero key, which makes runs repeatable.
+func WithHashKey(key [16]byte) Option { return func(o *options) { o.hashKey = key } }
+
+func (o *options) validate() error {
+	switch {
+	case o.maxMemory < MinMemory:
+		return fmt.Errorf("max memory is %d bytes, at least %d needed", o.maxMemory, int64(MinMemory))
+	case o.maxValueSize < 0 || o.maxValueSize > MaxValueSizeLimit:
+		return fmt.Errorf("max value size is %d bytes, want 0 to %d", o.maxValueSize, MaxValueSizeLimit)
+	case o.shards < 1 || o.shards > maxShards || o.shards&(o.shards-1) != 0:
+		return fmt.Errorf("shards is %d, want a power of two up to %d", o.shards, maxShards)
+	case o.eviction > EvictNone:
+		return fmt.Errorf("eviction is %v, want s3fifo or none", o.eviction)
+	}
+	return nil
+}
+
+// fallbackMemory is the default limit where the machine's memory is unknown.
+const fallbackMemory = 1 << 30
+
+// DefaultMaxMemory returns 75% of the memory that this process may use, by the
+// machine and its cgroup, in bytes; 1 GiB where that cannot be found out.
+func DefaultMaxMemory() int64 {
+	if m := machineMemory(); m > 0 {
+		return max(m/4*3, MinMemory)
+	}
+	return fallbackMemory
+}
