@@ -1,0 +1,59 @@
+// Package config decides how a cryptomem server is set up.
+//
+// A setting has one name and four places it may come from; a later place
+// overrules an earlier one:
+//
+//	defaults  <  config.yaml or --config FILE  <  CRYPTOMEM_MAX_MEMORY  <  --max-memory
+//
+// All settings are rows of one table ([Settings]). File keys, environment
+// variables, flags, `cryptomem config` and the configuration reference are
+// derived from it, so that none of them can disagree with another.
+//
+// A configuration is taken whole or not at all: [Load] reports every unknown
+// key and every bad value at once, each with the place it stands at and what
+// is allowed there.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is a server's effective configuration. Sizes are in bytes.
+type Config struct {
+	Addr                []string
+	MaxMemory           int64
+	MaxValueSize        int64
+	Eviction            string
+	DefaultTTL          time.Duration
+	Flush               bool
+	MaxConnections      int
+	MaxConnectionsPerIP int
+	MaxBufferedMemory   int64
+	FrameTimeout        time.Duration
+	WriteTimeout        time.Duration
+	IdleTimeout         time.Duration
+	ShutdownTimeout     time.Duration
+	LogFormat           string
+	LogLevel            slog.Level
+	origins             map[string]string
+}
+
+// Default returns the configuration of a server that was told nothing.
+func Default() *Config {
+	c := &Config{origins: make(map[string]string, len(settings))}
+	for _, s := range settings {
+		if err := s.bind(c).Set(s.Default); err != nil {
+			panic("default of " + s.Name + ": " + err.Error()) // unreachable: a spec loads the defaults
+		}
+		c.origins[s.Name] = "default"
+	}
+	return c
+}
+
+// Origin says where the value of the named setting came from: "default",
+// "config.yaml:3", "environment CRYPTOMEM_ADDR" or "flag --addr".
+func (c *Config) Origin(name string) string { return c.origins[name] }
+
+// Value returns the setting's value in c as it would be written in a file.
+func (c *Config) Value(s Setting) string { return s.bind(c).String() }

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// FileName is the file that is read when no other is named.
+const FileName = "config.yaml"
+
+// Sources says where settings are looked for, apart from the defaults.
+type Sources struct {
+	// File is read if it is not empty, and must exist then. Otherwise
+	// FileName in the working directory is read if it exists.
+	File string
+	// Env looks an environment variable up, as [os.LookupEnv] does.
+	Env func(name string) (string, bool)
+	// Flags holds the flags that were given, by name without dashes.
+	Flags map[string]string
+}
+
+// A Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Where string // "config.yaml:3:1", "environment CRYPTOMEM_ADDR", "flag --addr"
+	Text  string // what is wrong, and what is allowed
+}
+
+// Problems is the error that Load returns: all that is wrong, not the first.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, one := range p {
+		lines[i] = one.Where + ": " + one.Text
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load joins the defaults and all sources into one configuration. Its error is
+// Problems if values are wrong, or says why the file could not be read.
+func Load(src Sources) (*Config, error) {
+	l := loader{config: Default()}
+	if err := l.file(src.File); err != nil {
+		return nil, err
+	}
+	for _, s := range settings {
+		if text, ok := src.Env(s.Env()); ok {
+			l.set(s, text, "environment "+s.Env())
+		}
+		if text, ok := src.Flags[s.Flag()]; ok {
+			l.set(s, text, "flag --"+s.Flag())
+		}
+	}
+	if len(l.problems) == 0 {
+		l.relations()
+	}
+	if len(l.problems) > 0 {
+		return nil, l.problems
+	}
+	return l.config, nil
+}
+
+type loader struct {
+	config   *Config
+	problems Problems
+}
+
+func (l *loader) report(where, format string, args ...any) {
+	l.problems = append(l.problems, Problem{where, fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) set(s Setting, text, where string) {
+	v := s.bind(l.config)
+	if err := v.Set(text); err != nil {
+		l.report(where, "%s: %q is not allowed; allowed: %s", s.Name, text, v.Allowed)
+		return
+	}
+	l.config.origins[s.Name] = where
+}
+
+func (l *loader) file(name string) error {
+	chosen := name != ""
+	if !chosen {
+		name = FileName
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && !chosen {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	l.parse(name, text)
+	return nil
+}
+
+// relations reports values that are allowed alone but not together.
+func (l *loader) relations() {
+	c := l.config
+	if c.MaxValueSize > c.MaxMemory/2 {
+		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
+			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
+	}
+}
+
+// chosen returns the place of the first of the named settings that somebody
+// set, for a problem that defaults alone cannot have.
+func (l *loader) chosen(names ...string) string {
+	for _, name := range names {
+		if where := l.config.Origin(name); where != "default" {
+			return where
+		}
+	}
+	return "default"
+}

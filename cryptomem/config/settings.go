@@ -1,0 +1,124 @@
+package config
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// A Setting is one thing that an operator can decide.
+type Setting struct {
+	Name    string // as in a file, such as "max_memory"
+	Default string // as it would be written in a file
+	Doc     string // one or two sentences: what, unit, why
+	Reload  bool   // SIGHUP applies a changed value; otherwise a restart does
+
+	bind func(*Config) Value
+}
+
+// Env is the environment variable that overrules the file.
+func (s Setting) Env() string { return "CRYPTOMEM_" + strings.ToUpper(s.Name) }
+
+// Flag is the flag, without its dashes, that overrules the environment.
+func (s Setting) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
+
+// Allowed says which values the setting takes.
+func (s Setting) Allowed() string { return s.bind(&Config{}).Allowed }
+
+// Kind is one word for the form of the value, such as "size".
+func (s Setting) Kind() string { return s.bind(&Config{}).Kind }
+
+// Settings lists every setting in the order in which people read about them.
+func Settings() []Setting { return settings }
+
+func find(name string) (Setting, bool) {
+	for _, s := range settings {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+const (
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+var settings = []Setting{
+	{
+		Name: "addr", Default: "localhost:8080",
+		Doc:  "Where the server listens, and where the client commands of this binary connect. Several addresses are separated by commas.",
+		bind: func(c *Config) Value { return addresses(&c.Addr) },
+	},
+	{
+		Name: "max_memory", Default: "256MiB",
+		Doc:  "Bound on everything that the store holds: keys, values, and the index over them.",
+		bind: func(c *Config) Value { return size(&c.MaxMemory, mib, 1<<40) },
+	},
+	{
+		Name: "max_value_size", Default: "1MiB",
+		Doc:  "Longest value that a request may carry, as sealed. A longer one is answered with an error and never buffered.",
+		bind: func(c *Config) Value { return size(&c.MaxValueSize, 1, gib) },
+	},
+	{
+		Name: "eviction", Default: "s3fifo",
+		Doc:  "What a full store does: s3fifo makes room by dropping what is seldom read; none refuses the write.",
+		bind: func(c *Config) Value { return choice(&c.Eviction, "s3fifo", "none") },
+	},
+	{
+		Name: "default_ttl", Default: "0",
+		Doc:  "TTL of an item that is stored without one; 0 keeps it until it is deleted or evicted.",
+		bind: func(c *Config) Value { return duration(&c.DefaultTTL, 0, math.MaxInt64) },
+	},
+	{
+		Name: "flush", Default: "false",
+		Doc:  "Whether the FLUSH command, which removes many items at once, is allowed.",
+		bind: func(c *Config) Value { return toggle(&c.Flush) },
+	},
+	{
+		Name: "max_connections", Default: "10000",
+		Doc:  "Connections open at once. One more is answered busy and closed.",
+		bind: func(c *Config) Value { return count(&c.MaxConnections, 1, 1_000_000) },
+	},
+	{
+		Name: "max_connections_per_ip", Default: "0",
+		Doc:  "Connections open at once from one IP address, so that one host cannot take all; 0 sets no such bound.",
+		bind: func(c *Config) Value { return count(&c.MaxConnectionsPerIP, 0, 1_000_000) },
+	},
+	{
+		Name: "max_buffered_memory", Default: "256MiB",
+		Doc:  "Bytes held for requests that have not arrived whole and answers that have not been read, over all connections.",
+		bind: func(c *Config) Value { return size(&c.MaxBufferedMemory, mib, 1<<40) },
+	},
+	{
+		Name: "frame_timeout", Default: "30s",
+		Doc:  "Time for a request to arrive whole once its first byte has.",
+		bind: func(c *Config) Value { return duration(&c.FrameTimeout, time.Millisecond, day) },
+	},
+	{
+		Name: "write_timeout", Default: "30s",
+		Doc:  "Time for a client to take answers that are waiting for it.",
+		bind: func(c *Config) Value { return duration(&c.WriteTimeout, time.Millisecond, day) },
+	},
+	{
+		Name: "idle_timeout", Default: "10m",
+		Doc:  "Time that a connection may stay silent between requests; 0 sets no bound.",
+		bind: func(c *Config) Value { return duration(&c.IdleTimeout, 0, 365*day) },
+	},
+	{
+		Name: "shutdown_timeout", Default: "10s",
+		Doc:  "Time for open connections to have their requests answered after SIGTERM or SIGINT; then they are cut.",
+		bind: func(c *Config) Value { return duration(&c.ShutdownTimeout, 0, day) },
+	},
+	{
+		Name: "log_format", Default: "text",
+		Doc:  "Form of the log lines on standard error.",
+		bind: func(c *Config) Value { return choice(&c.LogFormat, "text", "json") },
+	},
+	{
+		Name: "log_level", Default: "info", Reload: true,
+		Doc:  "Least severe kind of log line that is written.",
+		bind: func(c *Config) Value { return level(&c.LogLevel) },
+	},
+}

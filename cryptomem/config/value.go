@@ -1,0 +1,142 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Value is one field of a Config seen as text.
+type Value struct {
+	Kind    string             // one word for the form, such as "size"
+	Allowed string             // what Set accepts, for people
+	Set     func(string) error // parses the text into the field; on an error the field is as it was
+	String  func() string      // the text that Set would parse to the field's present value
+}
+
+var errNotAllowed = errors.New("not allowed")
+
+func size(p *int64, least, most int64) Value {
+	return Value{
+		Kind:    "size",
+		Allowed: fmt.Sprintf("a size from %s to %s, such as 64MiB or 2GB", FormatSize(least), FormatSize(most)),
+		Set:     func(s string) error { return within(p, s, ParseSize, least, most) },
+		String:  func() string { return FormatSize(*p) },
+	}
+}
+
+func duration(p *time.Duration, least, most time.Duration) Value {
+	allowed := "a duration of at least " + FormatDuration(least)
+	if most < 1<<62 {
+		allowed = "a duration from " + FormatDuration(least) + " to " + FormatDuration(most)
+	}
+	return Value{
+		Kind:    "duration",
+		Allowed: allowed + ", such as 90s, 5m or 7d",
+		Set:     func(s string) error { return within(p, s, ParseDuration, least, most) },
+		String:  func() string { return FormatDuration(*p) },
+	}
+}
+
+func count(p *int, least, most int) Value {
+	return Value{
+		Kind:    "number",
+		Allowed: fmt.Sprintf("a whole number from %d to %d", least, most),
+		Set:     func(s string) error { return within(p, s, strconv.Atoi, least, most) },
+		String:  func() string { return strconv.Itoa(*p) },
+	}
+}
+
+func within[T int | int64 | time.Duration](p *T, s string, parse func(string) (T, error), least, most T) error {
+	v, err := parse(s)
+	if err != nil || v < least || v > most {
+		return errNotAllowed
+	}
+	*p = v
+	return nil
+}
+
+func choice(p *string, options ...string) Value {
+	return Value{
+		Kind:    "choice",
+		Allowed: strings.Join(options, " or "),
+		Set: func(s string) error {
+			if !slices.Contains(options, s) {
+				return errNotAllowed
+			}
+			*p = s
+			return nil
+		},
+		String: func() string { return *p },
+	}
+}
+
+func toggle(p *bool) Value {
+	return Value{
+		Kind:    "switch",
+		Allowed: "true or false",
+		Set: func(s string) error {
+			if s != "true" && s != "false" {
+				return errNotAllowed
+			}
+			*p = s == "true"
+			return nil
+		},
+		String: func() string { return strconv.FormatBool(*p) },
+	}
+}
+
+func level(p *slog.Level) Value {
+	levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
+	return Value{
+		Kind:    "choice",
+		Allowed: "debug, info, warn or error",
+		Set: func(s string) error {
+			for _, l := range levels {
+				if s == strings.ToLower(l.String()) {
+					*p = l
+					return nil
+				}
+			}
+			return errNotAllowed
+		},
+		String: func() string { return strings.ToLower(p.String()) },
+	}
+}
+
+func addresses(p *[]string) Value {
+	return Value{
+		Kind:    "addresses",
+		Allowed: "host:port or unix:PATH, one or several, such as localhost:8080",
+		Set: func(s string) error {
+			list := strings.Split(s, ",")
+			for i, a := range list {
+				list[i] = strings.TrimSpace(a)
+				if !isAddress(list[i]) {
+					return errNotAllowed
+				}
+			}
+			*p = list
+			return nil
+		},
+		String: func() string { return strings.Join(*p, ",") },
+	}
+}
+
+// isAddress checks the form only: names are looked up when the server listens.
+func isAddress(a string) bool {
+	if path, ok := strings.CutPrefix(a, "unix:"); ok {
+		return path != ""
+	}
+	_, port, err := net.SplitHostPort(a)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
