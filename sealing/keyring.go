@@ -1,0 +1,248 @@
+package sealing
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// KeySize is the size of a root key, in bytes.
+const KeySize = keySize
+
+// MaxKeys is how many keys a keyring holds, retired ones included. Rotating
+// daily, that is two years and a half of retired ids.
+const MaxKeys = 1000
+
+// What HKDF-SHA256 is told to make of a root key (RFC 5869, without a salt).
+// The namespace follows, one length byte before it, where it matters.
+const (
+	infoSeal     = "cryptomem/1 seal"      // the data key of a namespace
+	infoName     = "cryptomem/1 name"      // the blind-name key of a namespace
+	infoKeyID    = "cryptomem/1 key id"    // the id of a key that was given none
+	infoNameRoot = "cryptomem/1 name root" // the name root of a lone secret
+)
+
+// Keyring is a set of root keys: one primary, which seals, and any number that
+// still open what they sealed. Rotating is three steps, each given time to reach
+// every process before the next: Add, so that all can read; Promote, so that all
+// write with it; Retire the old one, once what it sealed has expired.
+//
+// A Sealer copies what it needs out of a keyring; changes reach it by
+// [Sealer.Rekey]. A Keyring is for one goroutine at a time.
+type Keyring struct {
+	keys     []rootKey
+	primary  uint32
+	nameRoot []byte // nil: no blind names
+}
+
+type rootKey struct {
+	id      uint32
+	secret  []byte // nil: retired
+	created time.Time
+}
+
+// KeyInfo describes a key without its secret.
+type KeyInfo struct {
+	ID      uint32
+	Primary bool
+	Retired bool
+	Created time.Time // zero: unknown
+}
+
+// NewKeyring returns a keyring of one fresh random key, with a root for blind
+// names. The time is kept as the key's age and used for nothing else.
+func NewKeyring(now time.Time) (*Keyring, error) {
+	kr := &Keyring{nameRoot: randomKey()}
+	_, err := kr.Generate(now)
+	return kr, err
+}
+
+// KeyringFromSecret returns a keyring of one key: secret, which must be exactly
+// 32 bytes, drawn at random and not typed by a person (for a passphrase there is
+// [KeyringFromPassphrase]). The secret is copied. The key's id is derived from it,
+// so a process with another secret is told [ErrUnknownKey].
+func KeyringFromSecret(secret []byte) (*Keyring, error) {
+	kr := &Keyring{}
+	if _, err := kr.Add(secret); err != nil {
+		return nil, err
+	}
+	var err error
+	kr.nameRoot, err = derive(secret, infoNameRoot)
+	return kr, err
+}
+
+// Add puts in a key of KeySize bytes, under an id derived from it, which all who
+// add this key agree on. It opens from now on and seals once promoted; the first
+// key of a keyring is its primary at once. The secret is copied.
+func (kr *Keyring) Add(secret []byte) (id uint32, err error) {
+	if len(secret) != KeySize {
+		return 0, fmt.Errorf("sealing: key is %d bytes, must be exactly %d", len(secret), KeySize)
+	}
+	sum, err := derive(secret, infoKeyID)
+	if err != nil {
+		return 0, err
+	}
+	id = binary.BigEndian.Uint32(sum)
+	return id, kr.AddWithID(id, secret)
+}
+
+// AddWithID is Add for a key that has an id already, from a system that manages
+// keys. An id is never used twice, not even after its key has retired.
+func (kr *Keyring) AddWithID(id uint32, secret []byte) error {
+	if len(secret) != KeySize {
+		return fmt.Errorf("sealing: key is %d bytes, must be exactly %d", len(secret), KeySize)
+	}
+	return kr.insert(rootKey{id: id, secret: slices.Clone(secret)})
+}
+
+// Generate adds a random key and returns its id.
+func (kr *Keyring) Generate(now time.Time) (id uint32, err error) {
+	secret := randomKey()
+	defer clear(secret)
+	if id, err = kr.Add(secret); err != nil {
+		return 0, err
+	}
+	kr.find(id).created = now
+	return id, nil
+}
+
+func (kr *Keyring) insert(k rootKey) error {
+	if kr.find(k.id) != nil {
+		return fmt.Errorf("sealing: key %08x is in the keyring already", k.id)
+	}
+	if len(kr.keys) == MaxKeys {
+		return fmt.Errorf("sealing: keyring holds %d keys, limit %d", MaxKeys, MaxKeys)
+	}
+	if len(kr.keys) == 0 {
+		kr.primary = k.id
+	}
+	kr.keys = append(kr.keys, k)
+	return nil
+}
+
+// Promote makes the key the one that seals. The error of a key that is not there
+// or retired is a [*KeyError].
+func (kr *Keyring) Promote(id uint32) error {
+	k := kr.find(id)
+	if k == nil || k.secret == nil {
+		return &KeyError{ID: id, Retired: k != nil}
+	}
+	kr.primary = id
+	return nil
+}
+
+// Retire wipes a key for good: what it sealed can never be opened again. Its id
+// stays, so that errors can tell a retired key from a stranger's. The primary
+// cannot retire.
+func (kr *Keyring) Retire(id uint32) error {
+	k := kr.find(id)
+	if k == nil || k.secret == nil {
+		return &KeyError{ID: id, Retired: k != nil}
+	}
+	if id == kr.primary {
+		return fmt.Errorf("sealing: key %08x is the primary: promote another before it retires", id)
+	}
+	clear(k.secret)
+	k.secret = nil
+	return nil
+}
+
+// SetNameRoot sets the secret of KeySize bytes that blind names are made with.
+// It stays the same while keys come and go, or every name would change with
+// them. It is copied. [NewKeyring] and [KeyringFromSecret] have set one.
+func (kr *Keyring) SetNameRoot(secret []byte) error {
+	if len(secret) != KeySize {
+		return fmt.Errorf("sealing: name root is %d bytes, must be exactly %d", len(secret), KeySize)
+	}
+	clear(kr.nameRoot)
+	kr.nameRoot = slices.Clone(secret)
+	return nil
+}
+
+// Keys describes the keys, in the order in which they were added.
+func (kr *Keyring) Keys() []KeyInfo {
+	infos := make([]KeyInfo, len(kr.keys))
+	for i, k := range kr.keys {
+		retired := k.secret == nil
+		infos[i] = KeyInfo{ID: k.id, Retired: retired, Primary: !retired && k.id == kr.primary, Created: k.created}
+	}
+	return infos
+}
+
+// Close wipes all secrets of the keyring. Sealers made from it go on.
+func (kr *Keyring) Close() error {
+	for i := range kr.keys {
+		clear(kr.keys[i].secret)
+	}
+	clear(kr.nameRoot)
+	*kr = Keyring{}
+	return nil
+}
+
+// Format prints how many keys there are and which is primary, whatever the verb.
+func (kr *Keyring) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "sealing.Keyring(%d keys, primary %08x)", len(kr.keys), kr.primary)
+}
+
+// MarshalJSON fails, so that no logger or encoder writes keys by accident.
+// [Keyring.WriteFile] writes them on purpose.
+func (kr *Keyring) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("sealing: a keyring is not for encoding, see WriteFile")
+}
+
+func (kr *Keyring) find(id uint32) *rootKey {
+	for i := range kr.keys {
+		if kr.keys[i].id == id {
+			return &kr.keys[i]
+		}
+	}
+	return nil
+}
+
+// dataKeys derives the key of every enabled root key for a namespace; a retired
+// key's is nil.
+func (kr *Keyring) dataKeys(namespace string) (map[uint32]*xaes, error) {
+	keys := make(map[uint32]*xaes, len(kr.keys))
+	for _, k := range kr.keys {
+		keys[k.id] = nil
+		if k.secret == nil {
+			continue
+		}
+		dataKey, err := derive(k.secret, infoSeal+lengthPrefixed(namespace))
+		if err != nil {
+			return nil, err
+		}
+		keys[k.id], err = newXAES(dataKey)
+		clear(dataKey)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func (kr *Keyring) nameKey(namespace string) ([]byte, error) {
+	if kr.nameRoot == nil {
+		return nil, errors.New("sealing: the keyring has no name root to make blind names with")
+	}
+	return derive(kr.nameRoot, infoName+lengthPrefixed(namespace))
+}
+
+func derive(secret []byte, info string) ([]byte, error) {
+	return hkdf.Key(sha256.New, secret, nil, info, keySize)
+}
+
+// lengthPrefixed needs s to be 255 bytes at most, which New sees to.
+func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }
+
+func randomKey() []byte {
+	k := make([]byte, KeySize)
+	_, _ = io.ReadFull(rand.Reader, k) // crypto/rand does not fail, it aborts
+	return k
+}

@@ -1,0 +1,48 @@
+package sealing
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+	"sync"
+)
+
+// BlindNameSize is the length of a blind name, in bytes. It is long enough for
+// 2^48 names to be all different but for a chance of 2^-33; were two to collide,
+// their values would not be authentic for each other.
+const BlindNameSize = 16
+
+// wireNames turns a user's name into what the server sees as the key.
+type wireNames struct {
+	prefix string     // length-prefixed namespace, or nothing
+	macs   *sync.Pool // of *nameMAC; nil: names are sent as they are
+}
+
+type nameMAC struct {
+	hash.Hash
+	sum [sha256.Size]byte
+}
+
+func newWireNames(namespace string, key []byte) wireNames {
+	var w wireNames
+	if namespace != "" {
+		w.prefix = lengthPrefixed(namespace)
+	}
+	if key != nil {
+		w.macs = &sync.Pool{New: func() any { return &nameMAC{Hash: hmac.New(sha256.New, key)} }}
+	}
+	return w
+}
+
+func (w wireNames) append(dst, name []byte) []byte {
+	dst = append(dst, w.prefix...)
+	if w.macs == nil {
+		return append(dst, name...)
+	}
+	m := w.macs.Get().(*nameMAC)
+	m.Reset()
+	_, _ = m.Write(name) // a hash does not fail
+	dst = append(dst, m.Sum(m.sum[:0])[:BlindNameSize]...)
+	w.macs.Put(m)
+	return dst
+}

@@ -1,0 +1,87 @@
+package sealing
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+const (
+	// MaxNamespace is the limit of a namespace, in bytes: its length is one byte.
+	MaxNamespace = 255
+
+	// DefaultSkew is how far past its expiry a value still opens, unless
+	// WithSkew says otherwise: room for clocks that NTP keeps together.
+	DefaultSkew = time.Second
+)
+
+// Option changes how a Sealer works. All who share values must agree on
+// namespace, blind names and keys; padding and skew are each one's own business.
+type Option func(*config) error
+
+type config struct {
+	namespace  string
+	padding    bool
+	blindNames bool
+	skew       time.Duration
+	random     io.Reader
+	clock      clock.Clock
+}
+
+// WithNamespace separates users of one keyring: values sealed in one namespace
+// are not authentic in any other, and names on the wire begin with the
+// namespace's length (1 byte) and the namespace, which the server sees. It is
+// MaxNamespace bytes at most; empty means none.
+func WithNamespace(namespace string) Option {
+	return func(c *config) error {
+		if len(namespace) > MaxNamespace {
+			return fmt.Errorf("sealing: namespace is %d bytes, limit %d", len(namespace), MaxNamespace)
+		}
+		c.namespace = namespace
+		return nil
+	}
+}
+
+// WithPadding hides the exact length of values: up to 31 bytes all look the
+// same, beyond that a value grows by at most 12%. Values open with
+// or without this option, whichever way they were sealed.
+func WithPadding() Option {
+	return func(c *config) error { c.padding = true; return nil }
+}
+
+// WithBlindNames sends BlindNameSize bytes of HMAC-SHA256 in place of each name.
+// The server still sees which blind name is used when. The keyring must have a
+// name root.
+func WithBlindNames() Option {
+	return func(c *config) error { c.blindNames = true; return nil }
+}
+
+// WithSkew sets how far past its expiry a value still opens, which must cover the
+// difference between the clocks of those who seal and those who open. A
+// hostile server can serve a value this much too long. Whole milliseconds
+// count; 0 is allowed.
+func WithSkew(skew time.Duration) Option {
+	return func(c *config) error {
+		if skew < 0 {
+			return fmt.Errorf("sealing: skew is %v, must not be negative", skew)
+		}
+		c.skew = skew
+		return nil
+	}
+}
+
+// WithRandom draws nonces from r in place of the operating system, so that a
+// simulation can be replayed. If r ever repeats itself under one key, the values
+// sealed so are open to everyone: never use it with keys that matter. Reads are
+// made one at a time.
+func WithRandom(r io.Reader) Option {
+	return func(c *config) error { c.random = &locked{r: r}; return nil }
+}
+
+// WithClock sets the clock that HalfLifetime is measured with. Default: the real
+// one. Open is told the time by its caller.
+func WithClock(clk clock.Clock) Option {
+	return func(c *config) error { c.clock = clk; return nil }
+}

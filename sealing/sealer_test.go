@@ -1,0 +1,105 @@
+package sealing_test
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+var (
+	secret = []byte("0123456789abcdef0123456789ABCDEF")
+	now    = time.UnixMilli(1_700_000_000_000)
+	never  = time.Time{}
+)
+
+func keyring(secrets ...[]byte) *sealing.Keyring {
+	GinkgoHelper()
+	kr, err := sealing.KeyringFromSecret(secrets[0])
+	Expect(err).NotTo(HaveOccurred())
+	for _, s := range secrets[1:] {
+		_, err := kr.Add(s)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	return kr
+}
+
+func sealer(kr *sealing.Keyring, opts ...sealing.Option) *sealing.Sealer {
+	GinkgoHelper()
+	s, err := sealing.New(kr, opts...)
+	Expect(err).NotTo(HaveOccurred())
+	return s
+}
+
+var _ = Describe("A sealer", func() {
+	var s *sealing.Sealer
+	BeforeEach(func() { s = sealer(keyring(secret)) })
+
+	DescribeTable("opens what it sealed", func(size int, opts ...sealing.Option) {
+		s := sealer(keyring(secret), opts...)
+		value := bytes.Repeat([]byte{7}, size)
+		envelope, err := s.Seal(nil, []byte("name"), value, never)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Open(nil, []byte("name"), envelope, now)).To(Equal(value))
+	},
+		Entry("one byte", 1),
+		Entry("a mebibyte", 1<<20),
+		Entry("with padding", 100, sealing.WithPadding()),
+		Entry("in a namespace", 100, sealing.WithNamespace("tenant")),
+	)
+
+	It("takes an empty value and an empty name", func() {
+		envelope, err := s.Seal(nil, nil, nil, never)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(envelope).To(HaveLen(sealing.Overhead))
+		Expect(s.Open(nil, nil, envelope, now)).To(BeEmpty())
+	})
+
+	It("appends, and leaves what is there alone", func() {
+		envelope, err := s.Seal([]byte("before"), []byte("name"), []byte("value"), never)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(envelope).To(HavePrefix("before"))
+		Expect(s.Open([]byte("ahead,"), []byte("name"), envelope[6:], now)).To(Equal([]byte("ahead,value")))
+	})
+
+	It("never gives the same envelope twice", func() {
+		seen := map[string]bool{}
+		for range 1000 {
+			envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(seen).NotTo(HaveKey(string(envelope)))
+			seen[string(envelope)] = true
+		}
+	})
+
+	It("refuses everything once it is closed", func() {
+		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Close()).To(Succeed())
+		Expect(s.Open(nil, []byte("name"), envelope, now)).Error().To(MatchError(sealing.ErrClosed))
+		Expect(s.Seal(nil, []byte("name"), []byte("value"), never)).Error().To(MatchError(sealing.ErrClosed))
+		Expect(s.Rekey(keyring(secret))).To(MatchError(sealing.ErrClosed))
+		Expect(s.Close()).To(Succeed())
+	})
+
+	It("prints no key under any verb", func() {
+		for _, v := range []any{s, keyring(secret)} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+				Expect(fmt.Sprintf(verb, v)).To(HavePrefix("sealing."))
+			}
+		}
+	})
+})
+
+var _ = Describe("A secret", func() {
+	DescribeTable("must be exactly 32 bytes", func(size int) {
+		_, err := sealing.KeyringFromSecret(make([]byte, size))
+		Expect(err).To(MatchError(fmt.Sprintf("sealing: key is %d bytes, must be exactly 32", size)))
+	},
+		Entry("none", 0), Entry("AES-128", 16), Entry("AES-192", 24), Entry("one short", 31), Entry("one over", 33),
+	)
+})
