@@ -1,0 +1,246 @@
+package script
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Action is one thing that happens at one moment of virtual time.
+type Action struct {
+	At    time.Duration // since the run began
+	Actor Actor
+	Verb  Verb
+
+	Key   string        // of an operation
+	Value Value         // of a write
+	TTL   time.Duration // of a write or a touch; for a fault, how long it lasts
+	Aim   Aim           // when the server is to get it
+	Side  Side          // of the link that a fault strikes
+	Count int           // of a sweep: how many segments
+	Bytes []byte        // of a raw connection
+
+	Want string // the outcome that must come of it; empty for no demand
+}
+
+// An Actor is who acts.
+type Actor struct {
+	Kind  ActorKind
+	Index int // of a client or a raw connection, from 1
+}
+
+// An ActorKind is a class of actors.
+type ActorKind uint8
+
+// The actors of a script.
+const (
+	Client ActorKind = iota // "c1": the product's client; for a fault, its link
+	Raw                     // "raw1": a connection that sends the bytes it is told to
+	Server                  // "server"
+)
+
+// String returns the actor as a script writes it.
+func (a Actor) String() string {
+	switch a.Kind {
+	case Client:
+		return fmt.Sprintf("c%d", a.Index)
+	case Raw:
+		return fmt.Sprintf("raw%d", a.Index)
+	default:
+		return "server"
+	}
+}
+
+// A Value is the content of a write, known by its label. No two writes of a
+// script share a label, so a value that is read tells which write it is of.
+type Value struct {
+	Label string
+	Size  int // bytes; 0 means just the label
+}
+
+// Bytes returns the content: the label, a colon, and filler up to Size. The
+// colon ends the label, so that no label is the beginning of another's bytes.
+func (v Value) Bytes() []byte {
+	b := make([]byte, 0, max(v.Size, len(v.Label)))
+	b = append(b, v.Label...)
+	for i := len(b); i < v.Size; i++ {
+		if i == len(v.Label) {
+			b = append(b, ':')
+		} else {
+			b = append(b, byte('a'+i%23))
+		}
+	}
+	return b
+}
+
+// Label returns the label at the beginning of a value's content.
+func Label(content []byte) string {
+	for i, b := range content {
+		if b == ':' {
+			return string(content[:i])
+		}
+	}
+	return string(content)
+}
+
+// An Aim holds a request back so that it reaches the server at, just before or
+// just after the instant at which its key expires. It has no effect on a key
+// that does not expire.
+type Aim struct {
+	On     bool
+	Offset time.Duration
+}
+
+// A Side is a direction of a link.
+type Side uint8
+
+// The directions of a link.
+const (
+	Up   Side = iota // client to server
+	Down             // server to client
+)
+
+// String returns the side as a script writes it.
+func (s Side) String() string {
+	if s == Down {
+		return "down"
+	}
+	return "up"
+}
+
+// A Verb is what is done.
+type Verb uint8
+
+// What a client asks of the server.
+const (
+	Set Verb = iota + 1
+	Add
+	Replace
+	CAS // with the version that this client saw last
+	Get
+	GetV
+	GetDel
+	Delete
+	Touch
+	Ping
+	Flush // Key is the prefix
+)
+
+// What a client does besides.
+const (
+	Cancel Verb = iota + 20 // gives up its latest unanswered call
+	Rotate                  // promotes the next key of the keyring
+	Clock                   // its wall clock steps by TTL, back if negative
+)
+
+// What a network does to a client's link.
+const (
+	Cut       Verb = iota + 30 // resets it; what is on its way is lost
+	CutTorn                    // resets it in the middle of the next chunk that goes up
+	CutAnswer                  // resets it once the server has executed, before the answer is out
+	Finish                     // the client closes its sending half
+	Stall                      // nothing arrives on Side for TTL
+	Trickle                    // bytes arrive on Side one at a time for TTL
+	Flip                       // one bit of the next chunk on Side arrives wrong
+)
+
+// What befalls the server.
+const (
+	Restart Verb = iota + 50 // loses every item and every connection, back after TTL
+	Freeze                   // executes nothing for TTL
+	Starve                   // its janitor does not run for TTL
+	Sweep                    // its janitor runs now, over at most Count segments
+)
+
+// How a hostile server lies in its next answer to a read.
+const (
+	LieSwap     Verb = iota + 60 // gives another key's value
+	LieReplay                    // gives an older value of the key
+	LieTruncate                  // cuts the value short
+	LieExtend                    // gives the value past its expiry
+	LieMiss                      // says that a value it has is not there
+	LieHit                       // gives the last value of a key that has none
+	LieForge                     // gives bytes of its own making
+	LieRepeat                    // sends the answer twice
+	LieBend                      // changes one byte of the value
+)
+
+// What a raw connection does.
+const (
+	Send   Verb = iota + 80 // sends Bytes
+	Expect                  // demands that what it has been sent since begins with Bytes
+	EOF                     // demands that the server has closed the connection
+)
+
+// shape says which words follow a verb in a script.
+type shape struct {
+	name                              string
+	actor                             ActorKind
+	key, value, ttl, side, n, hex     bool
+	optionalKey, needTTL, call, fault bool
+}
+
+// verbs is the grammar: the parser, the printer and the generator read it.
+var verbs = [...]shape{
+	Set:     {name: "set", key: true, value: true, ttl: true, call: true},
+	Add:     {name: "add", key: true, value: true, ttl: true, call: true},
+	Replace: {name: "replace", key: true, value: true, ttl: true, call: true},
+	CAS:     {name: "cas", key: true, value: true, ttl: true, call: true},
+	Get:     {name: "get", key: true, call: true},
+	GetV:    {name: "getv", key: true, call: true},
+	GetDel:  {name: "getdel", key: true, call: true},
+	Delete:  {name: "delete", key: true, call: true},
+	Touch:   {name: "touch", key: true, ttl: true, call: true},
+	Ping:    {name: "ping", call: true},
+	Flush:   {name: "flush", key: true, optionalKey: true, call: true},
+
+	Cancel: {name: "cancel"},
+	Rotate: {name: "rotate"},
+	Clock:  {name: "clock", ttl: true, needTTL: true, fault: true},
+
+	Cut:       {name: "cut", fault: true},
+	CutTorn:   {name: "cut-torn", fault: true},
+	CutAnswer: {name: "cut-answer", fault: true},
+	Finish:    {name: "finish", fault: true},
+	Stall:     {name: "stall", side: true, ttl: true, needTTL: true, fault: true},
+	Trickle:   {name: "trickle", side: true, ttl: true, needTTL: true, fault: true},
+	Flip:      {name: "flip", side: true, fault: true},
+
+	Restart: {name: "restart", actor: Server, ttl: true, fault: true},
+	Freeze:  {name: "freeze", actor: Server, ttl: true, needTTL: true, fault: true},
+	Starve:  {name: "starve", actor: Server, ttl: true, needTTL: true, fault: true},
+	Sweep:   {name: "sweep", actor: Server, n: true, fault: true},
+
+	LieSwap:     {name: "lie-swap", actor: Server, fault: true},
+	LieReplay:   {name: "lie-replay", actor: Server, fault: true},
+	LieTruncate: {name: "lie-truncate", actor: Server, fault: true},
+	LieExtend:   {name: "lie-extend", actor: Server, fault: true},
+	LieMiss:     {name: "lie-miss", actor: Server, fault: true},
+	LieHit:      {name: "lie-hit", actor: Server, fault: true},
+	LieForge:    {name: "lie-forge", actor: Server, fault: true},
+	LieRepeat:   {name: "lie-repeat", actor: Server, fault: true},
+	LieBend:     {name: "lie-bend", actor: Server, fault: true},
+
+	Send:   {name: "send", actor: Raw, hex: true},
+	Expect: {name: "expect", actor: Raw, hex: true},
+	EOF:    {name: "eof", actor: Raw},
+}
+
+// String returns the verb as a script writes it.
+func (v Verb) String() string {
+	if int(v) < len(verbs) {
+		return verbs[v].name
+	}
+	return fmt.Sprintf("verb %d", uint8(v))
+}
+
+// IsCall reports whether v is a request that a client sends.
+func (v Verb) IsCall() bool { return verbs[v].call }
+
+// IsWrite reports whether v carries a value.
+func (v Verb) IsWrite() bool { return verbs[v].value }
+
+// IsFault reports whether v is something that goes wrong.
+func (v Verb) IsFault() bool { return verbs[v].fault }
+
+// IsLie reports whether v makes the server hostile.
+func (v Verb) IsLie() bool { return v >= LieSwap && v <= LieBend }

@@ -1,0 +1,367 @@
+package script
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a script's text, so that no file can make the parser wait.
+const (
+	maxScriptSize = 16 << 20 // bytes
+	maxValueSize  = 64 << 20 // bytes of one value in a script
+)
+
+// Outcomes that a call can be demanded to have, beside the label of the value
+// it reads.
+const (
+	WantOK         = "ok"         // done, no value to show
+	WantMiss       = "miss"       // not found
+	WantExists     = "exists"     // refused: the item is there, or of another version
+	WantError      = "error"      // the server said why not
+	WantLost       = "lost"       // the connection went first; it may have happened
+	WantUnsent     = "unsent"     // the connection went first; it did not happen
+	WantForged     = "forged"     // what came does not authenticate
+	WantExpired    = "expired"    // what came is past its sealed expiry
+	WantUnanswered = "unanswered" // cancelled
+)
+
+// An Error is a line of a script that cannot be read.
+type Error struct {
+	Line int // from 1
+	Err  error
+}
+
+// Error returns the line and what is wrong with it.
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Parse reads a script. An error is an *Error, about the first bad line.
+func Parse(text string) (*Script, error) {
+	if len(text) > maxScriptSize {
+		return nil, &Error{1, fmt.Errorf("script is %d bytes, limit %d", len(text), maxScriptSize)}
+	}
+	s := &Script{Config: DefaultConfig()}
+	p := parser{script: s, labels: map[string]bool{}}
+	for i, line := range strings.Split(text, "\n") {
+		if err := p.line(strings.TrimSpace(line)); err != nil {
+			return nil, &Error{i + 1, err}
+		}
+	}
+	return s, nil
+}
+
+type parser struct {
+	script *Script
+	labels map[string]bool // of the values written so far
+	begun  bool            // past the title
+	words  []word          // of the line, still to be read
+}
+
+type word struct {
+	text   string
+	suffix string // what follows a colon
+	quoted bool
+}
+
+func (p *parser) line(line string) error {
+	if comment, ok := strings.CutPrefix(line, "#"); ok {
+		if !p.begun {
+			p.script.Title = append(p.script.Title, strings.TrimSpace(comment))
+		}
+		return nil
+	}
+	if line == "" {
+		p.begun = p.begun || len(p.script.Title) > 0
+		return nil
+	}
+	p.begun = true
+	if err := p.split(line); err != nil {
+		return err
+	}
+	if at, ok := strings.CutPrefix(p.words[0].text, "@"); ok && !p.words[0].quoted {
+		p.words = p.words[1:]
+		return p.action(at)
+	}
+	return p.setting()
+}
+
+// split cuts the line into words: plain ones and quoted ones, each perhaps
+// with a colon and a size behind it. A # that begins a word ends the line.
+func (p *parser) split(line string) error {
+	p.words = p.words[:0]
+	for line = strings.TrimLeft(line, " \t"); line != "" && line[0] != '#'; line = strings.TrimLeft(line, " \t") {
+		var w word
+		if line[0] == '"' {
+			quoted, err := strconv.QuotedPrefix(line)
+			if err != nil {
+				return errors.New("a quote is not closed")
+			}
+			w.text, _ = strconv.Unquote(quoted)
+			w.quoted = true
+			line = line[len(quoted):]
+		}
+		end := strings.IndexAny(line, " \t")
+		if end < 0 {
+			end = len(line)
+		}
+		rest := line[:end]
+		line = line[end:]
+		switch {
+		case w.quoted && rest != "" && rest[0] != ':':
+			return fmt.Errorf("%q follows a quote", rest)
+		case w.quoted && rest != "":
+			w.suffix = rest[1:]
+		case !w.quoted:
+			w.text, w.suffix, _ = strings.Cut(rest, ":")
+		}
+		p.words = append(p.words, w)
+	}
+	return nil
+}
+
+func (p *parser) setting() error {
+	name := p.words[0].text
+	if len(p.words) != 2 {
+		return fmt.Errorf("%q: a setting is a name and a value, an action begins with @ and a time", name)
+	}
+	value := p.words[1].text
+	if len(p.script.Actions) > 0 {
+		return fmt.Errorf("setting %q stands behind an action", name)
+	}
+	if name == "seed" {
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a seed, a number from 0 to 2^64-1", value)
+		}
+		p.script.Seed = n
+		return nil
+	}
+	for _, set := range settings {
+		if set.name == name {
+			return set.parse(&p.script.Config, value)
+		}
+	}
+	return fmt.Errorf("no setting is called %q", name)
+}
+
+func (p *parser) action(at string) error {
+	var a Action
+	var err error
+	if a.At, err = parseSpan(at); err != nil {
+		return err
+	}
+	if a.At < p.script.Ends() {
+		return fmt.Errorf("%s comes after %s: actions stand in order of time", a.At, p.script.Ends())
+	}
+	if a.Actor, err = p.actor(); err != nil {
+		return err
+	}
+	if a.Verb, err = p.verb(a.Actor); err != nil {
+		return err
+	}
+	if err = p.arguments(&a); err != nil {
+		return err
+	}
+	p.script.Actions = append(p.script.Actions, a)
+	return nil
+}
+
+func (p *parser) next() (word, bool) {
+	if len(p.words) == 0 {
+		return word{}, false
+	}
+	w := p.words[0]
+	p.words = p.words[1:]
+	return w, true
+}
+
+func (p *parser) actor() (Actor, error) {
+	w, _ := p.next()
+	if w.text == "server" {
+		return Actor{Kind: Server}, nil
+	}
+	kind, digits, limit := Client, strings.TrimPrefix(w.text, "c"), p.script.Config.Clients
+	if strings.HasPrefix(w.text, "raw") {
+		kind, digits, limit = Raw, w.text[3:], 64
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || digits == w.text || n < 1 || n > limit || digits != strconv.Itoa(n) {
+		return Actor{}, fmt.Errorf("%q is nobody here: c1 to c%d, raw1 to raw64, or server", w.text, p.script.Config.Clients)
+	}
+	return Actor{Kind: kind, Index: n}, nil
+}
+
+func (p *parser) verb(actor Actor) (Verb, error) {
+	w, _ := p.next()
+	for v, shape := range verbs {
+		if shape.name != "" && shape.name == w.text && shape.actor == actor.Kind {
+			return Verb(v), nil
+		}
+	}
+	return 0, fmt.Errorf("%s cannot %q", actor, w.text)
+}
+
+func (p *parser) arguments(a *Action) error {
+	shape := verbs[a.Verb]
+	if shape.side {
+		switch w, _ := p.next(); w.text {
+		case "up":
+			a.Side = Up
+		case "down":
+			a.Side = Down
+		default:
+			return fmt.Errorf("%q is neither up nor down", w.text)
+		}
+	}
+	if shape.key && (!shape.optionalKey || len(p.words) > 0 && !p.atKeyword()) {
+		w, ok := p.next()
+		if !ok {
+			return fmt.Errorf("%s wants a key", a.Verb)
+		}
+		if w.suffix != "" {
+			return fmt.Errorf("a key with a colon stands in quotes")
+		}
+		a.Key = w.text
+	}
+	if shape.value {
+		if err := p.value(a); err != nil {
+			return err
+		}
+	}
+	if shape.n {
+		w, _ := p.next()
+		n, err := strconv.Atoi(w.text)
+		if err != nil || n < 1 || n > 1<<20 {
+			return fmt.Errorf("%q is not a count from 1 to %d", w.text, 1<<20)
+		}
+		a.Count = n
+	}
+	if shape.ttl && !shape.call {
+		if err := p.lasting(a, shape.needTTL); err != nil {
+			return err
+		}
+	}
+	if shape.hex {
+		if err := p.bytes(a); err != nil {
+			return err
+		}
+	}
+	return p.options(a, shape)
+}
+
+func (p *parser) atKeyword() bool {
+	w := p.words[0]
+	return !w.quoted && (w.text == "=>" || w.text == "aim" || w.text == "ttl")
+}
+
+func (p *parser) value(a *Action) error {
+	w, ok := p.next()
+	if !ok || w.text == "" || strings.ContainsRune(w.text, ':') || !utf8.ValidString(w.text) {
+		return fmt.Errorf("%s wants a value: a label, and perhaps a colon and a size", a.Verb)
+	}
+	if isReserved(w.text) {
+		return fmt.Errorf("%q is the name of an outcome, not of a value", w.text)
+	}
+	if p.labels[w.text] {
+		return fmt.Errorf("value %q is written twice, every write has its own", w.text)
+	}
+	p.labels[w.text] = true
+	a.Value.Label = w.text
+	if w.suffix == "" {
+		return nil
+	}
+	size, err := parseSize(w.suffix)
+	if err != nil {
+		return err
+	}
+	// A value that only just does not fit its label would lose the colon.
+	if size < len(w.text) || size > maxValueSize {
+		return fmt.Errorf("value %q of %d bytes: sizes run from the label's to %d", w.text, size, maxValueSize)
+	}
+	a.Value.Size = size
+	return nil
+}
+
+func (p *parser) lasting(a *Action, needed bool) error {
+	if len(p.words) == 0 || p.atKeyword() {
+		if needed {
+			return fmt.Errorf("%s wants a span of time", a.Verb)
+		}
+		return nil
+	}
+	w, _ := p.next()
+	return parseSigned(&a.TTL, w.text, a.Verb == Clock)
+}
+
+func parseSigned(d *time.Duration, s string, negative bool) error {
+	unsigned, minus := strings.CutPrefix(s, "-")
+	v, err := parseSpan(unsigned)
+	if err != nil || minus && !negative {
+		return fmt.Errorf("%q: %w", s, errSpan)
+	}
+	if minus {
+		v = -v
+	}
+	*d = v
+	return nil
+}
+
+// bytes reads hex digits, in as many words as there are, and quoted text.
+func (p *parser) bytes(a *Action) error {
+	for len(p.words) > 0 && !p.atKeyword() {
+		w, _ := p.next()
+		if w.quoted {
+			a.Bytes = append(a.Bytes, w.text...)
+			continue
+		}
+		b, err := hex.DecodeString(w.text)
+		if err != nil {
+			return fmt.Errorf("%q is not hex, text stands in quotes", w.text)
+		}
+		a.Bytes = append(a.Bytes, b...)
+	}
+	return nil
+}
+
+func (p *parser) options(a *Action, shape shape) error {
+	for {
+		w, ok := p.next()
+		if !ok {
+			return nil
+		}
+		arg, more := p.next()
+		if !more {
+			return fmt.Errorf("%q wants something behind it", w.text)
+		}
+		var err error
+		switch {
+		case w.text == "ttl" && shape.call && shape.ttl:
+			a.TTL, err = time.ParseDuration(arg.text) // the wire carries any
+		case w.text == "aim" && shape.call && shape.key:
+			a.Aim.On = true
+			err = parseSigned(&a.Aim.Offset, arg.text, true)
+		case w.text == "=>" && shape.call:
+			a.Want = arg.text
+		default:
+			err = fmt.Errorf("%q means nothing behind %s", w.text, a.Verb)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func isReserved(label string) bool {
+	switch label {
+	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantUnanswered:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,70 @@
+package script
+
+import "time"
+
+// A Script is one whole run: the seed of its draws, the world it runs in and
+// what happens there.
+type Script struct {
+	Title   []string // what it shows, a line each
+	Seed    uint64
+	Config  Config
+	Actions []Action // in order of time
+}
+
+// Config describes the world a script runs in.
+type Config struct {
+	Clients int // connections of the product's client
+
+	Delay    Range // that a chunk of bytes is on its way
+	Fragment Count // bytes of a chunk; zero means as they were written
+	Window   int   // bytes that a link holds in each direction
+
+	MaxMemory    int           // bytes of the store
+	Evict        bool          // whether a full store evicts, or refuses writes
+	Shards       int           // of the store
+	MaxValueSize int           // bytes
+	Janitor      time.Duration // between two runs of the janitor
+	SweepBudget  int           // segments a run of the janitor may visit
+	Drift        int           // of the server's clock, in parts per million
+
+	Deadline time.Duration // for an answer; zero means for ever
+	Inflight int           // unanswered calls that a connection allows; zero means the product's default
+	Padding  bool          // of values
+	Blind    bool          // names
+	Hostile  bool          // the server may lie: only what clients can prove is demanded
+}
+
+// Range is a span of time, both ends included.
+type Range struct{ Min, Max time.Duration }
+
+// Count is a span of numbers, both ends included.
+type Count struct{ Min, Max int }
+
+// DefaultConfig is the world of a script that does not say otherwise: one
+// client, a network that delivers at once and whole, and memory enough.
+func DefaultConfig() Config {
+	return Config{
+		Clients:      1,
+		Window:       64 << 10,
+		MaxMemory:    64 << 20,
+		Shards:       2,
+		MaxValueSize: 1 << 20,
+		Janitor:      10 * time.Millisecond,
+		SweepBudget:  64,
+	}
+}
+
+// Clone returns a copy that shares no slice of actions with s.
+func (s *Script) Clone() *Script {
+	c := *s
+	c.Actions = append([]Action(nil), s.Actions...)
+	return &c
+}
+
+// Ends returns the time of the last action.
+func (s *Script) Ends() time.Duration {
+	if len(s.Actions) == 0 {
+		return 0
+	}
+	return s.Actions[len(s.Actions)-1].At
+}
