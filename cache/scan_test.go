@@ -1,0 +1,118 @@
+package cache_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cache"
+)
+
+var _ = Describe("A scan", func() {
+	const items = 3000
+	var (
+		clk *clock.Mock
+		c   *cache.Cache
+	)
+	name := func(i int) []byte { return fmt.Appendf(nil, "key-%d", i) }
+	value := func(i int) []byte { return []byte(strings.Repeat(fmt.Sprint(i), 1+i%7)) }
+
+	BeforeEach(func() {
+		clk = clock.NewMock()
+		var err error
+		c, err = cache.New(clk, cache.WithMaxMemory(64<<20))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range items {
+			_, err := c.Set(c.Now(), name(i), value(i), time.Duration(i)*time.Second)
+			Expect(err).NotTo(HaveOccurred())
+		}
+	})
+
+	// walk scans with the given budget, calls between after each step, and
+	// returns how often each key was visited.
+	walk := func(budget int, between func(step int)) map[string]int {
+		GinkgoHelper()
+		seen := make(map[string]int)
+		cursor := uint64(0)
+		for step := 0; ; step++ {
+			cursor = c.Scan(c.Now(), cursor, budget, func(key, _ []byte, _ cache.Info) { seen[string(key)]++ })
+			if cursor == 0 {
+				return seen
+			}
+			between(step)
+			Expect(step).To(BeNumerically("<", 10*items), "the walk does not end")
+		}
+	}
+
+	It("visits every item exactly once, whatever the budget", func() {
+		for _, budget := range []int{1, 7, 1000, 10 * items} {
+			seen := walk(budget, func(int) {})
+			Expect(seen).To(HaveLen(items))
+			for key, times := range seen {
+				Expect(times).To(Equal(1), key)
+			}
+		}
+	})
+
+	It("hands out the value, the version and the time that is left", func() {
+		_, version, ok := c.GetAppend(c.Now(), nil, name(1234))
+		Expect(ok).To(BeTrue())
+		clk.Add(time.Minute)
+		found := false
+		for cursor := uint64(0); ; {
+			cursor = c.Scan(c.Now(), cursor, 100, func(key, v []byte, info cache.Info) {
+				if string(key) == string(name(1234)) {
+					found = true
+					Expect(v).To(Equal(value(1234)))
+					Expect(info).To(Equal(cache.Info{Version: version.Version, TTL: 1174 * time.Second}))
+				}
+			})
+			if cursor == 0 {
+				break
+			}
+		}
+		Expect(found).To(BeTrue())
+	})
+
+	It("passes expired items over, and keeps those without expiry", func() {
+		clk.Add(1000 * time.Second)
+		seen := walk(100, func(int) {})
+		Expect(seen).To(HaveLen(items - 1000)) // item 0 never expires, items 1 to 1000 have
+		Expect(seen).To(HaveKey(string(name(0))))
+		Expect(seen).NotTo(HaveKey(string(name(1000))))
+		Expect(seen).To(HaveKey(string(name(1001))))
+	})
+
+	It("misses no item that stays while others come, go and move", func() {
+		seen := walk(20, func(step int) {
+			for j := range 50 {
+				i := 1 + 2*((step*50+j)%(items/2)) // odd ones change, even ones stay
+				switch step % 3 {
+				case 0:
+					c.Delete(c.Now(), name(i))
+				case 1:
+					_, err := c.Set(c.Now(), name(i), value(i+j), time.Hour)
+					Expect(err).NotTo(HaveOccurred())
+				case 2:
+					_, err := c.Set(c.Now(), fmt.Appendf(nil, "new-%d-%d", step, j), value(j), time.Hour)
+					Expect(err).NotTo(HaveOccurred())
+				}
+			}
+		})
+		for i := 0; i < items; i += 2 {
+			Expect(seen).To(HaveKeyWithValue(string(name(i)), 1))
+		}
+	})
+
+	It("counts neither as hit nor as miss", func() {
+		before := c.Stats()
+		walk(100, func(int) {})
+		after := c.Stats()
+		Expect(after.Hits).To(Equal(before.Hits))
+		Expect(after.Misses).To(Equal(before.Misses))
+	})
+})
