@@ -123,6 +123,55 @@ func AppendResponse(dst []byte, s Status, value []byte) []byte {
 	return append(dst, value...)
 }
 
+// BeginResponse appends room for a response's header to dst. The caller then
+// appends the value in place and calls EndResponse.
+func BeginResponse(dst []byte) []byte {
+	var header [ResponseHeaderSize]byte
+	return append(dst, header[:]...)
+}
+
+// EndResponse fills in the header that BeginResponse made room for at start.
+// All of dst behind it is the value.
+func EndResponse(dst []byte, start int, s Status) []byte {
+	header := dst[start : start+ResponseHeaderSize]
+	header[0], header[1], header[2] = magic0, magic1, byte(s)
+	binary.BigEndian.PutUint32(header[3:], uint32(len(dst)-start-ResponseHeaderSize))
+	return dst
+}
+
+// A Header is the fixed part of a request, enough to judge it by.
+type Header struct {
+	Command   Command
+	TTL       time.Duration
+	KeySize   uint16 // bytes
+	ValueSize uint32 // bytes
+}
+
+// size returns the bytes of the whole frame: header, key and value.
+func (h *Header) size() uint64 {
+	// uint64, so that a 4 GiB declaration does not wrap where int has 32 bits.
+	return RequestHeaderSize + uint64(h.KeySize) + uint64(h.ValueSize)
+}
+
+// request returns the request whose frame b begins with; b holds it whole.
+func (h *Header) request(b []byte) Request {
+	keyEnd := RequestHeaderSize + int(h.KeySize)
+	end := keyEnd + int(h.ValueSize)
+	return Request{Command: h.Command, TTL: h.TTL, Key: b[RequestHeaderSize:keyEnd:keyEnd], Value: b[keyEnd:end:end]}
+}
+
+// parseHeader reads the header that b, at least RequestHeaderSize bytes long,
+// begins with.
+func parseHeader(b []byte) Header {
+	_ = b[RequestHeaderSize-1]
+	return Header{
+		Command:   Command(b[2]),
+		KeySize:   binary.BigEndian.Uint16(b[3:]),
+		ValueSize: binary.BigEndian.Uint32(b[5:]),
+		TTL:       time.Duration(binary.BigEndian.Uint64(b[9:])),
+	}
+}
+
 // ParseRequest reads the request that b begins with and returns how many bytes
 // it took. Zero bytes and no error mean that more bytes are needed. The
 // request's slices alias b. The only error is ErrFraming, reported as soon as
@@ -134,18 +183,11 @@ func ParseRequest(b []byte) (r Request, n int, err error) {
 	if len(b) < RequestHeaderSize {
 		return Request{}, 0, nil
 	}
-	keyEnd := RequestHeaderSize + int(binary.BigEndian.Uint16(b[3:]))
-	// uint64, so that a 4 GiB declaration does not wrap where int has 32 bits.
-	if uint64(len(b)) < uint64(keyEnd)+uint64(binary.BigEndian.Uint32(b[5:])) {
+	h := parseHeader(b)
+	if uint64(len(b)) < h.size() {
 		return Request{}, 0, nil
 	}
-	end := keyEnd + int(binary.BigEndian.Uint32(b[5:]))
-	return Request{
-		Command: Command(b[2]),
-		TTL:     time.Duration(binary.BigEndian.Uint64(b[9:])),
-		Key:     b[RequestHeaderSize:keyEnd:keyEnd],
-		Value:   b[keyEnd:end:end],
-	}, end, nil
+	return h.request(b), int(h.size()), nil
 }
 
 // ParseResponse reads the response that b begins with, as ParseRequest does

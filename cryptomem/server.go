@@ -1,0 +1,149 @@
+package cryptomem
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// ErrServerClosed is what Server.Serve returns after Shutdown or Close.
+var ErrServerClosed = transport.ErrServerClosed
+
+// Unlimited, in place of a limit or a timeout of a ServerConfig, switches it
+// off.
+const Unlimited = transport.Unlimited
+
+// A ServerConfig says what a Server stores and whom it serves. The zero value
+// is a good server for a trusted network: every zero field means its default,
+// and Unlimited (-1) switches a limit or a timeout off.
+type ServerConfig struct {
+	MaxMemory    int64          // bound on everything the store holds, in bytes; default cache.DefaultMaxMemory()
+	MaxValueSize int            // longest value of a request, in bytes; default 1 MiB
+	Eviction     cache.Eviction // what a full store does
+	DefaultTTL   time.Duration  // for items stored without a TTL; default none
+	AllowFlush   bool           // whether the FLUSH command is executed
+
+	MaxConnections           int   // open at once; default 16,384
+	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64; default 12,288
+	MaxInFlight              int64 // bytes held for unfinished large requests, over all connections; default 256 MiB
+
+	FrameTimeout time.Duration // for a request to arrive whole once begun; default 30 s
+	WriteTimeout time.Duration // for a client to take its answers; default 30 s
+	IdleTimeout  time.Duration // for the next request to begin; default 10 min
+	AuthTimeout  time.Duration // for a successful AUTH where one is required; default 10 s
+
+	Authenticator Authenticator // who may do what; nil lets everyone do everything
+
+	Clock   clock.Clock  // default: the real one
+	Logger  *slog.Logger // default: none
+	HashKey *[16]byte    // places items in the store; default random, as strangers' keys need
+}
+
+// A Server keeps items in memory and serves them over any net.Conn. It is safe
+// for concurrent use.
+//
+//	server, err := cryptomem.NewServer(cryptomem.ServerConfig{MaxMemory: 1 << 30})
+//	listener, err := net.Listen("tcp", "localhost:8080")
+//	go server.Serve(listener)
+//	...
+//	err = server.Shutdown(ctx)
+type Server struct {
+	cache     *cache.Cache
+	handler   *Handler
+	transport *transport.Server
+}
+
+// NewServer returns a Server with an empty store, its janitor running.
+// Shutdown or Close ends both.
+func NewServer(c ServerConfig) (*Server, error) {
+	if c.Clock == nil {
+		c.Clock = clock.New()
+	}
+	store, err := newCache(&c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cache: store}
+	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
+	s.transport = transport.NewServer(transport.ServerConfig{
+		NewHandler: func(conn net.Conn) transport.Handler {
+			if c.Authenticator == nil {
+				return s.handler
+			}
+			return newGuard(s.handler, c.Authenticator, conn)
+		},
+		Now:                      store.Now,
+		Clock:                    c.Clock,
+		Logger:                   c.Logger,
+		MaxValueSize:             c.MaxValueSize,
+		MaxConnections:           c.MaxConnections,
+		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
+		MaxInFlight:              c.MaxInFlight,
+		FrameTimeout:             c.FrameTimeout,
+		WriteTimeout:             c.WriteTimeout,
+		IdleTimeout:              c.IdleTimeout,
+		AuthTimeout:              c.AuthTimeout,
+	})
+	store.Start()
+	return s, nil
+}
+
+func newCache(c *ServerConfig) (*cache.Cache, error) {
+	if c.MaxMemory == 0 {
+		c.MaxMemory = cache.DefaultMaxMemory()
+	}
+	if c.MaxValueSize == 0 {
+		c.MaxValueSize = cache.DefaultMaxValueSize
+	}
+	if c.DefaultTTL < 0 {
+		return nil, errors.New("default ttl is negative")
+	}
+	if c.HashKey == nil {
+		c.HashKey = new([16]byte)
+		_, _ = rand.Read(c.HashKey[:]) // never fails
+	}
+	return cache.New(
+		c.Clock,
+		cache.WithMaxMemory(c.MaxMemory),
+		cache.WithMaxValueSize(c.MaxValueSize),
+		cache.WithEviction(c.Eviction),
+		cache.WithHashKey(*c.HashKey),
+	)
+}
+
+// Cache returns the server's store.
+func (s *Server) Cache() *cache.Cache { return s.cache }
+
+// Stats returns a snapshot of what connections did; the store has its own.
+func (s *Server) Stats() transport.ServerStats { return s.transport.Stats() }
+
+func (s *Server) sections() map[string]any {
+	return map[string]any{"server": s.transport.Stats()}
+}
+
+// Serve accepts connections from l, which it closes, until Shutdown or Close;
+// then it returns ErrServerClosed. It may be called for several listeners.
+func (s *Server) Serve(l net.Listener) error { return s.transport.Serve(l) }
+
+// ServeConn serves one connection until it ends, and closes it.
+func (s *Server) ServeConn(conn net.Conn) { s.transport.ServeConn(conn) }
+
+// Shutdown stops accepting, lets each connection answer the requests that have
+// arrived whole, closes it, and stops the janitor. When ctx ends first,
+// Shutdown cuts the remaining connections and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return errors.Join(s.transport.Shutdown(ctx), s.cache.Close())
+}
+
+// Close is Shutdown without grace: every connection is cut at once.
+func (s *Server) Close() error {
+	return errors.Join(s.transport.Close(), s.cache.Close())
+}

@@ -1,0 +1,95 @@
+package cryptomem_test
+
+import (
+	"context"
+	"io"
+	"net"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// listen serves s on a port of its own until the spec ends.
+func listen(s *cryptomem.Server) string {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	DeferCleanup(func() {
+		Expect(s.Close()).To(Succeed())
+		Expect(<-served).To(MatchError(cryptomem.ErrServerClosed))
+	})
+	return l.Addr().String()
+}
+
+func newServer(c cryptomem.ServerConfig) *cryptomem.Server {
+	GinkgoHelper()
+	if c.MaxMemory == 0 {
+		c.MaxMemory = 64 << 20
+	}
+	s, err := cryptomem.NewServer(c)
+	Expect(err).NotTo(HaveOccurred())
+	return s
+}
+
+func dial(addr string) *net.TCPConn {
+	GinkgoHelper()
+	c, err := net.Dial("tcp", addr)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { _ = c.Close() })
+	return c.(*net.TCPConn)
+}
+
+func request(c transport.Command, key, value string) []byte {
+	GinkgoHelper()
+	b, err := transport.AppendRequest(nil, &transport.Request{Command: c, Key: []byte(key), Value: []byte(value)})
+	Expect(err).NotTo(HaveOccurred())
+	return b
+}
+
+// exchange sends input, ends its side, and returns all answers.
+func exchange(c *net.TCPConn, input []byte) []byte {
+	GinkgoHelper()
+	go func() {
+		_, _ = c.Write(input)
+		_ = c.CloseWrite()
+	}()
+	answers, err := io.ReadAll(c)
+	Expect(err).NotTo(HaveOccurred())
+	return answers
+}
+
+var _ = Describe("a server", func() {
+	It("answers a client that has ended its side", func() {
+		addr := listen(newServer(cryptomem.ServerConfig{}))
+		input := append(request(transport.Set, "k", "v"), request(transport.Get, "k", "")...)
+		Expect(exchange(dial(addr), input)).To(Equal([]byte("CM\x01\x00\x00\x00\x00CM\x01\x00\x00\x00\x01v")))
+	})
+
+	It("tells an HTTP client why it hangs up", func() {
+		addr := listen(newServer(cryptomem.ServerConfig{}))
+		c := dial(addr)
+		_, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+		Expect(err).NotTo(HaveOccurred())
+		answer, err := io.ReadAll(c)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(answer)).To(ContainSubstring("bad magic"))
+	})
+
+	It("answers what has arrived whole before it shuts down", func(ctx context.Context) {
+		s := newServer(cryptomem.ServerConfig{})
+		addr := listen(s)
+		c := dial(addr)
+		_, err := c.Write(append(request(transport.Ping, "", "hello"), "CM"...))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() uint64 { return s.Stats().Accepted }).Should(BeEquivalentTo(1))
+		Expect(s.Shutdown(ctx)).To(Succeed())
+		answer, err := io.ReadAll(c)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(answer)).To(HaveSuffix("hello"))
+	})
+})

@@ -1,0 +1,98 @@
+package transport
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// maxRefusals bounds the connections over the limit that are heard out to be
+// told so. Any further one is closed at once.
+const maxRefusals = 64
+
+// places counts connections against the limits on them. Its owner's lock
+// guards it.
+type places struct {
+	total, perAddress int // limits; below 0 there is none
+
+	serving, refusing int
+	byAddress         map[netip.Prefix]int
+}
+
+type place int
+
+const (
+	noPlace place = iota
+	refusingPlace
+	servingPlace
+)
+
+// take finds a place for a connection from address and, if it is a refusing
+// one, says why.
+func (p *places) take(address netip.Prefix) (place, Refusal) {
+	var why string
+	switch {
+	case p.total >= 0 && p.serving >= p.total:
+		why = fmt.Sprintf("busy: %d connections are open, limit %d", p.serving, p.total)
+	case p.perAddress >= 0 && address.IsValid() && p.byAddress[address] >= p.perAddress:
+		why = fmt.Sprintf("busy: %d connections are open from %s, limit %d", p.byAddress[address], address, p.perAddress)
+	default:
+		p.serving++
+		if address.IsValid() {
+			if p.byAddress == nil {
+				p.byAddress = make(map[netip.Prefix]int)
+			}
+			p.byAddress[address]++
+		}
+		return servingPlace, Refusal{}
+	}
+	if p.refusing >= maxRefusals {
+		return noPlace, Refusal{}
+	}
+	p.refusing++
+	return refusingPlace, Refusal{Busy, why}
+}
+
+// leave gives up a place that take found for the same address.
+func (p *places) leave(address netip.Prefix, at place) {
+	if at == refusingPlace {
+		p.refusing--
+		return
+	}
+	p.serving--
+	if !address.IsValid() {
+		return
+	}
+	if p.byAddress[address]--; p.byAddress[address] == 0 {
+		delete(p.byAddress, address)
+	}
+}
+
+// addressOf returns the network that counts as one peer: an IPv4 address, or
+// the /64 that an IPv6 host can choose its addresses from. It is not valid for
+// connections without an IP address, such as Unix sockets.
+func addressOf(conn net.Conn) netip.Prefix {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
+}
+
+// A refuser handles a connection over the limits.
+type refuser struct{ why Refusal }
+
+func (r refuser) Admit(*Header) (Refusal, bool) { return r.why, false }
+
+func (r refuser) Handle(_ int64, dst []byte, _ *Request) []byte {
+	return AppendResponse(dst, Error, []byte(r.why.Message)) // not reached: nothing is admitted
+}

@@ -1,0 +1,54 @@
+package transport
+
+import "sync/atomic"
+
+type counters struct {
+	accepted, refused, framing, handshakes atomic.Uint64
+	received, sent                         atomic.Int64
+	timeouts                               [waitKinds]atomic.Uint64
+}
+
+// ServerStats is a snapshot of a Server's counters. Those not said to be a
+// present value count from NewServer on.
+type ServerStats struct {
+	Connections   int    `json:"connections"`       // open now, those being refused included
+	InFlight      int64  `json:"in_flight_bytes"`   // held now by unfinished large requests
+	Accepted      uint64 `json:"accepted"`          // connections
+	Refused       uint64 `json:"refused"`           // connections over a limit
+	FramingErrors uint64 `json:"framing_errors"`    // connections closed for bad magic
+	Handshakes    uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
+	BytesReceived int64  `json:"bytes_received"`
+	BytesSent     int64  `json:"bytes_sent"`
+
+	// Connections closed because a deadline passed.
+	IdleTimeouts  uint64 `json:"idle_timeouts"`
+	FrameTimeouts uint64 `json:"frame_timeouts"`
+	WriteTimeouts uint64 `json:"write_timeouts"`
+	AuthTimeouts  uint64 `json:"auth_timeouts"`
+}
+
+// Stats returns a snapshot.
+func (s *Server) Stats() ServerStats {
+	s.mu.Lock()
+	open := len(s.conns)
+	s.mu.Unlock()
+	c := &s.counters
+	return ServerStats{
+		Connections:   open,
+		InFlight:      s.memory.Used(),
+		Accepted:      c.accepted.Load(),
+		Refused:       c.refused.Load(),
+		FramingErrors: c.framing.Load(),
+		Handshakes:    c.handshakes.Load(),
+		BytesReceived: c.received.Load(),
+		BytesSent:     c.sent.Load(),
+		IdleTimeouts:  c.timeouts[forRequest].Load(),
+		FrameTimeouts: c.timeouts[forFrame].Load(),
+		WriteTimeouts: c.timeouts[forWrite].Load(),
+		AuthTimeouts:  c.timeouts[forAuth].Load(),
+	}
+}
+
+func (k waitKind) String() string {
+	return [...]string{"request", "rest of a request", "answers to be read", "authentication", "end", "handshake"}[k]
+}

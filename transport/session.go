@@ -1,0 +1,241 @@
+package transport
+
+import (
+	"net"
+	"sync"
+)
+
+// Defaults of a Session's Limits, in bytes.
+const (
+	DefaultMaxValueSize = 1 << 20
+	DefaultHighWater    = 32 << 10
+)
+
+// Sizes of the pooled memory that a busy session borrows. Requests that fit
+// the one and batches of answers that fit the other cost no allocation; a
+// session with nothing to do holds neither.
+const (
+	inBlockSize  = 16 << 10
+	outBlockSize = 64 << 10
+)
+
+var (
+	inBlocks  = sync.Pool{New: func() any { return new([inBlockSize]byte) }}
+	outBlocks = sync.Pool{New: func() any { return new([outBlockSize]byte) }}
+)
+
+// A Handler executes requests.
+type Handler interface {
+	// Handle executes r at the instant now and appends exactly one response
+	// frame to dst. r and its slices are valid during the call only. A Session
+	// never calls it for a request that the protocol or its limits refuse.
+	Handle(now int64, dst []byte, r *Request) []byte
+}
+
+// Limits bound what one Session holds. Zero fields mean the defaults.
+type Limits struct {
+	MaxValueSize int     // of a request's value, in bytes
+	HighWater    int     // bytes of answers not yet sent at which execution pauses
+	Memory       *Budget // shared by all sessions of a server; nil means no bound
+}
+
+// A Session is the server side of one connection: received bytes go in, answers
+// come out, and no call blocks. It is for one goroutine at a time.
+//
+// The life of a connection is a loop: read into Buffer, tell Received, then
+// Execute and send Pending until nothing is pending. A client that does not
+// read its answers therefore stops being read from.
+type Session struct {
+	handler Handler
+	gate    Gate // the handler, if it is one
+	limits  Limits
+
+	in         []byte  // a block, or larger while a large request arrives
+	start, end int     // in[start:end] is received and not executed
+	begun      int64   // the instant at which the unfinished request was first seen, 0 = none
+	refused    refused // the request being dropped, if there is one
+
+	out  []byte // answers; out[sent:] is not sent yet
+	sent int
+	vec  [1][]byte
+
+	err error
+}
+
+// NewSession returns a Session that lets h execute what it receives.
+func NewSession(h Handler, l Limits) *Session {
+	if l.MaxValueSize == 0 {
+		l.MaxValueSize = DefaultMaxValueSize
+	}
+	if l.HighWater == 0 {
+		l.HighWater = DefaultHighWater
+	}
+	s := &Session{handler: h, limits: l}
+	s.gate, _ = h.(Gate)
+	return s
+}
+
+// Buffer returns where the next received bytes go. It is empty only while
+// answers are pending, which is when a connection should not be read from, and
+// after an error.
+func (s *Session) Buffer() []byte {
+	if s.in == nil {
+		s.in = inBlocks.Get().(*[inBlockSize]byte)[:]
+	}
+	if s.start == s.end {
+		s.start, s.end = 0, 0
+	} else if s.start > 0 && len(s.in)-s.end < len(s.in)/2 {
+		// An unfinished request moves to the front once, when half is used up.
+		s.end = copy(s.in, s.in[s.start:s.end])
+		s.start = 0
+	}
+	return s.in[s.end:]
+}
+
+// Received says that n bytes have arrived in Buffer.
+func (s *Session) Received(n int) {
+	if s.err == nil {
+		s.end += n
+	}
+}
+
+// Release gives the input buffer back if it holds nothing, so that an idle
+// connection costs no buffer. The next Buffer borrows one again.
+func (s *Session) Release() {
+	if s.start == s.end {
+		s.setInput(nil)
+	}
+}
+
+// Execute executes whole requests at the instant now, until input runs dry or
+// pending answers reach the high-water mark. After an error (ErrFraming) the
+// connection is to be closed once Pending has been sent.
+func (s *Session) Execute(now int64) error {
+	for s.err == nil && s.room() {
+		if s.refused.active {
+			if !s.drop() {
+				break
+			}
+			continue
+		}
+		b := s.in[s.start:s.end]
+		if badMagic(b) {
+			s.fail(ErrFraming)
+			break
+		}
+		if len(b) < RequestHeaderSize {
+			break
+		}
+		h := parseHeader(b)
+		if refusal, ok := s.admit(&h); !ok {
+			s.refuse(&h, refusal)
+			continue
+		}
+		size := h.size()
+		if uint64(len(b)) < size {
+			if len(b) == len(s.in) && !s.grow(size) {
+				s.refuse(&h, memoryUsedUp)
+				continue
+			}
+			break
+		}
+		r := h.request(b)
+		s.out = s.handler.Handle(now, s.output(), &r)
+		s.start += int(size)
+		s.begun = 0
+	}
+	switch {
+	case s.start == s.end && !s.refused.active:
+		s.begun = 0
+		if len(s.in) > inBlockSize {
+			s.setInput(nil)
+		}
+	case s.begun == 0:
+		s.begun = now
+	}
+	return s.err
+}
+
+// Pending returns the answers that have not been sent, empty if there are none.
+// It is valid until the next call of Execute or Sent.
+func (s *Session) Pending() net.Buffers {
+	if s.sent == len(s.out) {
+		return nil
+	}
+	s.vec[0] = s.out[s.sent:]
+	return s.vec[:]
+}
+
+// Sent says that the first n bytes of Pending have been sent.
+func (s *Session) Sent(n int) {
+	s.sent += n
+	if s.sent < len(s.out) {
+		return
+	}
+	if cap(s.out) == outBlockSize {
+		outBlocks.Put((*[outBlockSize]byte)(s.out[:outBlockSize]))
+	}
+	s.out, s.sent = nil, 0
+}
+
+// Begun returns the instant at which the first bytes of the unfinished request
+// were seen, and false if no request is unfinished.
+func (s *Session) Begun() (since int64, ok bool) { return s.begun, s.begun != 0 }
+
+// Abort gives the unfinished request up: it is answered with reason, and
+// nothing further is executed.
+func (s *Session) Abort(reason error) {
+	if s.err == nil {
+		s.fail(reason)
+	}
+}
+
+// Close gives back all memory, pending answers included.
+func (s *Session) Close() {
+	s.setInput(nil)
+	s.Sent(len(s.out) - s.sent)
+}
+
+func (s *Session) fail(err error) {
+	s.out = AppendResponse(s.output(), Error, []byte(err.Error()))
+	s.start, s.end, s.err = 0, 0, err
+	s.refused = refused{}
+}
+
+// room reports whether one more request may be executed.
+func (s *Session) room() bool { return len(s.out)-s.sent < s.limits.HighWater }
+
+// output returns the answers so far, ready to be appended to.
+func (s *Session) output() []byte {
+	if s.out == nil {
+		s.out = outBlocks.Get().(*[outBlockSize]byte)[:0]
+	}
+	return s.out
+}
+
+// grow makes the full input buffer larger for a request of the given size. It
+// doubles it, so that memory follows what has arrived and not what was
+// declared. It reports false if the server's memory budget is used up.
+func (s *Session) grow(size uint64) bool {
+	larger := int(min(uint64(2*len(s.in)), size))
+	if !s.limits.Memory.reserve(larger) {
+		return false
+	}
+	in := make([]byte, larger)
+	n := copy(in, s.in[s.start:s.end])
+	s.setInput(in)
+	s.end = n
+	return true
+}
+
+// setInput puts in, still empty, in the place of the input buffer and gives
+// that back to where it came from.
+func (s *Session) setInput(in []byte) {
+	switch {
+	case len(s.in) == inBlockSize:
+		inBlocks.Put((*[inBlockSize]byte)(s.in))
+	case len(s.in) > inBlockSize:
+		s.limits.Memory.release(len(s.in))
+	}
+	s.in, s.start, s.end = in, 0, 0
+}
