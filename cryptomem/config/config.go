@@ -21,22 +21,22 @@ import (
 
 // Config is a server's effective configuration. Sizes are in bytes.
 type Config struct {
-	Addr                []string
-	MaxMemory           int64
-	MaxValueSize        int64
-	Eviction            string
-	DefaultTTL          time.Duration
-	Flush               bool
-	MaxConnections      int
-	MaxConnectionsPerIP int
-	MaxBufferedMemory   int64
-	FrameTimeout        time.Duration
-	WriteTimeout        time.Duration
-	IdleTimeout         time.Duration
-	ShutdownTimeout     time.Duration
-	LogFormat           string
-	LogLevel            slog.Level
-	origins             map[string]string
+	Addr                     []string
+	MaxMemory                int64
+	MaxValueSize             int64
+	Eviction                 string
+	DefaultTTL               time.Duration
+	Flush                    bool
+	MaxConnections           int
+	MaxConnectionsPerAddress int
+	MaxInFlight              int64
+	FrameTimeout             time.Duration
+	WriteTimeout             time.Duration
+	IdleTimeout              time.Duration
+	ShutdownTimeout          time.Duration
+	LogFormat                string
+	LogLevel                 slog.Level
+	origins                  map[string]string
 }
 
 // Default returns the configuration of a server that was told nothing.

@@ -16,7 +16,8 @@ type Sources struct {
 	// File is read if it is not empty, and must exist then. Otherwise
 	// FileName in the working directory is read if it exists.
 	File string
-	// Env looks an environment variable up, as [os.LookupEnv] does.
+	// Env looks an environment variable up, as [os.LookupEnv] does. An empty
+	// one counts as not set.
 	Env func(name string) (string, bool)
 	// Flags holds the flags that were given, by name without dashes.
 	Flags map[string]string
@@ -47,7 +48,7 @@ func Load(src Sources) (*Config, error) {
 		return nil, err
 	}
 	for _, s := range settings {
-		if text, ok := src.Env(s.Env()); ok {
+		if text, ok := src.Env(s.Env()); ok && text != "" {
 			l.set(s, text, "environment "+s.Env())
 		}
 		if text, ok := src.Flags[s.Flag()]; ok {

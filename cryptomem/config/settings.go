@@ -77,19 +77,19 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return toggle(&c.Flush) },
 	},
 	{
-		Name: "max_connections", Default: "10000",
+		Name: "max_connections", Default: "16384",
 		Doc:  "Connections open at once. One more is answered busy and closed.",
 		bind: func(c *Config) Value { return count(&c.MaxConnections, 1, 1_000_000) },
 	},
 	{
-		Name: "max_connections_per_ip", Default: "0",
-		Doc:  "Connections open at once from one IP address, so that one host cannot take all; 0 sets no such bound.",
-		bind: func(c *Config) Value { return count(&c.MaxConnectionsPerIP, 0, 1_000_000) },
+		Name: "max_connections_per_address", Default: "12288",
+		Doc:  "Connections open at once from one IPv4 address or IPv6 /64 network, so that one host cannot take all; 0 sets no such bound.",
+		bind: func(c *Config) Value { return count(&c.MaxConnectionsPerAddress, 0, 1_000_000) },
 	},
 	{
-		Name: "max_buffered_memory", Default: "256MiB",
-		Doc:  "Bytes held for requests that have not arrived whole and answers that have not been read, over all connections.",
-		bind: func(c *Config) Value { return size(&c.MaxBufferedMemory, mib, 1<<40) },
+		Name: "max_in_flight", Default: "256MiB",
+		Doc:  "Memory for large requests that have not arrived whole, over all connections. What does not fit is answered busy.",
+		bind: func(c *Config) Value { return size(&c.MaxInFlight, mib, 1<<40) },
 	},
 	{
 		Name: "frame_timeout", Default: "30s",

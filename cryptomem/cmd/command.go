@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
+)
+
+const usage = `Usage:
+    cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem keygen [--output FILE]
+    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem version
+
+cryptomem keeps values that it cannot read: they are sealed before they leave
+the client, and the server holds them in memory until they expire.
+Without a command, the server starts. "cryptomem COMMAND --help" says more.
+
+Exit codes: 0 done, 2 wrong usage or configuration, 3 failed.
+
+Example:
+    $ cryptomem serve &
+    $ cryptomem keygen --output key.json
+    $ export CRYPTOMEM_KEY_FILE=key.json
+`
+
+// A command is one row of what the binary can do.
+type command struct {
+	name string
+	help string // ends in a worked example
+	run  func(context.Context, *console, []string) error
+}
+
+var commands = []command{
+	{"serve", serveUsage, serve},
+	{"keygen", keygenUsage, keygen},
+	{"config", configUsage, showConfig},
+	{"version", versionUsage, showVersion},
+}
+
+// console is what a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(name string) (string, bool)
+}
+
+// Exit codes, which scripts rely on.
+const (
+	exitDone   = 0
+	exitUsage  = 2
+	exitFailed = 3
+)
+
+// usageError says what is wrong with a command line.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func run(ctx context.Context, c *console, args []string) int {
+	name := "serve"
+	if len(args) > 0 {
+		switch first := args[0]; {
+		case first == "--version":
+			name, args = "version", args[1:]
+		case first == "help" || first == "-h" || first == "--help":
+			fmt.Fprint(c.out, usage)
+			return exitDone
+		case !strings.HasPrefix(first, "-"):
+			name, args = first, args[1:]
+		}
+	}
+	for _, cmd := range commands {
+		if cmd.name == name {
+			return c.exit(cmd, cmd.run(ctx, c, args))
+		}
+	}
+	fmt.Fprintf(c.err, "cryptomem: %q is not a command; run \"cryptomem --help\" for those there are\n", name)
+	return exitUsage
+}
+
+// exit reports how cmd ended, and translates it for the shell.
+func (c *console) exit(cmd command, err error) int {
+	var wrong usageError
+	var problems config.Problems
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprint(c.out, cmd.help)
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintf(c.err, "cryptomem %s: %v; run \"cryptomem %s --help\" for its usage\n", cmd.name, err, cmd.name)
+		return exitUsage
+	case errors.As(err, &problems):
+		fmt.Fprintln(c.err, problems)
+		return exitUsage
+	}
+	fmt.Fprintf(c.err, "cryptomem %s: %v\n", cmd.name, err)
+	return exitFailed
+}
+
+// parse reads flags, which may stand before, between and behind the operands,
+// and returns the operands.
+func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
+	fs.Usage = func() {}
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		err = usageError(err.Error())
+	}
+	return fs.Args(), err
+}
