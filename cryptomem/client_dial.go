@@ -1,0 +1,220 @@
+package cryptomem
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// The pause before a dial doubles from firstPause to longestPause with every
+// failed one before it; half of it is random, so that the clients of a
+// restarted server do not come back all at once.
+const (
+	firstPause   = 20 * time.Millisecond
+	longestPause = 500 * time.Millisecond
+)
+
+// A link is one of the client's connections, made anew whenever it is broken.
+type link struct {
+	conn atomic.Pointer[transport.Conn]
+
+	mu      sync.Mutex
+	dialing *dial // the one under way, which all callers wait for
+}
+
+type dial struct {
+	done chan struct{} // closed when conn and err are set
+	conn *transport.Conn
+	err  error
+}
+
+// connection returns the link's connection, or waits for one under ctx.
+func (c *Client) connection(ctx context.Context, l *link) (*transport.Conn, error) {
+	if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
+		return conn, nil
+	}
+	l.mu.Lock()
+	d := l.dialing
+	if d == nil {
+		if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
+			l.mu.Unlock()
+			return conn, nil
+		}
+		d = &dial{done: make(chan struct{})}
+		if !c.spawn(func() { c.redial(l, d) }) {
+			l.mu.Unlock()
+			return nil, ErrClosed
+		}
+		l.dialing = d
+	}
+	l.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// redial replaces the link's connection. It is bound to no caller's context:
+// the connection is for all of them.
+func (c *Client) redial(l *link, d *dial) {
+	d.conn, d.err = c.dialInTurn()
+	l.mu.Lock()
+	old := l.conn.Load()
+	if d.err == nil {
+		l.conn.Store(d.conn)
+	}
+	l.dialing = nil
+	l.mu.Unlock()
+	close(d.done)
+	if old != nil && d.err == nil {
+		_ = old.Close() // it is broken; this only waits for its goroutines
+	}
+	if d.err == nil && c.ctx.Err() != nil {
+		_ = d.conn.Close() // Close may have passed by before the connection was in place
+	}
+}
+
+// dialInTurn dials when no other dial to the address is under way and the
+// pause after a failed one is over.
+func (c *Client) dialInTurn() (*transport.Conn, error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-c.ctx.Done():
+		return nil, ErrClosed
+	}
+	if err := c.pause(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.opts.dialTimeout)
+	defer cancel()
+	conn, err := c.dial(ctx)
+	switch {
+	case err == nil:
+		c.failures = 0
+	case c.ctx.Err() != nil:
+		err = ErrClosed
+	default:
+		c.failures++
+		err = fmt.Errorf("connect to %s: %w", c.addr, err)
+	}
+	return conn, err
+}
+
+// pause waits as long as failed dials call for. It requires the turn.
+func (c *Client) pause() error {
+	if c.failures == 0 {
+		return nil
+	}
+	most := min(firstPause<<min(c.failures-1, 10), longestPause)
+	timer := c.opts.clock.Timer(most/2 + time.Duration(c.opts.uint64()%uint64(most/2)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// dial makes one connection, with all handshakes.
+func (c *Client) dial(ctx context.Context) (*transport.Conn, error) {
+	nc, err := c.opts.dial(ctx, c.addr)
+	if err != nil {
+		return nil, err
+	}
+	if c.opts.tls != nil {
+		tc := tls.Client(nc, c.opts.tls)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			_ = nc.Close() // the handshake's error says more
+			return nil, err
+		}
+		nc = tc
+	}
+	conn := transport.NewConn(nc, c.opts.clock, c.opts.limits)
+	if err := c.authenticate(ctx, conn); err != nil {
+		_ = conn.Close() // always nil
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (c *Client) authenticate(ctx context.Context, conn *transport.Conn) error {
+	if len(c.opts.token) == 0 {
+		return nil
+	}
+	call := transport.Call{Request: transport.Request{
+		Command: transport.Auth, Key: []byte(c.opts.identity), Value: c.opts.token,
+	}}
+	if err := conn.Do(ctx, &call); err != nil {
+		return err
+	}
+	return answerError(&call.Response)
+}
+
+// dialNetwork is the default DialFunc.
+func dialNetwork(ctx context.Context, addr string) (net.Conn, error) {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", strings.TrimPrefix(path, "//")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err // the caller names the address
+	}
+	return conn, err
+}
+
+// serverName returns the host of an address, for certificates.
+func serverName(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
+
+// uint64 draws the jitter.
+func (o *options) uint64() uint64 {
+	var b [8]byte
+	if o.random == nil {
+		return rand.Uint64() //nolint:gosec // spreads load, guards nothing
+	}
+	_, _ = io.ReadFull(o.random, b[:]) // without randomness there is no jitter, which is no error
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// serialReader makes a reader safe for concurrent use.
+type serialReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (s *serialReader) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Read(p)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,51 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// An Observer sees every request that a Client makes: for traces, metrics or
+// logs. It must be safe for concurrent use. It never sees a value, and no key
+// but by its own doing.
+type Observer interface {
+	// Begin is called before a request is sent, with its caller's context. The
+	// context that it returns is the one the request runs under. The function
+	// is called once, when the request has ended.
+	Begin(ctx context.Context, command transport.Command) (context.Context, func(Outcome))
+}
+
+// An Outcome is how a request ended.
+type Outcome struct {
+	// Err is what the method returns, before the value is opened. ErrNotFound,
+	// ErrExists and ErrChanged are answers, not failures.
+	Err error
+
+	// Sent and Received are the sizes of the sealed values, in bytes.
+	Sent, Received int
+}
+
+// Failed reports whether the request got no proper answer.
+func (o Outcome) Failed() bool {
+	return o.Err != nil && !errors.Is(o.Err, ErrNotFound) && !errors.Is(o.Err, ErrExists) && !errors.Is(o.Err, ErrChanged)
+}
+
+// WithObserver shows every request to o.
+func WithObserver(o Observer) Option {
+	return func(opts *options) error {
+		if o == nil {
+			return errors.New("WithObserver: no observer")
+		}
+		opts.observer = o
+		return nil
+	}
+}
+
+func (c *Client) observed(ctx context.Context, op *operation) error {
+	ctx, end := c.opts.observer.Begin(ctx, op.call.Request.Command)
+	err := c.attempt(ctx, op)
+	end(Outcome{Err: err, Sent: len(op.call.Request.Value), Received: len(op.call.Response.Value)})
+	return err
+}

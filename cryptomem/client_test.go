@@ -1,0 +1,250 @@
+package cryptomem_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+const secret = "your-32-byte-very-secret-key-!!!"
+
+// A peer is the other end of a client's connections, played by a spec: it
+// answers requests from a map, unless the spec says otherwise.
+type peer struct {
+	mu       sync.Mutex
+	items    map[string]transport.Request
+	requests []transport.Command
+	dials    int
+	answer   func(nc net.Conn, r *transport.Request) bool // true: dealt with
+	refuse   error
+}
+
+func newPeer() *peer { return &peer{items: map[string]transport.Request{}} }
+
+func (p *peer) dial(context.Context, string) (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dials++
+	if p.refuse != nil {
+		return nil, p.refuse
+	}
+	near, far := net.Pipe()
+	go p.serve(far)
+	return near, nil
+}
+
+func (p *peer) serve(nc net.Conn) {
+	defer func() { _ = nc.Close() }()
+	var in []byte
+	chunk := make([]byte, 4096)
+	for {
+		n, err := nc.Read(chunk)
+		if err != nil {
+			return
+		}
+		in = append(in, chunk[:n]...)
+		for {
+			r, n, err := transport.ParseRequest(in)
+			if err != nil {
+				return
+			}
+			if n == 0 {
+				break
+			}
+			if !p.handle(nc, &r) {
+				return
+			}
+			in = in[n:]
+		}
+	}
+}
+
+func (p *peer) handle(nc net.Conn, r *transport.Request) bool {
+	p.mu.Lock()
+	p.requests = append(p.requests, r.Command)
+	answer := p.answer
+	out := p.execute(r)
+	p.mu.Unlock()
+	if answer != nil && answer(nc, r) {
+		return true
+	}
+	_, err := nc.Write(out)
+	return err == nil
+}
+
+func (p *peer) execute(r *transport.Request) []byte {
+	item, found := p.items[string(r.Key)]
+	switch {
+	case r.Command == transport.Set:
+		p.items[string(r.Key)] = transport.Request{TTL: r.TTL, Value: append([]byte(nil), r.Value...)}
+		return transport.AppendResponse(nil, transport.OK, nil)
+	case !found:
+		return transport.AppendResponse(nil, transport.NotFound, nil)
+	case r.Command == transport.Delete:
+		delete(p.items, string(r.Key))
+		return transport.AppendResponse(nil, transport.OK, nil)
+	}
+	return transport.AppendResponse(nil, transport.OK, item.Value)
+}
+
+func (p *peer) item(key string) transport.Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.items[key]
+}
+
+var _ = Describe("Client", func() {
+	var (
+		server *peer
+		mock   *clock.Mock
+	)
+
+	BeforeEach(func() {
+		server, mock = newPeer(), clock.NewMock()
+		mock.Set(time.Unix(1_800_000_000, 0))
+	})
+
+	dial := func(opts ...cryptomem.Option) *cryptomem.Client {
+		GinkgoHelper()
+		opts = append([]cryptomem.Option{
+			cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(server.dial), cryptomem.WithClock(mock),
+		}, opts...)
+		c, err := cryptomem.Dial(context.Background(), "peer", opts...)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		return c
+	}
+
+	It("gives back what was set, and the server never sees it", func() {
+		c := dial()
+		Expect(c.Set("greeting", "hello")).To(Succeed())
+		Expect(c.Get("greeting")).To(Equal([]byte("hello")))
+		Expect(server.item("greeting").Value).NotTo(ContainSubstring("hello"))
+		Expect(c.Delete("greeting")).To(Succeed())
+		_, err := c.Get("greeting")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.Delete("greeting")).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("tells an empty value from none", func() {
+		c := dial()
+		Expect(c.Set("empty", "")).To(Succeed())
+		Expect(c.Get("empty")).To(Equal([]byte{}))
+	})
+
+	It("stores for the client's TTL unless the call has its own", func(ctx SpecContext) {
+		c := dial(cryptomem.WithDefaultTTL(time.Minute))
+		Expect(c.Set("a", "1")).To(Succeed())
+		Expect(server.item("a").TTL).To(Equal(time.Minute))
+		Expect(c.SetContext(ctx, []byte("a"), []byte("2"), cryptomem.TTL(time.Hour))).To(Succeed())
+		Expect(server.item("a").TTL).To(Equal(time.Hour))
+	})
+
+	It("refuses a value that the server keeps past its expiry", func() {
+		c := dial(cryptomem.WithDefaultTTL(time.Minute), cryptomem.WithSkew(0))
+		Expect(c.Set("a", "1")).To(Succeed())
+		mock.Add(time.Minute)
+		_, err := c.Get("a")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(err).To(MatchError(cryptomem.ErrExpired))
+	})
+
+	It("refuses a value that the server has under another key", func() {
+		c := dial()
+		Expect(c.Set("mine", "1")).To(Succeed())
+		server.items["yours"] = server.item("mine")
+		_, err := c.Get("yours")
+		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
+	})
+
+	DescribeTable("refuses what is not a sealed value of its own", func(value string) {
+		c := dial()
+		server.items["k"] = transport.Request{Value: []byte(value)}
+		_, err := c.Get("k")
+		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
+	},
+		Entry("nothing", ""),
+		Entry("plaintext", "hello"),
+		Entry("zeros", string(make([]byte, 100))),
+	)
+
+	It("keeps namespaces apart", func() {
+		one, two := dial(cryptomem.WithNamespace("one")), dial(cryptomem.WithNamespace("two"))
+		Expect(one.Set("k", "1")).To(Succeed())
+		_, err := two.Get("k")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		server.items["\x03twok"] = server.item("\x03onek")
+		_, err = two.Get("k")
+		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
+	})
+
+	It("appends to the caller's slice", func(ctx SpecContext) {
+		c := dial()
+		Expect(c.Set("k", "value")).To(Succeed())
+		Expect(c.GetAppend(ctx, []byte("the "), []byte("k"))).To(Equal([]byte("the value")))
+		got, err := c.GetAppend(ctx, []byte("the "), []byte("none"))
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(got).To(Equal([]byte("the ")))
+	})
+
+	Describe("limits", func() {
+		It("sends no value above the limit", func() {
+			c := dial(cryptomem.WithMaxValueSize(100))
+			Expect(c.Set("k", strings.Repeat("x", 47))).To(MatchError(cryptomem.ErrTooLarge))
+			Expect(c.Set("k", strings.Repeat("x", 46))).To(Succeed())
+		})
+
+		It("sends no key longer than a frame can hold, its namespace included", func() {
+			c := dial(cryptomem.WithNamespace("ns"))
+			Expect(c.Set(strings.Repeat("k", 65_533), "v")).To(MatchError(cryptomem.ErrTooLarge))
+			Expect(c.Set(strings.Repeat("k", 65_532), "v")).To(Succeed())
+		})
+
+		It("sends no empty key and no negative TTL", func(ctx SpecContext) {
+			c := dial()
+			Expect(c.Set("", "v")).To(MatchError("key is empty"))
+			Expect(c.SetContext(ctx, []byte("k"), nil, cryptomem.TTL(-1))).To(MatchError(ContainSubstring("must not be negative")))
+			Expect(server.requests).To(BeEmpty())
+		})
+	})
+
+	Describe("New", func() {
+		It("does not fail, whatever it is given: the first call does", func() {
+			c := cryptomem.New("localhost:1", -1, "short")
+			DeferCleanup(c.Close)
+			Expect(c.Set("k", "v")).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
+		})
+	})
+
+	Describe("a closed client", func() {
+		It("answers ErrClosed to everything", func() {
+			c := dial()
+			Expect(c.Close()).To(Succeed())
+			Expect(c.Close()).To(Succeed())
+			Expect(c.Set("k", "v")).To(MatchError(cryptomem.ErrClosed))
+			_, err := c.Get("k")
+			Expect(err).To(MatchError(cryptomem.ErrClosed))
+		})
+	})
+
+	It("carries the server's own words in its error", func() {
+		server.answer = func(nc net.Conn, r *transport.Request) bool {
+			_, err := nc.Write(transport.AppendResponse(nil, transport.Error, []byte("out of memory")))
+			return err == nil
+		}
+		c := dial()
+		err := c.Set("k", "v")
+		var refused *cryptomem.ServerError
+		Expect(err).To(MatchError("server: out of memory"))
+		Expect(err).To(BeAssignableToTypeOf(refused))
+	})
+})

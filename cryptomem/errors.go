@@ -1,0 +1,99 @@
+package cryptomem
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// What a Client's calls end with, for errors.Is. Errors of the network and of
+// the caller's context are wrapped and can be told apart as usual.
+var (
+	// ErrNotFound: there is no unexpired value under the key.
+	ErrNotFound = errors.New("not found")
+
+	// ErrExists: Add found a value under the key.
+	ErrExists = errors.New("already exists")
+
+	// ErrChanged: CompareAndSwap or Touch found another version than expected.
+	ErrChanged = errors.New("changed by somebody else")
+
+	// ErrTooLarge: the key or the sealed value is longer than its limit.
+	// Nothing was sent.
+	ErrTooLarge = errors.New("too large")
+
+	// ErrClosed: the client has been closed.
+	ErrClosed = errors.New("client is closed")
+
+	// ErrTimeout: the server took the request and stayed silent for longer
+	// than WithTimeout allows.
+	ErrTimeout = errors.New("server did not answer in time")
+
+	// ErrMaybeApplied: the connection was lost, or the context ended, between
+	// a request that changes something and its answer. The change may have
+	// taken effect, and may still do so.
+	ErrMaybeApplied = errors.New("outcome is unknown, the change may have been applied")
+
+	// ErrBusy: the server is at a limit of its own; try again later. The error
+	// is a *ServerError.
+	ErrBusy = errors.New("server is busy")
+
+	// ErrDenied: the server wants other credentials. The error is a
+	// *ServerError.
+	ErrDenied = errors.New("access denied")
+
+	// ErrNotAuthentic: the value in the store was not sealed under this very
+	// key and namespace with a key of the keyring. It is withheld.
+	ErrNotAuthentic = sealing.ErrNotAuthentic
+
+	// ErrExpired: the server handed out a value past the expiry sealed with it.
+	// Such an error is an ErrNotFound as well.
+	ErrExpired = sealing.ErrExpired
+)
+
+// A ServerError is a request refused by the server, which stays usable.
+type ServerError struct {
+	Status  transport.Status // transport.Error, Denied or Busy
+	Message string           // as the server sent it
+}
+
+// Error returns the server's message.
+func (e *ServerError) Error() string {
+	if e.Message == "" {
+		return "server answered " + e.Status.String()
+	}
+	return "server: " + e.Message
+}
+
+// Is makes a ServerError match ErrBusy and ErrDenied by its status.
+func (e *ServerError) Is(target error) bool {
+	return target == ErrBusy && e.Status == transport.Busy || target == ErrDenied && e.Status == transport.Denied
+}
+
+// answerError returns the error that an answer stands for; nil for OK.
+func answerError(r *transport.Response) error {
+	switch r.Status {
+	case transport.OK:
+		return nil
+	case transport.NotFound:
+		return ErrNotFound
+	case transport.Exists:
+		return ErrExists
+	}
+	return &ServerError{Status: r.Status, Message: string(r.Value)}
+}
+
+// openError returns a Sealer's refusal as a user of the client sees it.
+func openError(err error) error {
+	switch {
+	case errors.Is(err, sealing.ErrExpired):
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	case errors.Is(err, sealing.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, sealing.ErrUnknownKey), errors.Is(err, sealing.ErrMalformed):
+		return fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+	}
+	return err
+}

@@ -1,0 +1,278 @@
+package cryptomem
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// Defaults of a Client.
+const (
+	DefaultTimeout      = transport.DefaultSilence
+	DefaultDialTimeout  = 5 * time.Second
+	DefaultAttempts     = 3
+	DefaultMaxValueSize = transport.DefaultMaxAnswer
+)
+
+// An Option changes how a Client works. Keys come from WithSecret or
+// WithKeyring, one of which is required; everything else has a default.
+type Option func(*options) error
+
+// A DialFunc makes a connection to addr, as (*net.Dialer).DialContext does for
+// the network that addr implies.
+type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
+
+type options struct {
+	clock        clock.Clock
+	keyring      *sealing.Keyring
+	ownKeyring   bool // made here, closed here
+	sealing      []sealing.Option
+	namespace    string
+	ttl          time.Duration
+	timeout      time.Duration
+	dialTimeout  time.Duration
+	attempts     int
+	maxValueSize int
+	limits       transport.EngineLimits
+	connections  int
+	dial         DialFunc
+	tls          *tls.Config
+	identity     string
+	token        []byte
+	random       io.Reader
+	observer     Observer
+}
+
+func newOptions(opts []Option) (*options, error) {
+	o := &options{
+		clock:        clock.New(),
+		timeout:      DefaultTimeout,
+		dialTimeout:  DefaultDialTimeout,
+		attempts:     DefaultAttempts,
+		maxValueSize: DefaultMaxValueSize,
+		connections:  1,
+		dial:         dialNetwork,
+	}
+	var problems []error
+	for _, opt := range opts {
+		problems = append(problems, opt(o))
+	}
+	err := errors.Join(problems...)
+	if err == nil && o.keyring == nil {
+		err = errors.New("no keys: use WithSecret or WithKeyring")
+	}
+	return o, err
+}
+
+// WithSecret seals under keys derived from one secret of 32 random bytes.
+func WithSecret(secret []byte) Option {
+	return func(o *options) (err error) {
+		o.keyring, err = sealing.KeyringFromSecret(secret)
+		o.ownKeyring = true
+		return err
+	}
+}
+
+// WithKeyring seals with the keyring's primary key and opens with any enabled
+// one. The keyring stays the caller's and may be closed once Dial has returned;
+// see Rekey for a rotation.
+func WithKeyring(kr *sealing.Keyring) Option {
+	return func(o *options) error {
+		if kr == nil {
+			return errors.New("WithKeyring: no keyring")
+		}
+		o.keyring, o.ownKeyring = kr, false
+		return nil
+	}
+}
+
+// WithNamespace keeps this client's keys apart from those of other namespaces,
+// both in the store and under the seal. At most sealing.MaxNamespace bytes.
+func WithNamespace(namespace string) Option {
+	return func(o *options) error {
+		o.namespace = namespace
+		o.sealing = append(o.sealing, sealing.WithNamespace(namespace))
+		return nil
+	}
+}
+
+// WithBlindNames hides keys from the server, which then sees a keyed hash; all
+// clients that share values must agree on it. See sealing.WithBlindNames.
+func WithBlindNames() Option {
+	return func(o *options) error {
+		o.sealing = append(o.sealing, sealing.WithBlindNames())
+		return nil
+	}
+}
+
+// WithPadding hides the exact length of values. See sealing.WithPadding.
+func WithPadding() Option {
+	return func(o *options) error {
+		o.sealing = append(o.sealing, sealing.WithPadding())
+		return nil
+	}
+}
+
+// WithSkew sets by how much the clocks of those who share values may differ.
+// See sealing.WithSkew.
+func WithSkew(skew time.Duration) Option {
+	return func(o *options) error {
+		o.sealing = append(o.sealing, sealing.WithSkew(skew))
+		return nil
+	}
+}
+
+// WithDefaultTTL sets the TTL of what is stored without one of its own. The
+// default is 0, no expiry.
+func WithDefaultTTL(ttl time.Duration) Option {
+	return func(o *options) error {
+		o.ttl = ttl
+		return checkTTL(ttl)
+	}
+}
+
+// WithTimeout limits how long the server may stay silent while it owes an
+// answer; the connection is then given up. Default: DefaultTimeout. The
+// caller's context limits each call on top of that.
+func WithTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.timeout = d
+		return positive("WithTimeout", d)
+	}
+}
+
+// WithDialTimeout limits how long making a connection takes, handshakes
+// included. Default: DefaultDialTimeout.
+func WithDialTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.dialTimeout = d
+		return positive("WithDialTimeout", d)
+	}
+}
+
+// WithAttempts limits how often a call is tried over broken connections, the
+// first time included. Default: DefaultAttempts.
+func WithAttempts(n int) Option {
+	return func(o *options) error {
+		o.attempts = n
+		return positive("WithAttempts", n)
+	}
+}
+
+// WithMaxValueSize sets the largest sealed value, in bytes, that is sent or
+// accepted; a seal adds sealing.Overhead to a value. Default: 1 MiB, as the
+// server's.
+func WithMaxValueSize(n int) Option {
+	return func(o *options) error {
+		o.maxValueSize = n
+		return positive("WithMaxValueSize", n)
+	}
+}
+
+// WithInFlight limits the requests unanswered on one connection, by their
+// number and by their bytes; callers wait for room under their own contexts.
+// Defaults: transport.DefaultMaxCalls, transport.DefaultMaxBytes.
+func WithInFlight(calls, bytes int) Option {
+	return func(o *options) error {
+		o.limits.MaxCalls, o.limits.MaxBytes = calls, bytes
+		return errors.Join(positive("WithInFlight calls", calls), positive("WithInFlight bytes", bytes))
+	}
+}
+
+// WithConnections spreads calls over n connections. One, the default, batches
+// best; more let a process use more cores for the sake of the network.
+func WithConnections(n int) Option {
+	return func(o *options) error {
+		o.connections = n
+		return positive("WithConnections", n)
+	}
+}
+
+// WithDialer makes connections with dial, for example to one end of a
+// net.Pipe. The default dials TCP, or a Unix socket for an address that begins
+// with "unix:".
+func WithDialer(dial DialFunc) Option {
+	return func(o *options) error {
+		if dial == nil {
+			return errors.New("WithDialer: no function")
+		}
+		o.dial = dial
+		return nil
+	}
+}
+
+// WithTLS speaks TLS over every connection. Unless config names a server, the
+// host of the address is what the certificate must be for.
+func WithTLS(config *tls.Config) Option {
+	return func(o *options) error {
+		if config == nil {
+			return errors.New("WithTLS: no configuration")
+		}
+		o.tls = config.Clone()
+		return nil
+	}
+}
+
+// WithAuth shows the server an identity and its token on every new connection.
+func WithAuth(identity string, token []byte) Option {
+	return func(o *options) error {
+		o.identity, o.token = identity, append([]byte(nil), token...)
+		if len(token) == 0 {
+			return errors.New("WithAuth: the token is empty")
+		}
+		return nil
+	}
+}
+
+// WithClock tells the time in place of the real clock.
+func WithClock(clk clock.Clock) Option {
+	return func(o *options) error {
+		if clk == nil {
+			return errors.New("WithClock: no clock")
+		}
+		o.clock = clk
+		return nil
+	}
+}
+
+// WithRandom draws nonces and jitter from r, so that a simulation can be
+// replayed. Never use it with keys that matter; see sealing.WithRandom.
+func WithRandom(r io.Reader) Option {
+	return func(o *options) error {
+		if r == nil {
+			return errors.New("WithRandom: no reader")
+		}
+		o.random = &serialReader{r: r}
+		return nil
+	}
+}
+
+// A StoreOption changes how one value is stored.
+type StoreOption struct{ ttl time.Duration }
+
+// TTL makes the value expire when d has passed; 0 means never.
+// Negative durations are an error.
+func TTL(d time.Duration) StoreOption { return StoreOption{ttl: d} }
+
+func checkTTL(ttl time.Duration) error {
+	if ttl < 0 {
+		return fmt.Errorf("ttl is %v, must not be negative", ttl)
+	}
+	return nil
+}
+
+func positive[T int | time.Duration](name string, n T) error {
+	if n <= 0 {
+		return fmt.Errorf("%s: %v is not positive", name, n)
+	}
+	return nil
+}
