@@ -2,9 +2,14 @@ package cache
 
 import "time"
 
+// scanItemCost is what reaching an item counts against a scan's budget, in
+// bytes, beside its key and value.
+const scanItemCost = 512
+
 // Scan walks the store in small steps, for a copy of it that does not stop the
-// world. Each call visits about budget unexpired items, at least one if any is
-// left, and returns the cursor of the next call. The walk begins with cursor 0
+// world. Each call visits unexpired items, at least one if any is left, until
+// their keys and values use up about budget bytes, an item counting at least
+// 512; it returns the cursor of the next call. The walk begins with cursor 0
 // and is over when Scan returns 0.
 //
 // An item that nobody changes from the first call to the last is visited
@@ -25,7 +30,7 @@ func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(key, value
 	return 0
 }
 
-func (s *shard) scan(now int64, visit func(key, value []byte, info Info)) (visited int) {
+func (s *shard) scan(now int64, visit func(key, value []byte, info Info)) (used int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, it := range s.items {
@@ -37,7 +42,7 @@ func (s *shard) scan(now int64, visit func(key, value []byte, info Info)) (visit
 			info.TTL = time.Duration(it.expiry - now)
 		}
 		visit([]byte(k), it.value, info)
-		visited++
+		used += scanItemCost + len(k) + len(it.value)
 	}
-	return visited
+	return used
 }

@@ -49,7 +49,7 @@ var _ = Describe("A scan", func() {
 	}
 
 	It("visits every item exactly once, whatever the budget", func() {
-		for _, budget := range []int{1, 7, 1000, 10 * items} {
+		for _, budget := range []int{1, 4 << 10, 1 << 20, 1 << 30} {
 			seen := walk(budget, func(int) {})
 			Expect(seen).To(HaveLen(items))
 			for key, times := range seen {
@@ -64,7 +64,7 @@ var _ = Describe("A scan", func() {
 		clk.Add(time.Minute)
 		found := false
 		for cursor := uint64(0); ; {
-			cursor = c.Scan(c.Now(), cursor, 100, func(key, v []byte, info cache.Info) {
+			cursor = c.Scan(c.Now(), cursor, 64<<10, func(key, v []byte, info cache.Info) {
 				if string(key) == string(name(1234)) {
 					found = true
 					Expect(v).To(Equal(value(1234)))
@@ -80,7 +80,7 @@ var _ = Describe("A scan", func() {
 
 	It("passes expired items over, and keeps those without expiry", func() {
 		clk.Add(1000 * time.Second)
-		seen := walk(100, func(int) {})
+		seen := walk(64<<10, func(int) {})
 		Expect(seen).To(HaveLen(items - 1000)) // item 0 never expires, items 1 to 1000 have
 		Expect(seen).To(HaveKey(string(name(0))))
 		Expect(seen).NotTo(HaveKey(string(name(1000))))
@@ -88,7 +88,7 @@ var _ = Describe("A scan", func() {
 	})
 
 	It("misses no item that stays while others come, go and move", func() {
-		seen := walk(20, func(step int) {
+		seen := walk(10<<10, func(step int) {
 			for j := range 50 {
 				i := 1 + 2*((step*50+j)%(items/2)) // odd ones change, even ones stay
 				switch step % 3 {
@@ -110,7 +110,7 @@ var _ = Describe("A scan", func() {
 
 	It("counts neither as hit nor as miss", func() {
 		before := c.Stats()
-		walk(100, func(int) {})
+		walk(64<<10, func(int) {})
 		after := c.Stats()
 		Expect(after.Hits).To(Equal(before.Hits))
 		Expect(after.Misses).To(Equal(before.Misses))
