@@ -12,8 +12,9 @@ import (
 // but by its own doing.
 type Observer interface {
 	// Begin is called before a request is sent, with its caller's context. The
-	// context that it returns is the one the request runs under. The function
-	// is called once, when the request has ended.
+	// context that it returns is the one the request runs under; those of a
+	// batch all run under the caller's own. The function is called once, when
+	// the request has ended.
 	Begin(ctx context.Context, command transport.Command) (context.Context, func(Outcome))
 }
 
@@ -48,4 +49,17 @@ func (c *Client) observed(ctx context.Context, op *operation) error {
 	err := c.attempt(ctx, op)
 	end(Outcome{Err: err, Sent: len(op.call.Request.Value), Received: len(op.call.Response.Value)})
 	return err
+}
+
+// observeAll begins the observation of many requests and returns what ends it.
+func (c *Client) observeAll(ctx context.Context, entries []*entry) (end func()) {
+	ends := make([]func(Outcome), len(entries))
+	for i, e := range entries {
+		_, ends[i] = c.opts.observer.Begin(ctx, e.op.call.Request.Command)
+	}
+	return func() {
+		for i, e := range entries {
+			ends[i](Outcome{Err: e.err, Sent: len(e.op.call.Request.Value), Received: len(e.op.call.Response.Value)})
+		}
+	}
 }

@@ -37,6 +37,7 @@ type options struct {
 	ownKeyring   bool // made here, closed here
 	sealing      []sealing.Option
 	namespace    string
+	blindNames   bool
 	ttl          time.Duration
 	timeout      time.Duration
 	dialTimeout  time.Duration
@@ -109,6 +110,7 @@ func WithNamespace(namespace string) Option {
 // clients that share values must agree on it. See sealing.WithBlindNames.
 func WithBlindNames() Option {
 	return func(o *options) error {
+		o.blindNames = true
 		o.sealing = append(o.sealing, sealing.WithBlindNames())
 		return nil
 	}

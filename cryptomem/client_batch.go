@@ -1,0 +1,144 @@
+package cryptomem
+
+import (
+	"context"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A Batch collects operations that are sent in one go and executed in their
+// order. It is no transaction: each succeeds or fails by itself, and other
+// clients' operations may come between. A Batch is for one goroutine; the zero
+// value is of no use, see Client.Batch.
+type Batch struct {
+	client  *Client
+	entries []entry
+}
+
+// A Result is how one operation of a batch went. Value is set for gets only.
+type Result struct {
+	Value []byte
+	Err   error
+}
+
+// A Pair is a key and the value to store under it.
+type Pair struct{ Key, Value []byte }
+
+// entry is one operation of a batch: nil if err kept it from being made.
+type entry struct {
+	op  *operation
+	key []byte
+	err error
+}
+
+// Batch returns an empty batch.
+func (c *Client) Batch() *Batch { return &Batch{client: c} }
+
+// Get adds a get of the key, which must not change until Run.
+func (b *Batch) Get(key []byte) { b.add(transport.Get, key) }
+
+// Delete adds a removal of the key.
+func (b *Batch) Delete(key []byte) { b.add(transport.Delete, key) }
+
+// Set adds storing the value under the key. The value is sealed here and now.
+func (b *Batch) Set(key, value []byte, opts ...StoreOption) {
+	e := b.add(transport.Set, key)
+	if e.err == nil {
+		e.err = b.client.seal(e.op, key, value, opts)
+	}
+}
+
+func (b *Batch) add(command transport.Command, key []byte) *entry {
+	op, err := b.client.begin(command, key)
+	b.entries = append(b.entries, entry{op: op, key: key, err: err})
+	return &b.entries[len(b.entries)-1]
+}
+
+// Len returns the number of operations in the batch.
+func (b *Batch) Len() int { return len(b.entries) }
+
+// Run sends the batch and returns the results in the order of the operations.
+// The batch is empty afterwards and may be used again.
+func (b *Batch) Run(ctx context.Context) []Result {
+	b.client.doAll(ctx, b.entries)
+	results := make([]Result, len(b.entries))
+	for i, e := range b.entries {
+		r := &results[i]
+		if r.Err = e.err; e.op == nil {
+			continue
+		}
+		if e.err == nil && e.op.call.Request.Command == transport.Get {
+			r.Value, r.Err = b.client.open(nil, e.key, e.op.call.Response.Value)
+		}
+		e.op.end()
+	}
+	clear(b.entries)
+	b.entries = b.entries[:0]
+	return results
+}
+
+// GetMany returns the values under the keys, in their order, in one go. A key
+// without a value has ErrNotFound as its error.
+func (c *Client) GetMany(ctx context.Context, keys [][]byte) []Result {
+	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
+	for _, key := range keys {
+		b.Get(key)
+	}
+	return b.Run(ctx)
+}
+
+// SetMany stores the pairs in one go and returns an error for each, nil where
+// it is stored.
+func (c *Client) SetMany(ctx context.Context, pairs []Pair, opts ...StoreOption) []error {
+	b := Batch{client: c, entries: make([]entry, 0, len(pairs))}
+	for _, p := range pairs {
+		b.Set(p.Key, p.Value, opts...)
+	}
+	errs := make([]error, len(pairs))
+	for i, r := range b.Run(ctx) {
+		errs[i] = r.Err
+	}
+	return errs
+}
+
+// doAll sends the entries that have no error yet, again where the rules of
+// repetition allow, and sets the errors that their answers stand for.
+func (c *Client) doAll(ctx context.Context, entries []entry) {
+	pending := make([]*entry, 0, len(entries))
+	for i := range entries {
+		if entries[i].err == nil {
+			pending = append(pending, &entries[i])
+		}
+	}
+	if c.opts.observer != nil {
+		defer c.observeAll(ctx, pending[:len(pending):len(pending)])()
+	}
+	calls := make([]*transport.Call, 0, len(pending))
+	l := c.link()
+	for attempt := 1; len(pending) > 0; attempt++ {
+		conn, err := c.connection(ctx, l)
+		if err == nil {
+			calls = calls[:0]
+			for _, e := range pending {
+				calls = append(calls, &e.op.call)
+			}
+			_ = conn.DoAll(ctx, calls) // every call has its own error
+		}
+		retry := make([]*entry, 0, len(pending))
+		for _, e := range pending {
+			lost := err
+			if err == nil {
+				lost = e.op.call.Err
+			}
+			switch {
+			case lost == nil:
+				e.err = e.op.result()
+			case c.again(ctx, e.op, lost, attempt):
+				retry = append(retry, e)
+			default:
+				e.err = c.failure(ctx, e.op, lost)
+			}
+		}
+		pending = retry
+	}
+}

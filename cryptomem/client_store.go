@@ -1,0 +1,189 @@
+package cryptomem
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// An Item is a value with what the server tells about it.
+type Item struct {
+	Value []byte
+
+	// Version changes with every change of the item and is never reused for
+	// its key as long as the server runs.
+	Version uint64
+
+	// TTL is the time left, as the server says; 0 means no expiry. What the
+	// seal says is checked, whatever the server tells here.
+	TTL time.Duration
+}
+
+const (
+	versionSize = 8
+	aboutSize   = 16 // of what precedes the value in the answer to GETV
+)
+
+// touchAttempts is how often Touch starts over when somebody else changes the
+// item at the same time.
+const touchAttempts = 4
+
+// Add stores the value under a key that holds none; ErrExists if it does.
+func (c *Client) Add(ctx context.Context, key, value []byte, opts ...StoreOption) error {
+	return c.store(ctx, transport.Add, key, value, opts)
+}
+
+// Replace stores the value under a key that holds one; ErrNotFound if not.
+func (c *Client) Replace(ctx context.Context, key, value []byte, opts ...StoreOption) error {
+	return c.store(ctx, transport.Replace, key, value, opts)
+}
+
+// GetItem returns the value under the key with its version, for
+// CompareAndSwap; ErrNotFound if there is none.
+func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
+	op, err := c.begin(transport.GetV, key)
+	if err != nil {
+		return Item{}, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return Item{}, err
+	}
+	answer := op.call.Response.Value
+	if len(answer) < aboutSize {
+		return Item{}, fmt.Errorf("answer to %v is %d bytes, at least %d expected", transport.GetV, len(answer), aboutSize)
+	}
+	value, err := c.open(nil, key, answer[aboutSize:])
+	if err != nil {
+		return Item{}, err
+	}
+	return Item{
+		Value:   value,
+		Version: binary.BigEndian.Uint64(answer),
+		TTL:     time.Duration(binary.BigEndian.Uint64(answer[versionSize:])),
+	}, nil
+}
+
+// CompareAndSwap stores the value if the item still has the version that
+// GetItem told, and returns the new version. ErrChanged if the version is
+// another one, ErrNotFound if the item is gone.
+func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version uint64, opts ...StoreOption) (uint64, error) {
+	op, err := c.begin(transport.CAS, key)
+	if err != nil {
+		return 0, err
+	}
+	defer op.end()
+	op.value = binary.BigEndian.AppendUint64(op.value, version)
+	if err := c.seal(op, key, value, opts); err != nil {
+		return 0, err
+	}
+	if err := c.do(ctx, op); err != nil {
+		if errors.Is(err, ErrExists) {
+			err = ErrChanged
+		}
+		return 0, err
+	}
+	return op.number()
+}
+
+// Touch gives the item a new TTL, 0 meaning none. The expiry is part of the
+// seal, so the value is fetched, sealed anew and swapped in; if others keep
+// changing it meanwhile, Touch gives up with ErrChanged.
+func (c *Client) Touch(ctx context.Context, key []byte, ttl time.Duration) error {
+	for attempt := 1; ; attempt++ {
+		item, err := c.GetItem(ctx, key)
+		if err != nil {
+			return err
+		}
+		_, err = c.CompareAndSwap(ctx, key, item.Value, item.Version, TTL(ttl))
+		if !errors.Is(err, ErrChanged) || attempt == touchAttempts {
+			return err
+		}
+	}
+}
+
+// GetDelete removes the item and returns the value it had; ErrNotFound if there
+// is none. An answer that gets lost loses the value: ErrMaybeApplied.
+func (c *Client) GetDelete(ctx context.Context, key []byte) ([]byte, error) {
+	op, err := c.begin(transport.GetDel, key)
+	if err != nil {
+		return nil, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return nil, err
+	}
+	return c.open(nil, key, op.call.Response.Value)
+}
+
+// Ping asks the server for a sign of life.
+func (c *Client) Ping(ctx context.Context) error {
+	sign := []byte("ping")
+	op, err := c.beginBare(transport.Ping, nil, sign)
+	if err != nil {
+		return err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return err
+	}
+	if !bytes.Equal(op.call.Response.Value, sign) {
+		return errors.New("answer to PING is not what was sent")
+	}
+	return nil
+}
+
+// Stats returns the server's statistics as JSON: one section, or all of them
+// by name if section is empty.
+func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
+	op, err := c.beginBare(transport.Stats, []byte(section), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(op.call.Response.Value), nil
+}
+
+// Flush removes every item of the client's namespace whose key begins with
+// prefix, and returns how many there were. Without a namespace that is
+// everybody's. A server has to be configured to allow it; blind names leave no
+// prefix to go by, so with them only an empty one works.
+func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err error) {
+	var name []byte
+	if n := c.opts.namespace; n != "" {
+		name = append(append(name, byte(len(n))), n...)
+	}
+	if c.opts.blindNames && len(prefix) > 0 {
+		return 0, errors.New("blind names have no prefix to flush by")
+	}
+	name = append(name, prefix...)
+	if len(name) > transport.MaxKeySize {
+		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), transport.MaxKeySize)
+	}
+	op, err := c.beginBare(transport.Flush, name, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return 0, err
+	}
+	return op.number()
+}
+
+// number returns the 8 bytes that the operation was answered with.
+func (op *operation) number() (uint64, error) {
+	answer := op.call.Response.Value
+	if len(answer) != versionSize {
+		return 0, fmt.Errorf("answer to %v is %d bytes, %d expected", op.call.Request.Command, len(answer), versionSize)
+	}
+	return binary.BigEndian.Uint64(answer), nil
+}

@@ -1,0 +1,229 @@
+package cryptomem_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// A world is a real server with clients over net.Pipe, all on one mock clock.
+type world struct {
+	server *cryptomem.Server
+	clock  *clock.Mock
+}
+
+func newWorld(c cryptomem.ServerConfig) *world {
+	GinkgoHelper()
+	mock := clock.NewMock()
+	mock.Set(time.Unix(1_800_000_000, 0))
+	c.Clock = mock
+	w := &world{server: newServer(c), clock: mock}
+	DeferCleanup(w.server.Close)
+	return w
+}
+
+func (w *world) dial(context.Context, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	go w.server.ServeConn(far)
+	return near, nil
+}
+
+func (w *world) client(opts ...cryptomem.Option) *cryptomem.Client {
+	GinkgoHelper()
+	opts = append([]cryptomem.Option{
+		cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock), cryptomem.WithSkew(0),
+	}, opts...)
+	c, err := cryptomem.Dial(context.Background(), "pipe", opts...)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(c.Close)
+	return c
+}
+
+var _ = Describe("Client and Server", func() {
+	var (
+		w   *world
+		c   *cryptomem.Client
+		ctx = context.Background()
+		key = []byte("key")
+	)
+
+	BeforeEach(func() {
+		w = newWorld(cryptomem.ServerConfig{AllowFlush: true})
+		c = w.client()
+	})
+
+	value := func(key []byte) string {
+		GinkgoHelper()
+		v, err := c.GetContext(ctx, key)
+		Expect(err).NotTo(HaveOccurred())
+		return string(v)
+	}
+
+	It("let an item expire exactly at the end of its TTL", func() {
+		Expect(c.SetContext(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
+		w.clock.Add(time.Minute - 1)
+		Expect(value(key)).To(Equal("v"))
+		w.clock.Add(1)
+		_, err := c.GetContext(ctx, key)
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("carry values from empty to the limit", func() {
+		for _, size := range []int{0, 1, 10_000, 100_000, 1<<20 - 54} {
+			Expect(c.SetContext(ctx, key, make([]byte, size))).To(Succeed())
+			Expect(c.GetContext(ctx, key)).To(HaveLen(size))
+		}
+	})
+
+	It("add only where nothing is", func() {
+		Expect(c.Add(ctx, key, []byte("1"))).To(Succeed())
+		Expect(c.Add(ctx, key, []byte("2"))).To(MatchError(cryptomem.ErrExists))
+		Expect(value(key)).To(Equal("1"))
+	})
+
+	It("replace only where something is", func() {
+		Expect(c.Replace(ctx, key, []byte("1"))).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.SetContext(ctx, key, []byte("1"))).To(Succeed())
+		Expect(c.Replace(ctx, key, []byte("2"))).To(Succeed())
+		Expect(value(key)).To(Equal("2"))
+	})
+
+	It("swap a value only if nobody changed it since it was read", func() {
+		_, err := c.CompareAndSwap(ctx, key, []byte("1"), 1)
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.SetContext(ctx, key, []byte("1"))).To(Succeed())
+		item, err := c.GetItem(ctx, key)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(item.Value).To(Equal([]byte("1")))
+		next, err := c.CompareAndSwap(ctx, key, []byte("2"), item.Version)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = c.CompareAndSwap(ctx, key, []byte("3"), item.Version)
+		Expect(err).To(MatchError(cryptomem.ErrChanged))
+		_, err = c.CompareAndSwap(ctx, key, []byte("3"), next)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(value(key)).To(Equal("3"))
+	})
+
+	It("tell the time that an item has left", func() {
+		Expect(c.SetContext(ctx, key, nil, cryptomem.TTL(time.Minute))).To(Succeed())
+		w.clock.Add(time.Second)
+		item, err := c.GetItem(ctx, key)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(item.TTL).To(Equal(59 * time.Second))
+	})
+
+	It("prolong an item for all its readers, seal included", func() {
+		Expect(c.SetContext(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(c.Touch(ctx, key, time.Hour)).To(Succeed())
+		w.clock.Add(30 * time.Minute)
+		Expect(value(key)).To(Equal("v"))
+		w.clock.Add(30 * time.Minute)
+		_, err := c.GetContext(ctx, key)
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.Touch(ctx, key, time.Hour)).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("hand a value to one taker only", func() {
+		Expect(c.SetContext(ctx, key, []byte("v"))).To(Succeed())
+		Expect(c.GetDelete(ctx, key)).To(Equal([]byte("v")))
+		_, err := c.GetDelete(ctx, key)
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("exchange signs of life and statistics", func() {
+		Expect(c.Ping(ctx)).To(Succeed())
+		Expect(c.Stats(ctx, "")).To(ContainSubstring(`"cache"`))
+		_, err := c.Stats(ctx, "weather")
+		Expect(err).To(MatchError(ContainSubstring(`no section "weather"`)))
+	})
+
+	It("flush one namespace and no other", func() {
+		one, two := w.client(cryptomem.WithNamespace("one")), w.client(cryptomem.WithNamespace("two"))
+		for _, k := range []string{"a1", "a2", "b1"} {
+			Expect(one.Set(k, "1")).To(Succeed())
+			Expect(two.Set(k, "2")).To(Succeed())
+		}
+		Expect(one.Flush(ctx, []byte("a"))).To(BeEquivalentTo(2))
+		Expect(one.Get("b1")).To(Equal([]byte("1")))
+		Expect(one.Flush(ctx, nil)).To(BeEquivalentTo(1))
+		Expect(two.Get("a1")).To(Equal([]byte("2")))
+	})
+
+	Describe("a batch", func() {
+		It("executes in order and reports each operation by itself", func() {
+			b := c.Batch()
+			b.Get(key)
+			b.Set(key, []byte("v"))
+			b.Get(key)
+			b.Set(nil, []byte("no key"))
+			b.Delete(key)
+			b.Delete(key)
+			results := b.Run(ctx)
+			Expect(results).To(HaveLen(6))
+			Expect(results[0].Err).To(MatchError(cryptomem.ErrNotFound))
+			Expect(results[1].Err).NotTo(HaveOccurred())
+			Expect(results[2].Value).To(Equal([]byte("v")))
+			Expect(results[3].Err).To(MatchError("key is empty"))
+			Expect(results[4].Err).NotTo(HaveOccurred())
+			Expect(results[5].Err).To(MatchError(cryptomem.ErrNotFound))
+			Expect(b.Len()).To(BeZero())
+		})
+
+		It("may be larger than what may be in flight", func() {
+			c = w.client(cryptomem.WithInFlight(3, 200))
+			var pairs []cryptomem.Pair
+			var keys [][]byte
+			for i := range 500 {
+				k := fmt.Append(nil, "key", i)
+				keys, pairs = append(keys, k), append(pairs, cryptomem.Pair{Key: k, Value: k})
+			}
+			Expect(c.SetMany(ctx, pairs, cryptomem.TTL(time.Minute))).To(HaveEach(BeNil()))
+			for i, r := range c.GetMany(ctx, keys) {
+				Expect(r.Err).NotTo(HaveOccurred())
+				Expect(r.Value).To(Equal(keys[i]))
+			}
+		})
+
+		It("fails every operation of an ended context", func() {
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			for _, r := range c.GetMany(ended, [][]byte{key, key}) {
+				Expect(r.Err).To(MatchError(context.Canceled))
+			}
+		})
+	})
+
+	It("serve many goroutines over few connections without mixing answers up", func() {
+		for _, connections := range []int{1, 3} {
+			c := w.client(cryptomem.WithConnections(connections), cryptomem.WithInFlight(16, 1<<20))
+			failures := make(chan error, 32)
+			for g := range cap(failures) {
+				go func() {
+					k := fmt.Append(nil, "goroutine", g)
+					for i := range 100 {
+						want := fmt.Append(nil, g, " ", i)
+						if err := c.SetContext(ctx, k, want); err != nil {
+							failures <- err
+							return
+						}
+						if got, err := c.GetContext(ctx, k); err != nil || string(got) != string(want) {
+							failures <- fmt.Errorf("%s: got %q, %w", want, got, err)
+							return
+						}
+					}
+					failures <- nil
+				}()
+			}
+			for range cap(failures) {
+				Expect(<-failures).NotTo(HaveOccurred())
+			}
+		}
+	})
+})
