@@ -42,6 +42,11 @@ type ServerConfig struct {
 
 	Authenticator Authenticator // who may do what; nil lets everyone do everything
 
+	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
+	// Sections returns what STATS reports beside "cache" and "server", by
+	// section name: values that encoding/json can marshal. Nil means nothing.
+	Sections func() map[string]any
+
 	Clock   clock.Clock  // default: the real one
 	Logger  *slog.Logger // default: none
 	HashKey *[16]byte    // places items in the store; default random, as strangers' keys need
@@ -59,6 +64,7 @@ type Server struct {
 	cache     *cache.Cache
 	handler   *Handler
 	transport *transport.Server
+	extra     func() map[string]any // ServerConfig.Sections
 }
 
 // NewServer returns a Server with an empty store, its janitor running.
@@ -71,7 +77,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cache: store}
+	s := &Server{cache: store, extra: c.Sections}
 	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
 	s.transport = transport.NewServer(transport.ServerConfig{
 		NewHandler: func(conn net.Conn) transport.Handler {
@@ -91,6 +97,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 		WriteTimeout:             c.WriteTimeout,
 		IdleTimeout:              c.IdleTimeout,
 		AuthTimeout:              c.AuthTimeout,
+		RecordKeys:               c.RecordKeys,
 	})
 	store.Start()
 	return s, nil
@@ -126,7 +133,12 @@ func (s *Server) Cache() *cache.Cache { return s.cache }
 func (s *Server) Stats() transport.ServerStats { return s.transport.Stats() }
 
 func (s *Server) sections() map[string]any {
-	return map[string]any{"server": s.transport.Stats()}
+	sections := make(map[string]any)
+	if s.extra != nil {
+		sections = s.extra()
+	}
+	sections["server"] = s.transport.Stats()
+	return sections
 }
 
 // Serve accepts connections from l, which it closes, until Shutdown or Close;

@@ -55,6 +55,8 @@ type ServerConfig struct {
 	WriteTimeout time.Duration // for the client to take a batch of answers
 	IdleTimeout  time.Duration // for the next request to begin
 	AuthTimeout  time.Duration // for a Guest to be authenticated, from the connection's begin on
+
+	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
 }
 
 // A Guest is a Handler that does not trust its client yet. Until it does, the
@@ -70,6 +72,7 @@ type Guest interface {
 type Server struct {
 	config   ServerConfig
 	memory   *Budget
+	meter    *Meter
 	watchdog watchdog
 	counters counters
 	draining atomic.Bool
@@ -100,6 +103,7 @@ func NewServer(c ServerConfig) *Server {
 	}
 	s := &Server{
 		config:    c,
+		meter:     NewMeter(c.RecordKeys),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*serverConn]struct{}),
 		places:    places{total: c.MaxConnections, perAddress: c.MaxConnectionsPerAddress},

@@ -65,7 +65,7 @@ func (c *serverConn) start() error {
 		c.handler = s.config.NewHandler(c.Conn)
 	}
 	c.guest, _ = c.handler.(Guest)
-	c.session = NewSession(c.handler, Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory})
+	c.session = NewSession(c.handler, Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Meter: s.meter})
 	c.read = reader(c.Conn, c.session)
 	return nil
 }
@@ -88,7 +88,11 @@ func (c *serverConn) serve() {
 		now = c.server.config.Now()
 		if n > 0 {
 			c.server.counters.received.Add(int64(n))
-			if err := c.answer(now); err != nil {
+			began := now
+			err := c.answer(began)
+			now = c.server.config.Now()
+			c.session.Measure(began, now)
+			if err != nil {
 				c.ended(now, err)
 				return
 			}

@@ -25,6 +25,8 @@ type ServerStats struct {
 	FrameTimeouts uint64 `json:"frame_timeouts"`
 	WriteTimeouts uint64 `json:"write_timeouts"`
 	AuthTimeouts  uint64 `json:"auth_timeouts"`
+
+	RequestStats
 }
 
 // Stats returns a snapshot.
@@ -46,6 +48,7 @@ func (s *Server) Stats() ServerStats {
 		FrameTimeouts: c.timeouts[forFrame].Load(),
 		WriteTimeouts: c.timeouts[forWrite].Load(),
 		AuthTimeouts:  c.timeouts[forAuth].Load(),
+		RequestStats:  s.meter.Stats(s.config.Now()),
 	}
 }
 

@@ -37,6 +37,7 @@ type Limits struct {
 	MaxValueSize int     // of a request's value, in bytes
 	HighWater    int     // bytes of answers not yet sent at which execution pauses
 	Memory       *Budget // shared by all sessions of a server; nil means no bound
+	Meter        *Meter  // the same; nil counts nothing
 }
 
 // A Session is the server side of one connection: received bytes go in, answers
@@ -59,7 +60,8 @@ type Session struct {
 	sent int
 	vec  [1][]byte
 
-	err error
+	tally *tally // nil if nothing is counted
+	err   error
 }
 
 // NewSession returns a Session that lets h execute what it receives.
@@ -70,7 +72,7 @@ func NewSession(h Handler, l Limits) *Session {
 	if l.HighWater == 0 {
 		l.HighWater = DefaultHighWater
 	}
-	s := &Session{handler: h, limits: l}
+	s := &Session{handler: h, limits: l, tally: newTally(l.Meter)}
 	s.gate, _ = h.(Gate)
 	return s
 }
@@ -140,7 +142,9 @@ func (s *Session) Execute(now int64) error {
 			break
 		}
 		r := h.request(b)
-		s.out = s.handler.Handle(now, s.output(), &r)
+		answered := len(s.output())
+		s.out = s.handler.Handle(now, s.out, &r)
+		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
 	}
@@ -177,6 +181,11 @@ func (s *Session) Sent(n int) {
 	}
 	s.out, s.sent = nil, 0
 }
+
+// Measure says that the requests received at the instant began have been
+// executed and their answers sent at the instant ended. It is for the Meter and
+// may be left out without one.
+func (s *Session) Measure(began, ended int64) { s.tally.measure(began, ended) }
 
 // Begun returns the instant at which the first bytes of the unfinished request
 // were seen, and false if no request is unfinished.

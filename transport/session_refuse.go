@@ -84,10 +84,12 @@ func (s *Session) admit(h *Header) (Refusal, bool) {
 
 // refused is a request on its way to nowhere.
 type refused struct {
-	active bool
-	left   uint64 // bytes still to be dropped
-	status Status
-	answer string // due when nothing is left
+	active  bool
+	command Command
+	size    uint64 // of the request, in bytes
+	left    uint64 // bytes of it still to be dropped
+	status  Status
+	answer  string // due when nothing is left
 }
 
 // refuse begins to drop the request that the input begins with.
@@ -95,7 +97,8 @@ func (s *Session) refuse(h *Header, why Refusal) {
 	if h.Command <= Delete && why.Status > Error {
 		why.Status = Error
 	}
-	s.refused = refused{active: true, left: h.size(), status: why.Status, answer: why.Message}
+	size := h.size()
+	s.refused = refused{true, h.Command, size, size, why.Status, why.Message}
 }
 
 // drop drops what has arrived of the refused request and, once that is all of
@@ -108,6 +111,7 @@ func (s *Session) drop() bool {
 		return false
 	}
 	s.out = AppendResponse(s.output(), s.refused.status, []byte(s.refused.answer))
+	s.tally.request(s.refused.command, s.refused.status, s.refused.size, nil)
 	s.refused = refused{}
 	s.begun = 0
 	return true
