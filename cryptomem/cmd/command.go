@@ -9,11 +9,16 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 )
 
 const usage = `Usage:
     cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION]
+    cryptomem get KEY
+    cryptomem del KEY...
+    cryptomem ping [--wait DURATION]
     cryptomem keygen [--output FILE]
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
@@ -22,12 +27,15 @@ cryptomem keeps values that it cannot read: they are sealed before they leave
 the client, and the server holds them in memory until they expire.
 Without a command, the server starts. "cryptomem COMMAND --help" says more.
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 failed.
+Exit codes: 0 done, 1 not found, 2 wrong usage or configuration, 3 failed.
 
 Example:
     $ cryptomem serve &
     $ cryptomem keygen --output key.json
     $ export CRYPTOMEM_KEY_FILE=key.json
+    $ printf hello | cryptomem set greeting --ttl 1m -
+    $ cryptomem get greeting
+    hello
 `
 
 // A command is one row of what the binary can do.
@@ -39,6 +47,10 @@ type command struct {
 
 var commands = []command{
 	{"serve", serveUsage, serve},
+	{"set", setUsage, set},
+	{"get", getUsage, get},
+	{"del", delUsage, del},
+	{"ping", pingUsage, ping},
 	{"keygen", keygenUsage, keygen},
 	{"config", configUsage, showConfig},
 	{"version", versionUsage, showVersion},
@@ -53,9 +65,10 @@ type console struct {
 
 // Exit codes, which scripts rely on.
 const (
-	exitDone   = 0
-	exitUsage  = 2
-	exitFailed = 3
+	exitDone     = 0
+	exitNotFound = 1
+	exitUsage    = 2
+	exitFailed   = 3
 )
 
 // usageError says what is wrong with a command line.
@@ -103,6 +116,9 @@ func (c *console) exit(cmd command, err error) int {
 		return exitUsage
 	}
 	fmt.Fprintf(c.err, "cryptomem %s: %v\n", cmd.name, err)
+	if errors.Is(err, cryptomem.ErrNotFound) {
+		return exitNotFound
+	}
 	return exitFailed
 }
 

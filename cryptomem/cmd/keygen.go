@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -48,4 +49,16 @@ func keygen(_ context.Context, _ *console, args []string) error {
 		err = closed
 	}
 	return err
+}
+
+func readKeyFile(name string) (*sealing.Keyring, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(string(text), "\n"))
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a key file", name)
+	}
+	return sealing.KeyringFromSecret(secret)
 }

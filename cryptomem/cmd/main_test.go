@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CRYPTOMEM_ADDR", "unix:"+env.WorkDir+"/s")
 			env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends with a second of waiting
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
