@@ -1,0 +1,180 @@
+package snapshot_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
+)
+
+// Where things are in a file, in bytes.
+const (
+	headerSize      = 36
+	blockHeaderSize = 32
+)
+
+// encode writes a snapshot with a block for each of the given items, and
+// returns where each block begins, the last one included.
+func encode(items ...string) (file []byte, begins []int) {
+	var b bytes.Buffer
+	w, err := snapshot.NewWriter(&b, time.Unix(1, 0))
+	if err != nil {
+		panic(err)
+	}
+	for _, it := range items {
+		begins = append(begins, b.Len())
+		w.Append([]byte(it), []byte("value of "+it), 0)
+		if err := w.Flush(); err != nil {
+			panic(err)
+		}
+	}
+	begins = append(begins, b.Len())
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes(), begins
+}
+
+// decode returns the keys of the items that are read, all of them joined.
+func decode(file []byte) (string, snapshot.Summary, error) {
+	r, err := snapshot.NewReader(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return "", snapshot.Summary{}, err
+	}
+	var keys []string
+	summary, err := r.Each(func(key, value []byte, _ int64) {
+		if string(value) != "value of "+string(key) {
+			keys = append(keys, fmt.Sprintf("WRONG %q", value))
+		}
+		keys = append(keys, string(key))
+	})
+	return strings.Join(keys, " "), summary, err
+}
+
+var _ = Describe("A damaged snapshot", func() {
+	var (
+		file   []byte
+		begins []int
+	)
+	BeforeEach(func() { file, begins = encode("a", "b", "c", "d") })
+
+	read := func(file []byte) (string, snapshot.Summary) {
+		GinkgoHelper()
+		keys, summary, err := decode(file)
+		Expect(err).NotTo(HaveOccurred())
+		return keys, summary
+	}
+
+	It("is read to its end when it is whole", func() {
+		keys, summary := read(file)
+		Expect(keys).To(Equal("a b c d"))
+		Expect(summary).To(Equal(snapshot.Summary{Items: 4, Blocks: 4, Whole: true}))
+	})
+
+	It("gives the whole blocks before the place at which it was cut, wherever that is", func() {
+		for size := headerSize; size < len(file); size++ {
+			keys, summary := read(file[:size])
+			whole := 0
+			for whole < 4 && begins[whole+1] <= size {
+				whole++
+			}
+			Expect(keys).To(Equal(strings.Join([]string{"a", "b", "c", "d"}[:whole], " ")), "cut at %d", size)
+			Expect(summary.Whole).To(BeFalse(), "cut at %d", size)
+			Expect(summary.Lost).To(BeEquivalentTo(size-begins[whole]), "cut at %d", size)
+		}
+	})
+
+	It("gives all blocks but the one in which a bit has flipped, whichever bit it is", func() {
+		for bit := headerSize * 8; bit < len(file)*8; bit++ {
+			damaged := bytes.Clone(file)
+			damaged[bit/8] ^= 1 << (bit % 8)
+			hit := 0
+			for hit < 4 && begins[hit+1] <= bit/8 {
+				hit++
+			}
+			keys, summary := read(damaged)
+			Expect(summary.Whole).To(BeFalse(), "bit %d", bit)
+			want := strings.Fields("a b c d")
+			if hit < 4 {
+				want = append(want[:hit], want[hit+1:]...)
+			}
+			Expect(keys).To(Equal(strings.Join(want, " ")), "bit %d", bit)
+		}
+	})
+
+	It("is refused when its header is damaged, whichever bit it is", func() {
+		for bit := range headerSize * 8 {
+			damaged := bytes.Clone(file)
+			damaged[bit/8] ^= 1 << (bit % 8)
+			_, _, err := decode(damaged)
+			Expect(err).To(MatchError(snapshot.ErrNotSnapshot), "bit %d", bit)
+		}
+	})
+
+	It("finds the next block where bytes were lost or came in between", func() {
+		keys, summary := read(append(bytes.Clone(file[:begins[1]+5]), file[begins[1]+9:]...))
+		Expect(keys).To(Equal("a c d"))
+		Expect(summary.Whole).To(BeFalse())
+		keys, summary = read(append(append(bytes.Clone(file[:begins[1]]), make([]byte, 100_000)...), file[begins[1]:]...))
+		Expect(keys).To(Equal("a b c d"))
+		Expect(summary.Lost).To(BeEquivalentTo(100_000))
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("is not whole when a block is missing without a trace", func() {
+		keys, summary := read(append(bytes.Clone(file[:begins[1]]), file[begins[2]:]...))
+		Expect(keys).To(Equal("a c d"))
+		Expect(summary.Lost).To(BeZero())
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("is not whole when something stands behind its end", func() {
+		keys, summary := read(append(file, "more"...))
+		Expect(keys).To(Equal("a b c d"))
+		Expect(summary.Lost).To(BeEquivalentTo(4))
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("takes no block of another file for its own", func() {
+		other, at := encode("x", "y", "z", "w")
+		spliced := append(bytes.Clone(file[:begins[2]]), other[at[2]:]...)
+		keys, summary := read(spliced)
+		Expect(keys).To(Equal("a b"))
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("believes no length that reaches beyond the end", func() {
+		binary.BigEndian.PutUint32(file[begins[3]+24:], 1<<32-1)
+		keys, _ := read(file)
+		Expect(keys).To(Equal("a b c"))
+	})
+})
+
+func FuzzReader(f *testing.F) {
+	file, begins := encode("a", "b", "c")
+	f.Add(file)
+	f.Add(file[:begins[2]])
+	f.Add(append(file[:begins[1]:begins[1]], file[begins[2]:]...))
+	f.Add([]byte("CMSNAP"))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		r, err := snapshot.NewReader(bytes.NewReader(input), int64(len(input)))
+		if err != nil {
+			return
+		}
+		size := 0
+		summary, err := r.Each(func(key, value []byte, _ int64) { size += len(key) + len(value) + 14 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken := size + int(summary.Blocks)*blockHeaderSize + int(summary.Lost) + headerSize; taken > len(input) {
+			t.Fatalf("%d bytes accounted for, the file has %d", taken, len(input))
+		}
+	})
+}

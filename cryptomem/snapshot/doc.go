@@ -1,0 +1,42 @@
+// Package snapshot keeps a copy of a cache on disk, so that a server that is
+// restarted begins warm. Values were sealed before they reached the server and
+// are as unreadable on disk as in memory; keys are written as the server has
+// them.
+//
+//	report, err := snapshot.Load("cache.snapshot", c, clk)  // on start
+//	k := snapshot.NewKeeper("cache.snapshot", time.Minute, c, clk)
+//	k.Start()                                               // on a schedule
+//	err = k.Close(ctx)                                      // and a last time
+//
+// The promises:
+//
+//   - The file is replaced as a whole or not at all, whatever happens while it
+//     is written: the process killed, the machine losing power, the disk full.
+//   - Saving holds no lock for longer than a few items take to copy.
+//   - What is loaded is what was saved: every block of the file carries a
+//     checksum, and of a damaged or truncated file the whole blocks are loaded
+//     and the rest is reported.
+//   - No item lives longer than it would have: expiry is kept as a wall clock
+//     time, and time spent switched off counts. Where the wall clock was set
+//     back, an item has at most the time left that it had when it was saved.
+//
+// What a snapshot does not promise: changes after the last one are lost with a
+// crash, so an item deleted or overwritten since is back as it was. Versions
+// are not kept. A loaded item gets a new one, and numbers from before the
+// restart may come again.
+//
+// # Format
+//
+// Integers are big-endian. The file is a header and blocks:
+//
+//	header   "CMSNAP\x00\x01" | created int64 | id [16]byte | checksum uint32
+//	block    id [16]byte | sequence uint32 | items uint32 | length uint32 | checksum uint32 | payload
+//	item     key length uint16 | value length uint32 | expiry int64 | key | value
+//
+// Times are Unix times in nanoseconds; expiry 0 means never. A header's
+// checksum is the CRC-32C (Castagnoli) of what stands before it; a block's that
+// of sequence, items, length and payload. The id is random for each file. A
+// reader that has lost its place finds the next block by it, and no value that
+// a client stored can pass for a block. Sequences count from 0. The last block
+// has no items, and the number of all items (uint64) as its payload.
+package snapshot

@@ -1,0 +1,157 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cache"
+)
+
+// scanBudget is what is copied while a shard's lock is held, in bytes: little
+// enough that a request that waits for it does not notice.
+const scanBudget = 32 << 10
+
+// fileMode lets nobody else read the keys.
+const fileMode = 0o600
+
+// Saved says what Save wrote.
+type Saved struct {
+	Items uint64
+	Bytes int64
+	Took  time.Duration
+}
+
+// Save writes the unexpired items of c to path and replaces what was there.
+// When it fails, or ctx ends, the old file stays. Meanwhile it uses path with
+// ".tmp" appended, so two servers must not share a path.
+func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
+	temporary := path + ".tmp"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	if err != nil {
+		return Saved{}, fmt.Errorf("save snapshot: %w", err)
+	}
+	saved, err := save(ctx, f, c, clk)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = os.Remove(temporary) // of no use to anybody
+		return Saved{}, fmt.Errorf("save snapshot: %w", err)
+	}
+	// The new name is on disk only once its directory is.
+	if err := syncDirectory(filepath.Dir(path)); err != nil {
+		return Saved{}, fmt.Errorf("save snapshot: %w", err)
+	}
+	return saved, nil
+}
+
+func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Saved, error) {
+	begin := clk.Now()
+	w, err := NewWriter(f, begin)
+	for cursor := uint64(0); err == nil; {
+		now, wall := c.Now(), clk.Now().UnixNano()
+		cursor = c.Scan(now, cursor, scanBudget, func(key, value []byte, info cache.Info) {
+			w.Append(key, value, expiryAt(wall, info.TTL))
+		})
+		if cursor == 0 {
+			err = w.Close()
+			break
+		}
+		if w.Full() {
+			err = errors.Join(w.Flush(), ctx.Err())
+		}
+	}
+	return Saved{Items: w.total, Bytes: w.written, Took: clk.Since(begin)}, err
+}
+
+func syncDirectory(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Loaded says what Load found and did.
+type Loaded struct {
+	Summary
+	Created time.Time // when the snapshot was taken
+	Stored  uint64    // items that are in the cache now, unless it had to evict some
+	Expired uint64    // items whose time was over
+	Refused uint64    // items that the cache did not take: too large now, or no room
+	Took    time.Duration
+}
+
+// Load stores the items of the snapshot at path in c. An error is
+// fs.ErrNotExist if there is none, ErrNotSnapshot, or one of reading; then, and
+// when the file is not Whole, what could be loaded has been.
+func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
+	var l Loaded
+	begin := clk.Now()
+	f, err := os.Open(path)
+	if err != nil {
+		return l, fmt.Errorf("load snapshot: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is not a regular file", fs.ErrInvalid, path)
+	}
+	if err != nil {
+		return l, fmt.Errorf("load snapshot: %w", err)
+	}
+	err = l.load(f, info.Size(), c, clk)
+	l.Took = clk.Since(begin)
+	if err != nil {
+		return l, fmt.Errorf("load snapshot %s: %w", path, err)
+	}
+	return l, nil
+}
+
+func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) error {
+	r, err := NewReader(f, size)
+	if err != nil {
+		return err
+	}
+	l.Created = r.Created
+	// If the clock was set back, the time that is left must not grow.
+	wall := max(clk.Now().UnixNano(), r.Created.UnixNano())
+	now := c.Now()
+	l.Summary, err = r.Each(func(key, value []byte, expiry int64) {
+		if expiry != 0 && expiry <= wall {
+			l.Expired++
+			return
+		}
+		ttl := time.Duration(0)
+		if expiry != 0 {
+			ttl = time.Duration(expiry - wall)
+		}
+		if _, err := c.Set(now, key, value, ttl); err != nil {
+			l.Refused++
+			return
+		}
+		l.Stored++
+	})
+	return err
+}
+
+// expiryAt returns when an item that has ttl left ends, as the format says it.
+// An end beyond what it can say is never.
+func expiryAt(wall int64, ttl time.Duration) int64 {
+	if ttl == 0 || int64(ttl) > math.MaxInt64-wall {
+		return 0
+	}
+	return wall + int64(ttl)
+}

@@ -1,0 +1,220 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"time"
+)
+
+// ErrNotSnapshot reports a file whose first bytes are not those of a snapshot,
+// or are damaged. Nothing of it can be trusted.
+var ErrNotSnapshot = errors.New("not a snapshot, or its header is damaged")
+
+// A Summary says what Each found.
+type Summary struct {
+	Items  uint64 // handed out
+	Blocks uint64 // that held them
+	Lost   int64  // bytes that belong to no whole block
+	Whole  bool   // the file is as it was written, to its last byte
+}
+
+// A Reader decodes a snapshot. It is for one goroutine.
+type Reader struct {
+	Created time.Time // when the snapshot was taken
+
+	r    io.ReaderAt
+	size int64
+	id   []byte
+}
+
+// NewReader reads the header of a snapshot that is the first size bytes of r.
+// The error is ErrNotSnapshot or one of reading.
+func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
+	if size < int64(headerSize) {
+		return nil, fmt.Errorf("%w: %d bytes, the header alone has %d", ErrNotSnapshot, size, headerSize)
+	}
+	var header [headerSize]byte
+	if err := readFull(r, header[:], 0, size); err != nil {
+		return nil, err
+	}
+	checked, checksum := header[:headerSize-4], binary.BigEndian.Uint32(header[headerSize-4:])
+	if string(header[:len(magic)]) != magic || crc32.Checksum(checked, castagnoli) != checksum {
+		return nil, ErrNotSnapshot
+	}
+	created := int64(binary.BigEndian.Uint64(header[len(magic):]))
+	return &Reader{time.Unix(0, created), r, size, checked[len(magic)+8:]}, nil
+}
+
+// Each hands out the items of every block that is whole; key and value are
+// valid until visit returns, expiry is a Unix time in nanoseconds, 0 for never.
+// Where a block is damaged it goes on at the next one. Damage is no error, see
+// Summary: the only errors are those of reading.
+func (r *Reader) Each(visit func(key, value []byte, expiry int64)) (Summary, error) {
+	d := decoder{Reader: r, visit: visit}
+	err := d.blocks(int64(headerSize))
+	return d.Summary, err
+}
+
+// decoder is the state of one pass over the blocks.
+type decoder struct {
+	*Reader
+	Summary
+	visit func(key, value []byte, expiry int64)
+
+	buffer []byte // of the latest payload
+	next   uint32 // the sequence expected
+	gap    bool   // a sequence was missing
+}
+
+// errDamaged says that no whole block stands at an offset.
+var errDamaged = errors.New("damaged block")
+
+func (d *decoder) blocks(offset int64) error {
+	for offset < d.size {
+		end, last, err := d.block(offset)
+		switch {
+		case err == nil && last:
+			d.Lost += d.size - end
+			d.Whole = d.Lost == 0 && !d.gap
+			return nil
+		case err == nil:
+			offset = end
+		case errors.Is(err, errDamaged):
+			found, err := d.search(offset + 1)
+			if err != nil {
+				return err
+			}
+			d.Lost += found - offset
+			offset = found
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// block hands out the items of the block at offset and returns where it ends,
+// and whether it is the one that ends the snapshot.
+func (d *decoder) block(offset int64) (end int64, last bool, err error) {
+	var head [blockHeaderSize]byte
+	if err := readFull(d.r, head[:], offset, d.size); err != nil {
+		return 0, false, damagedIfShort(err)
+	}
+	if !bytes.Equal(head[:idSize], d.id) {
+		return 0, false, errDamaged
+	}
+	fields := head[idSize:]
+	length := int64(binary.BigEndian.Uint32(fields[8:]))
+	end = offset + int64(blockHeaderSize) + length
+	if end > d.size {
+		return 0, false, errDamaged // and no memory for what was only declared
+	}
+	payload, err := d.payload(offset+int64(blockHeaderSize), int(length))
+	if err != nil {
+		return 0, false, err
+	}
+	if blockChecksum(fields, payload) != binary.BigEndian.Uint32(fields[12:]) {
+		return 0, false, errDamaged
+	}
+	sequence, items := binary.BigEndian.Uint32(fields), binary.BigEndian.Uint32(fields[4:])
+	d.gap = d.gap || sequence != d.next
+	if items == 0 {
+		if len(payload) != 8 {
+			return 0, false, errDamaged
+		}
+		d.gap = d.gap || binary.BigEndian.Uint64(payload) != d.Items
+		return end, true, nil
+	}
+	if !wellFormed(payload, items) {
+		return 0, false, errDamaged
+	}
+	d.next = sequence + 1
+	d.Blocks++
+	d.Items += uint64(items)
+	for len(payload) > 0 {
+		var key, value []byte
+		var expiry int64
+		key, value, expiry, payload, _ = item(payload)
+		d.visit(key, value, expiry)
+	}
+	return end, false, nil
+}
+
+func (d *decoder) payload(offset int64, length int) ([]byte, error) {
+	if cap(d.buffer) < length {
+		d.buffer = make([]byte, length)
+	}
+	payload := d.buffer[:length]
+	return payload, damagedIfShort(readFull(d.r, payload, offset, d.size))
+}
+
+// wellFormed reports whether payload is that many items and nothing else.
+func wellFormed(payload []byte, items uint32) bool {
+	for ; items > 0; items-- {
+		var ok bool
+		if _, _, _, payload, ok = item(payload); !ok {
+			return false
+		}
+	}
+	return len(payload) == 0
+}
+
+// item splits the first item off b.
+func item(b []byte) (key, value []byte, expiry int64, rest []byte, ok bool) {
+	if len(b) < itemHeaderSize {
+		return nil, nil, 0, nil, false
+	}
+	keySize, valueSize := int(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint32(b[2:]))
+	expiry = int64(binary.BigEndian.Uint64(b[6:]))
+	b = b[itemHeaderSize:]
+	if uint64(len(b)) < uint64(keySize)+valueSize {
+		return nil, nil, 0, nil, false
+	}
+	end := keySize + int(valueSize)
+	return b[:keySize:keySize], b[keySize:end:end], expiry, b[end:], true
+}
+
+// search returns the first offset from the given one on at which the file's id
+// stands, or the end.
+func (d *decoder) search(offset int64) (int64, error) {
+	window := make([]byte, 64<<10)
+	for offset+idSize <= d.size {
+		part := window[:min(int64(len(window)), d.size-offset)]
+		if err := readFull(d.r, part, offset, d.size); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				break // the file shrank under the reader
+			}
+			return 0, err
+		}
+		if i := bytes.Index(part, d.id); i >= 0 {
+			return offset + int64(i), nil
+		}
+		offset += int64(len(part) - idSize + 1)
+	}
+	return d.size, nil
+}
+
+// readFull reads all of b at offset. What lies past size is not there.
+func readFull(r io.ReaderAt, b []byte, offset, size int64) error {
+	if offset+int64(len(b)) > size {
+		return io.ErrUnexpectedEOF
+	}
+	if n, err := r.ReadAt(b, offset); n < len(b) {
+		if errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("read snapshot: %w", err)
+	}
+	return nil
+}
+
+func damagedIfShort(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errDamaged
+	}
+	return err
+}

@@ -1,0 +1,228 @@
+package snapshot_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
+)
+
+func newCache(clk clock.Clock) *cache.Cache {
+	GinkgoHelper()
+	c, err := cache.New(clk, cache.WithMaxMemory(64<<20))
+	Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+func put(c *cache.Cache, key, value string, ttl time.Duration) {
+	GinkgoHelper()
+	_, err := c.Set(c.Now(), []byte(key), []byte(value), ttl)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+func contents(c *cache.Cache) map[string]string {
+	all := make(map[string]string)
+	for cursor := uint64(0); ; {
+		cursor = c.Scan(c.Now(), cursor, 1<<20, func(key, value []byte, info cache.Info) {
+			all[string(key)] = fmt.Sprintf("%.20s %d %v", value, len(value), info.TTL)
+		})
+		if cursor == 0 {
+			return all
+		}
+	}
+}
+
+var _ = Describe("A snapshot", func() {
+	var (
+		clk  *clock.Mock
+		c    *cache.Cache
+		path string
+	)
+	BeforeEach(func() {
+		clk = clock.NewMock()
+		clk.Set(time.Date(2026, 11, 22, 12, 0, 0, 5, time.UTC))
+		c = newCache(clk)
+		path = filepath.Join(GinkgoT().TempDir(), "cache.snapshot")
+	})
+
+	save := func(ctx context.Context) snapshot.Saved {
+		GinkgoHelper()
+		saved, err := snapshot.Save(ctx, path, c, clk)
+		Expect(err).NotTo(HaveOccurred())
+		return saved
+	}
+	load := func(clk clock.Clock) (*cache.Cache, snapshot.Loaded) {
+		GinkgoHelper()
+		c := newCache(clk)
+		loaded, err := snapshot.Load(path, c, clk)
+		Expect(err).NotTo(HaveOccurred())
+		return c, loaded
+	}
+
+	It("brings every item back with the time it had left", func(ctx context.Context) {
+		for i := range 5000 {
+			put(c, fmt.Sprint("key-", i), strings.Repeat("v", i), time.Duration(i)*time.Second)
+		}
+		put(c, "large", strings.Repeat("x", 1<<20), time.Hour)
+		put(c, "empty", "", math.MaxInt64/2)
+		saved := save(ctx)
+		Expect(saved.Items).To(BeEquivalentTo(5002))
+		again, loaded := load(clk)
+		Expect(loaded.Whole).To(BeTrue())
+		Expect(loaded.Stored).To(BeEquivalentTo(5002))
+		Expect(loaded.Created).To(BeTemporally("==", clk.Now()))
+		Expect(contents(again)).To(Equal(contents(c)))
+		info, err := os.Stat(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(info.Size()).To(Equal(saved.Bytes))
+		Expect(info.Mode().Perm()).To(Equal(fs.FileMode(0o600)), "keys are nobody else's business")
+		Expect(path + ".tmp").NotTo(BeAnExistingFile())
+	})
+
+	It("counts the time that the server was down, to the nanosecond", func(ctx context.Context) {
+		put(c, "short", "v", time.Minute)
+		put(c, "long", "v", time.Minute+1)
+		put(c, "forever", "v", 0)
+		save(ctx)
+		later := clock.NewMock()
+		later.Set(clk.Now().Add(time.Minute))
+		again, loaded := load(later)
+		Expect(loaded.Expired).To(BeEquivalentTo(1))
+		Expect(contents(again)).To(Equal(map[string]string{"long": "v 1 1ns", "forever": "v 1 0s"}))
+	})
+
+	It("lengthens no life where the wall clock was set back", func(ctx context.Context) {
+		put(c, "k", "v", time.Minute)
+		save(ctx)
+		earlier := clock.NewMock()
+		earlier.Set(clk.Now().Add(-24 * time.Hour))
+		again, _ := load(earlier)
+		Expect(contents(again)).To(HaveKeyWithValue("k", "v 1 1m0s"))
+	})
+
+	It("does not save what has expired", func(ctx context.Context) {
+		put(c, "k", "v", time.Minute)
+		clk.Add(time.Minute)
+		Expect(save(ctx).Items).To(BeZero())
+		_, loaded := load(clk)
+		Expect(loaded.Whole).To(BeTrue())
+	})
+
+	It("says how many items a smaller store refused", func(ctx context.Context) {
+		put(c, "small", "v", 0)
+		put(c, "large", strings.Repeat("x", 1000), 0)
+		save(ctx)
+		small, err := cache.New(clk, cache.WithMaxMemory(8<<20), cache.WithMaxValueSize(100))
+		Expect(err).NotTo(HaveOccurred())
+		loaded, err := snapshot.Load(path, small, clk)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(loaded.Stored).To(BeEquivalentTo(1))
+		Expect(loaded.Refused).To(BeEquivalentTo(1))
+	})
+
+	It("is not there before the first save", func() {
+		_, err := snapshot.Load(path, c, clk)
+		Expect(err).To(MatchError(fs.ErrNotExist))
+	})
+
+	It("keeps the old file when a save fails or is broken off", func(ctx context.Context) {
+		put(c, "old", "v", 0)
+		save(ctx)
+		for i := range 100 {
+			put(c, fmt.Sprint("new-", i), strings.Repeat("x", 64<<10), 0)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		_, err := snapshot.Save(ended, path, c, clk)
+		Expect(err).To(MatchError(context.Canceled))
+		Expect(path + ".tmp").NotTo(BeAnExistingFile())
+		again, _ := load(clk)
+		Expect(contents(again)).To(HaveLen(1))
+	})
+
+	It("fails when its directory is missing, and names the file", func(ctx context.Context) {
+		path = filepath.Join(filepath.Dir(path), "missing", "cache.snapshot")
+		_, err := snapshot.Save(ctx, path, c, clk)
+		Expect(err).To(MatchError(fs.ErrNotExist))
+		Expect(err).To(MatchError(ContainSubstring(path)))
+	})
+
+	It("is refused where something else than a snapshot stands", func() {
+		for _, text := range []string{"", "CMSNAP", strings.Repeat("no snapshot at all, but long enough ", 10)} {
+			Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+			_, err := snapshot.Load(path, c, clk)
+			Expect(err).To(MatchError(snapshot.ErrNotSnapshot), text)
+		}
+		_, err := snapshot.Load(filepath.Dir(path), c, clk)
+		Expect(err).To(MatchError(fs.ErrInvalid))
+	})
+})
+
+var _ = Describe("A keeper", func() {
+	var (
+		clk   *clock.Mock
+		c     *cache.Cache
+		path  string
+		saves chan error
+		k     *snapshot.Keeper
+	)
+	keep := func(interval time.Duration) {
+		k = snapshot.NewKeeper(path, interval, c, clk, func(_ snapshot.Saved, err error) { saves <- err })
+		k.Start()
+	}
+	BeforeEach(func() {
+		clk = clock.NewMock()
+		c = newCache(clk)
+		path = filepath.Join(GinkgoT().TempDir(), "cache.snapshot")
+		saves = make(chan error, 10)
+	})
+
+	It("saves on its schedule and once more at its end", func(ctx context.Context) {
+		keep(time.Minute)
+		put(c, "a", "1", 0)
+		clk.Add(time.Minute)
+		Eventually(saves).Should(Receive(BeNil()))
+		Expect(k.Status().Items).To(BeEquivalentTo(1))
+		put(c, "b", "2", 0)
+		Expect(k.Close(ctx)).To(Succeed())
+		again := newCache(clk)
+		_, err := snapshot.Load(path, again, clk)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(contents(again)).To(HaveLen(2))
+		Expect(k.Status().Saves).To(BeEquivalentTo(2))
+		Expect(k.Status().Saved).To(BeTemporally("==", clk.Now()))
+	})
+
+	It("saves only at its end without a schedule", func(ctx context.Context) {
+		keep(0)
+		clk.Add(time.Hour)
+		Expect(path).NotTo(BeAnExistingFile())
+		Expect(k.Close(ctx)).To(Succeed())
+		Expect(path).To(BeAnExistingFile())
+	})
+
+	It("tells of a failure and goes on", func() {
+		path = filepath.Join(path, "missing")
+		keep(time.Minute)
+		clk.Add(time.Minute)
+		Eventually(saves).Should(Receive(MatchError(fs.ErrNotExist)))
+		Expect(k.Status().Failures).To(BeEquivalentTo(1))
+		Expect(k.Status().Error).To(ContainSubstring("no such file"))
+		Expect(os.Mkdir(filepath.Dir(path), 0o700)).To(Succeed())
+		clk.Add(time.Minute)
+		Eventually(saves).Should(Receive(BeNil()))
+		Expect(k.Status().Error).To(BeEmpty())
+		Expect(k.Close(context.Background())).To(Succeed())
+	})
+})
