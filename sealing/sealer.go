@@ -109,7 +109,7 @@ func newKeySet(kr *Keyring, c *config) (*keySet, error) {
 	return &keySet{
 		byID:    byID,
 		primary: kr.primary,
-		sealing: sealHalf{key: primary, random: c.random},
+		sealing: sealHalf{key: primary, random: c.random, clock: c.clock},
 		names:   newWireNames(c.namespace, nameKey),
 	}, nil
 }
@@ -119,8 +119,8 @@ func newKeySet(kr *Keyring, c *config) (*keySet, error) {
 // will not open; the zero time means that it never expires. Expiry counts in
 // milliseconds, rounded up.
 //
-// The spare capacity of dst must not overlap name or plaintext. Neither is kept.
-// With room in dst, Seal does not allocate.
+// All of dst's capacity may be written to and must not overlap name or
+// plaintext, neither of which is kept. With room in dst, Seal does not allocate.
 func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, error) {
 	ks := s.keys.Load()
 	if ks == nil {
@@ -132,7 +132,7 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, er
 		h.flags |= flagPadded
 		size = paddedSize(size)
 	}
-	half, err := ks.sealing.take(s.config.clock.Now())
+	half, err := ks.sealing.take()
 	if err != nil {
 		return dst, err
 	}
@@ -145,9 +145,9 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, er
 		pad(padded, copy(padded, plaintext))
 		plaintext = padded
 	}
-	ad := authenticated(envelope, name)
-	err = ks.sealing.seal(half, envelope, plaintext, ad.bytes)
-	ad.release()
+	ad, pooled := authenticated(out, envelope, name)
+	err = ks.sealing.seal(half, envelope, plaintext, ad)
+	pooled.release()
 	if err != nil {
 		clear(envelope)
 		return dst, err
@@ -160,9 +160,9 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, er
 // error leaves dst as it was: ErrMalformed, ErrUnknownKey, ErrNotAuthentic,
 // ErrExpired or ErrClosed.
 //
-// The spare capacity of dst must not overlap name or envelope. Neither is kept.
-// With room in dst, Open allocates only for a nonce half that it has not met
-// lately.
+// All of dst's capacity may be written to and must not overlap name or
+// envelope, neither of which is kept. With room in dst, Open allocates only for a
+// nonce half that it has not met lately.
 func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error) {
 	ks := s.keys.Load()
 	if ks == nil {
@@ -172,9 +172,12 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
-	key, known := ks.byID[h.keyID]
-	if key == nil {
-		return dst, &KeyError{ID: h.keyID, Retired: known}
+	key := ks.sealing.key // most often, and quicker to tell than to look up
+	if h.keyID != ks.primary {
+		var known bool
+		if key, known = ks.byID[h.keyID]; key == nil {
+			return dst, &KeyError{ID: h.keyID, Retired: known}
+		}
 	}
 	half := ks.opened.find(key, envelope[offHalf:offNonce])
 	fresh := half == nil
@@ -184,9 +187,10 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 		}
 	}
 
-	ad := authenticated(envelope, name)
-	out, err := half.cipher.Open(dst, nil, envelope[offNonce:], ad.bytes)
-	ad.release()
+	dst = slices.Grow(dst, len(envelope)-Overhead)
+	ad, pooled := authenticated(dst[:len(dst)+len(envelope)-Overhead], envelope, name)
+	out, err := half.open(dst, envelope[offNonce:], ad)
+	pooled.release()
 	if err != nil {
 		return dst, ErrNotAuthentic
 	}
@@ -237,18 +241,27 @@ func (s *Sealer) Close() error {
 // Format prints the type's name, whatever the verb: there are keys in it.
 func (s *Sealer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sealing.Sealer") }
 
-// associated is a buffer that outlives the call into crypto/cipher, through
-// whose interface a local array would escape to the heap every time.
+// authenticated returns what the tag covers besides the ciphertext. The header's
+// size is fixed, so where the name begins is never in doubt.
+//
+// It is put together in the spare capacity behind out if it fits there, else in
+// a pooled buffer, to be released: through the interface of crypto/cipher, a
+// local array would escape to the heap every time.
+func authenticated(out, envelope, name []byte) ([]byte, *associated) {
+	if cap(out)-len(out) >= headerSize+len(name) {
+		return append(append(out[len(out):], envelope[:headerSize]...), name...), nil
+	}
+	a := associatedPool.Get().(*associated)
+	a.bytes = append(append(a.bytes[:0], envelope[:headerSize]...), name...)
+	return a.bytes, a
+}
+
 type associated struct{ bytes []byte }
 
 var associatedPool = sync.Pool{New: func() any { return new(associated) }}
 
-// authenticated returns what the tag covers besides the ciphertext. The header's
-// size is fixed, so where the name begins is never in doubt.
-func authenticated(envelope, name []byte) *associated {
-	a := associatedPool.Get().(*associated)
-	a.bytes = append(append(a.bytes[:0], envelope[:headerSize]...), name...)
-	return a
+func (a *associated) release() {
+	if a != nil {
+		associatedPool.Put(a)
+	}
 }
-
-func (a *associated) release() { associatedPool.Put(a) }
