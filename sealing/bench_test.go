@@ -69,8 +69,9 @@ type contender struct {
 }
 
 // race runs the contenders in turns of a few microseconds, so that whatever else
-// the machine does slows all alike, and reports for each the median time of an
-// operation, and how many times that of the first contender it is.
+// the machine does slows all alike. For each it reports the median time of an
+// operation, which leaves collecting garbage out, and how many times that of the
+// first contender its median and its mean are.
 func race(b *testing.B, contenders ...contender) {
 	const turn = 32
 	times := make([][]time.Duration, len(contenders))
@@ -85,16 +86,20 @@ func race(b *testing.B, contenders ...contender) {
 			times[i] = append(times[i], time.Since(start)) //nolint:forbidigo // a benchmark measures real time
 		}
 	}
-	var first float64
+	var medians, means []float64
 	for i, c := range contenders {
 		slices.Sort(times[i])
-		median := float64(times[i][len(times[i])/2]) / turn
-		b.ReportMetric(median, c.name+"-ns")
-		if i == 0 {
-			first = median
-			continue
+		var sum time.Duration
+		for _, t := range times[i] {
+			sum += t
 		}
-		b.ReportMetric(median/first, c.name+"/"+contenders[0].name)
+		medians = append(medians, float64(times[i][len(times[i])/2]))
+		means = append(means, float64(sum)/float64(len(times[i])))
+		b.ReportMetric(medians[i]/turn, c.name+"-ns")
+		if i > 0 {
+			b.ReportMetric(medians[i]/medians[0], c.name+"/"+contenders[0].name+"-median")
+			b.ReportMetric(means[i]/means[0], c.name+"/"+contenders[0].name+"-mean")
+		}
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -101,6 +101,10 @@ func (kr *Keyring) AddWithID(id uint32, secret []byte) error {
 	return kr.insert(rootKey{id: id, secret: slices.Clone(secret)})
 }
 
+// AddRetired notes the id of a key that another system has retired, so that
+// errors can tell it from a stranger's.
+func (kr *Keyring) AddRetired(id uint32) error { return kr.insert(rootKey{id: id}) }
+
 // Generate adds a random key and returns its id.
 func (kr *Keyring) Generate(now time.Time) (id uint32, err error) {
 	secret := randomKey()

@@ -187,9 +187,9 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 		}
 	}
 
-	dst = slices.Grow(dst, len(envelope)-Overhead)
-	ad, pooled := authenticated(dst[:len(dst)+len(envelope)-Overhead], envelope, name)
-	out, err := half.open(dst, envelope[offNonce:], ad)
+	room := slices.Grow(dst, len(envelope)-Overhead)
+	ad, pooled := authenticated(room[:len(dst)+len(envelope)-Overhead], envelope, name)
+	out, err := half.open(room, envelope[offNonce:], ad)
 	pooled.release()
 	if err != nil {
 		return dst, ErrNotAuthentic

@@ -39,7 +39,7 @@ var _ = Describe("A sealer", func() {
 	var s *sealing.Sealer
 	BeforeEach(func() { s = sealer(keyring(secret)) })
 
-	DescribeTable("opens what it sealed", func(size int, opts ...sealing.Option) {
+	DescribeTable("opens what it sealed", Label("fips", "fips-only"), func(size int, opts ...sealing.Option) {
 		s := sealer(keyring(secret), opts...)
 		value := bytes.Repeat([]byte{7}, size)
 		envelope, err := s.Seal(nil, []byte("name"), value, never)

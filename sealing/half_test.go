@@ -1,0 +1,100 @@
+package sealing
+
+import (
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("The nonce half that values are sealed with", func() {
+	var (
+		clk *clock.Mock
+		s   *Sealer
+	)
+	BeforeEach(func() {
+		clk = clock.NewMock()
+		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		Expect(err).NotTo(HaveOccurred())
+		s, err = New(kr, WithClock(clk))
+		Expect(err).NotTo(HaveOccurred())
+	})
+	seal := func() [halfSize]byte {
+		GinkgoHelper()
+		envelope, err := s.Seal(nil, []byte("name"), nil, time.Time{})
+		Expect(err).NotTo(HaveOccurred())
+		return [halfSize]byte(envelope[offHalf:])
+	}
+
+	It("serves 2^16 values and no more", func() {
+		first := seal()
+		for range SealsPerHalf - 1 {
+			if seal() != first {
+				Fail("the half changed early")
+			}
+		}
+		Expect(seal()).NotTo(Equal(first))
+	})
+
+	It("is never followed by one that was there before", func() {
+		seen := map[[halfSize]byte]bool{}
+		for range 100 {
+			h := seal()
+			Expect(seen).NotTo(HaveKey(h))
+			seen[h] = true
+			s.keys.Load().sealing.current.Load().seals.Store(SealsPerHalf)
+		}
+	})
+
+	It("has low halves that are random, not counted", func() {
+		gap := map[byte]bool{}
+		last := byte(0)
+		for range 64 {
+			envelope, err := s.Seal(nil, nil, nil, time.Time{})
+			Expect(err).NotTo(HaveOccurred())
+			gap[envelope[offText-1]-last] = true
+			last = envelope[offText-1]
+		}
+		Expect(len(gap)).To(BeNumerically(">", 16))
+	})
+
+	It("is given up within 64 values of its lifetime's end", func() {
+		first := seal()
+		clk.Add(HalfLifetime)
+		changed := 0
+		for range ageCheck {
+			if seal() != first {
+				changed++
+			}
+		}
+		Expect(changed).To(BeNumerically(">", 0))
+		Expect(seal()).NotTo(Equal(first))
+	})
+
+	It("is kept to the last nanosecond of its lifetime", func() {
+		first := seal()
+		clk.Add(HalfLifetime - 1)
+		for range ageCheck {
+			Expect(seal()).To(Equal(first))
+		}
+	})
+
+	It("is given up when the clock was set back", func() {
+		clk.Add(HalfLifetime)
+		first := seal()
+		clk.Set(time.Unix(0, 0))
+		for range ageCheck {
+			seal()
+		}
+		Expect(seal()).NotTo(Equal(first))
+	})
+
+	It("is another after a rekey, even to the same keys", func() {
+		first := seal()
+		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Rekey(kr)).To(Succeed())
+		Expect(seal()).NotTo(Equal(first))
+	})
+})

@@ -1,0 +1,203 @@
+package sealing
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+const (
+	keyFileVersion = 1
+	maxKeyFile     = 1 << 20 // bytes; MaxKeys keys take a fifth of it
+)
+
+// keyFile is a keyring as JSON. Ids are 8 hexadecimal digits, secrets base64. The
+// order of keys is that in which they were added.
+type keyFile struct {
+	Version  int            `json:"version"`
+	Primary  keyID          `json:"primary"`
+	NameRoot secretBytes    `json:"name_root,omitempty"`
+	Keys     []keyFileEntry `json:"keys"`
+}
+
+type keyFileEntry struct {
+	ID      keyID       `json:"id"`
+	Created time.Time   `json:"created,omitzero"`
+	State   string      `json:"state"`
+	Secret  secretBytes `json:"secret,omitempty"` // only of enabled keys
+}
+
+const (
+	stateEnabled = "enabled"
+	stateRetired = "retired"
+)
+
+// ReadKeyFile reads a keyring from a file that WriteFile or cryptomem keygen made.
+// It refuses a file that its group or others may access.
+func ReadKeyFile(path string) (*Keyring, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	// Asked of the open file, so that it cannot be another by now.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("sealing: %s is not a regular file", path)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("sealing: %s may be accessed by others than its owner (mode %04o): chmod 600 it", path, mode)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	defer clear(b)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	if len(b) > maxKeyFile {
+		return nil, fmt.Errorf("sealing: %s is longer than %d bytes", path, maxKeyFile)
+	}
+	kr, err := parseKeyFile(b)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %s: %w", path, err)
+	}
+	return kr, nil
+}
+
+// CreateFile stores the keyring in a new file that only its owner may access. It
+// fails with fs.ErrExist where there is one already.
+func (kr *Keyring) CreateFile(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("sealing: %w", err)
+	}
+	return kr.writeTo(f, path)
+}
+
+// WriteFile is CreateFile that replaces a file of that name, in one step, so that
+// no reader meets half a keyring.
+func (kr *Keyring) WriteFile(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".keyring-*") // its mode is 0600
+	if err != nil {
+		return fmt.Errorf("sealing: %w", err)
+	}
+	return kr.writeTo(f, path)
+}
+
+// writeTo fills f, closes it and gives it the name path; or else removes it.
+func (kr *Keyring) writeTo(f *os.File, path string) error {
+	b, err := kr.encode()
+	defer clear(b)
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil && f.Name() != path {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("sealing: write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func (kr *Keyring) encode() ([]byte, error) {
+	file := keyFile{Version: keyFileVersion, Primary: keyID(kr.primary), NameRoot: kr.nameRoot}
+	for _, k := range kr.keys {
+		entry := keyFileEntry{ID: keyID(k.id), Created: k.created.UTC(), State: stateEnabled, Secret: k.secret}
+		if k.secret == nil {
+			entry.State = stateRetired
+		}
+		file.Keys = append(file.Keys, entry)
+	}
+	b, err := json.MarshalIndent(file, "", "  ")
+	return append(b, '\n'), err
+}
+
+func parseKeyFile(b []byte) (*Keyring, error) {
+	var file keyFile
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&file); err != nil {
+		return nil, fmt.Errorf("no key file: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("no key file: something follows the closing brace")
+	}
+	if file.Version != keyFileVersion {
+		return nil, fmt.Errorf("key file version %d, want %d", file.Version, keyFileVersion)
+	}
+	kr := &Keyring{}
+	for _, e := range file.Keys {
+		if err := kr.insertEntry(e); err != nil {
+			return nil, err
+		}
+	}
+	if file.NameRoot != nil {
+		if err := kr.SetNameRoot(file.NameRoot); err != nil {
+			return nil, err
+		}
+	}
+	if err := kr.Promote(uint32(file.Primary)); err != nil {
+		return nil, fmt.Errorf("primary: %w", err)
+	}
+	return kr, nil
+}
+
+func (kr *Keyring) insertEntry(e keyFileEntry) error {
+	switch {
+	case e.State != stateEnabled && e.State != stateRetired:
+		return fmt.Errorf("key %s: state is %q, must be %q or %q", e.ID, e.State, stateEnabled, stateRetired)
+	case e.State == stateRetired && e.Secret != nil:
+		return fmt.Errorf("key %s: a retired key has no secret", e.ID)
+	case e.State == stateEnabled && len(e.Secret) != KeySize:
+		return fmt.Errorf("key %s: secret is %d bytes, must be exactly %d", e.ID, len(e.Secret), KeySize)
+	}
+	return kr.insert(rootKey{id: uint32(e.ID), secret: e.Secret, created: e.Created})
+}
+
+// ParseKeyID reads a key id as it is printed: 8 hexadecimal digits.
+func ParseKeyID(s string) (uint32, error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != 4 {
+		return 0, fmt.Errorf("sealing: key id %q is not 8 hexadecimal digits", s)
+	}
+	return binary.BigEndian.Uint32(b), nil
+}
+
+type keyID uint32
+
+func (id keyID) String() string               { return fmt.Sprintf("%08x", uint32(id)) }
+func (id keyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+func (id *keyID) UnmarshalText(b []byte) error {
+	n, err := ParseKeyID(string(b))
+	*id = keyID(n)
+	return err
+}
+
+// secretBytes keeps what it holds out of the errors that encoding/json makes.
+type secretBytes []byte
+
+func (s secretBytes) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, s), nil
+}
+
+func (s *secretBytes) UnmarshalText(b []byte) error {
+	secret, err := base64.StdEncoding.Strict().AppendDecode(nil, b)
+	if err != nil {
+		return errors.New("a secret is not base64")
+	}
+	*s = secret
+	return nil
+}

@@ -1,0 +1,102 @@
+package sealing
+
+import (
+	"encoding/binary"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("The halves that values were opened with", func() {
+	var (
+		key *xaes
+		o   *openedHalves
+	)
+	BeforeEach(func() {
+		var err error
+		key, err = newXAES(make([]byte, keySize))
+		Expect(err).NotTo(HaveOccurred())
+		o = &openedHalves{}
+	})
+	// half returns the nth half of set 0.
+	half := func(n int) []byte {
+		return binary.BigEndian.AppendUint32(make([]byte, halfSize-4), uint32(n))
+	}
+	keep := func(n int) {
+		GinkgoHelper()
+		h, err := deriveOpened(key, half(n))
+		Expect(err).NotTo(HaveOccurred())
+		o.keep(h)
+	}
+	kept := func(n int) bool { return o.find(key, half(n)) != nil }
+
+	It("are kept until their set is full", func() {
+		for n := range openedWays {
+			keep(n)
+		}
+		for n := range openedWays {
+			Expect(kept(n)).To(BeTrue())
+		}
+	})
+
+	It("make room by the least recently used", func() {
+		for n := range openedWays {
+			keep(n)
+		}
+		Expect(kept(0)).To(BeTrue()) // which is a use
+		keep(100)
+		Expect(kept(1)).To(BeFalse())
+		Expect(kept(0)).To(BeTrue())
+		Expect(kept(100)).To(BeTrue())
+	})
+
+	It("are kept once, however many callers derived one at a time", func() {
+		keep(1)
+		keep(1)
+		count := 0
+		for i := range o.sets[0] {
+			if o.sets[0][i].Load() != nil {
+				count++
+			}
+		}
+		Expect(count).To(Equal(1))
+	})
+
+	It("are each key's own", func() {
+		keep(1)
+		other, err := newXAES(append(make([]byte, keySize-1), 1))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(o.find(other, half(1))).To(BeNil())
+	})
+
+	It("are none that did not open an authentic value", func() {
+		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		Expect(err).NotTo(HaveOccurred())
+		s, err := New(kr)
+		Expect(err).NotTo(HaveOccurred())
+		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), time.Time{})
+		Expect(err).NotTo(HaveOccurred())
+		forged := append([]byte(nil), envelope...)
+		for n := range 1000 {
+			binary.BigEndian.PutUint32(forged[offHalf:], uint32(n))
+			_, err := s.Open(nil, []byte("name"), forged, time.Unix(0, 0))
+			Expect(err).To(MatchError(ErrNotAuthentic))
+		}
+		Expect(countKept(s)).To(BeZero())
+		Expect(s.Open(nil, []byte("name"), envelope, time.Unix(0, 0))).To(Equal([]byte("value")))
+		Expect(countKept(s)).To(Equal(1))
+	})
+})
+
+func countKept(s *Sealer) (n int) {
+	sets := &s.keys.Load().opened.sets
+	for i := range sets {
+		for j := range sets[i] {
+			if sets[i][j].Load() != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
