@@ -1,10 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 )
 
@@ -80,22 +77,6 @@ func (l *loader) set(s Setting, text, where string) {
 		return
 	}
 	l.config.origins[s.Name] = where
-}
-
-func (l *loader) file(name string) error {
-	chosen := name != ""
-	if !chosen {
-		name = FileName
-	}
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) && !chosen {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	l.parse(name, text)
-	return nil
 }
 
 // relations reports values that are allowed alone but not together.

@@ -1,0 +1,166 @@
+// Package access decides what each client of a server may do.
+//
+// An identities file gives every identity a name, what proves it (hashed
+// tokens, names in a client certificate), the part of the key space that it may
+// touch, and limits:
+//
+//	web:
+//	  tokens: ["sha256:2cf2…"]            # made by `cryptomem token web`
+//	  certificates: [web.example.com]      # a DNS name, URI, e-mail address or common name
+//	  namespaces: [sessions]               # keys of clients with this namespace
+//	  prefixes: ["shared/"]                # keys that begin so; "" is every key
+//	  read_only: false
+//	  stats: false                         # whether STATS is answered
+//	  max_connections: 100
+//
+// Nothing is allowed that the file does not name. A [List] is the Authenticator
+// of a server; replacing its file takes effect on open connections with their
+// next request, so that a removed identity or token works no longer.
+package access
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// Why a client is denied, for the server's log; the client is not told.
+var (
+	ErrUnknownIdentity    = errors.New("unknown identity")
+	ErrWrongToken         = errors.New("wrong token")
+	ErrTooManyConnections = errors.New("the identity has all its connections open")
+)
+
+// A List is the identities of a server. It is safe for concurrent use.
+type List struct {
+	mu       sync.RWMutex // guards the map; what it leads to guards itself
+	accounts map[string]*account
+}
+
+// An account outlives the rules for its identity, which a new file replaces.
+type account struct {
+	rules       atomic.Pointer[identity] // nil when the identity is no longer listed
+	connections atomic.Int64
+	requests    atomic.Uint64
+	denied      atomic.Uint64
+}
+
+var _ cryptomem.Authenticator = (*List)(nil)
+
+// Load reads an identities file. The error is a config.Problems if it is wrong.
+func Load(file string) (*List, error) {
+	l := &List{accounts: make(map[string]*account)}
+	return l, l.Reload(file)
+}
+
+// Reload replaces all rules by those of the file; on an error all stay.
+func (l *List) Reload(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read identities: %w", err)
+	}
+	identities, problems := parse(file, text)
+	if len(problems) > 0 {
+		return problems
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	listed := make(map[string]bool, len(identities))
+	for _, id := range identities {
+		listed[id.name] = true
+		if l.accounts[id.name] == nil {
+			l.accounts[id.name] = new(account)
+		}
+		l.accounts[id.name].rules.Store(id)
+	}
+	for name, a := range l.accounts {
+		if listed[name] {
+			continue
+		}
+		a.rules.Store(nil)
+		delete(l.accounts, name)
+	}
+	return nil
+}
+
+// Greet implements cryptomem.Authenticator: a verified client certificate that
+// names exactly one identity needs no AUTH.
+func (l *List) Greet(conn net.Conn) cryptomem.Permission {
+	secured, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok {
+		return nil
+	}
+	state := secured.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	names := certificateNames(state.VerifiedChains[0][0])
+	var found *account
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, a := range l.accounts {
+		if a.rules.Load().hasCertificate(names) {
+			if found != nil {
+				return nil // of two identities, neither
+			}
+			found = a
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	p, err := newPermission(found, func(id *identity) bool { return id.hasCertificate(names) })
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// Authenticate implements cryptomem.Authenticator.
+func (l *List) Authenticate(_ net.Conn, name, token []byte) (cryptomem.Permission, error) {
+	sum := sha256.Sum256(token)
+	l.mu.RLock()
+	a := l.accounts[string(name)]
+	l.mu.RUnlock()
+	if a == nil {
+		nobody.hasToken(&sum) // an unknown name takes as long as a known one
+		return nil, ErrUnknownIdentity
+	}
+	if !a.rules.Load().hasToken(&sum) {
+		return nil, ErrWrongToken
+	}
+	p, err := newPermission(a, func(id *identity) bool { return id.hasToken(&sum) })
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// A Use is what one identity did since it was first listed.
+type Use struct {
+	Identity    string `json:"identity"`
+	Connections int64  `json:"connections"` // open now
+	Requests    uint64 `json:"requests"`    // allowed and denied
+	Denied      uint64 `json:"denied"`
+}
+
+// Use returns the use of every identity, in the order of their names.
+func (l *List) Use() []Use {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := make([]Use, 0, len(l.accounts))
+	for name, a := range l.accounts {
+		all = append(all, Use{name, a.connections.Load(), a.requests.Load(), a.denied.Load()})
+	}
+	slices.SortFunc(all, func(a, b Use) int { return cmp.Compare(a.Identity, b.Identity) })
+	return all
+}

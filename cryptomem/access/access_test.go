@@ -1,0 +1,171 @@
+package access_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+func writeList(text string) string {
+	GinkgoHelper()
+	file := filepath.Join(GinkgoT().TempDir(), "identities.yaml")
+	Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+	return file
+}
+
+func load(text string) *access.List {
+	GinkgoHelper()
+	list, err := access.Load(writeList(text))
+	Expect(err).NotTo(HaveOccurred())
+	return list
+}
+
+var _ = Describe("An identity", func() {
+	var nc net.Conn // tokens do not depend on the connection
+
+	It("is proven by a token that the file holds the hash of", func() {
+		token, hash := access.NewToken()
+		list := load("web: {tokens: ['" + hash + "'], prefixes: ['']}")
+
+		_, err := list.Authenticate(nc, []byte("web"), []byte(token))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = list.Authenticate(nc, []byte("web"), []byte(hash))
+		Expect(err).To(MatchError(access.ErrWrongToken))
+		_, err = list.Authenticate(nc, []byte("web"), nil)
+		Expect(err).To(MatchError(access.ErrWrongToken))
+		_, err = list.Authenticate(nc, []byte("other"), []byte(token))
+		Expect(err).To(MatchError(access.ErrUnknownIdentity))
+	})
+
+	It("may have two tokens while one is replaced by the other", func() {
+		list := load("web: {tokens: ['" + access.HashToken("old") + "', '" + access.HashToken("new") + "'], prefixes: ['']}")
+		for _, token := range []string{"old", "new"} {
+			_, err := list.Authenticate(nc, []byte("web"), []byte(token))
+			Expect(err).NotTo(HaveOccurred())
+		}
+	})
+
+	permission := func(rules string) cryptomem.Permission {
+		GinkgoHelper()
+		p, err := load("web: {tokens: ['"+access.HashToken("t")+"'], "+rules+"}").Authenticate(nc, []byte("web"), []byte("t"))
+		Expect(err).NotTo(HaveOccurred())
+		return p
+	}
+	reads := []transport.Command{transport.Get, transport.GetV}
+	writes := []transport.Command{
+		transport.Set, transport.Delete, transport.Add, transport.Replace,
+		transport.Touch, transport.CAS, transport.GetDel, transport.Flush,
+	}
+
+	It("touches keys under its prefixes and namespaces and no others, whatever the command", func() {
+		p := permission("namespaces: [blue], prefixes: ['shared/']")
+		for _, c := range append(reads, writes...) {
+			Expect(p.Allows(c, []byte("shared/x"))).To(BeTrue(), c.String())
+			Expect(p.Allows(c, []byte("\x04bluex"))).To(BeTrue(), c.String())
+			for _, key := range []string{"", "x", "shared", "\x03blue", "blue", "\x05blues", "Shared/x"} {
+				Expect(p.Allows(c, []byte(key))).To(BeFalse(), "%s %q", c, key)
+			}
+		}
+	})
+
+	It("changes nothing when it is read-only", func() {
+		p := permission("prefixes: [''], read_only: true")
+		for _, c := range reads {
+			Expect(p.Allows(c, []byte("k"))).To(BeTrue(), c.String())
+		}
+		for _, c := range writes {
+			Expect(p.Allows(c, []byte("k"))).To(BeFalse(), c.String())
+		}
+	})
+
+	It("sees statistics only where it is said so, and is always answered a ping", func() {
+		Expect(permission("prefixes: ['']").Allows(transport.Stats, nil)).To(BeFalse())
+		Expect(permission("prefixes: [''], stats: true").Allows(transport.Stats, nil)).To(BeTrue())
+		Expect(permission("prefixes: [a]").Allows(transport.Ping, nil)).To(BeTrue())
+	})
+
+	It("has at most as many connections as it may", func() {
+		list := load("web: {tokens: ['" + access.HashToken("t") + "'], prefixes: [''], max_connections: 1}")
+		first, err := list.Authenticate(nc, []byte("web"), []byte("t"))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = list.Authenticate(nc, []byte("web"), []byte("t"))
+		Expect(err).To(MatchError(access.ErrTooManyConnections))
+
+		closer := first.(interface{ Close() error })
+		Expect(closer.Close()).To(Succeed())
+		Expect(closer.Close()).To(Succeed())
+		_, err = list.Authenticate(nc, []byte("web"), []byte("t"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web", Connections: 1}}))
+	})
+})
+
+var _ = Describe("A replaced identities file", func() {
+	var (
+		file       string
+		list       *access.List
+		permission cryptomem.Permission
+	)
+	web := func(token, rules string) string {
+		return "web: {tokens: ['" + access.HashToken(token) + "'], " + rules + "}\n"
+	}
+	BeforeEach(func() {
+		file = writeList(web("one", "prefixes: [a]"))
+		var err error
+		list, err = access.Load(file)
+		Expect(err).NotTo(HaveOccurred())
+		permission, err = list.Authenticate(nil, []byte("web"), []byte("one"))
+		Expect(err).NotTo(HaveOccurred())
+	})
+	replace := func(text string) error {
+		GinkgoHelper()
+		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+		return list.Reload(file)
+	}
+
+	It("rules open connections from their next request on", func() {
+		Expect(replace(web("one", "prefixes: [b]"))).To(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+		Expect(permission.Allows(transport.Get, []byte("b"))).To(BeTrue())
+	})
+
+	It("ends what a token that it no longer lists had opened", func() {
+		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+	})
+
+	It("ends what an identity that it no longer lists had opened, and does not revive it", func() {
+		Expect(replace("")).To(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+	})
+
+	It("changes nothing when it is wrong", func() {
+		Expect(replace("web: {}")).NotTo(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue())
+	})
+})
+
+var _ = Describe("An identities file", func() {
+	It("is refused with every mistake, its place, and what is allowed, and never repeats a token", func() {
+		_, err := access.Load("testdata/bad.yaml")
+		expected, readErr := os.ReadFile("testdata/bad.err")
+		Expect(readErr).NotTo(HaveOccurred())
+		Expect(err).To(HaveOccurred())
+		Expect(err.Error() + "\n").To(Equal(string(expected)))
+		Expect(err.Error()).NotTo(ContainSubstring("hunter2"))
+	})
+
+	It("that is missing is named", func() {
+		_, err := access.Load("missing.yaml")
+		Expect(err).To(MatchError(os.ErrNotExist))
+	})
+})
