@@ -34,6 +34,11 @@ type Config struct {
 	WriteTimeout             time.Duration
 	IdleTimeout              time.Duration
 	ShutdownTimeout          time.Duration
+	Admin                    string // an address, empty for none
+	AdminPprof               bool
+	RecordKeys               bool
+	Snapshot                 string // a file, empty for none
+	SnapshotInterval         time.Duration
 	LogFormat                string
 	LogLevel                 slog.Level
 	origins                  map[string]string

@@ -112,6 +112,31 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return duration(&c.ShutdownTimeout, 0, day) },
 	},
 	{
+		Name: "admin", Default: "none",
+		Doc:  "Where health checks, metrics and a page to look at are served over HTTP. It asks for no password: keep it on loopback, or where only those who may see it can reach it.",
+		bind: func(c *Config) Value { return optionalAddress(&c.Admin) },
+	},
+	{
+		Name: "admin_pprof", Default: "false",
+		Doc:  "Whether the admin address also serves Go's profiles, under /debug/pprof/. They cost time while they are taken.",
+		bind: func(c *Config) Value { return toggle(&c.AdminPprof) },
+	},
+	{
+		Name: "record_keys", Default: "false",
+		Doc:  "Whether statistics and the admin page tell the keys of the slowest and largest requests. Keys may say who did what.",
+		bind: func(c *Config) Value { return toggle(&c.RecordKeys) },
+	},
+	{
+		Name: "snapshot", Default: "none",
+		Doc:  "File that keeps a copy of the store over restarts, values as sealed as they came. It is loaded on start and saved at the end.",
+		bind: func(c *Config) Value { return optionalFile(&c.Snapshot) },
+	},
+	{
+		Name: "snapshot_interval", Default: "5m",
+		Doc:  "Time between two saves of the snapshot, so that a crash loses no more than this; 0 saves only at the end.",
+		bind: func(c *Config) Value { return duration(&c.SnapshotInterval, 0, 365*day) },
+	},
+	{
 		Name: "log_format", Default: "text",
 		Doc:  "Form of the log lines on standard error.",
 		bind: func(c *Config) Value { return choice(&c.LogFormat, "text", "json") },

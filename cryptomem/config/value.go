@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -125,6 +126,43 @@ func addresses(p *[]string) Value {
 			return nil
 		},
 		String: func() string { return strings.Join(*p, ",") },
+	}
+}
+
+// none is how a setting says that there is no such thing.
+const none = "none"
+
+func optionalAddress(p *string) Value {
+	return Value{
+		Kind:    "address",
+		Allowed: "host:port or unix:PATH, such as localhost:8081, or none",
+		Set: func(s string) error {
+			if s != none && !isAddress(s) {
+				return errNotAllowed
+			}
+			if *p = s; s == none {
+				*p = ""
+			}
+			return nil
+		},
+		String: func() string { return cmp.Or(*p, none) },
+	}
+}
+
+func optionalFile(p *string) Value {
+	return Value{
+		Kind:    "file",
+		Allowed: "the path of a file, or none",
+		Set: func(s string) error {
+			if s == "" {
+				return errNotAllowed
+			}
+			if *p = s; s == none {
+				*p = ""
+			}
+			return nil
+		},
+		String: func() string { return cmp.Or(*p, none) },
 	}
 }
 
