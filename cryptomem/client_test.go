@@ -26,6 +26,7 @@ type peer struct {
 	dials    int
 	answer   func(nc net.Conn, r *transport.Request) bool // true: dealt with
 	refuse   error
+	open     []net.Conn
 }
 
 func newPeer() *peer { return &peer{items: map[string]transport.Request{}} }
@@ -38,8 +39,19 @@ func (p *peer) dial(context.Context, string) (net.Conn, error) {
 		return nil, p.refuse
 	}
 	near, far := net.Pipe()
+	p.open = append(p.open, far)
 	go p.serve(far)
 	return near, nil
+}
+
+// restart ends all connections and keeps the items.
+func (p *peer) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, nc := range p.open {
+		_ = nc.Close()
+	}
+	p.open = nil
 }
 
 func (p *peer) serve(nc net.Conn) {
