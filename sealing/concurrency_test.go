@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("A sealer shared by many goroutines", func() {
-	const goroutines, rounds = 64, 300
+	const goroutines, rounds = 64, 100
 
 	// each runs f in every goroutine and hands back the first error.
 	each := func(f func(g int) error) error {
@@ -76,7 +76,7 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 					return
 				default:
 				}
-				if len(kr.Keys()) < 100 {
+				if len(kr.Keys()) < 20 {
 					id, err := kr.Generate(now)
 					if err == nil {
 						err = kr.Promote(id)

@@ -68,7 +68,7 @@ func ReadKeyFile(path string) (*Keyring, error) {
 	if len(b) > maxKeyFile {
 		return nil, fmt.Errorf("sealing: %s is longer than %d bytes", path, maxKeyFile)
 	}
-	kr, err := parseKeyFile(b)
+	kr, err := ParseKeyFile(b)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %s: %w", path, err)
 	}
@@ -124,7 +124,9 @@ func (kr *Keyring) encode() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-func parseKeyFile(b []byte) (*Keyring, error) {
+// ParseKeyFile reads a keyring from what a key file holds, for those who keep it
+// elsewhere than in a file. It copies the secrets; wiping b is up to the caller.
+func ParseKeyFile(b []byte) (*Keyring, error) {
 	var file keyFile
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

@@ -71,9 +71,9 @@ var _ = Describe("A sealer", func() {
 		for range 1000 {
 			envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(seen).NotTo(HaveKey(string(envelope)))
-			seen[string(envelope)] = true
+			seen[string(envelope[14:38])] = true
 		}
+		Expect(seen).To(HaveLen(1000))
 	})
 
 	It("refuses everything once it is closed", func() {
