@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// Load says what to do to a target. Zero fields mean the defaults, where there
+// is one.
+type Load struct {
+	Connections int // in use at once; default 1
+	Depth       int // requests under way on each; default 1
+
+	// Rate is how many requests fall due each second, over all connections. 0
+	// means a closed loop: each connection sends when the last is answered.
+	Rate float64
+
+	Warmup   time.Duration // not measured, before what is
+	Duration time.Duration // measured; must be set
+
+	Keys      int           // how many there are, picked evenly; default 100,000
+	KeySize   int           // in bytes; default 24
+	ValueSize int           // in bytes
+	TTL       time.Duration // of what is stored; 0 for good
+	Gets      float64       // share of GET among requests, the rest is SET; from 0 to 1
+	Fill      bool          // store every key first, so that every GET hits
+	Seed      uint64        // of which keys are picked: the same seed, the same requests
+
+	// Patience is how long the last answers may take, from when the run is
+	// over; default 5 s.
+	Patience time.Duration
+}
+
+// Bounds of a Load.
+const (
+	MaxWorkers   = 1 << 16   // connections, or for a sealed target connections × depth
+	MaxDepth     = 1 << 16   // requests on one connection
+	MaxKeySize   = 250       // bytes, which is memcached's limit
+	MaxValueSize = 512 << 20 // bytes, which is Redis' limit
+	minKeySize   = 9         // "k" and eight digits
+	maxKeys      = 100_000_000
+)
+
+func (l Load) withDefaults() (Load, error) {
+	setDefault(&l.Connections, 1)
+	setDefault(&l.Depth, 1)
+	setDefault(&l.Keys, 100_000)
+	setDefault(&l.KeySize, 24)
+	setDefault(&l.Patience, 5*time.Second)
+	for _, bound := range []struct {
+		name            string
+		value, min, max int
+	}{
+		{"connections", l.Connections, 1, MaxWorkers},
+		{"depth", l.Depth, 1, MaxDepth},
+		{"keys", l.Keys, 1, maxKeys},
+		{"key size", l.KeySize, minKeySize, MaxKeySize},
+		{"value size", l.ValueSize, 0, MaxValueSize},
+	} {
+		if bound.value < bound.min || bound.value > bound.max {
+			return l, fmt.Errorf("%s is %d, limits %d and %d", bound.name, bound.value, bound.min, bound.max)
+		}
+	}
+	switch {
+	case l.Duration <= 0:
+		return l, fmt.Errorf("duration is %v, it must be positive", l.Duration)
+	case l.Warmup < 0 || l.TTL < 0 || l.Patience < 0:
+		return l, fmt.Errorf("warm-up %v, TTL %v and patience %v must not be negative", l.Warmup, l.TTL, l.Patience)
+	case l.Rate < 0 || l.Rate > 1e9:
+		return l, fmt.Errorf("rate is %g requests a second, limits 0 and 1e9", l.Rate)
+	case !(l.Gets >= 0 && l.Gets <= 1):
+		return l, fmt.Errorf("share of GET is %g, limits 0 and 1", l.Gets)
+	}
+	return l, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+// An op is one request of the load and what became of it.
+type op struct {
+	command transport.Command // Get or Set
+	key     int
+	due     int64 // when it should be sent, in nanoseconds since the run began
+	answer  AnswerKind
+	err     error // why there is no proper answer
+}
+
+// A workload draws requests, and makes their keys and values.
+type workload struct {
+	load   Load
+	random *rand.Rand
+	value  []byte // the one that every key has
+}
+
+// newWorkload returns the requests of one worker, which are its own.
+func newWorkload(l Load, worker int, value []byte) *workload {
+	return &workload{load: l, random: rand.New(rand.NewPCG(l.Seed, uint64(worker))), value: value} //nolint:gosec // load, not secrets
+}
+
+func (w *workload) draw(o *op) {
+	*o = op{command: transport.Set, key: w.random.IntN(w.load.Keys)}
+	if w.random.Float64() < w.load.Gets {
+		o.command = transport.Get
+	}
+}
+
+// appendKey appends the i-th key: a "k", zeros and the number, all of one size.
+func (w *workload) appendKey(dst []byte, i int) []byte {
+	start := len(dst)
+	dst = append(dst, 'k')
+	for range w.load.KeySize - 1 {
+		dst = append(dst, '0')
+	}
+	for at := len(dst) - 1; i > 0 && at > start; at-- {
+		dst[at] = byte('0' + i%10)
+		i /= 10
+	}
+	return dst
+}
+
+// newValue returns the value that every key of a load has: noise, so that
+// nothing on the way can make it shorter.
+func newValue(l Load) []byte {
+	value := make([]byte, l.ValueSize)
+	random := rand.New(rand.NewPCG(l.Seed, 1<<63)) //nolint:gosec // load, not secrets
+	for i := range value {
+		value[i] = byte(random.Uint32())
+	}
+	return value
+}

@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// clockTick is the unit of processor times under /proc: USER_HZ, which Linux
+// has fixed at 100 a second.
+const clockTick = time.Second / 100
+
+// ProcessCPU returns the processor time that a process has used, in user and
+// system mode, to a hundredth of a second. It works where there is a Linux
+// /proc; the process must be on this machine.
+func ProcessCPU(pid int) (time.Duration, error) {
+	name := fmt.Sprintf("/proc/%d/stat", pid)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return 0, fmt.Errorf("processor time of a process: %w", err)
+	}
+	ticks, err := parseStat(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// parseStat returns fields 14 and 15, utime and stime, added up. See proc(5).
+// The second field is a name in parentheses, which may hold anything.
+func parseStat(text []byte) (ticks int64, err error) {
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	const utime, stime = 14 - 3, 15 - 3
+	if len(fields) <= stime {
+		return 0, errors.New("too few fields")
+	}
+	for _, field := range [][]byte{fields[utime], fields[stime]} {
+		n, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("processor time %q is not a number", field)
+		}
+		ticks += n
+	}
+	return ticks, nil
+}
