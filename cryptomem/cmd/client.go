@@ -95,7 +95,7 @@ func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
 		name, _ = c.env("CRYPTOMEM_KEY_FILE")
 	}
 	if name != "" {
-		return readKeyFile(name)
+		return sealing.ReadKeyFile(name)
 	}
 	secret, _ := c.env("CRYPTOMEM_KEY")
 	if secret == "" {

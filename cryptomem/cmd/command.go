@@ -19,7 +19,7 @@ const usage = `Usage:
     cryptomem get KEY
     cryptomem del KEY...
     cryptomem ping [--wait DURATION]
-    cryptomem keygen [--output FILE]
+    cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
