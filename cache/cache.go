@@ -3,6 +3,8 @@ package cache
 import (
 	"fmt"
 	"math"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -21,6 +23,8 @@ type Cache struct {
 	hash   hasher
 	shift  uint // the shard is the hash's bits above it
 	shards []*shard
+	budget *budget
+	room   sync.Mutex // held while making room; taken before a shard's lock
 	jan    janitor
 }
 
@@ -32,9 +36,12 @@ type Info struct {
 
 // New returns an empty cache. Its janitor does not run until Start.
 func New(clk clock.Clock, opts ...Option) (*Cache, error) {
-	o := options{maxMemory: DefaultMaxMemory(), maxValueSize: DefaultMaxValueSize, shards: DefaultShards}
+	o := options{maxMemory: DefaultMaxMemory(), maxValueSize: DefaultMaxValueSize}
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if o.shards == 0 {
+		o.shards = defaultShards(o.maxMemory)
 	}
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
@@ -44,8 +51,14 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
 	}
+	c.budget = newBudget(o.maxMemory - ghostBytes(&o))
 	for range o.shards {
-		c.shards = append(c.shards, newShard(&c.options))
+		s, err := newShard(&c.options, c.budget, 64-c.shift)
+		if err != nil {
+			return nil, fmt.Errorf("cache: %w", err)
+		}
+		c.shards = append(c.shards, s)
+		runtime.AddCleanup(c, (*shard).close, s)
 	}
 	c.jan.poke = make(chan struct{}, 1)
 	c.jan.wake.Store(math.MaxInt64)
@@ -78,34 +91,52 @@ func (c *Cache) checkWrite(key []byte, size int, ttl time.Duration) error {
 	return nil
 }
 
-// condition is what a write demands of the item that is there.
-type condition uint8
-
-const (
-	always condition = iota
-	ifAbsent
-	ifPresent
-	ifVersion
-)
-
 func (c *Cache) shard(key []byte) (*shard, uint64) {
 	h := c.hash.sum(key)
 	return c.shards[h>>c.shift], h
 }
 
-func (c *Cache) write(now int64, key, value []byte, ttl time.Duration, cond condition, version uint64) (uint64, error) {
-	if err := c.checkWrite(key, len(value), ttl); err != nil {
+func (c *Cache) write(now int64, key, b []byte, ttl time.Duration, cond condition, version uint64) (uint64, error) {
+	if err := c.checkWrite(key, len(b), ttl); err != nil {
 		return 0, err
 	}
-	end := expiry(now, ttl)
-	s, h := c.shard(key)
-	s.mu.Lock()
-	v, err := s.write(now, h, key, value, end, cond, version)
-	s.mu.Unlock()
-	if err == nil {
-		c.jan.due(end)
+	if len(b) >= LargeValueSize {
+		return c.writeLarge(now, key, b, ttl, cond, version)
 	}
-	return v, err
+	s, h := c.shard(key)
+	return c.store(now, s, h, key, value{bytes: b, chain: none, length: len(b)}, ttl, cond, version)
+}
+
+// writeLarge copies the value outside the shard's lock, then stores it.
+func (c *Cache) writeLarge(now int64, key, b []byte, ttl time.Duration, cond condition, version uint64) (uint64, error) {
+	st, err := c.stage(key, len(b))
+	if err != nil {
+		return 0, err
+	}
+	defer st.Release()
+	if err := st.fill(now, b); err != nil {
+		return 0, err
+	}
+	return st.commit(now, ttl, cond, version)
+}
+
+// store runs a write, making room for it if need be.
+func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl time.Duration, cond condition, version uint64) (uint64, error) {
+	end := expiry(now, ttl)
+	s.mu.Lock()
+	got, err := s.write(now, h, key, v, end, cond, version)
+	need := s.need
+	s.unlock()
+	if err == errNoRoom {
+		err = c.retry(now, s, need, func() (err error) {
+			got, err = s.write(now, h, key, v, end, cond, version)
+			return err
+		})
+	}
+	if err == nil {
+		c.jan.due(now, end)
+	}
+	return got, err
 }
 
 // Set stores value under key for ttl, in place of whatever is there, and
@@ -144,9 +175,16 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 	s, h := c.shard(key)
 	s.mu.Lock()
 	v, err := s.touch(now, h, key, end)
-	s.mu.Unlock()
+	need := s.need
+	s.unlock()
+	if err == errNoRoom {
+		err = c.retry(now, s, need, func() (err error) {
+			v, err = s.touch(now, h, key, end)
+			return err
+		})
+	}
 	if err == nil {
-		c.jan.due(end)
+		c.jan.due(now, end)
 	}
 	return v, err
 }
@@ -154,10 +192,10 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 // GetAppend appends the value of an unexpired item to dst and describes the
 // item. If there is none it returns dst as it was and false.
 func (c *Cache) GetAppend(now int64, dst, key []byte) (value []byte, info Info, ok bool) {
-	s, h := c.shard(key)
-	s.mu.Lock()
-	value, info, ok = s.get(now, h, dst, key)
-	s.mu.Unlock()
+	value, ref, info, ok := c.GetRef(now, dst, key)
+	if ref.Valid() {
+		value = ref.appendValue(value)
+	}
 	return value, info, ok
 }
 
@@ -165,10 +203,17 @@ func (c *Cache) GetAppend(now int64, dst, key []byte) (value []byte, info Info, 
 func (c *Cache) GetDelete(now int64, dst, key []byte) (value []byte, ok bool) {
 	s, h := c.shard(key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	value, _, ok = s.get(now, h, dst, key)
+	value, chain, _, ok := s.get(now, h, dst, key)
+	var ref Ref
+	if chain != none {
+		ref = Ref{c: c, s: s, head: chain, size: s.segs[chain].size}
+	}
 	if ok {
 		s.remove(now, h, key)
+	}
+	s.unlock()
+	if ref.Valid() {
+		value = ref.appendValue(value)
 	}
 	return value, ok
 }
@@ -177,17 +222,8 @@ func (c *Cache) GetDelete(now int64, dst, key []byte) (value []byte, ok bool) {
 func (c *Cache) Delete(now int64, key []byte) bool {
 	s, h := c.shard(key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.remove(now, h, key)
-}
-
-// Flush removes every item whose key starts with prefix, an empty prefix
-// meaning all, and returns how many of them were unexpired. It walks the
-// store in bounded steps, so items written meanwhile may or may not go.
-func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
-	for _, s := range c.shards {
-		removed += s.flush(now, prefix)
-	}
+	removed := s.remove(now, h, key)
+	s.unlock()
 	return removed
 }
 
@@ -198,5 +234,7 @@ func (c *Cache) Stats() Stats {
 	for _, s := range c.shards {
 		s.addStats(now, &st)
 	}
+	m := &st.Memory
+	m.Total = m.Records + m.Large + m.Index + m.Free
 	return st
 }

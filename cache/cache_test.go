@@ -19,7 +19,10 @@ func newCache(opts ...cache.Option) (*cache.Cache, *clock.Mock) {
 	clk := clock.NewMock()
 	c, err := cache.New(clk, append([]cache.Option{cache.WithMaxMemory(64 << 20)}, opts...)...)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(c.Close)
+	DeferCleanup(func() {
+		Expect(c.Check()).To(Succeed())
+		Expect(c.Close()).To(Succeed())
+	})
 	return c, clk
 }
 

@@ -15,12 +15,17 @@ const (
 	// MaxValueSizeLimit is the highest value size that can be configured, in
 	// bytes.
 	MaxValueSizeLimit = 1 << 30
-	// DefaultShards is the number of independently locked parts.
-	DefaultShards = 16
 	// MinMemory is the lowest memory limit that can be configured, in bytes.
 	MinMemory = 1 << 20
 	// maxShards bounds WithShards; more than this only costs memory.
 	maxShards = 256
+	// defaultMaxShards serves a few dozen processors.
+	defaultMaxShards = 16
+	// shardMemory is the least memory worth a shard by default, in bytes:
+	// each has a page half full for every deadline bucket.
+	shardMemory = 16 << 20
+	// leastShardMemory is the least that a shard works with, in bytes.
+	leastShardMemory = 64 << 10
 )
 
 // Eviction is what a full cache does with a write.
@@ -78,13 +83,23 @@ func WithEviction(e Eviction) Option { return func(o *options) { o.eviction = e 
 // WithMaxValueSize sets the longest value, in bytes.
 func WithMaxValueSize(bytes int) Option { return func(o *options) { o.maxValueSize = bytes } }
 
-// WithShards sets the number of independently locked parts, a power of two.
+// WithShards sets the number of independently locked parts, a power of two. The
+// default is 16, or fewer with less than 256 MiB: every shard has pages of its
+// own for each deadline.
 func WithShards(n int) Option { return func(o *options) { o.shards = n } }
 
 // WithHashKey keys the hash that places items. A cache that strangers write to
 // needs a secret random key, or they can choose keys that collide; the default
 // is the zero key, which makes runs repeatable.
 func WithHashKey(key [16]byte) Option { return func(o *options) { o.hashKey = key } }
+
+func defaultShards(maxMemory int64) int {
+	n := defaultMaxShards
+	for n > 1 && maxMemory/int64(n) < shardMemory {
+		n /= 2
+	}
+	return n
+}
 
 func (o *options) validate() error {
 	switch {
@@ -94,6 +109,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("max value size is %d bytes, want 0 to %d", o.maxValueSize, MaxValueSizeLimit)
 	case o.shards < 1 || o.shards > maxShards || o.shards&(o.shards-1) != 0:
 		return fmt.Errorf("shards is %d, want a power of two up to %d", o.shards, maxShards)
+	case int64(o.shards)*leastShardMemory > o.maxMemory:
+		return fmt.Errorf("shards is %d, max memory of %d bytes allows %d", o.shards, o.maxMemory, o.maxMemory/leastShardMemory)
 	case o.eviction > EvictNone:
 		return fmt.Errorf("eviction is %v, want s3fifo or none", o.eviction)
 	}

@@ -2,204 +2,337 @@ package cache
 
 import (
 	"bytes"
-	"container/heap"
+	"errors"
+	"math"
 	"sync"
-	"time"
+	"sync/atomic"
 )
 
-// itemOverhead estimates what an item costs beyond its key and value, in
-// bytes.
-const itemOverhead = 128
+// errNoRoom makes the caller find shard.need pages and try again.
+var errNoRoom = errors.New("no room")
 
-type item struct {
-	value   []byte
-	expiry  int64
-	version uint64
-}
+// memoryKind is what pages are charged for.
+type memoryKind uint8
 
-type deadline struct {
-	at  int64
-	key string
-}
+const (
+	memRecords memoryKind = iota
+	memLarge
+	memIndex
+	memFree // dropped, on their way back to the operating system
+	memKinds
+)
 
-type deadlines []deadline
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].at < d[j].at }
-func (d deadlines) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
-func (d *deadlines) Pop() any {
-	old := *d
-	x := old[len(old)-1]
-	*d = old[:len(old)-1]
-	return x
-}
-
-// shard is one independently locked part of the cache.
+// shard is one independently locked part of the cache: an index over a log of
+// records in segments, the segments in deadline buckets and in two queues.
 type shard struct {
-	mu       sync.Mutex // guards everything below
-	max      int64
+	mu sync.Mutex // guards everything below
+
+	// Memory.
+	budget  *budget
+	space   *memory // of segments
+	dropped []unit  // to be given back by unlock
+	memory  [memKinds]int
+	pages   atomic.Int64 // sum of memory; read without the lock
+	grant   int          // pages that makeRoom took for the caller
+	need    int          // pages that errNoRoom was about
+	reserve bool         // the caller may use the budget's reserve
+
+	// Items.
+	skip    uint // bits of the hash that chose the shard
+	hash    hasher
+	index   index
+	version uint64 // the latest given out
+	bytes   int    // keys and values of items
+
+	// Segments.
+	segs     []segment
+	freeSegs []int32
+	used     int // bytes in records, dead ones included
+	dead     int // bytes in dead records
+	victim   victim
+	search   search
 	eviction Eviction
-	items    map[string]item
-	queue    deadlines // one entry per change of expiry, stale ones included
-	version  uint64
-	bytes    int64
-	stats    Stats
+
+	// Deadlines.
+	buckets     []bucket
+	freeBuckets []int32
+	slots       [neverWidth + 1][bucketSlots]int32 // bucket + 1, by number
+	next        int64                              // when the first bucket ends
+
+	// Eviction.
+	queues [pools]list
+	weight [pools]int // pages, large values included
+	ghost  ghost
+
+	count counters
 }
 
-func newShard(o *options) *shard {
-	return &shard{max: o.maxMemory / int64(o.shards), eviction: o.eviction, items: make(map[string]item)}
+type counters struct {
+	hits, misses, sets, refused, deleted, expired, evicted, moved uint64
 }
 
-func cost(key, value int) int64 { return int64(key+value) + itemOverhead }
-
-func (it item) live(now int64) bool { return it.expiry == 0 || now < it.expiry }
-
-func (s *shard) drop(key string, it item) {
-	s.bytes -= cost(len(key), len(it.value))
-	delete(s.items, key)
+func newShard(o *options, b *budget, skip uint) (*shard, error) {
+	s := &shard{budget: b, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
+	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
+	s.victim.seg = none
+	for q := range s.queues {
+		s.queues[q] = list{none, none}
+	}
+	var err error
+	if s.space, err = newMemory(recordSpace(o.maxMemory), segmentShift); err != nil {
+		return nil, err
+	}
+	if s.index.space, err = newMemory(indexSpace(o.maxMemory), tableShift); err != nil {
+		s.space.free()
+		return nil, err
+	}
+	// Segment 0 stays unused, so that no word is 0.
+	s.segs = append(s.segs, segment{})
+	t := s.newTable(1, 0)
+	if t == nil {
+		return nil, errNoRoom
+	}
+	s.index.dir = []*table{t}
+	return s, nil
 }
 
-func (s *shard) write(now int64, _ uint64, key, value []byte, expiry int64, cond condition, version uint64) (uint64, error) {
-	old, there := s.items[string(key)]
-	found := there && old.live(now)
-	switch {
-	case cond == ifAbsent && found:
-		return 0, ErrExists
-	case (cond == ifPresent || cond == ifVersion) && !found:
-		return 0, ErrNotFound
-	case cond == ifVersion && old.version != version:
-		return 0, ErrExists
+// recordSpace is the address space for a shard's segments. A segment may have
+// as little as one page written, so it is much more than the limit, up to what
+// a place can name.
+func recordSpace(limit int64) int64 {
+	if limit > (1<<placeBits)/32 {
+		return 1 << placeBits
 	}
-	need := cost(len(key), len(value))
-	if there {
-		need -= cost(len(key), len(old.value))
-	}
-	if !s.room(now, need, key) {
-		s.stats.Refused++
-		return 0, ErrFull
-	}
-	s.bytes += need
-	s.version++
-	s.stats.Sets++
-	s.items[string(key)] = item{bytes.Clone(value), expiry, s.version}
-	if expiry != 0 {
-		heap.Push(&s.queue, deadline{expiry, string(key)})
-	}
-	return s.version, nil
+	return max(32*limit, 1<<28) &^ (segmentSize - 1)
 }
 
-// room makes need bytes fit, sparing the item under key.
-func (s *shard) room(now, need int64, key []byte) bool {
-	if s.bytes+need <= s.max {
-		return true
-	}
-	s.expire(now, len(s.queue))
-	if s.eviction == EvictNone {
-		return s.bytes+need <= s.max
-	}
-	for k, it := range s.items {
-		if s.bytes+need <= s.max {
-			return true
+func indexSpace(limit int64) int64 {
+	return max(min(4*limit, 1<<35), 1<<26) &^ (1<<tableShift - 1)
+}
+
+func (s *shard) close() {
+	s.space.free()
+	s.index.space.free()
+}
+
+// tight reports that memory is so short that copying to save some must wait.
+func (s *shard) tight() bool {
+	b := s.budget
+	return b.max-b.reserved-b.used.Load() < tablePages
+}
+
+func (s *shard) tag(h uint64) uint64 { return h << s.skip >> (64 - tagBits) }
+
+// entry is an item found: its record, and its word in the index.
+type entry struct {
+	table *table
+	at    int
+	place place
+	record
+}
+
+// find looks the key up, whether or not the item has expired.
+func (s *shard) find(h uint64, key []byte) (e entry, ok bool) {
+	tag := s.tag(h)
+	t := s.index.table(tag)
+	for i := t.seek(tag); ; i++ {
+		w := t.word(i)
+		if w == 0 || w.tag() != tag {
+			return entry{table: t}, false
 		}
-		if k != string(key) {
-			s.drop(k, it)
-			s.stats.Evicted++
+		r := s.record(w.place())
+		if bytes.Equal(r.key, key) {
+			return entry{table: t, at: i, place: w.place(), record: r}, true
 		}
 	}
-	return s.bytes+need <= s.max
 }
 
-func (s *shard) touch(now int64, _ uint64, key []byte, expiry int64) (uint64, error) {
-	it, ok := s.items[string(key)]
-	if !ok || !it.live(now) {
-		return 0, ErrNotFound
+// locate finds the word that names the record at p, if any: if not, the record
+// is dead.
+func (s *shard) locate(p place, key []byte) (t *table, at int, ok bool) {
+	tag := s.tag(s.hash.sum(key))
+	t = s.index.table(tag)
+	for i := t.seek(tag); ; i++ {
+		w := t.word(i)
+		if w == 0 || w.tag() != tag {
+			return nil, 0, false
+		}
+		if w.place() == p {
+			return t, i, true
+		}
 	}
-	s.version++
-	it.expiry, it.version = expiry, s.version
-	s.items[string(key)] = it
-	if expiry != 0 {
-		heap.Push(&s.queue, deadline{expiry, string(key)})
-	}
-	return s.version, nil
 }
 
-func (s *shard) get(now int64, _ uint64, dst, key []byte) ([]byte, Info, bool) {
-	it, ok := s.items[string(key)]
-	if !ok || !it.live(now) {
-		s.stats.Misses++
-		return dst, Info{}, false
+// get returns the value of a visible item: copied to dst, or as the chain of a
+// large one, with a reference taken.
+func (s *shard) get(now int64, h uint64, dst, key []byte) (value []byte, chain int32, info Info, ok bool) {
+	e, ok := s.find(h, key)
+	if !ok || !e.alive(now) {
+		s.count.misses++
+		return dst, none, Info{}, false
 	}
-	s.stats.Hits++
-	info := Info{Version: it.version}
-	if it.expiry != 0 {
-		info.TTL = time.Duration(it.expiry - now)
+	s.count.hits++
+	if w := e.table.word(e.at); w.use() < maxUse {
+		e.table.set(e.at, w+useOne)
 	}
-	return append(dst, it.value...), info, true
+	info = e.info(now)
+	if e.chain != none {
+		s.segs[e.chain].refs++
+		return dst, e.chain, info, true
+	}
+	return append(dst, e.value...), none, info, true
 }
 
-func (s *shard) remove(now int64, _ uint64, key []byte) bool {
-	it, ok := s.items[string(key)]
+// unlink takes an item out.
+func (s *shard) unlink(e *entry) {
+	tag := e.table.word(e.at).tag()
+	e.table.remove(e.at)
+	s.index.n--
+	s.kill(e.place, &e.record)
+	s.shrink(tag, e.table)
+}
+
+// remove takes an item out and reports whether it was visible.
+func (s *shard) remove(now int64, h uint64, key []byte) bool {
+	e, ok := s.find(h, key)
 	if !ok {
 		return false
 	}
-	s.drop(string(key), it)
-	if !it.live(now) {
-		s.stats.Expired++
+	alive := e.alive(now)
+	if alive {
+		s.count.deleted++
+	} else {
+		s.count.expired++
+	}
+	s.unlink(&e)
+	s.compact(now)
+	return alive
+}
+
+// value is what a write stores: bytes, or a chain that holds them already.
+type value struct {
+	bytes  []byte
+	chain  int32
+	length int
+}
+
+// condition is what a write demands of the item that is there.
+type condition uint8
+
+const (
+	always condition = iota
+	ifAbsent
+	ifPresent
+	ifVersion
+)
+
+func (c condition) check(e *entry, visible bool, version uint64) error {
+	switch {
+	case c == ifAbsent && visible:
+		return ErrExists
+	case (c == ifPresent || c == ifVersion) && !visible:
+		return ErrNotFound
+	case c == ifVersion && e.version != version:
+		return ErrExists
+	}
+	return nil
+}
+
+// write stores a value under key if the condition holds. It returns errNoRoom,
+// having changed nothing, for lack of memory.
+func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, cond condition, version uint64) (uint64, error) {
+	e, found := s.find(h, key)
+	visible := found && e.alive(now)
+	if err := cond.check(&e, visible, version); err != nil {
+		return 0, err
+	}
+	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1}
+	if found && s.overwrite(now, &e, &r) {
+		copy(e.value, v.bytes)
+	} else if !s.put(now, h, &e, found, &r) {
+		return 0, errNoRoom
+	}
+	s.count.sets++
+	if found && !visible {
+		s.count.expired++
+	}
+	return s.version, nil
+}
+
+// touch moves the deadline of a visible item.
+func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, error) {
+	e, found := s.find(h, key)
+	if !found || !e.alive(now) {
+		return 0, ErrNotFound
+	}
+	r := e.record
+	r.version, r.expiry = s.version+1, expiry
+	if s.overwrite(now, &e, &r) {
+		return s.version, nil
+	}
+	if r.chain != none {
+		s.segs[r.chain].refs++ // it passes to the new record
+	}
+	if !s.put(now, h, &e, true, &r) {
+		if r.chain != none {
+			s.segs[r.chain].refs--
+		}
+		return 0, errNoRoom
+	}
+	return s.version, nil
+}
+
+// overwrite writes r's version and expiry over e's record, if that can stay
+// where it is: nothing changes its size, and its bucket neither starts after
+// the new deadline nor is wider than the new time to live allows.
+func (s *shard) overwrite(now int64, e *entry, r *record) bool {
+	seg := &s.segs[e.place.segment()]
+	short := seg.fits(e.version)
+	if r.length != e.length || r.chain != e.chain || seg.fits(r.version) != short || !seg.holds(r.expiry) {
 		return false
 	}
-	s.stats.Deleted++
+	if r.expiry != 0 && widthFor(r.expiry-now) < s.buckets[seg.bucket].width {
+		return false
+	}
+	b := s.space.unit(e.place.segment())[e.place.offset()+e.record.at:]
+	seg.putVersion(b, r.version, r.expiry)
+	s.version++
+	if w := e.table.word(e.at); w.use() < maxUse {
+		e.table.set(e.at, w+useOne)
+	}
 	return true
 }
 
-func (s *shard) flush(now int64, prefix []byte) (removed uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, it := range s.items {
-		if len(k) >= len(prefix) && k[:len(prefix)] == string(prefix) {
-			s.drop(k, it)
-			if it.live(now) {
-				removed++
-			}
+// put appends r to the log and makes the index name it, in place of e if that
+// was found.
+func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
+	tag := s.tag(h)
+	var use uint8
+	q := admission
+	if found {
+		q = s.segs[e.place.segment()].pool
+		use = min(e.table.word(e.at).use()+1, maxUse)
+	} else {
+		if !s.ensure(tag) {
+			return false
+		}
+		if s.ghost.remembers(h) {
+			q = protected
 		}
 	}
-	s.stats.Deleted += removed
-	return removed
-}
-
-// expire removes what is due, looking at up to budget queue entries, and
-// returns how many it looked at and the next deadline, 0 for none.
-func (s *shard) expire(now int64, budget int) (used int, next int64) {
-	for len(s.queue) > 0 {
-		d := s.queue[0]
-		if d.at > now || used >= budget {
-			return used, d.at
-		}
-		heap.Pop(&s.queue)
-		used++
-		if it, ok := s.items[d.key]; ok && !it.live(now) {
-			s.drop(d.key, it)
-			s.stats.Expired++
-		}
+	p, ok := s.appendRecord(bucketFor(now, r.expiry), q, r)
+	if !ok {
+		return false
 	}
-	return used, 0
-}
-
-func (s *shard) addStats(now int64, st *Stats) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.Items += uint64(len(s.items))
-	for k, it := range s.items {
-		st.Bytes += uint64(len(k) + len(it.value))
-		st.TTL.add(now, it.expiry, 1)
+	s.version++
+	s.bytes += len(r.key) + r.length
+	if found {
+		e.table.set(e.at, newWord(tag, use, p))
+		s.kill(e.place, &e.record)
+	} else {
+		s.index.table(tag).insert(newWord(tag, 0, p))
+		s.index.n++
 	}
-	st.Memory.Records += s.bytes
-	st.Memory.Total += s.bytes
-	st.Hits += s.stats.Hits
-	st.Misses += s.stats.Misses
-	st.Sets += s.stats.Sets
-	st.Refused += s.stats.Refused
-	st.Deleted += s.stats.Deleted
-	st.Expired += s.stats.Expired
-	st.Evicted += s.stats.Evicted
+	s.compact(now)
+	return true
 }

@@ -59,3 +59,32 @@ func (h *TTLHistogram) add(now, expiry int64, n uint64) {
 	}
 	h[i] += n
 }
+
+// addStats adds the shard's share.
+func (s *shard) addStats(now int64, st *Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Items += uint64(s.index.n)
+	st.Bytes += uint64(s.bytes)
+	st.Hits += s.count.hits
+	st.Misses += s.count.misses
+	st.Sets += s.count.sets
+	st.Refused += s.count.refused
+	st.Deleted += s.count.deleted
+	st.Expired += s.count.expired
+	st.Evicted += s.count.evicted
+	st.MovedBytes += s.count.moved
+	st.Memory.Records += int64(s.memory[memRecords]) * pageSize
+	st.Memory.Large += int64(s.memory[memLarge]) * pageSize
+	st.Memory.Index += int64(s.memory[memIndex])*pageSize + int64(len(s.ghost.tags))*ghostEntry
+	st.Memory.Free += int64(s.memory[memFree]) * pageSize
+	for i := range s.buckets {
+		switch b := &s.buckets[i]; {
+		case b.items == 0:
+		case b.width == neverWidth:
+			st.TTL.add(now, 0, uint64(b.items))
+		default:
+			st.TTL.add(now, b.end(), uint64(b.items))
+		}
+	}
+}

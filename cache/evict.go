@@ -1,0 +1,89 @@
+package cache
+
+import "math/bits"
+
+// Eviction is S3-FIFO over segments. New items enter the admission queue,
+// which is held to a tenth of the memory; when its oldest segment goes, items
+// that were read move to the protected queue and the others are dropped, their
+// hashes remembered by the ghost. An item that comes back while the ghost
+// remembers it enters the protected queue at once. When the oldest protected
+// segment goes, items read since they came or last moved get another round.
+//
+// Source: Yang et al., "FIFO queues are all you need for cache eviction",
+// SOSP 2023; segments in place of objects after Segcache, NSDI 2021.
+const (
+	// admissionShare: one part in so many is for items not known yet.
+	admissionShare = 10
+	// keptShare: survivors may fill no more than three in four bytes of a
+	// segment, so that eviction copies three bytes at most to free one.
+	keptNumerator, keptDenominator = 3, 4
+	// ghostShare: one byte in so many of the limit is set aside for ghosts.
+	ghostShare = 128
+	ghostEntry = 2
+)
+
+// ghostBytes returns what the ghosts may use together.
+func ghostBytes(o *options) int64 {
+	if o.eviction == EvictNone {
+		return 0
+	}
+	return o.maxMemory / ghostShare
+}
+
+// evictable returns the segment to evict next.
+func (s *shard) evictable() (int32, bool) {
+	q := admission
+	if all := s.weight[admission] + s.weight[protected]; s.weight[admission]*admissionShare <= all {
+		q = protected
+	}
+	if s.queues[q].first == none {
+		q = pools - 1 - q
+	}
+	id := s.queues[q].first
+	return id, id != none
+}
+
+// keeps reports whether the victim's item with this word survives.
+func (s *shard) keeps(w word, size int) bool {
+	if s.victim.reason != evicting {
+		return true
+	}
+	return w.use() > 0 &&
+		(s.victim.kept+size)*keptDenominator <= s.segs[s.victim.seg].used*keptNumerator
+}
+
+// ghost remembers the hashes of about as many evicted items as there are items
+// in the shard: a direct-mapped table of 16-bit tags, where the newest wins.
+type ghost struct {
+	tags  []uint16
+	mask  uint64
+	limit int // entries
+}
+
+// add remembers a hash, in a shard that holds so many items.
+func (g *ghost) add(h uint64, items int) {
+	size := 1 << bits.Len(uint(max(items, 1<<8)))
+	for size > g.limit && size > 1 {
+		size >>= 1
+	}
+	if g.limit == 0 {
+		return
+	}
+	if size > len(g.tags) {
+		g.tags = make([]uint16, size)
+	}
+	g.mask = uint64(size - 1)
+	g.tags[h&g.mask] = ghostTag(h)
+}
+
+// remembers reports whether the hash is there, and forgets it.
+func (g *ghost) remembers(h uint64) bool {
+	if len(g.tags) == 0 || g.tags[h&g.mask] != ghostTag(h) {
+		return false
+	}
+	g.tags[h&g.mask] = 0
+	return true
+}
+
+// ghostTag is never 0. Its bits lie above those that choose the slot.
+func ghostTag(h uint64) uint16 { return uint16(h>>32) | 1 }

@@ -1,0 +1,135 @@
+package cache
+
+import "encoding/binary"
+
+// The index finds a record by the hash of its key. It is 8-byte words
+//
+//	26 bits tag (of the hash) | 2 bits use | 36 bits place
+//
+// in tables of one to sixteen pages. A table holds the tags that begin with
+// its prefix; a directory finds it by as many first bits as the longest prefix
+// has (extendible hashing). Words lie in order of their tags, each at or after
+// its home, without an empty word in between (linear probing, kept sorted): a
+// search ends at the first greater tag, and a table grows, shrinks, splits or
+// merges in one short sequential pass over its own words that touches no item.
+const (
+	tagBits   = 26
+	useBits   = 2
+	placeBits = 36
+
+	tagMask   = 1<<tagBits - 1
+	placeMask = 1<<placeBits - 1
+	maxUse    = 1<<useBits - 1
+	useOne    = word(1) << placeBits
+
+	wordSize     = 8
+	tableShift   = 16
+	tablePages   = 1 << tableShift / pageSize
+	wordsPerPage = pageSize / wordSize
+	tableWords   = tablePages * wordsPerPage
+	// overhang words at a table's end are home to no tag, so that a cluster
+	// there has room to run.
+	overhang = 64
+	// maxDepth leaves tags enough to spread over a table.
+	maxDepth = tagBits - 8
+)
+
+// word is an entry of the index; 0 is an empty one.
+type word uint64
+
+func newWord(tag uint64, use uint8, p place) word {
+	return word(tag)<<(useBits+placeBits) | word(use)<<placeBits | word(p)
+}
+
+func (w word) tag() uint64  { return uint64(w >> (useBits + placeBits)) }
+func (w word) use() uint8   { return uint8(w>>placeBits) & maxUse }
+func (w word) place() place { return place(w & placeMask) }
+
+// table is a part of the index: the words whose tags share the first depth
+// bits.
+type table struct {
+	bytes []byte // the charged pages of its unit
+	unit  int32
+	pages int
+	depth uint
+	n     int // words in use
+}
+
+func (t *table) word(i int) word {
+	return word(binary.LittleEndian.Uint64(t.bytes[i*wordSize:]))
+}
+
+func (t *table) set(i int, w word) {
+	binary.LittleEndian.PutUint64(t.bytes[i*wordSize:], uint64(w))
+}
+
+func (t *table) cap() int { return len(t.bytes) / wordSize }
+
+// limitFor returns how many words a table of that many pages may hold: nine
+// tenths of the homes.
+func limitFor(pages int) int { return (pages*wordsPerPage - overhang) / 10 * 9 }
+
+// home returns where a search for the tag starts.
+func (t *table) home(tag uint64) int {
+	homes := uint64(t.cap() - overhang)
+	return int((tag << t.depth & tagMask) * homes >> tagBits)
+}
+
+// seek returns the first position at or after the tag's home whose word is
+// empty or has this tag or a greater one.
+func (t *table) seek(tag uint64) int {
+	i := t.home(tag)
+	for {
+		if w := t.word(i); w == 0 || w.tag() >= tag {
+			return i
+		}
+		i++
+	}
+}
+
+// insert adds a word. The table must have room: see index.ensure.
+func (t *table) insert(w word) {
+	i := t.seek(w.tag())
+	end := i
+	for t.word(end) != 0 {
+		end++
+	}
+	copy(t.bytes[(i+1)*wordSize:(end+1)*wordSize], t.bytes[i*wordSize:end*wordSize])
+	t.set(i, w)
+	t.n++
+}
+
+// remove takes the word at i out and closes the gap.
+func (t *table) remove(i int) {
+	end := i + 1
+	for end < t.cap() {
+		w := t.word(end)
+		if w == 0 || t.home(w.tag()) == end {
+			break
+		}
+		end++
+	}
+	copy(t.bytes[i*wordSize:(end-1)*wordSize], t.bytes[(i+1)*wordSize:end*wordSize])
+	t.set(end-1, 0)
+	t.n--
+}
+
+// roomy reports whether a word can be inserted: the last two words are free, so
+// that a shift leaves the last one free, which ends every search.
+func (t *table) roomy() bool {
+	return t.n < limitFor(t.pages) && t.word(t.cap()-2) == 0
+}
+
+// index is the directory and the memory of a shard's tables.
+type index struct {
+	space  *memory
+	dir    []*table // 1<<depth, by the tag's first bits
+	depth  uint
+	depths [maxDepth + 1]int // tables by depth
+	free   []int32           // units given back
+	fresh  int32             // first unit never used
+	n      int               // words
+}
+
+// table returns the tag's table.
+func (x *index) table(tag uint64) *table { return x.dir[tag>>(tagBits-x.depth)] }

@@ -1,0 +1,59 @@
+//go:build linux && !race
+
+package cache
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// memory is address space cut in units of equal size. The operating system
+// backs a page of it when it is first written and takes it back on discard, so
+// space that is not written costs nothing, and the garbage collector never
+// looks at it.
+type memory struct {
+	base  []byte
+	shift uint
+}
+
+// newMemory reserves up to size bytes in units of 1<<shift. Where the system
+// grants less address space it takes half, and half again.
+func newMemory(size int64, shift uint) (*memory, error) {
+	const least = 16 << 20
+	for {
+		base, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+			unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+		if err == nil {
+			// A huge page would charge 2 MiB for one byte written. Where the
+			// kernel knows none, nothing is to be done.
+			_ = unix.Madvise(base, unix.MADV_NOHUGEPAGE)
+			return &memory{base: base, shift: shift}, nil
+		}
+		if size /= 2; size < least {
+			return nil, fmt.Errorf("reserve address space: %w", err)
+		}
+	}
+}
+
+// units is how many units there are.
+func (m *memory) units() int32 { return int32(len(m.base) >> m.shift) }
+
+// unit returns the bytes of unit i.
+func (m *memory) unit(i int32) []byte {
+	lo, hi := int(i)<<m.shift, (int(i)+1)<<m.shift
+	return m.base[lo:hi:hi]
+}
+
+// discard gives the unit's pages back; the unit then reads as zeros. It needs
+// no lock, for nobody else may hold the unit.
+func (m *memory) discard(i int32) {
+	// It cannot fail on a mapping of our own.
+	_ = unix.Madvise(m.unit(i), unix.MADV_DONTNEED)
+}
+
+// recycle makes a discarded unit ready for use, under the shard's lock.
+func (m *memory) recycle(int32) {}
+
+// free ends the mapping; nothing may touch it afterwards.
+func (m *memory) free() { _ = unix.Munmap(m.base) }

@@ -1,0 +1,174 @@
+package cache
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// A record is one item in a segment:
+//
+//	uvarint  key length << 2 | large << 1 | full version
+//	uvarint  value length
+//	3 bytes  version less the segment's base; 8 bytes and absolute if full
+//	n bytes  expiry less the segment's start; n is the segment's, 0 to 8
+//	         key
+//	         value; if large, 4 bytes that name the chain that holds it
+//
+// Integers are little-endian. Records lie back to back from the segment's
+// start, so that a segment can be walked, and a dead record keeps its header.
+type record struct {
+	key, value []byte // in the segment; value is nil if large
+	version    uint64
+	expiry     int64 // cache time, 0 for never
+	length     int   // of the value
+	chain      int32 // first segment of a large value, or none
+	size       int   // of the record
+	at         int   // offset of the version within the record
+}
+
+const (
+	fullVersion = 1 << iota
+	largeValue
+	flagBits = 2
+
+	// versionBits of a version are kept relative to the segment's base.
+	versionBits = 24
+	chainSize   = 4
+)
+
+// alive reports whether the item is visible.
+func (r *record) alive(now int64) bool { return r.expiry == 0 || now < r.expiry }
+
+// info describes the record's item.
+func (r *record) info(now int64) Info {
+	info := Info{Version: r.version}
+	if r.expiry != 0 {
+		info.TTL = time.Duration(r.expiry - now)
+	}
+	return info
+}
+
+// frame is what a segment knows so that its records need not say it.
+type frame struct {
+	base        uint64 // of versions
+	start       int64  // of the deadline bucket
+	expiryBytes int    // 0: items never expire
+}
+
+// fits reports whether the version can be kept in the short form.
+func (f *frame) fits(version uint64) bool {
+	return version >= f.base && version-f.base < 1<<versionBits
+}
+
+// holds reports whether the expiry can be written in the frame.
+func (f *frame) holds(expiry int64) bool {
+	if expiry == 0 || f.expiryBytes == 0 {
+		return expiry == 0 && f.expiryBytes == 0
+	}
+	return expiry >= f.start && uint64(expiry-f.start)>>(8*f.expiryBytes) == 0
+}
+
+// small reads a little-endian integer of n < 8 bytes; b has 8 or more.
+func small(b []byte, n int) uint64 {
+	return binary.LittleEndian.Uint64(b) & (1<<(8*n) - 1)
+}
+
+// putSmall writes the low n bytes of v.
+func putSmall(b []byte, n int, v uint64) {
+	for i := range n {
+		b[i] = byte(v >> (8 * i))
+	}
+}
+
+// parse reads the record at b's start. b must hold recordSlack bytes beyond
+// the record, which every segment does.
+func (f *frame) parse(b []byte) (r record) {
+	head, n := uint64(b[0]), 1
+	if head >= 0x80 {
+		head, n = binary.Uvarint(b)
+	}
+	length, m := uint64(b[n]), 1
+	if length >= 0x80 {
+		length, m = binary.Uvarint(b[n:])
+	}
+	n += m
+	r.at = n
+	r.length = int(length)
+	if head&fullVersion != 0 {
+		r.version = binary.LittleEndian.Uint64(b[n:])
+		n += 8
+	} else {
+		r.version = f.base + small(b[n:], versionBits/8)
+		n += versionBits / 8
+	}
+	if f.expiryBytes != 0 {
+		r.expiry = f.start + int64(small(b[n:], f.expiryBytes))
+		n += f.expiryBytes
+	}
+	end := n + int(head>>flagBits)
+	r.key = b[n:end:end]
+	if head&largeValue != 0 {
+		r.chain = int32(binary.LittleEndian.Uint32(b[end:]))
+		r.size = end + chainSize
+		return r
+	}
+	r.chain = none
+	r.size = end + r.length
+	r.value = b[end:r.size:r.size]
+	return r
+}
+
+// sizeOf returns the size that the record will have in the frame.
+func (f *frame) sizeOf(r *record) int {
+	n := uvarintSize(uint64(len(r.key))<<flagBits) + uvarintSize(uint64(r.length)) + f.expiryBytes + len(r.key)
+	if f.fits(r.version) {
+		n += versionBits / 8
+	} else {
+		n += 8
+	}
+	if r.chain != none {
+		return n + chainSize
+	}
+	return n + r.length
+}
+
+// put writes the record at b's start; key and value may lie elsewhere in the
+// same memory, before b.
+func (f *frame) put(b []byte, r *record) {
+	head := uint64(len(r.key)) << flagBits
+	if r.chain != none {
+		head |= largeValue
+	}
+	if !f.fits(r.version) {
+		head |= fullVersion
+	}
+	n := binary.PutUvarint(b, head)
+	n += binary.PutUvarint(b[n:], uint64(r.length))
+	n += f.putVersion(b[n:], r.version, r.expiry)
+	n += copy(b[n:], r.key)
+	if r.chain != none {
+		binary.LittleEndian.PutUint32(b[n:], uint32(r.chain))
+		return
+	}
+	copy(b[n:], r.value)
+}
+
+// putVersion writes version and expiry and returns their size.
+func (f *frame) putVersion(b []byte, version uint64, expiry int64) (n int) {
+	if f.fits(version) {
+		n = versionBits / 8
+		putSmall(b, n, version-f.base)
+	} else {
+		n = 8
+		binary.LittleEndian.PutUint64(b, version)
+	}
+	putSmall(b[n:], f.expiryBytes, uint64(expiry-f.start))
+	return n + f.expiryBytes
+}
+
+func uvarintSize(v uint64) (n int) {
+	for n = 1; v >= 0x80; n++ {
+		v >>= 7
+	}
+	return n
+}

@@ -1,0 +1,315 @@
+package cache
+
+// none is the index of no segment, bucket or chain.
+const none = -1
+
+const (
+	segmentShift = 17
+	// segmentSize is the unit of the records' memory, in bytes: room for the
+	// longest key beside a value just below LargeValueSize.
+	segmentSize = 1 << segmentShift
+	// segmentRoom is what records may fill: parsing reads up to 8 bytes past
+	// a field.
+	segmentRoom = segmentSize - 8
+	// segmentWeight bounds what dropping one segment gives back, large values
+	// included, in pages: beyond it the next record opens another segment.
+	segmentWeight = 2 << 20 / pageSize
+)
+
+// kind is what a segment is used for.
+type kind uint8
+
+const (
+	unused  kind = iota // free, or on its way to be
+	records             // a log of records
+	chained             // a part of a large value
+	kinds
+)
+
+// pool is the queue that eviction finds a segment in.
+type pool uint8
+
+const (
+	admission pool = iota // of items that have not shown their worth
+	protected             // of items that were read, or asked for again
+	pools
+)
+
+// segment describes one unit of the shard's memory.
+type segment struct {
+	frame
+	used  int // bytes written
+	live  int // bytes of records that are items
+	items int // records that are items
+	large int // pages of the large values of these items
+	pages int // charged
+
+	bucket     int32 // deadline bucket
+	next, prev int32 // in the bucket; next is also the chain's link
+	queueNext  int32 // in the pool's queue
+	queuePrev  int32
+	kind       kind
+	pool       pool
+	open       bool // takes records of its bucket and pool
+
+	// Of a chain's first segment:
+	size   int   // bytes in the chain
+	refs   int32 // readers, plus one while an item or a writer owns it
+	weight int   // pages of the chain
+}
+
+// list is a doubly linked list of segments, by their queue links.
+type list struct{ first, last int32 }
+
+func (s *shard) enqueue(l *list, id int32) {
+	seg := &s.segs[id]
+	seg.queueNext, seg.queuePrev = none, l.last
+	if l.last == none {
+		l.first = id
+	} else {
+		s.segs[l.last].queueNext = id
+	}
+	l.last = id
+}
+
+func (s *shard) dequeue(l *list, id int32) {
+	seg := &s.segs[id]
+	if seg.queuePrev == none {
+		l.first = seg.queueNext
+	} else {
+		s.segs[seg.queuePrev].queueNext = seg.queueNext
+	}
+	if seg.queueNext == none {
+		l.last = seg.queuePrev
+	} else {
+		s.segs[seg.queueNext].queuePrev = seg.queuePrev
+	}
+}
+
+// charge takes n pages of the limit for use k, first from what makeRoom
+// granted. On failure it notes the need and takes nothing.
+func (s *shard) charge(n int, k memoryKind) bool {
+	fromGrant := min(n, s.grant)
+	if rest := n - fromGrant; rest > 0 && !s.budget.take(rest, s.reserve) {
+		s.need = n
+		return false
+	}
+	s.grant -= fromGrant
+	s.memory[k] += n
+	s.pages.Add(int64(n))
+	return true
+}
+
+func (s *shard) refund(n int, k memoryKind) {
+	s.memory[k] -= n
+	s.pages.Add(-int64(n))
+	s.budget.put(n)
+}
+
+// newSegment returns a segment with nothing in it and no pages charged, or
+// none if the address space is used up.
+func (s *shard) newSegment(k kind) int32 {
+	var id int32
+	if n := len(s.freeSegs); n > 0 {
+		id = s.freeSegs[n-1]
+		s.freeSegs = s.freeSegs[:n-1]
+	} else {
+		if len(s.segs) >= int(s.space.units()) {
+			s.need = 1
+			return none
+		}
+		id = int32(len(s.segs))
+		s.segs = append(s.segs, segment{})
+	}
+	s.segs[id] = segment{kind: k, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
+	return id
+}
+
+// dropSegment lets go of a segment. Its pages stay charged until settle has
+// given them back to the operating system.
+func (s *shard) dropSegment(id int32) {
+	seg := &s.segs[id]
+	from := memRecords
+	if seg.kind == chained {
+		from = memLarge
+	}
+	s.memory[from] -= seg.pages
+	s.memory[memFree] += seg.pages
+	seg.kind = unused
+	s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: seg.pages})
+}
+
+// unit is memory that nobody uses any more.
+type unit struct {
+	space *memory
+	id    int32
+	pages int
+}
+
+// unlock releases the shard, having given the memory of dropped units back to
+// the operating system: that is a system call, so outside the lock. It returns
+// how many pages it gave back.
+func (s *shard) unlock() (pages int) {
+	for len(s.dropped) > 0 {
+		var batch [16]unit
+		n := copy(batch[:], s.dropped[max(0, len(s.dropped)-len(batch)):])
+		s.dropped = s.dropped[:len(s.dropped)-n]
+		s.mu.Unlock()
+		for _, u := range batch[:n] {
+			u.space.discard(u.id)
+		}
+		s.mu.Lock()
+		for _, u := range batch[:n] {
+			u.space.recycle(u.id)
+			s.refund(u.pages, memFree)
+			pages += u.pages
+			if u.space == s.space {
+				s.freeSegs = append(s.freeSegs, u.id)
+			} else {
+				s.index.free = append(s.index.free, u.id)
+			}
+		}
+	}
+	s.mu.Unlock()
+	return pages
+}
+
+// closeSegment stops a segment from taking records.
+func (s *shard) closeSegment(id int32) {
+	seg := &s.segs[id]
+	if seg.open {
+		seg.open = false
+		s.buckets[seg.bucket].open[seg.pool] = none
+	}
+}
+
+// freeRecords drops a segment of records that holds no item.
+func (s *shard) freeRecords(id int32) {
+	s.closeSegment(id)
+	seg := &s.segs[id]
+	s.dead -= seg.used
+	s.used -= seg.used
+	s.dequeue(&s.queues[seg.pool], id)
+	s.weight[seg.pool] -= seg.pages
+	s.leaveBucket(id)
+	if s.victim.seg == id {
+		s.victim.seg = none
+	}
+	s.dropSegment(id)
+}
+
+// place is where a record lies: segment and offset.
+type place uint64
+
+func placeOf(seg int32, offset int) place { return place(seg)<<segmentShift | place(offset) }
+
+func (p place) segment() int32 { return int32(p >> segmentShift) }
+func (p place) offset() int    { return int(p & (segmentSize - 1)) }
+
+// record parses the record at p.
+func (s *shard) record(p place) record {
+	return s.segs[p.segment()].parse(s.space.unit(p.segment())[p.offset():])
+}
+
+// appendRecord writes r into the open segment of bucket and pool, opening one
+// if needed, and returns where it lies. It fails for lack of memory.
+func (s *shard) appendRecord(key bucketKey, q pool, r *record) (place, bool) {
+	b, ok := s.bucket(key)
+	if !ok {
+		b = s.newBucket(key)
+	}
+	id := s.buckets[b].open[q]
+	var size int
+	if id != none {
+		seg := &s.segs[id]
+		if size = seg.sizeOf(r); seg.used+size > segmentRoom || seg.pages+seg.large > segmentWeight {
+			s.closeSegment(id)
+			id = none
+		}
+	}
+	if id == none {
+		if id = s.openSegment(b, q, r); id == none {
+			return 0, false
+		}
+		size = s.segs[id].sizeOf(r)
+	}
+	seg := &s.segs[id]
+	if more := pagesOf(seg.used+size) - seg.pages; more > 0 {
+		if !s.charge(more, memRecords) {
+			return 0, false
+		}
+		seg.pages += more
+		s.weight[q] += more
+	}
+	at := seg.used
+	seg.put(s.space.unit(id)[at:], r)
+	seg.used += size
+	seg.live += size
+	seg.items++
+	s.used += size
+	s.buckets[b].items++
+	if r.chain != none {
+		pages := s.segs[r.chain].weight
+		seg.large += pages
+		s.weight[q] += pages
+	}
+	return placeOf(id, at), true
+}
+
+// openSegment gives bucket b a segment to append r to, with r's first pages
+// charged so that no bucket is left with an empty one.
+func (s *shard) openSegment(b int32, q pool, r *record) int32 {
+	bucket := &s.buckets[b]
+	f := bucket.frame()
+	// Half the range lies below, for older records that compaction brings.
+	if half := uint64(1) << (versionBits - 1); s.version > half {
+		f.base = s.version - half
+	}
+	pages := pagesOf(f.sizeOf(r))
+	id := int32(none)
+	if s.charge(pages, memRecords) {
+		if id = s.newSegment(records); id == none {
+			s.refund(pages, memRecords)
+		}
+	}
+	if id == none {
+		if bucket.first == none {
+			s.dropBucket(b)
+		}
+		return none
+	}
+	seg := &s.segs[id]
+	seg.frame, seg.pool, seg.pages, seg.open = f, q, pages, true
+	s.weight[q] += pages
+	s.enqueue(&s.queues[q], id)
+	s.joinBucket(b, id)
+	bucket.open[q] = id
+	return id
+}
+
+// kill counts the record at p as dead and lets go of its large value. The
+// index must not name it any more.
+func (s *shard) kill(p place, r *record) {
+	id := p.segment()
+	seg := &s.segs[id]
+	seg.live -= r.size
+	seg.items--
+	s.dead += r.size
+	s.bytes -= len(r.key) + r.length
+	s.buckets[seg.bucket].items--
+	if r.chain != none {
+		pages := s.segs[r.chain].weight
+		seg.large -= pages
+		s.weight[seg.pool] -= pages
+		s.releaseChain(r.chain)
+	}
+	switch {
+	case seg.items > 0:
+	case !seg.open || seg.pages > 1:
+		s.freeRecords(id)
+	default: // a bucket of few items starts its page over
+		s.dead -= seg.used
+		s.used -= seg.used
+		seg.used = 0
+	}
+}

@@ -1,0 +1,137 @@
+package cache
+
+import "bytes"
+
+// The store is walked in the order of the index's tags, which no growth,
+// compaction or eviction changes: a tag is all that a walk has to remember,
+// and an item that stays is met exactly once.
+
+// walkItemCost is what reaching an item counts against a walk's budget, in
+// bytes, beside its key and value.
+const walkItemCost = 512
+
+// following fills batch with the places of items whose tags follow the given
+// one, and returns the tag to go on from, which may lie beyond tagMask. Items
+// of one tag are never torn apart, so batch may come back longer.
+func (s *shard) following(tag uint64, batch []place) (places []place, next uint64) {
+	t := s.index.table(tag)
+	next = (tag>>(tagBits-t.depth) + 1) << (tagBits - t.depth)
+	places = batch[:0]
+	for i := t.seek(tag); i < t.cap(); i++ {
+		w := t.word(i)
+		if w == 0 {
+			continue
+		}
+		if len(places) >= len(batch) && w.tag() != tag {
+			return places, w.tag()
+		}
+		tag = w.tag()
+		places = append(places, w.place())
+	}
+	return places, next
+}
+
+// Flush removes every item whose key starts with prefix, an empty prefix
+// meaning all, and returns how many of them were unexpired. It walks the
+// store in short steps, so items written meanwhile may or may not go.
+func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
+	for _, s := range c.shards {
+		for tag := uint64(0); tag <= tagMask; {
+			s.mu.Lock()
+			var n uint64
+			n, tag = s.flush(now, prefix, tag)
+			s.unlock()
+			removed += n
+		}
+	}
+	return removed
+}
+
+// flush does one step of Flush.
+func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint64) {
+	var batch [stepBatch]place
+	places, next := s.following(tag, batch[:])
+	for _, p := range places {
+		r := s.record(p)
+		if !bytes.HasPrefix(r.key, prefix) {
+			continue
+		}
+		if t, at, ok := s.locate(p, r.key); ok {
+			if r.alive(now) {
+				removed++
+				s.count.deleted++
+			} else {
+				s.count.expired++
+			}
+			s.drop(t, at, p, &r)
+		}
+	}
+	return removed, next
+}
+
+// Scan walks the store in small steps, for a copy of it that does not stop the
+// world. Each call visits unexpired items, at least one if any is left, until
+// their keys and values use up about budget bytes, an item counting at least
+// 512; it returns the cursor of the next call. The walk begins with cursor 0
+// and is over when Scan returns 0.
+//
+// An item that nobody changes from the first call to the last is visited
+// exactly once. One that is stored, changed or removed in between may be
+// visited or not, and twice if it was stored anew.
+//
+// visit may run under a lock that requests wait for: it must copy what it
+// needs, return soon and not call the cache. Key and value are valid until it
+// returns. Visiting counts neither as a hit nor as use.
+func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(key, value []byte, info Info)) (next uint64) {
+	visited := false
+	for i := cursor >> tagBits; i < uint64(len(c.shards)); i++ {
+		for tag := cursor & tagMask; tag <= tagMask; {
+			if visited && budget <= 0 {
+				return i<<tagBits | tag
+			}
+			var used int
+			used, tag = c.scan(now, c.shards[i], tag, budget, visit)
+			visited = visited || used > 0
+			budget -= used
+		}
+		cursor = 0
+	}
+	return 0
+}
+
+// scan does one step of Scan: it visits small values under the lock, large
+// ones after it, and returns the bytes used and the tag to go on from.
+func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(key, value []byte, info Info)) (used int, next uint64) {
+	type held struct {
+		key  []byte
+		ref  Ref
+		info Info
+	}
+	var large []held
+	var batch [stepBatch]place
+	n := min(max(budget/walkItemCost, 1), len(batch))
+
+	s.mu.Lock()
+	places, next := s.following(tag, batch[:n])
+	for _, p := range places {
+		r := s.record(p)
+		if !r.alive(now) {
+			continue
+		}
+		used += walkItemCost + len(r.key) + r.length
+		if r.chain == none {
+			visit(r.key, r.value, r.info(now))
+			continue
+		}
+		s.segs[r.chain].refs++
+		large = append(large, held{bytes.Clone(r.key), Ref{c: c, s: s, head: r.chain, size: r.length}, r.info(now)})
+	}
+	s.mu.Unlock()
+
+	var value []byte
+	for _, h := range large {
+		value = h.ref.appendValue(value[:0])
+		visit(h.key, value, h.info)
+	}
+	return used, next
+}
