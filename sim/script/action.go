@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -57,20 +58,46 @@ type Value struct {
 	Size  int // bytes; 0 means just the label
 }
 
-// Bytes returns the content: the label, a colon, and filler up to Size. The
-// colon ends the label, so that no label is the beginning of another's bytes.
-func (v Value) Bytes() []byte {
-	b := make([]byte, 0, max(v.Size, len(v.Label)))
-	b = append(b, v.Label...)
-	for i := len(b); i < v.Size; i++ {
-		if i == len(v.Label) {
-			b = append(b, ':')
-		} else {
-			b = append(b, byte('a'+i%23))
-		}
+// AppendTo appends the content to dst: the label, a colon, and filler up to
+// Size. The colon ends the label, so that no label is the beginning of
+// another's content.
+func (v Value) AppendTo(dst []byte) []byte {
+	dst = append(dst, v.Label...)
+	if v.Size > len(v.Label) {
+		dst = append(dst, ':')
 	}
-	return b
+	for i := len(v.Label) + 1; i < v.Size; {
+		n := min(v.Size-i, len(filler))
+		dst = append(dst, filler[:n]...)
+		i += n
+	}
+	return dst
 }
+
+// Is reports whether content is the value's.
+func (v Value) Is(content []byte) bool {
+	n := len(v.Label)
+	if len(content) != max(v.Size, n) || string(content[:n]) != v.Label {
+		return false
+	}
+	if len(content) == n {
+		return true
+	}
+	if content[n] != ':' {
+		return false
+	}
+	for content = content[n+1:]; len(content) > 0; {
+		n := min(len(content), len(filler))
+		if string(content[:n]) != filler[:n] {
+			return false
+		}
+		content = content[n:]
+	}
+	return true
+}
+
+// filler has an odd period, so that bytes that move are noticed.
+var filler = strings.Repeat("the quick brown fox jumps over a lazy dog. ", 200)
 
 // Label returns the label at the beginning of a value's content.
 func Label(content []byte) string {

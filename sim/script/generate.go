@@ -93,14 +93,14 @@ func (g *generator) workload() {
 		g.ttls = append(g.ttls, ttls[d.Below(len(ttls))])
 	}
 	g.sizes = []int{0, 8, 100}
-	if d.Chance(25) {
-		g.sizes = append(g.sizes, 1<<10, 5_000)
+	if d.Chance(20) {
+		g.large(1<<10, 5_000)
 	}
-	if d.Chance(10) {
-		g.sizes = append(g.sizes, 40_000)
+	if d.Chance(8) {
+		g.large(40_000)
 		g.left = min(g.left, 300)
 	}
-	if d.Chance(6) {
+	if d.Chance(8) {
 		g.pressure()
 	}
 	if d.Chance(50) {
@@ -118,13 +118,26 @@ func (g *generator) workload() {
 	}
 }
 
+// large adds sizes, and sees to it that they do not travel byte by byte.
+func (g *generator) large(sizes ...int) {
+	g.sizes = append(g.sizes, sizes...)
+	c := &g.script.Config
+	c.Window = max(c.Window, 4<<10)
+	if c.Fragment.Max > 0 {
+		c.Fragment.Max = 1500
+	}
+}
+
 // pressure makes the values outgrow the smallest store there is.
 func (g *generator) pressure() {
 	g.script.Config.MaxMemory = 1 << 20
 	g.script.Config.Shards = 1
-	g.keys = 60
-	g.sizes = []int{100, 5_000, 20_000, 60_000}
-	g.left = 300
+	g.keys = 100
+	g.sizes = []int{100}
+	g.large(20_000, 60_000)
+	g.calls = append(g.calls, weighted{Set, 20}, weighted{Get, 20})
+	g.ttls = append(g.ttls, 0, time.Hour)
+	g.left = 400
 }
 
 // subset keeps each verb with that chance, under a weight of its own.

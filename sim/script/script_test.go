@@ -93,9 +93,13 @@ var _ = Describe("a script", func() {
 var _ = Describe("a value", func() {
 	It("begins with its label and has its size", func() {
 		v := script.Value{Label: "v12", Size: 20}
-		Expect(v.Bytes()).To(HaveLen(20))
-		Expect(script.Label(v.Bytes())).To(Equal("v12"))
-		Expect(script.Label(script.Value{Label: "v1"}.Bytes())).To(Equal("v1"))
+		content := v.AppendTo(nil)
+		Expect(content).To(HaveLen(20))
+		Expect(script.Label(content)).To(Equal("v12"))
+		Expect(v.Is(content)).To(BeTrue())
+		content[19]++
+		Expect(v.Is(content)).To(BeFalse())
+		Expect(script.Label(script.Value{Label: "v1"}.AppendTo(nil))).To(Equal("v1"))
 	})
 })
 

@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+type engine = *transport.Engine
+
+// A call is a request on its way, and what the oracles will want to know.
+type call struct {
+	transport.Call
+	op        oracle.Op
+	action    *script.Action
+	began     int64 // virtual time
+	place     int   // among the requests that the connection's handler sees; -1 if it does not
+	refusable bool  // the protocol's rules forbid it
+}
+
+// newCall returns a call, one that is done with if there is any: the product
+// allows it, so it must be harmless.
+func (w *world) newCall() *call {
+	if n := len(w.free); n > 0 {
+		k := w.free[n-1]
+		w.free = w.free[:n-1]
+		return k
+	}
+	return &call{}
+}
+
+func requestSize(r *transport.Request) int64 {
+	return int64(transport.RequestHeaderSize + len(r.Key) + len(r.Value))
+}
+
+// finish takes note of how a call ended.
+func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
+	w := c.w
+	k.op.Outcome = outcome
+	w.mix(uint64(outcome)<<8 | uint64(len(how)))
+	w.remember(k.op)
+	if w.trace != nil {
+		w.noteCall(c.index, k.began, k.action.String(), how)
+	}
+	if want := k.action.Want; want != "" && want != how {
+		w.violate(RuleExpect, "%s, and it came to %q", k.action, how)
+	}
+	w.free = append(w.free, k)
+}
+
+// answered finishes a call that has its answer: first the answer as such, then
+// what a user of the product makes of it.
+func (e *clientEnd) answered(k *call) {
+	w := e.c.w
+	k.op.Return = w.server.clk.elapsed()
+	honest := !w.corrupt && w.server.liar == nil
+	if honest && k.place >= 0 {
+		answers := e.conn.server.answers
+		if k.place >= len(answers) || answers[k.place] != answerHash(k.Response) {
+			w.violate(RulePairing, "%v got %v %.20q, which was not the answer to it", k.action, k.Response.Status, k.Response.Value)
+			return
+		}
+	}
+	if refused := k.Response.Status == transport.Error; refused != k.refusable && honest && !(refused && w.server.model.MayRefuse) {
+		w.violate(RuleRefusal, "%v: %v %.60q", k.action, k.Response.Status, k.Response.Value)
+		return
+	}
+	switch k.Response.Status {
+	case transport.OK:
+		e.c.done(k)
+	case transport.NotFound:
+		k.finish(e.c, oracle.Miss, script.WantMiss)
+	case transport.Exists:
+		if k.action.Verb == script.CAS {
+			w.cover(StateCASLost)
+		}
+		k.finish(e.c, oracle.Exists, script.WantExists)
+	default:
+		k.finish(e.c, oracle.Void, script.WantError)
+	}
+}
+
+// done finishes a call that succeeded.
+func (c *client) done(k *call) {
+	value := k.Response.Value
+	switch k.action.Verb {
+	case script.CAS:
+		c.w.cover(StateCASWon)
+		if len(value) == 8 {
+			k.op.Got = binary.BigEndian.Uint64(value)
+			c.versions[k.action.Key] = k.op.Got
+		}
+	case script.GetV:
+		if len(value) < 16 {
+			c.notAuthentic(k)
+			return
+		}
+		k.op.Got = binary.BigEndian.Uint64(value)
+		c.versions[k.action.Key] = k.op.Got
+		c.open(k, value[16:])
+		return
+	case script.Get, script.GetDel:
+		c.open(k, value)
+		return
+	}
+	k.finish(c, oracle.Done, script.WantOK)
+}
+
+// open opens the value that a read returned. One that does not open says
+// nothing about the store, so the operation's outcome stays unknown.
+func (c *client) open(k *call, envelope []byte) {
+	w, key := c.w, k.action.Key
+	plain, err := c.seal().Open(c.scratch[:0], []byte(key), envelope, c.wall())
+	if errors.Is(err, sealing.ErrExpired) {
+		w.cover(StateExpiredSealed)
+		if v := w.ledger.Expired(key, c.wall(), skew); v != nil {
+			w.fail(v)
+			return
+		}
+		k.finish(c, oracle.Unknown, script.WantExpired)
+		return
+	}
+	if err != nil {
+		c.notAuthentic(k)
+		return
+	}
+	c.scratch = plain
+	label := script.Label(plain)
+	if v := w.ledger.Accepted(label, key, c.wall(), skew); v != nil {
+		w.fail(v)
+		return
+	}
+	if !w.values[label].Is(plain) {
+		w.violate(oracle.RuleSealed, "%v opened %d bytes that only begin like %q", k.action, len(plain), label)
+		return
+	}
+	if c.primary != 0 {
+		w.cover(StateOldKeyRead)
+	}
+	k.op.Seen = label
+	k.finish(c, oracle.Done, label)
+}
+
+func (c *client) notAuthentic(k *call) {
+	w := c.w
+	if !w.corrupt && w.server.liar == nil && !w.strangers {
+		w.violate(oracle.RuleSealed, "%v: an honest server's value does not open", k.action)
+		return
+	}
+	w.cover(StateForged)
+	k.finish(c, oracle.Unknown, script.WantForged)
+}

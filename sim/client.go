@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// skew is how far past its sealed expiry a client accepts a value.
+const skew = 2 * time.Millisecond
+
+// keyCount is how many keys every keyring holds, for clients to rotate through.
+const keyCount = 3
+
+// A client is a user of the product: it seals, sends, receives and opens.
+type client struct {
+	w        *world
+	index    int
+	clk      virtualClock
+	sealer   *sealing.Sealer // nil until the first use
+	random   keyedReader
+	primary  int               // which of the keys seals
+	end      *clientEnd        // nil while there is no connection
+	versions map[string]uint64 // that it saw last, by key
+	scratch  []byte
+	envelope []byte
+	name     []byte
+}
+
+func newClient(w *world, index int) *client {
+	return &client{
+		w: w, index: index, clk: virtualClock{now: &w.now},
+		random:   keyedReader{seed: script.Draw(w.script.Seed, uint64(index))},
+		versions: map[string]uint64{},
+	}
+}
+
+// keyedReader is a stream of random bytes that a seed decides.
+type keyedReader struct{ seed, read uint64 }
+
+// Read fills b.
+func (r *keyedReader) Read(b []byte) (int, error) {
+	for i := 0; i < len(b); i += 8 {
+		r.read++
+		x := script.Draw(r.seed, r.read)
+		for j := i; j < min(i+8, len(b)); j++ {
+			b[j] = byte(x)
+			x >>= 8
+		}
+	}
+	return len(b), nil
+}
+
+// seal returns the client's sealer, under its present primary key.
+func (c *client) seal() *sealing.Sealer {
+	if c.sealer != nil {
+		return c.sealer
+	}
+	opts := []sealing.Option{sealing.WithSkew(skew), sealing.WithRandom(&c.random), sealing.WithClock(&c.clk)}
+	if c.w.script.Config.Padding {
+		opts = append(opts, sealing.WithPadding())
+	}
+	if c.w.script.Config.Blind {
+		opts = append(opts, sealing.WithBlindNames())
+	}
+	var err error
+	if c.sealer, err = sealing.New(c.keyring(), opts...); err != nil {
+		c.w.violate(RuleRefusal, "no sealer: %v", err)
+	}
+	return c.sealer
+}
+
+// keyring returns the keyring that all clients share, but for the primary.
+func (c *client) keyring() *sealing.Keyring {
+	nameRoot := sha256.Sum256([]byte("names"))
+	kr := &sealing.Keyring{}
+	err := kr.SetNameRoot(nameRoot[:])
+	for i := range keyCount {
+		secret := sha256.Sum256([]byte{byte(i)})
+		id, e := kr.Add(secret[:])
+		if e == nil && i == c.primary {
+			e = kr.Promote(id)
+		}
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		c.w.violate(RuleRefusal, "no keyring: %v", err)
+	}
+	return kr
+}
+
+// wall is what the client's wall clock shows.
+func (c *client) wall() time.Time { return c.clk.Now() }
+
+// act does what is not a call.
+func (c *client) act(a *script.Action) {
+	w, until := c.w, c.w.now+int64(a.TTL)
+	switch a.Verb {
+	case script.Clock:
+		c.clk.step += a.TTL
+		if a.TTL < 0 {
+			w.cover(StateClockBack)
+		}
+		return
+	case script.Rotate:
+		c.primary = (c.primary + 1) % keyCount
+		if c.sealer != nil {
+			if err := c.sealer.Rekey(c.keyring()); err != nil {
+				w.violate(RuleRefusal, "no rotation: %v", err)
+			}
+		}
+		w.cover(StateRotated)
+		return
+	}
+	if c.end == nil {
+		return
+	}
+	conn := c.end.conn
+	p := conn.up
+	if a.Side == script.Down {
+		p = conn.down
+	}
+	switch a.Verb {
+	case script.Cancel:
+		c.end.cancel()
+	case script.Cut:
+		conn.cut("cut")
+	case script.CutTorn:
+		p.tear = true
+	case script.CutAnswer:
+		conn.server.cut = true
+	case script.Finish:
+		c.end.finish()
+	case script.Stall:
+		p.stalled = max(p.stalled, until)
+		w.cover(StateStalled)
+	case script.Trickle:
+		p.trickles = max(p.trickles, until)
+	case script.Flip:
+		p.flip = true
+	}
+}
+
+// connected returns the end of the client's connection, a fresh one if there
+// is none, nil if the server is down.
+func (c *client) connected() *clientEnd {
+	if c.end != nil || c.w.server.down {
+		return c.end
+	}
+	cfg := &c.w.script.Config
+	silence := cfg.Deadline
+	if silence == 0 {
+		silence = -1
+	}
+	conn := c.w.connect(c.index)
+	c.end = &clientEnd{c: c, conn: conn, engine: transport.NewEngine(transport.EngineLimits{
+		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence,
+	})}
+	conn.client = c.end
+	return c.end
+}
+
+// call sends a request.
+func (c *client) call(a *script.Action) {
+	w := c.w
+	k := w.newCall()
+	k.action = a
+	k.began = w.now
+	k.op = oracle.Op{
+		Client: c.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
+		Call: w.server.clk.elapsed(), Return: oracle.Never,
+	}
+	c.request(k, a)
+	if w.failure != nil {
+		return
+	}
+	e := c.connected()
+	if e == nil {
+		k.finish(c, oracle.Void, script.WantUnsent)
+		return
+	}
+	if err := e.submit(k); err != nil {
+		if errors.Is(err, transport.ErrBusy) {
+			w.cover(StateBusy)
+		}
+		k.finish(c, oracle.Void, script.WantUnsent)
+	}
+}
+
+// commands are the requests that verbs become.
+var commands = [...]transport.Command{
+	script.Set: transport.Set, script.Add: transport.Add, script.Replace: transport.Replace, script.CAS: transport.CAS,
+	script.Get: transport.Get, script.GetV: transport.GetV, script.GetDel: transport.GetDel, script.Delete: transport.Delete,
+	script.Touch: transport.Touch, script.Ping: transport.Ping, script.Flush: transport.Flush,
+}
+
+// request makes the request that an action asks for.
+func (c *client) request(k *call, a *script.Action) {
+	w, s := c.w, c.seal()
+	if w.failure != nil {
+		return
+	}
+	r := transport.Request{Command: commands[a.Verb], TTL: a.TTL}
+	if a.Key != "" && (a.Verb != script.Flush || !w.script.Config.Blind) {
+		c.name = s.AppendWireName(c.name[:0], []byte(a.Key))
+		r.Key = c.name
+	}
+	switch {
+	case a.Verb == script.Flush && w.script.Config.Blind:
+		k.op.Key = "" // blind names have no prefixes: everything goes
+	case a.Verb == script.Ping:
+		r.Value = []byte(a.At.String())
+	case a.Verb.IsWrite():
+		var expiry time.Time
+		if a.TTL > 0 {
+			expiry = c.wall().Add(a.TTL)
+		}
+		c.scratch = a.Value.AppendTo(c.scratch[:0])
+		c.envelope = c.envelope[:0]
+		if a.Verb == script.CAS {
+			k.op.Version = c.versions[a.Key]
+			c.envelope = appendUint64(c.envelope, k.op.Version)
+		}
+		var err error
+		if c.envelope, err = s.Seal(c.envelope, []byte(a.Key), c.scratch, expiry); err != nil {
+			w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
+		}
+		r.Value = c.envelope
+		w.ledger.Sealed(a.Value.Label, a.Key, expiry)
+		w.values[a.Value.Label] = a.Value
+	}
+	k.Request = r
+	size := len(r.Value)
+	if a.Verb == script.CAS {
+		size -= 8
+	}
+	k.refusable = size > w.script.Config.MaxValueSize || a.TTL < 0 || len(r.Key) == 0 && a.Verb != script.Ping && a.Verb != script.Flush
+}
+
+func appendUint64(b []byte, x uint64) []byte {
+	return append(b, byte(x>>56), byte(x>>48), byte(x>>40), byte(x>>32), byte(x>>24), byte(x>>16), byte(x>>8), byte(x))
+}

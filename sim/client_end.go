@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"errors"
+	"io"
+
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+var errDeadline = errors.New("the server is silent")
+
+// A clientEnd is a client's end of a connection: the product's engine, and the
+// calls that it holds.
+type clientEnd struct {
+	c         *client
+	conn      *conn
+	engine    engine
+	calls     []*call // unanswered and not cancelled, in order
+	submitted int64   // bytes
+	places    int     // requests that the server's handler will see
+	watching  bool    // an event will look at the deadline
+	finishing bool    // the sending half closes once all is sent
+}
+
+// submit hands a call to the engine and sends what there is room for.
+func (e *clientEnd) submit(k *call) error {
+	w := e.c.w
+	if err := e.engine.Submit(w.now, &k.Call); err != nil {
+		return err
+	}
+	e.calls = append(e.calls, k)
+	w.pending++
+	k.place = -1
+	if !k.refusable {
+		k.place = e.places
+		e.places++
+	}
+	e.submitted += requestSize(&k.Request)
+	if aim := k.action.Aim; aim.On {
+		key := string(k.Request.Key)
+		e.conn.up.aims = append(e.conn.up.aims, aimAt(w, e.submitted, key, int64(aim.Offset)))
+	}
+	e.drained()
+	e.watch()
+	return nil
+}
+
+// aimAt makes the request that ends at an offset of the stream arrive when key
+// expires.
+func aimAt(w *world, end int64, key string, offset int64) aim {
+	return aim{end, func() (int64, bool) {
+		if w.server.down {
+			return 0, false
+		}
+		_, expiry, ok := w.server.model.Look([]byte(key))
+		if !ok || expiry == 0 || expiry+offset < w.server.cache.Now() || expiry > farFuture {
+			return 0, false
+		}
+		return w.server.worldTime(expiry + offset), true
+	}}
+}
+
+// drained sends what there is room for.
+func (e *clientEnd) drained() {
+	if e.conn.gone || e.conn.up.room() <= 0 {
+		return
+	}
+	if out := e.engine.Outgoing(); len(out) > 0 {
+		e.engine.Sent(e.conn.up.send(out))
+	}
+	if e.finishing && len(e.engine.Outgoing()) == 0 {
+		e.conn.up.close()
+	}
+}
+
+// receive gives bytes to the engine.
+func (e *clientEnd) receive(b []byte) int {
+	for rest := b; len(rest) > 0; {
+		n := copy(e.engine.Buffer(), rest)
+		rest = rest[n:]
+		err := e.engine.Received(n, e.c.w.now)
+		e.complete()
+		if err != nil {
+			if w := e.c.w; !w.corrupt && w.server.liar == nil && !w.strangers {
+				w.violate(RulePairing, "c%d's engine: %v", e.c.index, err)
+			}
+			e.c.w.cover(StateLieCaught)
+			e.conn.shut(err)
+			break
+		}
+	}
+	return len(b)
+}
+
+// complete finishes the calls that the engine has completed.
+func (e *clientEnd) complete() {
+	w := e.c.w
+	w.completed = e.engine.Completed(w.completed[:0])
+	for _, done := range w.completed {
+		k := e.calls[0]
+		if done != &k.Call {
+			w.violate(RulePairing, "c%d's calls complete out of order", e.c.index)
+			return
+		}
+		e.calls = e.calls[1:]
+		w.pending--
+		if k.Err != nil {
+			e.failed(k)
+		} else {
+			e.answered(k)
+		}
+	}
+}
+
+// failed finishes a call that got no answer.
+func (e *clientEnd) failed(k *call) {
+	w := e.c.w
+	switch {
+	case k.MaybeApplied:
+		w.cover(StateMaybe)
+		k.finish(e.c, oracle.Unknown, script.WantLost)
+	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt:
+		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)
+	default:
+		w.cover(StateUnsent)
+		k.finish(e.c, oracle.Void, script.WantUnsent)
+	}
+}
+
+// cancel gives up the latest call.
+func (e *clientEnd) cancel() {
+	if len(e.calls) == 0 {
+		return
+	}
+	w, last := e.c.w, len(e.calls)-1
+	k := e.calls[last]
+	e.calls = e.calls[:last]
+	w.pending--
+	w.cover(StateCancelled)
+	if last == 0 {
+		w.cover(StateCancelHead)
+	}
+	if !e.engine.Cancel(&k.Call) {
+		w.violate(RulePairing, "%v cannot be cancelled, and has no answer", k.action)
+	}
+	k.finish(e.c, oracle.Unknown, script.WantUnanswered)
+}
+
+// finish closes the sending half behind what is to be sent. The client's next
+// call opens another connection.
+func (e *clientEnd) finish() {
+	e.finishing = true
+	e.c.end = nil
+	e.drained()
+}
+
+// ended is told that the server sends no more. After a half-close every call
+// must have its answer.
+func (e *clientEnd) ended() {
+	w := e.c.w
+	if len(e.calls) > 0 && !w.corrupt && w.server.liar == nil {
+		w.violate(RuleLiveness, "the server has closed c%d's connection and %d calls have no answer", e.c.index, len(e.calls))
+	}
+	e.conn.shut(io.EOF)
+}
+
+// lost fails everything that is unanswered.
+func (e *clientEnd) lost(err error) {
+	if len(e.calls) > 0 {
+		e.c.w.cover(StateCutPending)
+	}
+	e.engine.Fail(err)
+	e.complete()
+	if e.c.end == e {
+		e.c.end = nil
+	}
+}
+
+// watch sees to it that a silent server is noticed.
+func (e *clientEnd) watch() {
+	if e.watching {
+		return
+	}
+	if deadline, ok := e.engine.Oldest(); ok {
+		e.watching = true
+		e.c.w.events.push(deadline, rankDeadline, e.c.index, e.deadline)
+	}
+}
+
+func (e *clientEnd) deadline() {
+	e.watching = false
+	if e.conn.gone {
+		return
+	}
+	if deadline, ok := e.engine.Oldest(); ok && deadline <= e.c.w.now {
+		e.c.w.cover(StateDeadline)
+		e.c.w.note(e.c.index, Fault, "the server is silent, connection closed")
+		e.conn.shut(errDeadline)
+		return
+	}
+	e.watch()
+}

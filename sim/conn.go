@@ -1,0 +1,82 @@
+package sim
+
+import (
+	"errors"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// An end is one end of a connection.
+type end interface {
+	receive(b []byte) int // takes bytes, as many as it wants now
+	drained()             // there may be room to send again
+	ended()               // the other end sends no more
+	lost(err error)       // the connection is gone
+}
+
+// A conn is a connection: a client's engine or a script's raw bytes at one end,
+// a session of the server at the other, and a pipe each way.
+type conn struct {
+	w        *world
+	lane     int // whose it is: a client's index, or rawLane and up
+	client   end
+	server   *serverEnd
+	up, down *pipe
+	gone     bool
+}
+
+const rawLane = 1 << 12 // lanes of raw connections begin here
+
+var errCut = errors.New("connection reset")
+
+// connect opens a connection to the server, which must be up.
+func (w *world) connect(lane int) *conn {
+	c := &conn{w: w, lane: lane}
+	c.up, c.down = newPipe(c, script.Up), newPipe(c, script.Down)
+	c.server = &serverEnd{w: w, conn: c}
+	c.server.session = transport.NewSession(c.server, transport.Limits{MaxValueSize: w.script.Config.MaxValueSize})
+	w.conns = append(w.conns, c)
+	return c
+}
+
+func (c *conn) receive(side script.Side, b []byte) int {
+	c.w.mixBytes(uint64(c.lane)<<1|uint64(side), b)
+	if side == script.Up {
+		return c.server.receive(b)
+	}
+	return c.client.receive(b)
+}
+
+func (c *conn) drained(side script.Side) {
+	if side == script.Up {
+		c.client.drained()
+	} else {
+		c.server.drained()
+	}
+}
+
+func (c *conn) ended(side script.Side) {
+	if side == script.Up {
+		c.server.ended()
+	} else {
+		c.client.ended()
+	}
+}
+
+// cut resets the connection. What is under way in either direction is lost.
+func (c *conn) cut(why string) {
+	c.shut(errCut)
+	c.w.note(c.lane, Fault, "connection reset (%s)", why)
+}
+
+// shut ends the connection for both ends.
+func (c *conn) shut(err error) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	c.w.drop(c)
+	c.server.lost(err)
+	c.client.lost(err)
+}

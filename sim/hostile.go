@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"encoding/binary"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A liar is what makes a server hostile: it keeps every sealed value that it
+// has ever been given and, when a script says so, answers with the wrong one.
+type liar struct {
+	w    *world
+	past map[string][][]byte // by key, oldest first
+	keys []string            // in the order of their first appearance
+	lies []script.Verb       // to be told, each in the next answer that it fits
+}
+
+func newLiar(w *world) *liar { return &liar{w: w, past: map[string][][]byte{}} }
+
+// tell makes the server tell a lie as soon as it can.
+func (l *liar) tell(v script.Verb) { l.lies = append(l.lies, v) }
+
+// keep remembers the value of a write.
+func (l *liar) keep(r *transport.Request) {
+	value := r.Value
+	switch r.Command {
+	case transport.CAS:
+		value = value[8:]
+	case transport.Set, transport.Add, transport.Replace:
+	default:
+		return
+	}
+	key := string(r.Key)
+	if l.past[key] == nil {
+		l.keys = append(l.keys, key)
+	}
+	l.past[key] = append(l.past[key], append([]byte(nil), value...))
+}
+
+// answer puts a lie in the place of the answer a, the frame at dst[start:].
+func (l *liar) answer(dst []byte, start int, r *transport.Request, a transport.Response) []byte {
+	l.keep(r)
+	if len(l.lies) == 0 || r.Command != transport.Get && r.Command != transport.GetV && r.Command != transport.GetDel {
+		return dst
+	}
+	lie := l.lies[0]
+	l.lies = l.lies[1:]
+	l.w.cover(StateLied)
+	l.w.note(0, Fault, "server tells %v about %q", lie, r.Key)
+	if lie == script.LieRepeat {
+		return append(dst, dst[start:]...)
+	}
+	if lie == script.LieMiss {
+		return transport.AppendResponse(dst[:start], transport.NotFound, nil)
+	}
+	value, ok := l.invent(lie, string(r.Key), sealedPart(r.Command, a))
+	if !ok {
+		return dst
+	}
+	if r.Command == transport.GetV {
+		value = append(make([]byte, 16), value...)
+		binary.BigEndian.PutUint64(value, script.Draw(l.w.script.Seed, uint64(l.w.now)))
+	}
+	return transport.AppendResponse(dst[:start], transport.OK, value)
+}
+
+// sealedPart is the envelope in an answer to a read, empty if it is a miss.
+func sealedPart(c transport.Command, a transport.Response) []byte {
+	if c == transport.GetV && len(a.Value) >= 16 {
+		return a.Value[16:]
+	}
+	return a.Value
+}
+
+// invent makes the value to answer with.
+func (l *liar) invent(lie script.Verb, key string, truth []byte) ([]byte, bool) {
+	draw := script.Draw(l.w.script.Seed, uint64(l.w.now))
+	switch lie {
+	case script.LieSwap:
+		if len(l.keys) == 0 {
+			return nil, false
+		}
+		other := l.past[l.keys[draw%uint64(len(l.keys))]]
+		return other[len(other)-1], true
+	case script.LieReplay, script.LieExtend, script.LieHit:
+		past := l.past[key]
+		if len(past) == 0 {
+			return nil, false
+		}
+		if lie == script.LieReplay {
+			return past[draw%uint64(len(past))], true
+		}
+		return past[len(past)-1], true
+	case script.LieTruncate:
+		return append([]byte(nil), truth[:draw%uint64(len(truth)+1)]...), len(truth) > 0
+	case script.LieBend:
+		if len(truth) == 0 {
+			return nil, false
+		}
+		bent := append([]byte(nil), truth...)
+		bent[draw%uint64(len(bent))] ^= byte(1 + draw>>32%255)
+		return bent, true
+	}
+	forged := make([]byte, 54+draw%40)
+	for i := range forged {
+		forged[i] = byte(script.Draw(draw, uint64(i)))
+	}
+	forged[0] = 0xC1 // the envelope's version, to be looked at at all
+	return forged, true
+}

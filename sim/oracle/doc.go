@@ -1,0 +1,44 @@
+// Package oracle decides whether what happened may have happened. Each oracle
+// knows the promises of the product and none of its code:
+//
+//   - [Model] is a plain map, asked at the very moment at which the server
+//     executes a request. It is exact: to the nanosecond of an expiry and to
+//     the version of an item.
+//   - [Linearizable] sees only what clients see, and searches an order of the
+//     operations on a key that explains every answer (Wing and Gong; Lowe; by
+//     the checker porcupine).
+//   - [Zones] sees the same and is fast on long histories: since no value is
+//     written twice, a key's history is sound only if the times at which its
+//     values were certainly stored do not clash (Gibbons and Korach, SIAM
+//     Journal on Computing, 1997).
+//   - [Ledger] holds what holders of the key have sealed. Whatever the server
+//     does, a value that a client accepts stands there under that very name,
+//     and its expiry is not past.
+//
+// A broken promise is a [*Violation]; its Rule says which.
+package oracle
+
+import "fmt"
+
+// The rules that can be broken.
+const (
+	RuleModel        = "model"        // an answer differs from the plain map's
+	RuleVersion      = "version"      // an item's version is wrong, or was used before
+	RuleLoss         = "loss"         // items are missing that were not evicted
+	RuleLinearizable = "linearizable" // no order of operations explains the answers
+	RuleZones        = "zones"        // a value was seen where another one was certainly stored
+	RuleSealed       = "sealed"       // a client accepted what no holder of the key wrote there, or too late
+)
+
+// A Violation is a broken promise.
+type Violation struct {
+	Rule   string
+	Detail string
+}
+
+// Error returns the rule and what broke it.
+func (v *Violation) Error() string { return v.Rule + ": " + v.Detail }
+
+func violation(rule, format string, args ...any) *Violation {
+	return &Violation{Rule: rule, Detail: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,56 @@
+package oracle
+
+import (
+	"time"
+)
+
+// A Ledger holds what holders of the key have sealed. Not safe for concurrent
+// use.
+type Ledger struct{ entries map[string]entry }
+
+type entry struct {
+	key    string
+	expiry time.Time // zero: none
+}
+
+// NewLedger returns an empty ledger.
+func NewLedger() *Ledger { return &Ledger{entries: map[string]entry{}} }
+
+// Sealed enters a value. The zero expiry means none.
+func (l *Ledger) Sealed(label, key string, expiry time.Time) {
+	l.entries[label] = entry{key, expiry}
+}
+
+// Accepted checks a value that a client took for the one under key, when its
+// clock showed now and it allowed for that skew.
+func (l *Ledger) Accepted(label, key string, now time.Time, skew time.Duration) *Violation {
+	e, ok := l.entries[label]
+	switch {
+	case !ok:
+		return violation(RuleSealed, "%q was accepted as %q's value, and no holder of the key wrote it", label, key)
+	case e.key != key:
+		return violation(RuleSealed, "%q was accepted as %q's value, it was written as %q's", label, key, e.key)
+	case !e.expiry.IsZero() && !now.Before(roundUp(e.expiry).Add(skew)):
+		return violation(RuleSealed, "%q was accepted %v past its sealed expiry, the skew allowed is %v", label, now.Sub(e.expiry), skew)
+	}
+	return nil
+}
+
+// Expired checks that a client was right to refuse a value as too old: some
+// value of the key must be.
+func (l *Ledger) Expired(key string, now time.Time, skew time.Duration) *Violation {
+	for _, e := range l.entries {
+		if e.key == key && !e.expiry.IsZero() && !now.Before(e.expiry.Add(skew)) {
+			return nil
+		}
+	}
+	return violation(RuleSealed, "a value of %q was refused as expired, and none of its values is", key)
+}
+
+// roundUp is the next whole millisecond, which is what an envelope can say.
+func roundUp(t time.Time) time.Time {
+	if r := t.Truncate(time.Millisecond); !r.Equal(t) {
+		return r.Add(time.Millisecond)
+	}
+	return t
+}

@@ -1,0 +1,341 @@
+package oracle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A Model is the store as a plain map. Each request and its answer are shown to
+// it at the instant of their execution, in that order. Not safe for concurrent
+// use.
+//
+// A store under memory pressure may evict, and then an item is gone that the
+// map still has. The model notices at the next look at that item, counts the
+// loss, and demands that the store has counted at least as many evictions.
+type Model struct {
+	// Evicted returns how many items the store says it has evicted; nil means
+	// that it never does.
+	Evicted func() uint64
+	// MayRefuse allows writes to be refused for want of memory.
+	MayRefuse bool
+
+	items    map[string]*item
+	versions map[version]uint64 // of which change each version is
+	changes  uint64
+	lost     uint64 // items found missing
+}
+
+type item struct {
+	value   []byte
+	expiry  int64 // 0: never
+	version uint64
+	change  uint64 // which change of the store made it what it is
+	live    bool
+}
+
+type version struct {
+	key    string
+	number uint64
+}
+
+// NewModel returns an empty store.
+func NewModel() *Model {
+	return &Model{items: map[string]*item{}, versions: map[version]uint64{}}
+}
+
+// Look returns what the map has under key: the size of its value and when it
+// expires (0 for never), whether or not that is past. ok is false if nothing is
+// there.
+func (m *Model) Look(key []byte) (size int, expiry int64, ok bool) {
+	if it := m.items[string(key)]; it != nil && it.live {
+		return len(it.value), it.expiry, true
+	}
+	return 0, 0, false
+}
+
+// Live returns how many items are there at the instant now, those included
+// that were evicted unnoticed.
+func (m *Model) Live(now int64) (n uint64) {
+	for _, it := range m.items {
+		if it.visible(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// Lost returns how many items were found missing.
+func (m *Model) Lost() uint64 { return m.lost }
+
+func (it *item) visible(now int64) bool {
+	return it != nil && it.live && (it.expiry == 0 || now < it.expiry)
+}
+
+// Check compares one executed request and its answer with the map, and brings
+// the map up to date.
+func (m *Model) Check(now int64, r *transport.Request, a transport.Response) *Violation {
+	if a.Status == transport.Error {
+		return m.refused(r, a)
+	}
+	switch r.Command {
+	case transport.Set:
+		return m.set(now, r, a)
+	case transport.Get, transport.GetV, transport.GetDel:
+		return m.read(now, r, a)
+	case transport.Delete:
+		return m.remove(now, r, a)
+	case transport.Add, transport.Replace, transport.CAS:
+		return m.conditional(now, r, a)
+	case transport.Touch:
+		return m.touch(now, r, a)
+	case transport.Flush:
+		return m.flush(now, r, a)
+	case transport.Ping:
+		if a.Status != transport.OK || !bytes.Equal(a.Value, r.Value) {
+			return m.wrong(now, r, a, "an echo")
+		}
+	}
+	return nil
+}
+
+// refused allows an error only where the store may be full.
+func (m *Model) refused(r *transport.Request, a transport.Response) *Violation {
+	switch r.Command {
+	case transport.Set, transport.Add, transport.Replace, transport.CAS, transport.Touch:
+		if m.MayRefuse {
+			return nil
+		}
+	case transport.Stats, transport.Auth:
+		return nil // not the store's business
+	}
+	return violation(RuleModel, "%v %q was refused: %s", r.Command, r.Key, a.Value)
+}
+
+func (m *Model) set(now int64, r *transport.Request, a transport.Response) *Violation {
+	if a.Status != transport.OK || len(a.Value) != 0 {
+		return m.wrong(now, r, a, "ok")
+	}
+	m.store(now, r.Key, r.Value, r.TTL)
+	return nil
+}
+
+func (m *Model) read(now int64, r *transport.Request, a transport.Response) *Violation {
+	it := m.items[string(r.Key)]
+	if a.Status == transport.NotFound && len(a.Value) == 0 {
+		return m.missing(now, r, a, it)
+	}
+	if a.Status != transport.OK || !it.visible(now) {
+		return m.wrong(now, r, a, "not found")
+	}
+	value := a.Value
+	if r.Command == transport.GetV {
+		if len(value) < 16 {
+			return m.wrong(now, r, a, "a version, a TTL and the value")
+		}
+		if v := m.sawVersion(r.Key, it, binary.BigEndian.Uint64(value)); v != nil {
+			return v
+		}
+		var left int64
+		if it.expiry != 0 {
+			left = it.expiry - now
+		}
+		if got := int64(binary.BigEndian.Uint64(value[8:])); got != left {
+			return violation(RuleModel, "GETV %q at %d: TTL %v, should be %v", r.Key, now, time.Duration(got), time.Duration(left))
+		}
+		value = value[16:]
+	}
+	if !bytes.Equal(value, it.value) {
+		return violation(RuleModel, "%v %q at %d: %s, should be %s", r.Command, r.Key, now, brief(value), brief(it.value))
+	}
+	if r.Command == transport.GetDel {
+		m.erase(it)
+	}
+	return nil
+}
+
+func (m *Model) remove(now int64, r *transport.Request, a transport.Response) *Violation {
+	it := m.items[string(r.Key)]
+	if a.Status == transport.NotFound {
+		return m.missing(now, r, a, it)
+	}
+	if a.Status != transport.OK || !it.visible(now) {
+		return m.wrong(now, r, a, "not found")
+	}
+	m.erase(it)
+	return nil
+}
+
+// conditional is ADD, REPLACE and CAS.
+func (m *Model) conditional(now int64, r *transport.Request, a transport.Response) *Violation {
+	it := m.items[string(r.Key)]
+	value := r.Value
+	var wanted uint64
+	if r.Command == transport.CAS {
+		wanted, value = binary.BigEndian.Uint64(value), value[8:]
+	}
+	switch {
+	case a.Status == transport.NotFound && r.Command != transport.Add:
+		return m.missing(now, r, a, it)
+	case a.Status == transport.Exists && r.Command == transport.Add:
+		if !it.visible(now) {
+			return m.wrong(now, r, a, "ok: there is no such item")
+		}
+		return nil
+	case a.Status == transport.Exists && r.Command == transport.CAS:
+		if !it.visible(now) {
+			return m.wrong(now, r, a, "not found")
+		}
+		if it.version == wanted && wanted != 0 {
+			return violation(RuleVersion, "CAS %q at %d refused version %d, which the item has", r.Key, now, wanted)
+		}
+		return nil
+	case a.Status != transport.OK:
+		return m.wrong(now, r, a, "another status")
+	}
+	if r.Command == transport.Add {
+		if it.visible(now) {
+			if v := m.missing(now, r, a, it); v != nil {
+				return v
+			}
+		}
+	} else if !it.visible(now) {
+		return m.wrong(now, r, a, "not found")
+	}
+	if r.Command == transport.CAS {
+		if v := m.sawVersion(r.Key, it, wanted); v != nil {
+			return v
+		}
+	}
+	m.store(now, r.Key, value, r.TTL)
+	if r.Command == transport.CAS {
+		if len(a.Value) != 8 {
+			return m.wrong(now, r, a, "the new version")
+		}
+		return m.sawVersion(r.Key, m.items[string(r.Key)], binary.BigEndian.Uint64(a.Value))
+	}
+	return nil
+}
+
+func (m *Model) touch(now int64, r *transport.Request, a transport.Response) *Violation {
+	it := m.items[string(r.Key)]
+	if a.Status == transport.NotFound {
+		return m.missing(now, r, a, it)
+	}
+	if a.Status != transport.OK || !it.visible(now) {
+		return m.wrong(now, r, a, "not found")
+	}
+	it.expiry = deadline(now, r.TTL)
+	m.change(it)
+	return nil
+}
+
+func (m *Model) flush(now int64, r *transport.Request, a transport.Response) *Violation {
+	if a.Status != transport.OK || len(a.Value) != 8 {
+		return m.wrong(now, r, a, "a number")
+	}
+	removed, want := binary.BigEndian.Uint64(a.Value), uint64(0)
+	for key, it := range m.items {
+		if strings.HasPrefix(key, string(r.Key)) {
+			if it.visible(now) {
+				want++
+			}
+			m.erase(it)
+		}
+	}
+	if removed > want {
+		return violation(RuleModel, "FLUSH %q at %d removed %d items, there were %d", r.Key, now, removed, want)
+	}
+	return m.lose(want - removed)
+}
+
+// missing handles an item that the store says is not there.
+func (m *Model) missing(now int64, r *transport.Request, a transport.Response, it *item) *Violation {
+	if !it.visible(now) {
+		return nil
+	}
+	m.erase(it)
+	if v := m.lose(1); v != nil {
+		return m.wrong(now, r, a, brief(it.value)+", which was not evicted")
+	}
+	return nil
+}
+
+// lose counts n items that are gone.
+func (m *Model) lose(n uint64) *Violation {
+	if n == 0 {
+		return nil
+	}
+	m.lost += n
+	var evicted uint64
+	if m.Evicted != nil {
+		evicted = m.Evicted()
+	}
+	if m.lost > evicted {
+		return violation(RuleLoss, "%d items are gone, %d were evicted", m.lost, evicted)
+	}
+	return nil
+}
+
+func (m *Model) store(now int64, key, value []byte, ttl time.Duration) {
+	it := m.items[string(key)]
+	if it == nil {
+		it = &item{}
+		m.items[string(key)] = it
+	}
+	it.live = true
+	it.value = append(it.value[:0], value...)
+	it.expiry = deadline(now, ttl)
+	m.change(it)
+}
+
+func (m *Model) change(it *item) {
+	m.changes++
+	it.change, it.version = m.changes, 0
+}
+
+func (m *Model) erase(it *item) { it.live = false }
+
+// sawVersion takes note of an item's version: it stays the same until the item
+// changes, and is not that of any other state of the key.
+func (m *Model) sawVersion(key []byte, it *item, number uint64) *Violation {
+	if it.version == number && number != 0 {
+		return nil
+	}
+	if it.version != 0 {
+		return violation(RuleVersion, "%q has version %d, it was %d and nothing changed", key, number, it.version)
+	}
+	v := version{string(key), number}
+	if change, used := m.versions[v]; used && change != it.change {
+		return violation(RuleVersion, "%q has version %d, which an earlier state of it had", key, number)
+	}
+	m.versions[v] = it.change
+	it.version = number
+	return nil
+}
+
+func (m *Model) wrong(now int64, r *transport.Request, a transport.Response, want string) *Violation {
+	return violation(RuleModel, "%v %q at %d: %v %s, should be %s", r.Command, r.Key, now, a.Status, brief(a.Value), want)
+}
+
+// deadline is when an item stored now expires: never, if ttl is zero or the sum
+// overflows.
+func deadline(now int64, ttl time.Duration) int64 {
+	if ttl == 0 || int64(ttl) > math.MaxInt64-now {
+		return 0
+	}
+	return now + int64(ttl)
+}
+
+// brief shows the beginning of a value and how long it is.
+func brief(value []byte) string {
+	const most = 24
+	if len(value) > most {
+		return violation("", "%q… (%d bytes)", value[:most], len(value)).Detail
+	}
+	return violation("", "%q", value).Detail
+}

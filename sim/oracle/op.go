@@ -1,0 +1,100 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// An Op is one operation as its client saw it. Times are nanoseconds of the
+// server's clock.
+type Op struct {
+	Client  int // from 1; 0 is the world itself
+	Verb    script.Verb
+	Key     string
+	Label   string        // of the value written
+	TTL     time.Duration // of a write or touch
+	Version uint64        // that a CAS demands
+	Call    int64         // not executed before
+	Return  int64         // not executed after; Never for an unknown outcome
+
+	Outcome Outcome
+	Seen    string // label of the value read
+	Got     uint64 // version that a GETV or CAS returned
+}
+
+// Never is the Return of an operation that may still be executed at any time.
+const Never = math.MaxInt64
+
+// An Outcome is how an operation ended.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Unknown Outcome = iota // it may have been executed, or not
+	Done                   // ok, with the value for a read
+	Miss                   // no such item
+	Exists                 // refused because of the item that is there
+	Void                   // it certainly was not executed, or changed nothing
+)
+
+var outcomeNames = [...]string{Unknown: "?", Done: "ok", Miss: "miss", Exists: "exists", Void: "void"}
+
+// String returns the operation on one line.
+func (o *Op) String() string {
+	end := "…"
+	if o.Return != Never {
+		end = time.Duration(o.Return).String()
+	}
+	s := fmt.Sprintf("c%d [%v, %s] %v %s", o.Client, time.Duration(o.Call), end, o.Verb, o.Key)
+	if o.Label != "" {
+		s += " " + o.Label
+	}
+	if o.TTL != 0 {
+		s += " ttl " + o.TTL.String()
+	}
+	s += " => " + outcomeNames[o.Outcome]
+	if o.Seen != "" {
+		s += " " + o.Seen
+	}
+	return s
+}
+
+// wipe is an operation that takes an item away whatever it is: a restart, or a
+// flush.
+const wipe = script.Flush
+
+// ByKey sorts a history into one for each key, in the order in which keys
+// first appear, and within each in the order of calls. Restarts and flushes
+// become part of every key's history that they may have touched. Operations
+// that certainly had no effect are left out.
+func ByKey(history []Op) [][]Op {
+	index := map[string]int{}
+	var keys []string
+	for i := range history {
+		if o := &history[i]; o.Verb != wipe && o.Key != "" && o.Outcome != Void {
+			if _, ok := index[o.Key]; !ok {
+				index[o.Key] = len(keys)
+				keys = append(keys, o.Key)
+			}
+		}
+	}
+	parts := make([][]Op, len(keys))
+	for i := range history {
+		o := &history[i]
+		switch {
+		case o.Outcome == Void:
+		case o.Verb == wipe:
+			for k, key := range keys {
+				if len(key) >= len(o.Key) && key[:len(o.Key)] == o.Key {
+					parts[k] = append(parts[k], *o)
+				}
+			}
+		case o.Key != "":
+			parts[index[o.Key]] = append(parts[index[o.Key]], *o)
+		}
+	}
+	return parts
+}

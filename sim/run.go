@@ -1,0 +1,95 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// Rules that the simulator itself looks after; the others are the oracles'.
+const (
+	RulePairing  = "pairing"  // a client got another answer than its request did
+	RuleUnsent   = "unsent"   // a request was executed whose call said that it was not
+	RuleLiveness = "liveness" // with all faults over, a call stays unanswered
+	RuleMemory   = "memory"   // the store holds more than it may, or what has expired
+	RuleExpect   = "expect"   // a script's own demand is not met
+	RuleRefusal  = "refusal"  // the product refused what it had no reason to refuse
+)
+
+// Options say how to run a script.
+type Options struct {
+	// Record keeps every event, for a report. It costs time.
+	Record bool
+	// NoHistory leaves out the oracles that see a run from outside, and with
+	// them what they cost.
+	NoHistory bool
+}
+
+// A Result is what came of a run.
+type Result struct {
+	Hash     uint64 // of everything that happened, in order
+	Ops      int    // requests that were executed
+	Coverage Coverage
+	Failure  *Failure // nil if every promise was kept
+	Trace    *Trace   // nil unless recorded
+}
+
+// A Failure is a promise that was broken, and where.
+type Failure struct {
+	Rule   string
+	Detail string
+	Step   int           // how many actions had begun
+	At     time.Duration // of virtual time
+}
+
+// Error returns the rule, the place and the detail.
+func (f *Failure) Error() string {
+	return fmt.Sprintf("%s broken at step %d, %v: %s", f.Rule, f.Step, f.At, f.Detail)
+}
+
+// Run runs a script on tier 1. The same script gives the same result, always.
+func Run(s *script.Script, o Options) *Result {
+	w := newWorld(s, o)
+	w.play()
+	w.heal()
+	w.judge()
+	w.server.close()
+	r := &Result{Hash: w.hash, Ops: w.executed, Coverage: w.coverage, Failure: w.failure, Trace: w.trace}
+	if w.trace != nil {
+		w.trace.finish(w)
+	}
+	return r
+}
+
+// Minimize returns the smallest script it finds that breaks the same rule as
+// s does, in at most limit runs.
+func Minimize(s *script.Script, limit int) *script.Script {
+	first := Run(s, Options{}).Failure
+	if first == nil {
+		return s
+	}
+	return script.Minimize(s, limit, func(c *script.Script) bool {
+		f := Run(c, Options{}).Failure
+		return f != nil && f.Rule == first.Rule
+	})
+}
+
+// judge asks the oracles that look at the whole run.
+func (w *world) judge() {
+	if w.failure != nil || w.script.Config.Hostile || w.corrupt || w.strangers || w.options.NoHistory {
+		return
+	}
+	for _, ops := range oracle.ByKey(w.history) {
+		v := oracle.Zones(ops)
+		if v == nil && oracle.Tractable(ops) {
+			v = oracle.Linearizable(ops, w.script.Config.Evict)
+			w.cover(StateSearched)
+		}
+		if v != nil {
+			w.fail(v)
+			return
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package sim
+
+import (
+	"math"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A world is one run under way: its time, what is due in it, and everyone there.
+type world struct {
+	script  *script.Script
+	options Options
+
+	now    int64 // virtual nanoseconds
+	events events
+	step   int  // actions begun
+	over   bool // nothing recurs any more
+	window int  // bytes that a pipe holds
+
+	server  *server
+	clients []*client
+	raws    []*rawEnd
+	conns   []*conn // those that are open
+	pending int     // calls without an answer
+	free    []*call
+
+	corrupt   bool // bits may flip: what clients see proves little
+	strangers bool // raw connections may write what no client can read
+	blind     bool // names are blind
+
+	values    map[string]script.Value // written so far, by label
+	ledger    *oracle.Ledger
+	history   []oracle.Op
+	executed  int
+	hash      uint64
+	coverage  Coverage
+	failure   *Failure
+	trace     *Trace
+	completed []*transport.Call // of the engine that is being asked
+}
+
+func newWorld(s *script.Script, o Options) *world {
+	w := &world{script: s, options: o, window: s.Config.Window, values: map[string]script.Value{}, ledger: oracle.NewLedger()}
+	if o.Record {
+		w.trace = &Trace{}
+	}
+	for i := range s.Actions {
+		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip
+		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
+	}
+	w.server = newServer(w)
+	for i := range s.Config.Clients {
+		w.clients = append(w.clients, newClient(w, i+1))
+	}
+	w.events.push(int64(s.Config.Janitor), rankJanitor, 0, w.server.janitor)
+	return w
+}
+
+// play goes through the script. What a script does at an instant comes before
+// what is due at it.
+func (w *world) play() {
+	for i := range w.script.Actions {
+		a := &w.script.Actions[i]
+		w.runUntil(int64(a.At))
+		if w.failure != nil {
+			return
+		}
+		w.step = i + 1
+		w.act(a)
+	}
+}
+
+// runUntil lets everything happen that is due before t, and makes it t.
+func (w *world) runUntil(t int64) {
+	for w.failure == nil && len(w.events.heap) > 0 && w.events.heap[0].at < t {
+		w.next()
+	}
+	w.now = max(w.now, t)
+}
+
+func (w *world) next() {
+	e := w.events.pop()
+	w.now = max(w.now, e.at)
+	e.do()
+}
+
+// act lets one action happen.
+func (w *world) act(a *script.Action) {
+	w.mix(uint64(a.Verb)<<32 | uint64(a.Actor.Index))
+	if a.Verb.IsFault() || a.Actor.Kind == script.Server {
+		w.note(max(a.Actor.Index, 0), Fault, "%s", a)
+	}
+	switch {
+	case a.Actor.Kind == script.Raw:
+		w.raw(a.Actor.Index).act(a)
+	case a.Actor.Kind == script.Server:
+		w.befall(a)
+	case a.Verb.IsCall():
+		w.clients[a.Actor.Index-1].call(a)
+	default:
+		w.clients[a.Actor.Index-1].act(a)
+	}
+}
+
+// befall lets something happen to the server.
+func (w *world) befall(a *script.Action) {
+	s, until := w.server, w.now+int64(a.TTL)
+	switch {
+	case a.Verb == script.Restart:
+		s.restart(until)
+	case a.Verb == script.Freeze:
+		s.frozen = max(s.frozen, until)
+		w.cover(StateFrozen)
+	case a.Verb == script.Starve:
+		s.starve = max(s.starve, until)
+	case a.Verb == script.Sweep:
+		s.sweep(a.Count)
+		w.cover(StateSwept)
+	case a.Verb.IsLie() && s.liar != nil:
+		s.liar.tell(a.Verb)
+	}
+}
+
+// Limits of the peace after a script, in virtual time.
+const (
+	peace     = int64(60 * time.Second) // within which every call is answered
+	farFuture = int64(10 * 365 * 24 * time.Hour)
+)
+
+// heal ends all faults and demands that everything completes: every call is
+// answered, every key can be read, and the janitor gives back what has expired.
+func (w *world) heal() {
+	if w.failure != nil {
+		return
+	}
+	s := w.server
+	s.frozen, s.starve = 0, 0
+	if s.down {
+		s.start()
+	}
+	w.window = max(w.window, 64<<10)
+	for _, c := range w.conns {
+		c.server.cut = false
+		for _, p := range []*pipe{c.up, c.down} {
+			p.stalled, p.trickles, p.flip, p.tear = 0, 0, false, false
+		}
+		c.client.drained()
+	}
+	w.settle()
+	w.readBack()
+	w.settle()
+	w.over = true
+	w.reclaim()
+}
+
+// settle runs until no call is pending.
+func (w *world) settle() {
+	limit := w.now + peace
+	for w.pending > 0 && w.failure == nil && w.now < limit && len(w.events.heap) > 0 {
+		w.next()
+	}
+	if w.pending == 0 || w.failure != nil {
+		return
+	}
+	if !w.corrupt && w.server.liar == nil {
+		w.violate(RuleLiveness, "%d calls have no answer after %v without faults", w.pending, time.Duration(peace))
+		return
+	}
+	for len(w.conns) > 0 {
+		w.conns[0].cut("out of step")
+	}
+}
+
+// readBack lets the first client read every key of the script.
+func (w *world) readBack() {
+	seen := map[string]bool{}
+	for i := range w.script.Actions {
+		if key := w.script.Actions[i].Key; key != "" && !seen[key] && w.failure == nil {
+			seen[key] = true
+			w.clients[0].call(&script.Action{At: time.Duration(w.now), Actor: script.Actor{Index: 1}, Verb: script.Get, Key: key})
+		}
+	}
+}
+
+// reclaim lets time pass until nothing is left that expires, and then counts
+// what the store still holds.
+func (w *world) reclaim() {
+	s := w.server
+	for range 100_000 {
+		if w.failure != nil {
+			return
+		}
+		next := s.sweep(0)
+		if next == math.MaxInt64 || next > farFuture {
+			break
+		}
+		w.now = max(w.now, next)
+	}
+	if w.failure != nil {
+		return
+	}
+	s.checkMemory()
+	st := s.cache.Stats()
+	live := s.model.Live(s.cache.Now())
+	if st.Items > live || live-st.Items > st.Evicted-s.model.Lost() {
+		w.violate(RuleMemory, "with all that expires gone, the store holds %d items; there should be %d, less %d evicted", st.Items, live, st.Evicted-s.model.Lost())
+	}
+}
+
+// meet takes note of what a request finds at the instant of its execution.
+func (w *world) meet(now int64, r *transport.Request) {
+	if len(r.Value) > 16<<10 {
+		w.cover(StateLarge)
+	}
+	size, expiry, ok := w.server.model.Look(r.Key)
+	if !ok {
+		return
+	}
+	if r.Command == transport.Set && (expiry == 0 || now < expiry) {
+		w.cover(StateOverwritten)
+		if len(r.Value) > size {
+			w.cover(StateGrown)
+		}
+	}
+	if expiry == 0 {
+		return
+	}
+	switch now - expiry {
+	case -1:
+		w.cover(StateBeforeExpiry)
+	case 1:
+		w.cover(StateAfterExpiry)
+	case 0:
+		w.cover(StateAtExpiry)
+		switch r.Command {
+		case transport.Touch:
+			w.cover(StateTouchAtExpiry)
+		case transport.CAS:
+			w.cover(StateCASAtExpiry)
+		}
+	}
+}
+
+// remember adds an operation to the history.
+func (w *world) remember(o oracle.Op) {
+	if !w.options.NoHistory {
+		w.history = append(w.history, o)
+	}
+}
+
+// drop forgets a connection.
+func (w *world) drop(c *conn) {
+	for i := range w.conns {
+		if w.conns[i] == c {
+			w.conns = append(w.conns[:i], w.conns[i+1:]...)
+			return
+		}
+	}
+}
