@@ -67,8 +67,9 @@ type Guest interface {
 }
 
 // A Server serves sessions on connections: it accepts, holds each connection
-// to its limits and deadlines, and drains them on Shutdown. It spends one
-// goroutine on a connection and takes any net.Conn: TCP, TLS, Unix, net.Pipe.
+// to its limits and deadlines, and drains them on Shutdown. It takes any
+// net.Conn: TCP, TLS, Unix, net.Pipe. Plain sockets that wait for a request
+// cost no goroutine where the system can poll them (Linux).
 type Server struct {
 	config   ServerConfig
 	memory   *Budget
@@ -82,6 +83,7 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*serverConn]struct{}
 	places    places
+	pollers   *pollers
 	idle      chan struct{} // closed when draining has left no connection
 }
 
@@ -132,6 +134,12 @@ func (s *Server) Serve(l net.Listener) error {
 		return ErrServerClosed
 	}
 	s.listeners[l] = struct{}{}
+	if s.pollers == nil {
+		var err error
+		if s.pollers, err = newPollers(); err != nil {
+			s.config.Logger.Warn("connections are not polled, each takes a goroutine", "error", err)
+		}
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -145,7 +153,10 @@ func (s *Server) Serve(l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			go s.ServeConn(conn)
+			if c := s.enter(conn); c != nil {
+				c.mayPoll = true
+				go c.run()
+			}
 		case s.draining.Load():
 			return ErrServerClosed
 		case isTransient(err):
@@ -169,37 +180,48 @@ func isTransient(err error) bool {
 // ServeConn serves one connection until it ends, and closes it. A connection
 // over the limits has its first request answered busy.
 func (s *Server) ServeConn(conn net.Conn) {
-	address := addressOf(conn)
+	if c := s.enter(conn); c != nil {
+		c.run()
+	}
+}
+
+// enter finds a place for a connection. It closes the connection and returns
+// nil if there is none.
+func (s *Server) enter(conn net.Conn) *serverConn {
+	c := &serverConn{Conn: conn, server: s, address: addressOf(conn), since: s.config.Now()}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		_ = conn.Close()
-		return
+		return nil
 	}
-	place, refusal := s.places.take(address)
-	if place == noPlace {
-		s.mu.Unlock()
+	var refusal Refusal
+	if c.place, refusal = s.places.take(c.address); c.place != noPlace {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+
+	if c.place != servingPlace {
 		s.counters.refused.Add(1)
+	}
+	if c.place == noPlace {
 		_ = conn.Close()
-		return
+		return nil
 	}
-	c := &serverConn{Conn: conn, server: s, serving: place == servingPlace, handler: refuser{refusal}, since: s.config.Now()}
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
-
 	s.counters.accepted.Add(1)
-	if !c.serving {
-		s.counters.refused.Add(1)
-	}
-	c.serve()
+	c.handler = refuser{refusal}
+	return c
+}
 
+// leave gives up the place of a connection that is closed.
+func (s *Server) leave(c *serverConn) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.conns, c)
-	s.places.leave(address, place)
+	s.places.leave(c.address, c.place)
 	if s.closed && len(s.conns) == 0 {
-		close(s.idle)
+		s.end()
 	}
-	s.mu.Unlock()
 }
 
 // Shutdown stops accepting, lets each connection answer the requests that have
@@ -240,10 +262,17 @@ func (s *Server) stop() {
 	}
 	for c := range s.conns {
 		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+		c.unpoll()
 	}
 	if len(s.conns) == 0 {
-		close(s.idle)
+		s.end()
 	}
+}
+
+// end needs the lock.
+func (s *Server) end() {
+	s.pollers.close()
+	close(s.idle)
 }
 
 func (s *Server) cut() {
@@ -251,5 +280,6 @@ func (s *Server) cut() {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		_ = c.Close() // its goroutine sees the error
+		c.unpoll()
 	}
 }

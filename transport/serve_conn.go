@@ -3,41 +3,36 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
-)
-
-// What a connection that is being closed may still send before it is cut, so
-// that the reason reaches it: data that nobody reads resets a TCP connection,
-// and a reset destroys answers on their way.
-const (
-	lingerBytes   = 256 << 10
-	lingerTimeout = 2 * time.Second
 )
 
 // refusalTimeout is how long a connection over the limits has for its request.
 const refusalTimeout = 5 * time.Second
 
-// A serverConn drives one Session over one net.Conn.
+// A serverConn drives one Session over one net.Conn. It has one owner at a
+// time: the goroutine that serves it, or the poller that waits for it.
 type serverConn struct {
 	net.Conn
+	polling
 	server   *Server
 	handler  Handler
 	guest    Guest // the handler, as long as it is one to wait for
 	session  *Session
-	read     func() (int, error) // reads into the session
+	read     func() (int, error) // waits and reads into the session
 	deadline deadline
 	waitsFor waitKind
 	since    int64 // when the connection began
-	serving  bool  // otherwise it is only told why not
-	vec      net.Buffers
+	address  netip.Prefix
+	place    place
+	mayPoll  bool // whether a poller may do the waiting
 }
 
 // A waitKind is what a connection's deadline is about.
-type waitKind int
+type waitKind uint8
 
 const (
 	forRequest waitKind = iota
@@ -49,8 +44,57 @@ const (
 	waitKinds
 )
 
-// start prepares a connection that has a place among those being served. TLS
-// shakes hands first, so that NewHandler sees whom it is for.
+// errRefused ends a connection over the limits.
+var errRefused = errors.New("the connection has been told that it is over a limit")
+
+// run serves the connection from its beginning.
+func (c *serverConn) run() {
+	err := c.start()
+	if err != nil {
+		c.failed(err)
+		c.finish()
+		return
+	}
+	c.resume(nil)
+}
+
+// resume serves the connection until it ends or a poller takes over. An err is
+// what the last owner has met.
+func (c *serverConn) resume(err error) {
+	now := c.server.config.Now()
+	if err == nil {
+		began := now
+		err = c.answer(began)
+		now = c.server.config.Now()
+		c.session.Measure(began, now)
+	}
+	for err == nil {
+		if !c.await(now) {
+			err = os.ErrDeadlineExceeded
+			break
+		}
+		if c.mayPoll && !c.server.draining.Load() && c.server.pollers.watch(c) {
+			return
+		}
+		var n int
+		n, err = c.read()
+		now = c.server.config.Now()
+		if n > 0 {
+			c.received(n)
+			began := now
+			if failed := c.answer(began); failed != nil {
+				err = failed
+			}
+			now = c.server.config.Now()
+			c.session.Measure(began, now)
+		}
+	}
+	c.end(now, err)
+	c.finish()
+}
+
+// start prepares the session. TLS shakes hands first, so that NewHandler sees
+// whom it is for.
 func (c *serverConn) start() error {
 	s := c.server
 	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
@@ -61,60 +105,37 @@ func (c *serverConn) start() error {
 			return err
 		}
 	}
-	if c.serving {
+	if c.place == servingPlace {
 		c.handler = s.config.NewHandler(c.Conn)
 	}
 	c.guest, _ = c.handler.(Guest)
 	c.session = NewSession(c.handler, Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Meter: s.meter})
-	c.read = reader(c.Conn, c.session)
+	c.initRead()
 	return nil
 }
 
-// serve reads, executes and answers until the client or the server ends it.
-func (c *serverConn) serve() {
-	defer func() { _ = c.Close() }() // everything that matters has been sent
-	if err := c.start(); err != nil {
-		c.failed(err)
-		return
-	}
-	defer c.session.Close()
-	if closer, ok := c.handler.(io.Closer); ok {
-		defer func() { _ = closer.Close() }() // nobody is left to be told
-	}
-	now := c.since
-	for c.await(now) {
-		n, err := c.read()
-		c.session.Received(n)
-		now = c.server.config.Now()
-		if n > 0 {
-			c.server.counters.received.Add(int64(n))
-			began := now
-			err := c.answer(began)
-			now = c.server.config.Now()
-			c.session.Measure(began, now)
-			if err != nil {
-				c.ended(now, err)
-				return
-			}
-		}
-		if err != nil {
-			c.ended(now, err)
-			return
-		}
-	}
-	c.ended(now, os.ErrDeadlineExceeded)
-}
-
-// errDone ends a connection that has nothing more to be told.
-var errDone = errors.New("done")
-
 // failed notes a connection that did not get as far as its first request.
 func (c *serverConn) failed(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.server.counters.timeouts[forHandshake].Add(1)
-	}
 	c.server.counters.handshakes.Add(1)
 	c.server.config.Logger.Debug("TLS handshake failed", "peer", c.RemoteAddr(), "error", err)
+}
+
+// finish closes the connection and leaves the server.
+func (c *serverConn) finish() {
+	_ = c.Close() // everything that matters has been sent
+	if c.session != nil {
+		c.session.Close()
+	}
+	if closer, ok := c.handler.(io.Closer); ok {
+		_ = closer.Close() // nobody is left to be told
+	}
+	c.server.leave(c)
+}
+
+// received notes n bytes that have been read into the session.
+func (c *serverConn) received(n int) {
+	c.session.Received(n)
+	c.server.counters.received.Add(int64(n))
 }
 
 // answer executes what has arrived and sends the answers.
@@ -128,37 +149,32 @@ func (c *serverConn) answer(now int64) error {
 		if err := c.send(now, pending); err != nil {
 			return err
 		}
-		if failed != nil {
-			return failed
-		}
-		if !c.serving {
-			return errDone
+		if failed == nil && c.place != servingPlace {
+			return errRefused
 		}
 	}
 }
 
-func (c *serverConn) send(now int64, pending net.Buffers) (err error) {
+// send writes the answers and waits until the socket has taken them.
+func (c *serverConn) send(now int64, pending net.Buffers) error {
 	if !c.wait(forWrite, now, c.server.config.WriteTimeout) {
 		return os.ErrDeadlineExceeded
 	}
-	var n int64
-	if len(pending) == 1 {
-		var written int
-		written, err = c.Write(pending[0])
-		n = int64(written)
-	} else {
-		c.vec = pending
-		n, err = c.vec.WriteTo(c.Conn)
-	}
-	c.session.Sent(int(n))
-	c.server.counters.sent.Add(n)
+	n, err := pending.WriteTo(c.Conn)
+	c.sent(int(n))
 	return err
+}
+
+// sent notes n bytes of the session's answers that have been written.
+func (c *serverConn) sent(n int) {
+	c.session.Sent(n)
+	c.server.counters.sent.Add(int64(n))
 }
 
 // await sets the deadline for the next bytes of the client.
 func (c *serverConn) await(now int64) bool {
 	config := &c.server.config
-	if !c.serving {
+	if c.place != servingPlace {
 		return c.wait(forEnd, c.since, refusalTimeout)
 	}
 	if c.guest != nil {
@@ -178,9 +194,7 @@ func (c *serverConn) await(now int64) bool {
 func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) bool {
 	at := int64(0)
 	if timeout > 0 {
-		if at = since + int64(timeout); at < since {
-			at = 0
-		}
+		at = max(since+int64(timeout), 0) // 0, none, where it overflows
 	}
 	if !c.server.watchdog.set(&c.deadline, at) {
 		return false
@@ -189,76 +203,7 @@ func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) boo
 	return true
 }
 
-// ended does what is due after the last read or write, which failed with err.
-func (c *serverConn) ended(now int64, err error) {
-	s := c.server
-	switch {
-	case errors.Is(err, ErrFraming):
-		s.counters.framing.Add(1)
-		s.config.Logger.Debug("connection lost framing", "peer", c.RemoteAddr())
-		c.linger(now)
-	case errors.Is(err, errDone):
-		c.linger(now)
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-		// End of stream, or a broken connection.
-	case c.deadline.at.Load() == cut || !s.draining.Load():
-		c.overdue(now)
-	default:
-		c.drain(now)
-	}
+// interrupted reports whether the connection has to stop waiting.
+func (c *serverConn) interrupted() bool {
+	return c.deadline.at.Load() == cut || c.server.draining.Load()
 }
-
-// overdue ends a connection whose deadline has passed.
-func (c *serverConn) overdue(now int64) {
-	s := c.server
-	s.counters.timeouts[c.waitsFor].Add(1)
-	s.config.Logger.Debug("connection timed out", "peer", c.RemoteAddr(), "waiting_for", c.waitsFor)
-	var reason error
-	switch c.waitsFor {
-	case forFrame:
-		reason = fmt.Errorf("request did not arrive whole within %v", s.config.FrameTimeout)
-	case forAuth:
-		reason = fmt.Errorf("no successful AUTH within %v", s.config.AuthTimeout)
-	default:
-		// Nobody asked anything, or nobody listens.
-		return
-	}
-	if _, begun := c.session.Begun(); !begun {
-		return
-	}
-	c.deadline.at.Store(0)
-	_ = c.SetDeadline(time.Time{}) // a failure shows in the write
-	c.session.Abort(reason)
-	if c.send(now, c.session.Pending()) == nil {
-		c.linger(now)
-	}
-}
-
-// drain answers the whole requests that the server's machine has received, at
-// the server's end.
-func (c *serverConn) drain(now int64) {
-	for {
-		n, err := readArrived(c.Conn, c.session)
-		if n == 0 {
-			return
-		}
-		c.session.Received(n)
-		if c.answer(now) != nil || err != nil {
-			return
-		}
-	}
-}
-
-// linger drops what the client still sends until it has had a chance to read
-// the last answer.
-func (c *serverConn) linger(now int64) {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || !c.wait(forEnd, now, lingerTimeout) {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, onlyReader{c.Conn}, lingerBytes) // either way it is over
-}
-
-// onlyReader hides the other methods of a connection from io.Copy, which would
-// splice instead of drop.
-type onlyReader struct{ io.Reader }

@@ -42,6 +42,7 @@ func (w *watchdog) init(s *Server) {
 // false if the old one has passed and the connection is being cut.
 func (w *watchdog) set(d *deadline, at int64) bool {
 	if d.at.Swap(at) == cut {
+		d.at.Store(cut)
 		return false
 	}
 	if at != 0 && at < w.next.Load() {
@@ -79,6 +80,7 @@ func (w *watchdog) look() {
 			earliest = min(earliest, at)
 		case c.deadline.at.CompareAndSwap(at, cut):
 			_ = c.SetDeadline(longAgo) // a broken connection notices by itself
+			c.unpoll()
 		}
 	}
 	w.server.mu.Unlock()

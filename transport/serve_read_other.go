@@ -2,13 +2,11 @@
 
 package transport
 
-import "net"
-
-// reader returns a function that waits for bytes of conn and reads them into s.
-func reader(conn net.Conn, s *Session) func() (int, error) {
-	return func() (int, error) { return conn.Read(s.Buffer()) }
+// initRead sets how the connection is read.
+func (c *serverConn) initRead() {
+	c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
 }
 
-// readArrived would read what conn has received and not handed out yet, which
-// this system cannot tell without waiting.
-func readArrived(net.Conn, *Session) (int, error) { return 0, nil }
+// readArrived would read what the connection has received and not handed out
+// yet, which this system cannot tell without waiting.
+func (c *serverConn) readArrived() (int, error) { return 0, nil }

@@ -9,21 +9,34 @@ import (
 	"syscall"
 )
 
-// reader returns a function that waits for bytes of conn and reads them into
-// s. Over sockets, s borrows its input buffer only once bytes are there, so
-// that a connection that waits holds none.
-func reader(conn net.Conn, s *Session) func() (int, error) {
-	raw, ok := rawConn(conn)
-	if !ok {
-		return func() (int, error) { return conn.Read(s.Buffer()) }
+// initRead sets how the connection is read. Over plain sockets, the session
+// borrows its input buffer only once bytes are there, so that a connection that
+// waits holds none. What TLS reads from its socket is not the protocol's.
+func (c *serverConn) initRead() {
+	switch conn := c.Conn.(type) {
+	case *net.TCPConn:
+		c.setRaw(conn)
+	case *net.UnixConn:
+		c.setRaw(conn)
+	default:
+		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+	}
+}
+
+func (c *serverConn) setRaw(socket syscall.Conn) {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		c.read = func() (int, error) { return 0, err }
+		return
 	}
 	var n int
 	var failed error
 	try := func(fd uintptr) bool {
-		n, failed = readNow(int(fd), s)
+		n, failed = readNow(int(fd), c.session)
 		return !errors.Is(failed, syscall.EAGAIN)
 	}
-	return func() (int, error) {
+	c.raw = raw
+	c.read = func() (int, error) {
 		if err := raw.Read(try); err != nil {
 			return 0, err
 		}
@@ -31,32 +44,17 @@ func reader(conn net.Conn, s *Session) func() (int, error) {
 	}
 }
 
-// readArrived reads into s what conn has received and not handed out yet. It
-// does not wait, and does not mind a read deadline that has passed. Other
-// connections than sockets are taken to hold nothing.
-func readArrived(conn net.Conn, s *Session) (n int, err error) {
-	raw, ok := rawConn(conn)
-	if !ok {
+// readArrived reads into the session what the connection has received and not
+// handed out yet. It does not wait, and does not mind a read deadline that has
+// passed. Other connections than sockets are taken to hold nothing.
+func (c *serverConn) readArrived() (n int, err error) {
+	if c.raw == nil {
 		return 0, nil
 	}
-	if failed := raw.Control(func(fd uintptr) { n, err = readNow(int(fd), s) }); failed != nil {
+	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session) }); failed != nil {
 		return 0, failed
 	}
 	return n, err
-}
-
-// rawConn returns conn's file descriptor if its bytes are the protocol's, which
-// those of TLS are not.
-func rawConn(conn net.Conn) (syscall.RawConn, bool) {
-	switch c := conn.(type) {
-	case *net.TCPConn:
-		raw, err := c.SyscallConn()
-		return raw, err == nil
-	case *net.UnixConn:
-		raw, err := c.SyscallConn()
-		return raw, err == nil
-	}
-	return nil, false
 }
 
 // readNow reads from a non-blocking socket. It gives s's buffer back when
@@ -69,7 +67,7 @@ func readNow(fd int, s *Session) (int, error) {
 			return n, nil
 		case n == 0 && err == nil:
 			return 0, io.EOF
-		case !errors.Is(err, syscall.EINTR):
+		case err != syscall.EINTR:
 			s.Release()
 			return 0, err
 		}
