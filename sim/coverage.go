@@ -1,0 +1,93 @@
+package sim
+
+import "strconv"
+
+// A State is a situation that a run should get into, because something could
+// go wrong there.
+type State uint8
+
+// The states.
+const (
+	StatePartialFrame  State = iota // a request has arrived in part
+	StateCutPartial                 // the connection is reset then
+	StateTornFrame                  // a chunk arrives by half, and then a reset
+	StateCutAnswer                  // a reset after execution, before the answer
+	StateCutBacklog                 // a reset while answers wait to be sent
+	StateCutPending                 // a reset while calls are unanswered
+	StateBackpressure               // answers wait because the client does not read
+	StateHalfClosed                 // the client has closed its sending half
+	StateTrickled                   // bytes arrive one at a time
+	StateFlipped                    // a bit arrives wrong
+	StateStalled                    // nothing arrives for a while
+	StateDeadline                   // a silent server is given up
+	StateBusy                       // a connection takes no more calls
+	StateCancelled                  // a call is given up before its answer
+	StateCancelHead                 // it is the oldest one
+	StateRestarted                  // the server loses everything
+	StateUnsent                     // a call fails without having been sent
+	StateMaybe                      // a call fails and may have been executed
+	StateStarved                    // the janitor is kept from working
+	StateSwept                      // the janitor works between two requests
+	StateFrozen                     // the server executes nothing for a while
+	StateAimed                      // a request was timed to its key's expiry
+	StateAtExpiry                   // a request is executed at that very instant
+	StateBeforeExpiry               // one nanosecond before
+	StateAfterExpiry                // one nanosecond after
+	StateTouchAtExpiry              // a touch at that very instant
+	StateCASAtExpiry                // a compare-and-swap then
+	StateCASWon                     // a compare-and-swap finds its version
+	StateCASLost                    // and one does not
+	StateOverwritten                // an unexpired item is overwritten
+	StateGrown                      // with a larger value
+	StateEvicted                    // an item is found evicted
+	StateRefused                    // a write is refused, the store being full
+	StateCASEvicted                 // a compare-and-swap finds its item evicted
+	StateLied                       // the server lies
+	StateLieCaught                  // and the client notices
+	StateForged                     // a value does not authenticate
+	StateExpiredSealed              // a value is past its sealed expiry
+	StateClockBack                  // a client's clock steps back
+	StateRotated                    // a client seals with a new key
+	StateOldKeyRead                 // a value of an old key is read after that
+	StateLarge                      // a value larger than a connection's buffers
+	StateSearched                   // a key's history was searched for an order
+	numStates
+)
+
+var stateNames = [numStates]string{
+	StatePartialFrame: "partial frame", StateCutPartial: "cut in a frame", StateTornFrame: "torn chunk", StateCutAnswer: "cut before answer",
+	StateCutBacklog: "cut with backlog", StateCutPending: "cut with calls", StateBackpressure: "back-pressure", StateHalfClosed: "half-close",
+	StateTrickled: "trickle", StateFlipped: "flipped bit", StateStalled: "stall", StateDeadline: "deadline", StateBusy: "busy",
+	StateCancelled: "cancel", StateCancelHead: "cancel oldest", StateRestarted: "restart", StateUnsent: "unsent call", StateMaybe: "uncertain call",
+	StateStarved: "janitor starved", StateSwept: "janitor between", StateFrozen: "freeze", StateAimed: "aimed", StateAtExpiry: "at expiry",
+	StateBeforeExpiry: "1 ns before expiry", StateAfterExpiry: "1 ns after expiry", StateTouchAtExpiry: "touch at expiry", StateCASAtExpiry: "cas at expiry",
+	StateCASWon: "cas won", StateCASLost: "cas lost", StateOverwritten: "overwrite", StateGrown: "overwrite larger", StateEvicted: "eviction seen",
+	StateRefused: "store full", StateCASEvicted: "cas of evicted", StateLied: "lie", StateLieCaught: "lie caught", StateForged: "forged value",
+	StateExpiredSealed: "sealed expiry", StateClockBack: "clock back", StateRotated: "key rotated", StateOldKeyRead: "old key read",
+	StateLarge: "large value", StateSearched: "history searched",
+}
+
+// String returns the state in a few words.
+func (s State) String() string {
+	if s < numStates {
+		return stateNames[s]
+	}
+	return "state " + strconv.Itoa(int(s))
+}
+
+// Coverage is a set of states that were reached.
+type Coverage uint64
+
+// Has reports whether s was reached.
+func (c Coverage) Has(s State) bool { return c>>s&1 != 0 }
+
+// States returns all there are.
+func States() []State {
+	all := make([]State, numStates)
+	for i := range all {
+		all[i] = State(i)
+	}
+	return all
+}
+
+func (w *world) cover(s State) { w.coverage |= 1 << s }
