@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/transport"
 )
@@ -167,60 +166,4 @@ func (w *workload) judge(o *op, a Answer) {
 	case o.command == transport.Set && a.Kind == Missing:
 		o.err = errNotStored
 	}
-}
-
-// A Client is what Sealed needs of a cryptomem client.
-type Client interface {
-	// Get appends the value under the key to dst; found is false if there is none.
-	Get(ctx context.Context, dst, key []byte) (value []byte, found bool, err error)
-	Set(ctx context.Context, key, value []byte, ttl time.Duration) error
-}
-
-// Sealed returns a target that uses cryptomem the way programs do: through its
-// client, which seals every value and opens it again. The load's depth is how
-// many goroutines share one of the client's connections.
-func Sealed(c Client) Target { return &sealedTarget{c} }
-
-type sealedTarget struct{ client Client }
-
-func (t *sealedTarget) String() string { return "cryptomem, sealed" }
-
-func (t *sealedTarget) workers(l *Load) (lanes, batch int) { return l.Connections * l.Depth, 1 }
-
-func (t *sealedTarget) open(_ context.Context, w *workload) (lane, error) {
-	return &sealedLane{client: t.client, work: w}, nil
-}
-
-// A sealedLane is one caller of the client.
-type sealedLane struct {
-	client     Client
-	work       *workload
-	key, value []byte
-}
-
-func (s *sealedLane) Close() error { return nil } // the client is its owner's
-
-func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) error {
-	for i := range ops {
-		o := &ops[i]
-		s.key = s.work.appendKey(s.key[:0], o.key)
-		if o.command == transport.Set {
-			o.err = s.client.Set(ctx, s.key, s.work.value, s.work.load.TTL)
-		} else {
-			var found bool
-			s.value, found, o.err = s.client.Get(ctx, s.value[:0], s.key)
-			switch {
-			case o.err != nil:
-			case !found:
-				o.answer = Missing
-			default:
-				s.work.judge(o, Answer{Text: s.value})
-			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err() // it was given up, not answered
-		}
-		answered(1)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-// Command bench puts the sealed client side by side with the usual Go clients
+// Command peers puts the sealed client side by side with the usual Go clients
 // of Redis and memcached, each on its own server, and prints ratios.
 //
 //	go run . [-goroutines 256] [-rounds 5] [-for 2s] [-value 64]
@@ -67,7 +67,7 @@ func main() {
 
 func exitOn(err error) {
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
 }
