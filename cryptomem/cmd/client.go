@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -15,23 +19,48 @@ import (
 
 const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_ADDR or localhost:8080)
     --timeout DURATION   give up after this long (default 5s)
+
+    --tls                speak TLS, and trust the system's authorities
+    --ca FILE            speak TLS, and trust the authorities in FILE (default
+                         $CRYPTOMEM_CA)
+    --server-name NAME   the name in the server's certificate (default: the host
+                         of the address)
+    --cert FILE          certificate to show the server ($CRYPTOMEM_CLIENT_CERT)
+    --cert-key FILE      and its private key ($CRYPTOMEM_CLIENT_KEY)
+    --identity NAME      authenticate as NAME ($CRYPTOMEM_IDENTITY)
+    --token-file FILE    with the token in FILE ($CRYPTOMEM_TOKEN_FILE); without
+                         a file, $CRYPTOMEM_TOKEN is the token itself
 `
 
-const keyFlagsUsage = `    --key-file FILE      the key (default $CRYPTOMEM_KEY_FILE); without a file,
+const keyFlagsUsage = `
+    --key-file FILE      the key (default $CRYPTOMEM_KEY_FILE); without a file,
                          $CRYPTOMEM_KEY is the 32-byte secret itself
     --namespace NAME     the part of the key space to work in
 `
 
 // clientFlags are the flags of every command that talks to a server.
 type clientFlags struct {
-	addr, keyFile, namespace string
-	timeout                  durationFlag
+	addr    string
+	timeout durationFlag
+
+	tls                           bool
+	ca, serverName, cert, certKey string
+	identity, tokenFile           string
+
+	keyFile, namespace string
 }
 
 func newClientFlags(fs *pflag.FlagSet) *clientFlags {
 	f := &clientFlags{timeout: durationFlag(5 * time.Second)}
 	fs.StringVar(&f.addr, "addr", "", "")
 	fs.Var(&f.timeout, "timeout", "")
+	fs.BoolVar(&f.tls, "tls", false, "")
+	fs.StringVar(&f.ca, "ca", "", "")
+	fs.StringVar(&f.serverName, "server-name", "", "")
+	fs.StringVar(&f.cert, "cert", "", "")
+	fs.StringVar(&f.certKey, "cert-key", "", "")
+	fs.StringVar(&f.identity, "identity", "", "")
+	fs.StringVar(&f.tokenFile, "token-file", "", "")
 	return f
 }
 
@@ -43,10 +72,7 @@ func (f *clientFlags) withKey(fs *pflag.FlagSet) *clientFlags {
 
 // address is the first that a server in the same environment listens on.
 func (f *clientFlags) address(c *console) string {
-	addr := f.addr
-	if addr == "" {
-		addr, _ = c.env("CRYPTOMEM_ADDR")
-	}
+	addr := c.flagOr(f.addr, "CRYPTOMEM_ADDR")
 	if addr == "" {
 		return config.Default().Addr[0]
 	}
@@ -54,8 +80,72 @@ func (f *clientFlags) address(c *console) string {
 	return strings.TrimSpace(first)
 }
 
+// flagOr returns a flag's value, or where it is empty the variable's.
+func (c *console) flagOr(value, variable string) string {
+	if value == "" {
+		value, _ = c.env(variable)
+	}
+	return value
+}
+
 func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Option) (*cryptomem.Client, error) {
+	tlsConfig, err := f.tlsConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		opts = append(opts, cryptomem.WithTLS(tlsConfig))
+	}
+	if identity := c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"); identity != "" {
+		token, err := f.token(c)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, cryptomem.WithAuth(identity, token))
+	}
 	return cryptomem.Dial(ctx, f.address(c), opts...)
+}
+
+// tlsConfig returns nil where TLS was not asked for.
+func (f *clientFlags) tlsConfig(c *console) (*tls.Config, error) {
+	ca := c.flagOr(f.ca, "CRYPTOMEM_CA")
+	cert, key := c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY")
+	if !f.tls && ca == "" && cert == "" {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: f.serverName}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("read authorities: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in %s", ca)
+		}
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+func (f *clientFlags) token(c *console) ([]byte, error) {
+	if name := c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"); name != "" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read token: %w", err)
+		}
+		return []byte(strings.TrimRight(string(text), "\r\n")), nil
+	}
+	if token, _ := c.env("CRYPTOMEM_TOKEN"); token != "" {
+		return []byte(token), nil
+	}
+	return nil, usageError("an identity needs a token: name its file with --token-file or CRYPTOMEM_TOKEN_FILE, or set CRYPTOMEM_TOKEN")
 }
 
 // dialKeyless connects for commands that neither seal nor open: any key will do.
@@ -83,18 +173,13 @@ func (f *clientFlags) withClient(ctx context.Context, c *console, do func(contex
 	if err != nil {
 		return err
 	}
-	defer client.Close() //nolint:errcheck // do has its answer
-	return do(ctx, client)
+	return errors.Join(do(ctx, client), client.Close())
 }
 
 // keyring loads the key that values are sealed with. It is never taken from a
 // flag, which other users of the machine can read.
 func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
-	name := f.keyFile
-	if name == "" {
-		name, _ = c.env("CRYPTOMEM_KEY_FILE")
-	}
-	if name != "" {
+	if name := c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"); name != "" {
 		return sealing.ReadKeyFile(name)
 	}
 	secret, _ := c.env("CRYPTOMEM_KEY")

@@ -20,6 +20,8 @@ const usage = `Usage:
     cryptomem del KEY...
     cryptomem ping [--wait DURATION]
     cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
+    cryptomem token NAME --output FILE [--namespace NAME]...
+    cryptomem certs --dir DIR NAME...
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
@@ -52,6 +54,8 @@ var commands = []command{
 	{"del", delUsage, del},
 	{"ping", pingUsage, ping},
 	{"keygen", keygenUsage, keygen},
+	{"token", tokenUsage, token},
+	{"certs", certsUsage, issueCerts},
 	{"config", configUsage, showConfig},
 	{"version", versionUsage, showVersion},
 }

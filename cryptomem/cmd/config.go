@@ -37,7 +37,7 @@ func showConfig(_ context.Context, c *console, args []string) error {
 	}
 	w := tabwriter.NewWriter(c.out, 31, 0, 1, ' ', 0)
 	for _, s := range config.Settings() {
-		fmt.Fprintf(w, "%s: %s\t# %s\n", s.Name, cfg.Value(s), cfg.Origin(s.Name))
+		fmt.Fprintf(w, "%s: %s\t# %s\n", s.Name, cfg.FileValue(s), cfg.Origin(s.Name))
 	}
 	return w.Flush()
 }

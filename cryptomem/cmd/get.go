@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -35,7 +36,7 @@ func get(ctx context.Context, c *console, args []string) error {
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		value, err := client.GetContext(ctx, []byte(key))
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", key, err)
 		}
 		_, err = c.out.Write(value)
 		return err

@@ -3,16 +3,18 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"strings"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 )
 
@@ -20,7 +22,7 @@ var serveUsage = `Usage:
     cryptomem [serve] [--config FILE] [--SETTING VALUE]...
 
 Starts the server. SIGINT and SIGTERM end it: it stops accepting, answers what
-has arrived whole, and exits 0.
+has arrived whole, and exits 0. SIGHUP reads the configuration again.
 
     --config FILE
         A YAML file with settings (default $CRYPTOMEM_CONFIG, or config.yaml
@@ -35,17 +37,79 @@ Example:
     $ cryptomem serve --max-memory 512MiB --log-format json
 `
 
+// A service is a running server with what can change while it runs.
+type service struct {
+	console *console
+	args    []string // for reading the configuration again
+	config  *config.Config
+
+	level      slog.LevelVar
+	log        *slog.Logger
+	certs      *certs.Source // nil without TLS
+	identities *access.List  // nil where nobody authenticates
+	server     *cryptomem.Server
+}
+
 func serve(ctx context.Context, c *console, args []string) error {
-	cfg, err := loadConfig(c, pflag.NewFlagSet("serve", pflag.ContinueOnError), args)
+	s, err := newService(c, args)
 	if err != nil {
 		return err
 	}
-	log := newLogger(c, cfg)
+	listeners, err := s.listen(ctx)
+	if err != nil {
+		return errors.Join(err, s.server.Close())
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		s.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
+		go func() { failed <- s.server.Serve(l) }()
+	}
+	notify(ready)
+	if err := s.run(ctx, failed); err != nil {
+		return errors.Join(err, s.server.Close())
+	}
+	notify(stopping)
+	return s.drain()
+}
+
+func newService(c *console, args []string) (*service, error) {
+	cfg, err := loadServeConfig(c, args)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{console: c, args: args, config: cfg}
+	s.level.Set(cfg.LogLevel)
+	s.log = newLogger(c, cfg.LogFormat, &s.level)
+	if cfg.TLSCert != "" {
+		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Identities != "" {
+		if s.identities, err = access.Load(cfg.Identities); err != nil {
+			return nil, err
+		}
+	}
+	s.server, err = newServer(s)
+	if err != nil {
+		return nil, err
+	}
+	name, commit := buildVersion()
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(cfg.MaxMemory))
+	return s, nil
+}
+
+func loadServeConfig(c *console, args []string) (*config.Config, error) {
+	return loadConfig(c, pflag.NewFlagSet("serve", pflag.ContinueOnError), args)
+}
+
+func newServer(s *service) (*cryptomem.Server, error) {
+	cfg := s.config
 	eviction, err := cache.ParseEviction(cfg.Eviction)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{
+	sc := cryptomem.ServerConfig{
 		MaxMemory:                cfg.MaxMemory,
 		MaxValueSize:             int(cfg.MaxValueSize),
 		Eviction:                 eviction,
@@ -57,68 +121,66 @@ func serve(ctx context.Context, c *console, args []string) error {
 		FrameTimeout:             cfg.FrameTimeout,
 		WriteTimeout:             cfg.WriteTimeout,
 		IdleTimeout:              orUnlimited(cfg.IdleTimeout),
-		Logger:                   log,
-	})
-	if err != nil {
-		return err
+		AuthTimeout:              cfg.AuthTimeout,
+		Logger:                   s.log,
 	}
-	listeners, err := listen(ctx, cfg.Addr)
-	if err != nil {
-		return errors.Join(err, server.Close())
+	if s.identities != nil {
+		sc.Authenticator = loggedAccess{s.identities, s.log}
 	}
-	name, commit := buildVersion()
-	log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(cfg.MaxMemory))
-	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
-		log.Info("listening", "addr", l.Addr().String())
-		go func() { failed <- server.Serve(l) }()
+	return cryptomem.NewServer(sc)
+}
+
+// watchInterval is how often files are looked at for changes.
+const watchInterval = 5 * time.Second
+
+// run serves until ctx ends, or a listener fails.
+func (s *service) run(ctx context.Context, failed <-chan error) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	look := time.NewTicker(watchInterval)
+	defer look.Stop()
+	files := s.watched()
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			notify(reloading)
+			s.reload()
+			files = s.watched()
+			notify(ready)
+		case <-look.C:
+			notify(alive)
+			if now := s.watched(); now != files {
+				files = now
+				s.reloadFiles()
+			}
+		}
 	}
-	select {
-	case err := <-failed:
-		return errors.Join(err, server.Close())
-	case <-ctx.Done():
-	}
-	return drain(server, cfg.ShutdownTimeout, log)
 }
 
 // drain ends the server in order, or after the timeout by force. Either way it
 // was asked to end and has: that is no failure.
-func drain(server *cryptomem.Server, timeout time.Duration, log *slog.Logger) error {
-	log.Info("shutting down", "timeout", config.FormatDuration(timeout))
+func (s *service) drain() error {
+	timeout := s.config.ShutdownTimeout
+	s.log.Info("shutting down", "timeout", config.FormatDuration(timeout))
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	err := server.Shutdown(ctx)
+	err := s.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
+		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
 		err = nil
 	}
-	log.Info("cryptomem ends")
+	s.log.Info("cryptomem ends")
 	return err
 }
 
-// listen opens all addresses or none.
-func listen(ctx context.Context, addrs []string) (listeners []net.Listener, err error) {
-	var lc net.ListenConfig
-	for _, addr := range addrs {
-		network, address := "tcp", addr
-		if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-			network, address = "unix", path
-		}
-		l, err := lc.Listen(ctx, network, address)
-		if err != nil {
-			for _, l := range listeners {
-				_ = l.Close() // nobody has connected yet
-			}
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-func newLogger(c *console, cfg *config.Config) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "json" {
+func newLogger(c *console, format string, level slog.Leveler) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(c.err, opts))
 	}
 	return slog.New(slog.NewTextHandler(c.err, opts))

@@ -15,13 +15,24 @@
 package config
 
 import (
+	"io/fs"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // Config is a server's effective configuration. Sizes are in bytes.
 type Config struct {
 	Addr                     []string
+	UnixMode                 fs.FileMode
+	TLSAddr                  []string
+	TLSCert                  string
+	TLSKey                   string
+	TLSClientCA              string
+	TLSClientCert            string
+	Identities               string
+	AllowUnauthenticated     bool
 	MaxMemory                int64
 	MaxValueSize             int64
 	Eviction                 string
@@ -33,6 +44,7 @@ type Config struct {
 	FrameTimeout             time.Duration
 	WriteTimeout             time.Duration
 	IdleTimeout              time.Duration
+	AuthTimeout              time.Duration
 	ShutdownTimeout          time.Duration
 	Admin                    string // an address, empty for none
 	AdminPprof               bool
@@ -60,5 +72,52 @@ func Default() *Config {
 // "config.yaml:3", "environment CRYPTOMEM_ADDR" or "flag --addr".
 func (c *Config) Origin(name string) string { return c.origins[name] }
 
-// Value returns the setting's value in c as it would be written in a file.
+// Value returns the setting's value in c as it is written in the environment or
+// as a flag.
 func (c *Config) Value(s Setting) string { return s.bind(c).String() }
+
+// FileValue returns the setting's value in c as it is written in a file.
+func (c *Config) FileValue(s Setting) string {
+	text := c.Value(s)
+	if text == "" || strings.ContainsAny(text[:1], "[]{}*&!|>'\"%@`#-?:,") || strings.Contains(text, ": ") || strings.Contains(text, " #") {
+		return strconv.Quote(text) // plain YAML would read it as something else
+	}
+	return text
+}
+
+// A Change is a setting that two configurations give different values.
+type Change struct {
+	Setting  Setting
+	From, To string
+}
+
+// Changes returns what is different in next.
+func (c *Config) Changes(next *Config) []Change {
+	var changes []Change
+	for _, s := range settings {
+		if from, to := c.Value(s), next.Value(s); from != to {
+			changes = append(changes, Change{s, from, to})
+		}
+	}
+	return changes
+}
+
+// Reload takes over what next sets differently and can change while a server
+// runs.
+func (c *Config) Reload(next *Config) {
+	for _, change := range c.Changes(next) {
+		if change.Setting.Reload {
+			_ = change.Setting.bind(c).Set(change.To) // next has it, so it is allowed
+			c.origins[change.Setting.Name] = next.Origin(change.Setting.Name)
+		}
+	}
+}
+
+// TLSOnly reports whether the addresses in Addr speak TLS.
+func (c *Config) TLSOnly() bool { return c.TLSCert != "" && len(c.TLSAddr) == 0 }
+
+// Authenticates reports whether every client has to prove who it is, over TLS or
+// without.
+func (c *Config) Authenticates(tls bool) bool {
+	return c.Identities != "" || tls && c.TLSClientCA != "" && c.TLSClientCert == "required"
+}

@@ -78,23 +78,3 @@ func (l *loader) set(s Setting, text, where string) {
 	}
 	l.config.origins[s.Name] = where
 }
-
-// relations reports values that are allowed alone but not together.
-func (l *loader) relations() {
-	c := l.config
-	if c.MaxValueSize > c.MaxMemory/2 {
-		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
-			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
-	}
-}
-
-// chosen returns the place of the first of the named settings that somebody
-// set, for a problem that defaults alone cannot have.
-func (l *loader) chosen(names ...string) string {
-	for _, name := range names {
-		if where := l.config.Origin(name); where != "default" {
-			return where
-		}
-	}
-	return "default"
-}

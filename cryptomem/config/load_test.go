@@ -91,6 +91,35 @@ var _ = Describe("A configuration", func() {
 	})
 })
 
+var _ = Describe("A server that other machines can reach", func() {
+	DescribeTable("starts only if its clients authenticate, or if it was told to serve strangers",
+		func(start bool, flags map[string]string) {
+			_, err := config.Load(config.Sources{Env: nothing, Flags: flags})
+			Expect(err == nil).To(Equal(start), "%v", err)
+		},
+		Entry("nothing", false, map[string]string{"addr": "0.0.0.0:8080"}),
+		Entry("told to", true, map[string]string{"addr": "0.0.0.0:8080", "allow-unauthenticated": "true"}),
+		Entry("tokens", true, map[string]string{"addr": "0.0.0.0:8080", "identities": "i.yaml"}),
+		Entry("TLS alone", false, map[string]string{"addr": ":8443", "tls-cert": "c", "tls-key": "k"}),
+		Entry("TLS and certificates", true, map[string]string{"addr": ":8443", "tls-cert": "c", "tls-key": "k", "tls-client-ca": "ca"}),
+		Entry("certificates on the TLS port only", false, map[string]string{"addr": ":8080", "tls-addr": ":8443", "tls-cert": "c", "tls-key": "k", "tls-client-ca": "ca"}),
+		Entry("TLS off loopback, plain on it", true, map[string]string{"tls-addr": ":8443", "tls-cert": "c", "tls-key": "k", "tls-client-ca": "ca"}),
+	)
+})
+
+var _ = Describe("A reloaded configuration", func() {
+	It("differs by the settings whose values differ, not by where they come from", func() {
+		old, err := config.Load(config.Sources{Env: nothing, Flags: map[string]string{"log-level": "info"}})
+		Expect(err).NotTo(HaveOccurred())
+		next, err := config.Load(config.Sources{Env: nothing, Flags: map[string]string{"max-memory": "1GiB"}})
+		Expect(err).NotTo(HaveOccurred())
+		changes := old.Changes(next)
+		Expect(changes).To(HaveLen(1))
+		Expect(changes[0].Setting.Name).To(Equal("max_memory"))
+		Expect([]string{changes[0].From, changes[0].To}).To(Equal([]string{"256MiB", "1GiB"}))
+	})
+})
+
 var _ = Describe("A configuration file", func() {
 	It("says sizes, durations and lists as people write them", func() {
 		c, err := config.Load(config.Sources{File: "testdata/good/full.yaml", Env: nothing})
@@ -131,6 +160,11 @@ var _ = Describe("The table of settings", func() {
 
 	It("derives flag and variable from the name", func() {
 		s := config.Settings()[1]
-		Expect([]string{s.Name, s.Flag(), s.Env()}).To(Equal([]string{"max_memory", "max-memory", "CRYPTOMEM_MAX_MEMORY"}))
+		Expect([]string{s.Name, s.Flag(), s.Env()}).To(Equal([]string{"unix_mode", "unix-mode", "CRYPTOMEM_UNIX_MODE"}))
+	})
+
+	It("is told to somebody who names a setting that is not in it", func() {
+		Expect(config.Suggest("max_memroy", []string{"flush", "max_memory"})).To(Equal("did you mean max_memory?"))
+		Expect(config.Suggest("colour", []string{"flush", "max_memory"})).To(Equal("allowed: flush, max_memory"))
 	})
 })

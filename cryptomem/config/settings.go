@@ -52,6 +52,46 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return addresses(&c.Addr) },
 	},
 	{
+		Name: "unix_mode", Default: "0600",
+		Doc:  "Who may connect to the Unix sockets among the addresses, as a file mode.",
+		bind: func(c *Config) Value { return mode(&c.UnixMode) },
+	},
+	{
+		Name: "tls_addr", Default: "",
+		Doc:  "Where the server listens for TLS. Empty, with tls_cert set, means that addr itself speaks TLS.",
+		bind: func(c *Config) Value { return optional(addresses(&c.TLSAddr)) },
+	},
+	{
+		Name: "tls_cert", Default: "",
+		Doc:  "PEM file with the server's certificate chain; it makes the server speak TLS 1.3, and is read again when it changes.",
+		bind: func(c *Config) Value { return path(&c.TLSCert) },
+	},
+	{
+		Name: "tls_key", Default: "",
+		Doc:  "PEM file with the private key of tls_cert.",
+		bind: func(c *Config) Value { return path(&c.TLSKey) },
+	},
+	{
+		Name: "tls_client_ca", Default: "",
+		Doc:  "PEM file with the authorities whose client certificates are accepted. Set, it makes clients show one.",
+		bind: func(c *Config) Value { return path(&c.TLSClientCA) },
+	},
+	{
+		Name: "tls_client_cert", Default: "required",
+		Doc:  "Whether a client must show a certificate of tls_client_ca, or may authenticate with a token instead.",
+		bind: func(c *Config) Value { return choice(&c.TLSClientCert, "required", "optional") },
+	},
+	{
+		Name: "identities", Default: "",
+		Doc:  "File with the identities that may use the server, their hashed tokens and their rights; it is read again when it changes. Empty lets everybody do everything.",
+		bind: func(c *Config) Value { return path(&c.Identities) },
+	},
+	{
+		Name: "allow_unauthenticated", Default: "false",
+		Doc:  "Whether the server may listen off loopback for clients that it does not authenticate.",
+		bind: func(c *Config) Value { return toggle(&c.AllowUnauthenticated) },
+	},
+	{
 		Name: "max_memory", Default: "256MiB",
 		Doc:  "Bound on everything that the store holds: keys, values, and the index over them.",
 		bind: func(c *Config) Value { return size(&c.MaxMemory, mib, 1<<40) },
@@ -107,7 +147,12 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return duration(&c.IdleTimeout, 0, 365*day) },
 	},
 	{
-		Name: "shutdown_timeout", Default: "10s",
+		Name: "auth_timeout", Default: "10s",
+		Doc:  "Time for a client to authenticate where it has to.",
+		bind: func(c *Config) Value { return duration(&c.AuthTimeout, time.Millisecond, day) },
+	},
+	{
+		Name: "shutdown_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for open connections to have their requests answered after SIGTERM or SIGINT; then they are cut.",
 		bind: func(c *Config) Value { return duration(&c.ShutdownTimeout, 0, day) },
 	},

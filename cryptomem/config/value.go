@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"slices"
@@ -163,6 +164,47 @@ func optionalFile(p *string) Value {
 			return nil
 		},
 		String: func() string { return cmp.Or(*p, none) },
+	}
+}
+
+// optional also takes the empty text, for nothing.
+func optional(v Value) Value {
+	set := v.Set
+	v.Allowed += ", or nothing"
+	v.Set = func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return set(s)
+	}
+	return v
+}
+
+func path(p *string) Value {
+	return Value{
+		Kind:    "file",
+		Allowed: "the name of a file",
+		Set: func(s string) error {
+			*p = s
+			return nil
+		},
+		String: func() string { return *p },
+	}
+}
+
+func mode(p *fs.FileMode) Value {
+	return Value{
+		Kind:    "mode",
+		Allowed: "a file mode in octal, such as 0660",
+		Set: func(s string) error {
+			m, err := strconv.ParseUint(s, 8, 32)
+			if err != nil || m > uint64(fs.ModePerm) {
+				return errNotAllowed
+			}
+			*p = fs.FileMode(m)
+			return nil
+		},
+		String: func() string { return fmt.Sprintf("%04o", *p) },
 	}
 }
 

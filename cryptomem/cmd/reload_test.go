@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+)
+
+func TestCommand(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Command Suite")
+}
+
+var _ = Describe("A server that is told to reload", func() {
+	var (
+		dir  string
+		log  *bytes.Buffer
+		s    *service
+		open = func(token string) error {
+			_, err := s.identities.Authenticate(nil, []byte("web"), []byte(token))
+			return err
+		}
+	)
+	write := func(name, text string) string {
+		GinkgoHelper()
+		file := filepath.Join(dir, name)
+		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+		return file
+	}
+	identity := func(token string) string {
+		return "web: {tokens: ['" + access.HashToken(token) + "'], prefixes: ['']}\n"
+	}
+	BeforeEach(func() {
+		dir, log = GinkgoT().TempDir(), new(bytes.Buffer)
+		identities := write("identities.yaml", identity("one"))
+		file := write("c.yaml", "log_level: info\nidentities: "+identities+"\n")
+		c := &console{out: log, err: log, env: func(string) (string, bool) { return "", false }}
+		var err error
+		s, err = newService(c, []string{"--config", file})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(s.server.Close)
+		Expect(open("one")).To(Succeed())
+	})
+
+	It("applies what it can and says what needs a restart", func() {
+		write("c.yaml", "log_level: debug\nmax_memory: 64MiB\nidentities: "+s.config.Identities+"\n")
+		s.reload()
+		Expect(s.level.Level()).To(Equal(slog.LevelDebug))
+		Expect(log.String()).To(ContainSubstring(`msg="reload: changed" setting=log_level from=info to=debug`))
+		Expect(log.String()).To(ContainSubstring(`msg="reload: needs a restart" setting=max_memory running=256MiB configured=64MiB`))
+		Expect(s.config.MaxMemory).To(Equal(int64(256 << 20)))
+	})
+
+	It("keeps everything when the configuration is wrong", func() {
+		write("c.yaml", "log_level: deafening\n")
+		s.reload()
+		Expect(s.level.Level()).To(Equal(slog.LevelInfo))
+		Expect(log.String()).To(ContainSubstring("nothing changes"))
+		Expect(log.String()).To(ContainSubstring("deafening"))
+	})
+
+	It("reads identities again, and notices by itself that they changed", func() {
+		before := s.watched()
+		Expect(s.watched()).To(Equal(before))
+		write("identities.yaml", identity("two")+"\n")
+		Expect(s.watched()).NotTo(Equal(before))
+		s.reloadFiles()
+		Expect(open("one")).To(MatchError(access.ErrWrongToken))
+		Expect(open("two")).To(Succeed())
+	})
+
+	It("keeps the identities when the new ones are wrong", func() {
+		write("identities.yaml", "web: {}\n")
+		s.reloadFiles()
+		Expect(open("one")).To(Succeed())
+		Expect(log.String()).To(ContainSubstring("the old one stays"))
+	})
+})

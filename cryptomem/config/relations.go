@@ -1,0 +1,73 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// relations reports values that are allowed alone but not together.
+func (l *loader) relations() {
+	c := l.config
+	if c.MaxValueSize > c.MaxMemory/2 {
+		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
+			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
+	}
+	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
+	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")
+	l.needs("tls_addr", len(c.TLSAddr) > 0, "tls_cert", c.TLSCert != "")
+	l.needs("tls_client_ca", c.TLSClientCA != "", "tls_cert", c.TLSCert != "")
+	if c.TLSClientCA != "" && c.TLSClientCert == "optional" && c.Identities == "" {
+		l.report(l.chosen("tls_client_cert"), "tls_client_cert: a client without certificate has to authenticate with a token; set identities")
+	}
+	l.exposure("addr", c.Addr, c.TLSOnly())
+	l.exposure("tls_addr", c.TLSAddr, true)
+}
+
+// needs reports a setting that is set without another one that it needs.
+func (l *loader) needs(name string, set bool, needed string, present bool) {
+	if set && !present {
+		l.report(l.config.Origin(name), "%s: it needs %s, which is not set", name, needed)
+	}
+}
+
+// exposure refuses to serve strangers unless that was asked for.
+func (l *loader) exposure(name string, addrs []string, tls bool) {
+	if l.config.AllowUnauthenticated || l.config.Authenticates(tls) {
+		return
+	}
+	for _, a := range addrs {
+		if !IsLocal(a) {
+			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and nobody has to authenticate; "+
+				"set identities, or tls_client_ca, or allow_unauthenticated: true", name, a)
+		}
+	}
+}
+
+// IsLocal reports whether an address can be reached from this machine only. A
+// host name other than localhost is taken to be reachable from elsewhere.
+func IsLocal(addr string) bool {
+	if strings.HasPrefix(addr, "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// chosen returns the place of the first of the named settings that somebody
+// set, for a problem that defaults alone cannot have.
+func (l *loader) chosen(names ...string) string {
+	for _, name := range names {
+		if where := l.config.Origin(name); where != "default" {
+			return where
+		}
+	}
+	return "default"
+}
