@@ -65,7 +65,7 @@ func (e *clientEnd) answered(k *call) {
 			return
 		}
 	}
-	if refused := k.Response.Status == transport.Error; refused != k.refusable && honest && !(refused && w.server.model.MayRefuse) {
+	if refused := k.Response.Status == transport.Error; refused != k.refusable && honest && (!refused || !w.server.model.MayRefuse) {
 		w.violate(RuleRefusal, "%v: %v %.60q", k.action, k.Response.Status, k.Response.Value)
 		return
 	}

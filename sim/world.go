@@ -29,7 +29,6 @@ type world struct {
 
 	corrupt   bool // bits may flip: what clients see proves little
 	strangers bool // raw connections may write what no client can read
-	blind     bool // names are blind
 
 	values    map[string]script.Value // written so far, by label
 	ledger    *oracle.Ledger
