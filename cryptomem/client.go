@@ -41,6 +41,8 @@ type Client struct {
 	closing sync.Mutex // guards closed, and orders spawn before the wait in Close
 	closed  bool
 	ended   sync.WaitGroup
+
+	flights flights
 }
 
 // New returns a client that seals under a secret of 32 bytes and stores what

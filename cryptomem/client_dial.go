@@ -3,11 +3,8 @@ package cryptomem
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -96,8 +93,10 @@ func (c *Client) dialInTurn() (*transport.Conn, error) {
 	case <-c.ctx.Done():
 		return nil, ErrClosed
 	}
-	if err := c.pause(); err != nil {
-		return nil, err
+	if n := c.failures; n > 0 {
+		if err := c.rest(c.ctx, min(firstPause<<min(n-1, 10), longestPause)); err != nil {
+			return nil, ErrClosed
+		}
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.opts.dialTimeout)
 	defer cancel()
@@ -112,22 +111,6 @@ func (c *Client) dialInTurn() (*transport.Conn, error) {
 		err = fmt.Errorf("connect to %s: %w", c.addr, err)
 	}
 	return conn, err
-}
-
-// pause waits as long as failed dials call for. It requires the turn.
-func (c *Client) pause() error {
-	if c.failures == 0 {
-		return nil
-	}
-	most := min(firstPause<<min(c.failures-1, 10), longestPause)
-	timer := c.opts.clock.Timer(most/2 + time.Duration(c.opts.uint64()%uint64(most/2)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-c.ctx.Done():
-		return ErrClosed
-	}
 }
 
 // dial makes one connection, with all handshakes.
@@ -186,28 +169,6 @@ func serverName(addr string) string {
 		return addr
 	}
 	return host
-}
-
-// uint64 draws the jitter.
-func (o *options) uint64() uint64 {
-	var b [8]byte
-	if o.random == nil {
-		return rand.Uint64() //nolint:gosec // spreads load, guards nothing
-	}
-	_, _ = io.ReadFull(o.random, b[:]) // without randomness there is no jitter, which is no error
-	return binary.BigEndian.Uint64(b[:])
-}
-
-// serialReader makes a reader safe for concurrent use.
-type serialReader struct {
-	mu sync.Mutex
-	r  io.Reader
-}
-
-func (s *serialReader) Read(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.r.Read(p)
 }
 
 func isClosed(c <-chan struct{}) bool {

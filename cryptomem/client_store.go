@@ -29,9 +29,9 @@ const (
 	aboutSize   = 16 // of what precedes the value in the answer to GETV
 )
 
-// touchAttempts is how often Touch starts over when somebody else changes the
-// item at the same time.
-const touchAttempts = 4
+// updateAttempts is how often a read and a swap are tried while somebody else
+// keeps changing the item in between.
+const updateAttempts = 16
 
 // Add stores the value under a key that holds none; ErrExists if it does.
 func (c *Client) Add(ctx context.Context, key, value []byte, opts ...StoreOption) error {
@@ -91,18 +91,43 @@ func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version 
 	return op.number()
 }
 
-// Touch gives the item a new TTL, 0 meaning none. The expiry is part of the
-// seal, so the value is fetched, sealed anew and swapped in; if others keep
-// changing it meanwhile, Touch gives up with ErrChanged.
+// Touch gives the item a new TTL, 0 meaning none; ErrNotFound if there is none.
+// The expiry is part of the seal, so the value is fetched, sealed anew and
+// swapped in; if others keep changing it meanwhile, Touch gives up with
+// ErrChanged.
 func (c *Client) Touch(ctx context.Context, key []byte, ttl time.Duration) error {
+	return c.update(ctx, key, func(value []byte, found bool) ([]byte, error) {
+		if !found {
+			return nil, ErrNotFound
+		}
+		return value, nil
+	}, []StoreOption{TTL(ttl)})
+}
+
+// update stores what change makes of the value under the key, and starts over
+// if somebody else changed it meanwhile.
+func (c *Client) update(ctx context.Context, key []byte, change func(value []byte, found bool) ([]byte, error), opts []StoreOption) error {
 	for attempt := 1; ; attempt++ {
 		item, err := c.GetItem(ctx, key)
+		found := err == nil
+		if !found && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		value, err := change(item.Value, found)
 		if err != nil {
 			return err
 		}
-		_, err = c.CompareAndSwap(ctx, key, item.Value, item.Version, TTL(ttl))
-		if !errors.Is(err, ErrChanged) || attempt == touchAttempts {
+		if found {
+			_, err = c.CompareAndSwap(ctx, key, value, item.Version, opts...)
+		} else {
+			err = c.Add(ctx, key, value, opts...)
+		}
+		lost := errors.Is(err, ErrChanged) || errors.Is(err, ErrExists) || found && errors.Is(err, ErrNotFound)
+		switch {
+		case !lost:
 			return err
+		case attempt == updateAttempts:
+			return ErrChanged
 		}
 	}
 }

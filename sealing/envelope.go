@@ -71,6 +71,17 @@ func parseHeader(envelope []byte) (header, error) {
 	return h, nil
 }
 
+// Expiry returns when the value in the envelope expires, to the millisecond; the
+// zero time means never. It is only to be believed of an envelope that Open has
+// accepted. The error is ErrMalformed.
+func Expiry(envelope []byte) (time.Time, error) {
+	h, err := parseHeader(envelope)
+	if err != nil || h.expiry == 0 {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(int64(min(h.expiry, math.MaxInt64))), nil
+}
+
 // toMillis rounds up, so that an envelope never ends before its value. What
 // lies before 1970 becomes the first millisecond: 0 is taken.
 func toMillis(expiry time.Time) uint64 {

@@ -1,0 +1,267 @@
+package cryptomem_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+var _ = Describe("GetOrLoad", func() {
+	var (
+		w     *world
+		c     *cryptomem.Client
+		ctx   = context.Background()
+		key   = []byte("key")
+		loads atomic.Int32
+	)
+
+	BeforeEach(func() {
+		w = newWorld(cryptomem.ServerConfig{})
+		c = w.client()
+		loads.Store(0)
+	})
+
+	load := func(value string) cryptomem.Loader {
+		return func(context.Context) ([]byte, error) {
+			loads.Add(1)
+			return []byte(value), nil
+		}
+	}
+
+	It("loads what is missing, stores it for its TTL, and finds it from then on", func() {
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("1"))).To(Equal([]byte("1")))
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("2"))).To(Equal([]byte("1")))
+		Expect(loads.Load()).To(BeEquivalentTo(1))
+		w.clock.Add(time.Minute)
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("3"))).To(Equal([]byte("3")))
+	})
+
+	It("loads once for all who wait, and gives each a value of its own", func() {
+		loading, release := make(chan struct{}), make(chan struct{})
+		slow := func(context.Context) ([]byte, error) {
+			loads.Add(1)
+			close(loading)
+			<-release
+			return []byte("v"), nil
+		}
+		values := make(chan []byte, 10)
+		get := func() {
+			defer GinkgoRecover()
+			v, err := c.GetOrLoad(ctx, key, 0, slow)
+			Expect(err).NotTo(HaveOccurred())
+			values <- v
+		}
+		go get()
+		<-loading
+		for range cap(values) - 1 {
+			go get()
+		}
+		Eventually(func() int { return c.Waiting("key") }).Should(Equal(10))
+		close(release)
+		for range cap(values) {
+			v := <-values
+			Expect(v).To(Equal([]byte("v")))
+			v[0] = 'x'
+		}
+		Expect(loads.Load()).To(BeEquivalentTo(1))
+	})
+
+	It("lets one process load while the others wait for what it stores", func() {
+		other := w.client()
+		loading, release := make(chan struct{}), make(chan struct{})
+		first := make(chan []byte, 1)
+		go func() {
+			defer GinkgoRecover()
+			v, err := other.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) {
+				close(loading)
+				<-release
+				return []byte("theirs"), nil
+			})
+			Expect(err).NotTo(HaveOccurred())
+			first <- v
+		}()
+		<-loading
+		second := make(chan []byte, 1)
+		go func() {
+			defer GinkgoRecover()
+			v, err := c.GetOrLoad(ctx, key, 0, load("mine"))
+			Expect(err).NotTo(HaveOccurred())
+			second <- v
+		}()
+		close(release)
+		Expect(<-first).To(Equal([]byte("theirs")))
+		Eventually(func() chan []byte { w.clock.Add(100 * time.Millisecond); return second }).Should(Receive(Equal([]byte("theirs"))))
+		Expect(loads.Load()).To(BeZero())
+	})
+
+	It("loads after all when the process with the lease is gone", func() {
+		_, err := w.client().TryLock(ctx, []byte("key\x00cryptomem lease"), 10*time.Second)
+		Expect(err).NotTo(HaveOccurred())
+		got := make(chan []byte, 1)
+		go func() {
+			defer GinkgoRecover()
+			v, err := c.GetOrLoad(ctx, key, 0, load("v"))
+			Expect(err).NotTo(HaveOccurred())
+			got <- v
+		}()
+		Eventually(func() chan []byte { w.clock.Add(time.Second); return got }).Should(Receive(Equal([]byte("v"))))
+	})
+
+	It("serves a stale value at once while it is loaded anew", func() {
+		stale := cryptomem.Stale(time.Hour)
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("old"), stale)).To(Equal([]byte("old")))
+		w.clock.Add(time.Minute)
+		loading, release := make(chan struct{}), make(chan struct{})
+		renew := func(context.Context) ([]byte, error) {
+			close(loading)
+			<-release
+			return []byte("new"), nil
+		}
+		Expect(c.GetOrLoad(ctx, key, time.Minute, renew, stale)).To(Equal([]byte("old")))
+		<-loading
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("never"), stale)).To(Equal([]byte("old")))
+		close(release)
+		Eventually(func() ([]byte, error) { return c.GetContext(ctx, key) }).Should(Equal([]byte("new")))
+		w.clock.Add(time.Minute + time.Hour)
+		Expect(c.GetOrLoad(ctx, key, time.Minute, load("newest"), stale)).To(Equal([]byte("newest")))
+		Expect(loads.Load()).To(BeEquivalentTo(2))
+	})
+
+	It("gives the loader's error to everybody and stores nothing", func() {
+		failure := errors.New("database is down")
+		_, err := c.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) { return nil, failure })
+		Expect(err).To(MatchError(failure))
+		Expect(c.GetOrLoad(ctx, key, 0, load("v"))).To(Equal([]byte("v")))
+	})
+
+	It("makes an error of a loader's panic", func() {
+		_, err := c.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) { panic("oops") })
+		Expect(err).To(MatchError("loader panicked: oops"))
+	})
+
+	It("goes on for the others when one caller leaves, and stops with the last", func() {
+		loading, stopped := make(chan struct{}), make(chan struct{})
+		slow := func(ctx context.Context) ([]byte, error) {
+			close(loading)
+			<-ctx.Done()
+			close(stopped)
+			return nil, ctx.Err()
+		}
+		first, leave := context.WithCancel(ctx)
+		second, leaveToo := context.WithCancel(ctx)
+		ended := make(chan error, 2)
+		go func() { _, err := c.GetOrLoad(first, key, 0, slow); ended <- err }()
+		<-loading
+		go func() { _, err := c.GetOrLoad(second, key, 0, slow); ended <- err }()
+		Eventually(func() int { return c.Waiting("key") }).Should(Equal(2))
+		leave()
+		Expect(<-ended).To(MatchError(context.Canceled))
+		Expect(stopped).NotTo(BeClosed())
+		leaveToo()
+		Expect(<-ended).To(MatchError(context.Canceled))
+		Eventually(stopped).Should(BeClosed())
+	})
+
+	It("loads even when the store is out of reach", func() {
+		lost := cryptomem.New("127.0.0.1:1", 0, secret)
+		DeferCleanup(lost.Close)
+		Expect(lost.GetOrLoad(ctx, key, 0, load("v"))).To(Equal([]byte("v")))
+	})
+
+	It("ends with the client", func() {
+		loading := make(chan struct{})
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.GetOrLoad(ctx, key, 0, func(ctx context.Context) ([]byte, error) {
+				close(loading)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			})
+			ended <- err
+		}()
+		<-loading
+		Expect(c.Close()).To(Succeed())
+		Expect(<-ended).To(HaveOccurred())
+		_, err := c.GetOrLoad(ctx, key, 0, load("v"))
+		Expect(err).To(MatchError(cryptomem.ErrClosed))
+	})
+})
+
+var _ = Describe("Typed", func() {
+	type user struct {
+		Name string
+		Age  int
+	}
+
+	var (
+		ctx   = context.Background()
+		c     *cryptomem.Client
+		users *cryptomem.Typed[user]
+	)
+
+	BeforeEach(func() {
+		c = newWorld(cryptomem.ServerConfig{}).client()
+		users = cryptomem.JSON[user](c)
+	})
+
+	It("stores values of a type as JSON", func() {
+		ada := user{"Ada", 36}
+		Expect(users.Set(ctx, "u", ada)).To(Succeed())
+		Expect(users.Get(ctx, "u")).To(Equal(ada))
+		Expect(users.Add(ctx, "u", ada)).To(MatchError(cryptomem.ErrExists))
+		Expect(users.GetDelete(ctx, "u")).To(Equal(ada))
+		_, err := users.Get(ctx, "u")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(users.Delete(ctx, "u")).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("stores values that encode themselves", func() {
+		times := cryptomem.Binary[time.Time](c)
+		now := time.Unix(1_800_000_000, 17).UTC()
+		Expect(times.Set(ctx, "t", now)).To(Succeed())
+		Expect(times.Get(ctx, "t")).To(Equal(now))
+	})
+
+	It("tells of a value that is no such type", func() {
+		Expect(c.Set("u", "no JSON")).To(Succeed())
+		_, err := users.Get(ctx, "u")
+		Expect(err).To(HaveOccurred())
+	})
+
+	It("loads what is missing", func() {
+		ada := user{"Ada", 36}
+		load := func(context.Context) (user, error) { return ada, nil }
+		Expect(users.GetOrLoad(ctx, "u", time.Minute, load)).To(Equal(ada))
+		Expect(users.Get(ctx, "u")).To(Equal(ada))
+	})
+
+	It("loses no update to others", func() {
+		ended := make(chan error, 4)
+		for range cap(ended) {
+			go func() {
+				var err error
+				for range 20 {
+					for {
+						err = users.Update(ctx, "u", func(u user, _ bool) (user, error) { u.Age++; return u, nil })
+						if !errors.Is(err, cryptomem.ErrChanged) {
+							break
+						}
+					}
+				}
+				ended <- err
+			}()
+		}
+		for range cap(ended) {
+			Expect(<-ended).NotTo(HaveOccurred())
+		}
+		u, err := users.Get(ctx, "u")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(u.Age).To(Equal(20 * cap(ended)))
+	})
+})
