@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -127,7 +128,7 @@ func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl ti
 	got, err := s.write(now, h, key, v, end, cond, version)
 	need := s.need
 	s.unlock()
-	if err == errNoRoom {
+	if errors.Is(err, errNoRoom) {
 		err = c.retry(now, s, need, func() (err error) {
 			got, err = s.write(now, h, key, v, end, cond, version)
 			return err
@@ -177,7 +178,7 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 	v, err := s.touch(now, h, key, end)
 	need := s.need
 	s.unlock()
-	if err == errNoRoom {
+	if errors.Is(err, errNoRoom) {
 		err = c.retry(now, s, need, func() (err error) {
 			v, err = s.touch(now, h, key, end)
 			return err
@@ -192,11 +193,16 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 // GetAppend appends the value of an unexpired item to dst and describes the
 // item. If there is none it returns dst as it was and false.
 func (c *Cache) GetAppend(now int64, dst, key []byte) (value []byte, info Info, ok bool) {
-	value, ref, info, ok := c.GetRef(now, dst, key)
-	if ref.Valid() {
-		value = ref.appendValue(value)
+	s, h := c.shard(key)
+	s.mu.Lock()
+	value, chain, info, ok := s.get(now, h, dst, key)
+	if chain == none {
+		s.mu.Unlock()
+		return value, info, ok
 	}
-	return value, info, ok
+	ref := c.ref(s, chain)
+	s.mu.Unlock()
+	return ref.appendValue(value), info, ok
 }
 
 // GetDelete is GetAppend followed by Delete, as one step.
@@ -206,7 +212,7 @@ func (c *Cache) GetDelete(now int64, dst, key []byte) (value []byte, ok bool) {
 	value, chain, _, ok := s.get(now, h, dst, key)
 	var ref Ref
 	if chain != none {
-		ref = Ref{c: c, s: s, head: chain, size: s.segs[chain].size}
+		ref = c.ref(s, chain)
 	}
 	if ok {
 		s.remove(now, h, key)

@@ -115,7 +115,8 @@ func (k *checker) checkRecord(w word) (bytes int) {
 		return 0
 	}
 	seg := &k.segs[id]
-	r := k.record(p)
+	var r record
+	k.record(p, &r)
 	k.expect(p.offset()+r.size <= seg.used, "record %x runs over its segment", p)
 	k.expect(k.tag(k.hash.sum(r.key)) == w.tag(), "record %x has another tag than its word", p)
 	k.expect(r.version > 0 && r.version <= k.version, "record %x: version %d, latest %d", p, r.version, k.version)
@@ -146,8 +147,10 @@ func (k *checker) checkSegments() {
 			k.expect(seg.items > 0 || seg.open, "segment %d is closed and empty", id)
 			k.expect(pagesOf(seg.used) <= seg.pages && seg.used <= segmentRoom, "segment %d: %d bytes in %d pages", id, seg.used, seg.pages)
 			at := 0
+			var r record
 			for at < seg.used {
-				at += k.record(placeOf(i, at)).size
+				k.record(placeOf(i, at), &r)
+				at += r.size
 			}
 			k.expect(at == seg.used, "segment %d: records end at %d, used to %d", id, at, seg.used)
 			used += seg.used

@@ -87,9 +87,9 @@ func (t *table) seek(tag uint64) int {
 	}
 }
 
-// insert adds a word. The table must have room: see index.ensure.
-func (t *table) insert(w word) {
-	i := t.seek(w.tag())
+// insert adds a word at i, where a search for its tag ends. The table must have
+// room: see shard.ensure.
+func (t *table) insert(i int, w word) {
 	end := i
 	for t.word(end) != 0 {
 		end++

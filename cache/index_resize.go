@@ -1,51 +1,44 @@
 package cache
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // Tables grow by a page until they have sixteen, then split in two of eight;
 // they shrink, and merge with their neighbour, at half load. Every step is one
 // pass over at most two tables.
 
-// scratch holds a table's words while they are laid out anew.
+// scratch holds the words of two tables while they are laid out anew.
 type scratch [2 * tableWords]word
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // collect appends the table's words to list.
 func (t *table) collect(list []word) []word {
-	for i, n := 0, t.n; n > 0; i++ {
-		if w := t.word(i); w != 0 {
-			list = append(list, w)
-			n--
+	for b := t.bytes; len(b) >= wordSize; b = b[wordSize:] {
+		if w := binary.LittleEndian.Uint64(b); w != 0 {
+			list = append(list, word(w))
 		}
 	}
 	return list
 }
 
-// fits reports whether the words can be laid out in so many pages with the
-// last two places free.
-func fits(list []word, depth uint, pages int) bool {
-	if len(list) > limitFor(pages) {
-		return false
-	}
-	homes := uint64(pages*wordsPerPage - overhang)
-	next := 0
-	for _, w := range list {
-		next = max(next, int((w.tag()<<depth&tagMask)*homes>>tagBits)) + 1
-	}
-	return next <= pages*wordsPerPage-2
-}
-
-// lay fills a table with the words, which are in order and fit.
-func (t *table) lay(list []word) {
+// lay fills the table with the words, which are in order, and reports whether
+// they fit with the last two places free.
+func (t *table) lay(list []word) bool {
 	clear(t.bytes)
-	next := 0
+	t.n = len(list)
+	homes, next := uint64(t.cap()-overhang), 0
 	for _, w := range list {
-		next = max(next, t.home(w.tag()))
+		next = max(next, int((w.tag()<<t.depth&tagMask)*homes>>tagBits))
+		if next >= t.cap()-2 {
+			return false
+		}
 		t.set(next, w)
 		next++
 	}
-	t.n = len(list)
+	return t.n <= limitFor(t.pages)
 }
 
 // newTable returns a table of so many pages, nil for lack of memory.
@@ -110,16 +103,14 @@ func (s *shard) grow(tag uint64, t *table) bool {
 	defer scratches.Put(buf)
 	list := t.collect(buf[:0])
 	for pages := t.pages + 1; pages <= tablePages; pages++ {
-		if !fits(list, t.depth, pages) {
-			continue
-		}
 		if !s.charge(pages-t.pages, memIndex) {
 			return false
 		}
 		t.pages = pages
 		t.bytes = s.index.space.unit(t.unit)[:pages*pageSize]
-		t.lay(list)
-		return true
+		if t.lay(list) {
+			return true
+		}
 	}
 	return s.split(tag, t, list)
 }
@@ -161,18 +152,15 @@ func (s *shard) split(tag uint64, t *table, list []word) bool {
 
 // tableFor returns a table of at least so many pages with the words laid out.
 func (s *shard) tableFor(list []word, depth uint, pages int) *table {
-	for pages < tablePages && !fits(list, depth, pages) {
-		pages++
+	for ; pages <= tablePages; pages++ {
+		t := s.newTable(pages, depth)
+		if t == nil || t.lay(list) {
+			return t
+		}
+		s.dropTable(t)
 	}
-	if !fits(list, depth, pages) {
-		s.need = pages
-		return nil
-	}
-	t := s.newTable(pages, depth)
-	if t != nil {
-		t.lay(list)
-	}
-	return t
+	s.need = tablePages
+	return nil
 }
 
 // shrink gives pages of a table back when it is half empty, merging it with

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -92,7 +93,7 @@ func (st *Staged) Buffer(now int64) ([]byte, error) {
 	err := st.extend()
 	need := s.need
 	s.unlock()
-	if err == errNoRoom {
+	if errors.Is(err, errNoRoom) {
 		err = st.c.retry(now, s, need, st.extend)
 	}
 	return st.free, err
@@ -238,10 +239,15 @@ func (c *Cache) GetRef(now int64, dst, key []byte) (value []byte, ref Ref, info 
 	s.mu.Lock()
 	value, chain, info, ok := s.get(now, h, dst, key)
 	if chain != none {
-		ref = Ref{c: c, s: s, head: chain, size: s.segs[chain].size}
+		ref = c.ref(s, chain)
 	}
 	s.mu.Unlock()
 	return value, ref, info, ok
+}
+
+// ref wraps a reference that was taken, under the shard's lock.
+func (c *Cache) ref(s *shard, chain int32) Ref {
+	return Ref{c: c, s: s, head: chain, size: s.segs[chain].size}
 }
 
 // appendValue copies the value to dst and releases the reference.

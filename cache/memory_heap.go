@@ -29,6 +29,9 @@ func (m *memory) unit(i int32) []byte {
 	return m.chunks[i]
 }
 
+// from returns the bytes of a unit from the one at p on.
+func (m *memory) from(p place) []byte { return m.unit(p.segment())[p.offset():] }
+
 // discard does nothing here: recycle drops the unit.
 func (m *memory) discard(int32) {}
 

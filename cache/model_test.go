@@ -28,7 +28,6 @@ type modelItem struct {
 // write it.
 type model struct {
 	c        *cache.Cache
-	eviction cache.Eviction
 	now      int64
 	items    map[string]modelItem
 	versions map[string]uint64 // the highest seen of each key
@@ -115,7 +114,7 @@ func (m *model) wrote(key, value []byte, ttl time.Duration, version uint64, err,
 		want = nil
 	}
 	if !errors.Is(err, want) {
-		return fmt.Errorf("write of %.20q: %v, want %v", key, err, want)
+		return fmt.Errorf("write of %.20q: %w, want %w", key, err, want)
 	}
 	if err != nil {
 		return nil

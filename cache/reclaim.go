@@ -52,10 +52,11 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 		return 0, true
 	}
 	bytes := s.space.unit(id)
+	var r record
 	for s.victim.seg == id && walked < steps {
 		walked++
 		p := placeOf(id, s.victim.offset)
-		r := s.segs[id].parse(bytes[s.victim.offset:])
+		s.segs[id].parse(bytes[s.victim.offset:], &r)
 		t, at, found := s.locate(p, r.key)
 		switch {
 		case !found:

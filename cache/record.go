@@ -80,9 +80,10 @@ func putSmall(b []byte, n int, v uint64) {
 	}
 }
 
-// parse reads the record at b's start. b must hold recordSlack bytes beyond
-// the record, which every segment does.
-func (f *frame) parse(b []byte) (r record) {
+// parse reads the record at b's start into r: returning one would copy it twice
+// on the way of every read. b must reach 8 bytes beyond the record's key, which
+// every segment does.
+func (f *frame) parse(b []byte, r *record) {
 	head, n := uint64(b[0]), 1
 	if head >= 0x80 {
 		head, n = binary.Uvarint(b)
@@ -101,6 +102,7 @@ func (f *frame) parse(b []byte) (r record) {
 		r.version = f.base + small(b[n:], versionBits/8)
 		n += versionBits / 8
 	}
+	r.expiry = 0
 	if f.expiryBytes != 0 {
 		r.expiry = f.start + int64(small(b[n:], f.expiryBytes))
 		n += f.expiryBytes
@@ -110,12 +112,12 @@ func (f *frame) parse(b []byte) (r record) {
 	if head&largeValue != 0 {
 		r.chain = int32(binary.LittleEndian.Uint32(b[end:]))
 		r.size = end + chainSize
-		return r
+		r.value = nil
+		return
 	}
 	r.chain = none
 	r.size = end + r.length
 	r.value = b[end:r.size:r.size]
-	return r
 }
 
 // sizeOf returns the size that the record will have in the frame.

@@ -1,5 +1,7 @@
 package cache
 
+import "errors"
+
 // maxTries bounds how often a write makes room: others may take what it made.
 const maxTries = 16
 
@@ -20,7 +22,7 @@ func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error
 		s.budget.put(s.grant)
 		s.grant = 0
 		s.unlock()
-		if err != errNoRoom {
+		if !errors.Is(err, errNoRoom) {
 			return err
 		}
 	}

@@ -206,9 +206,9 @@ func placeOf(seg int32, offset int) place { return place(seg)<<segmentShift | pl
 func (p place) segment() int32 { return int32(p >> segmentShift) }
 func (p place) offset() int    { return int(p & (segmentSize - 1)) }
 
-// record parses the record at p.
-func (s *shard) record(p place) record {
-	return s.segs[p.segment()].parse(s.space.unit(p.segment())[p.offset():])
+// record parses the record at p into r.
+func (s *shard) record(p place, r *record) {
+	s.segs[p.segment()].parse(s.space.from(p), r)
 }
 
 // appendRecord writes r into the open segment of bucket and pool, opening one

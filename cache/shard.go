@@ -131,18 +131,21 @@ type entry struct {
 	record
 }
 
-// find looks the key up, whether or not the item has expired.
-func (s *shard) find(h uint64, key []byte) (e entry, ok bool) {
+// find looks the key up, whether or not the item has expired, and describes it
+// in e. Without one, e says where in the index its word would go.
+func (s *shard) find(h uint64, key []byte, e *entry) bool {
 	tag := s.tag(h)
 	t := s.index.table(tag)
 	for i := t.seek(tag); ; i++ {
 		w := t.word(i)
 		if w == 0 || w.tag() != tag {
-			return entry{table: t}, false
+			e.table, e.at = t, i
+			return false
 		}
-		r := s.record(w.place())
-		if bytes.Equal(r.key, key) {
-			return entry{table: t, at: i, place: w.place(), record: r}, true
+		s.record(w.place(), &e.record)
+		if bytes.Equal(e.key, key) {
+			e.table, e.at, e.place = t, i, w.place()
+			return true
 		}
 	}
 }
@@ -166,8 +169,8 @@ func (s *shard) locate(p place, key []byte) (t *table, at int, ok bool) {
 // get returns the value of a visible item: copied to dst, or as the chain of a
 // large one, with a reference taken.
 func (s *shard) get(now int64, h uint64, dst, key []byte) (value []byte, chain int32, info Info, ok bool) {
-	e, ok := s.find(h, key)
-	if !ok || !e.alive(now) {
+	var e entry
+	if !s.find(h, key, &e) || !e.alive(now) {
 		s.count.misses++
 		return dst, none, Info{}, false
 	}
@@ -194,8 +197,8 @@ func (s *shard) unlink(e *entry) {
 
 // remove takes an item out and reports whether it was visible.
 func (s *shard) remove(now int64, h uint64, key []byte) bool {
-	e, ok := s.find(h, key)
-	if !ok {
+	var e entry
+	if !s.find(h, key, &e) {
 		return false
 	}
 	alive := e.alive(now)
@@ -241,7 +244,8 @@ func (c condition) check(e *entry, visible bool, version uint64) error {
 // write stores a value under key if the condition holds. It returns errNoRoom,
 // having changed nothing, for lack of memory.
 func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, cond condition, version uint64) (uint64, error) {
-	e, found := s.find(h, key)
+	var e entry
+	found := s.find(h, key, &e)
 	visible := found && e.alive(now)
 	if err := cond.check(&e, visible, version); err != nil {
 		return 0, err
@@ -261,8 +265,8 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 
 // touch moves the deadline of a visible item.
 func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, error) {
-	e, found := s.find(h, key)
-	if !found || !e.alive(now) {
+	var e entry
+	if !s.find(h, key, &e) || !e.alive(now) {
 		return 0, ErrNotFound
 	}
 	r := e.record
@@ -313,8 +317,12 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 		q = s.segs[e.place.segment()].pool
 		use = min(e.table.word(e.at).use()+1, maxUse)
 	} else {
-		if !s.ensure(tag) {
-			return false
+		if !e.table.roomy() {
+			if !s.ensure(tag) {
+				return false
+			}
+			e.table = s.index.table(tag)
+			e.at = e.table.seek(tag)
 		}
 		if s.ghost.remembers(h) {
 			q = protected
@@ -330,7 +338,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 		e.table.set(e.at, newWord(tag, use, p))
 		s.kill(e.place, &e.record)
 	} else {
-		s.index.table(tag).insert(newWord(tag, 0, p))
+		e.table.insert(e.at, newWord(tag, 0, p))
 		s.index.n++
 	}
 	s.compact(now)

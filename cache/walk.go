@@ -51,8 +51,9 @@ func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint64) {
 	var batch [stepBatch]place
 	places, next := s.following(tag, batch[:])
+	var r record
 	for _, p := range places {
-		r := s.record(p)
+		s.record(p, &r)
 		if !bytes.HasPrefix(r.key, prefix) {
 			continue
 		}
@@ -113,8 +114,9 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(key
 
 	s.mu.Lock()
 	places, next := s.following(tag, batch[:n])
+	var r record
 	for _, p := range places {
-		r := s.record(p)
+		s.record(p, &r)
 		if !r.alive(now) {
 			continue
 		}

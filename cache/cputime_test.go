@@ -1,0 +1,7 @@
+//go:build !linux
+
+package cache_test
+
+import "testing"
+
+func reportCPU(*testing.B) {}
