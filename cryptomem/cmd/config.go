@@ -11,12 +11,13 @@ import (
 )
 
 const configUsage = `Usage:
-    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem config [--check | --reference] [--config FILE] [--SETTING VALUE]...
 
 Prints the configuration that "cryptomem serve" would run with, as a file that
 it could be started from, with the place that each value came from.
 
-    --check    print nothing; exit 2 if the configuration is wrong
+    --check      print nothing; exit 2 if the configuration is wrong
+    --reference  print what every setting means, as Markdown
 
 The other flags are those of "cryptomem serve".
 
@@ -31,8 +32,13 @@ Example:
 func showConfig(_ context.Context, c *console, args []string) error {
 	fs := pflag.NewFlagSet("config", pflag.ContinueOnError)
 	check := fs.Bool("check", false, "")
+	reference := fs.Bool("reference", false, "")
 	cfg, err := loadConfig(c, fs, args)
-	if err != nil || *check {
+	switch {
+	case *reference:
+		_, err = fmt.Fprint(c.out, config.Reference())
+		return err
+	case err != nil || *check:
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 31, 0, 1, ' ', 0)

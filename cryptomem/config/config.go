@@ -79,7 +79,7 @@ func (c *Config) Value(s Setting) string { return s.bind(c).String() }
 // FileValue returns the setting's value in c as it is written in a file.
 func (c *Config) FileValue(s Setting) string {
 	text := c.Value(s)
-	if text == "" || strings.ContainsAny(text[:1], "[]{}*&!|>'\"%@`#-?:,") || strings.Contains(text, ": ") || strings.Contains(text, " #") {
+	if strings.ContainsAny(text[:1], "[]{}*&!|>'\"%@`#-?:,") || strings.Contains(text, ": ") || strings.Contains(text, " #") {
 		return strconv.Quote(text) // plain YAML would read it as something else
 	}
 	return text

@@ -158,6 +158,12 @@ var _ = Describe("The table of settings", func() {
 		}
 	})
 
+	It("is what the reference says", func() {
+		written, err := os.ReadFile("../../docs/configuration.md")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(written)).To(Equal(config.Reference()), "run: go run ./cryptomem/cmd config --reference > docs/configuration.md")
+	})
+
 	It("derives flag and variable from the name", func() {
 		s := config.Settings()[1]
 		Expect([]string{s.Name, s.Flag(), s.Env()}).To(Equal([]string{"unix_mode", "unix-mode", "CRYPTOMEM_UNIX_MODE"}))

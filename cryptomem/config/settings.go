@@ -57,24 +57,24 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return mode(&c.UnixMode) },
 	},
 	{
-		Name: "tls_addr", Default: "",
-		Doc:  "Where the server listens for TLS. Empty, with tls_cert set, means that addr itself speaks TLS.",
-		bind: func(c *Config) Value { return optional(addresses(&c.TLSAddr)) },
+		Name: "tls_addr", Default: "none",
+		Doc:  "Where the server listens for TLS. None, with tls_cert set, means that addr itself speaks TLS.",
+		bind: func(c *Config) Value { return optionalAddresses(&c.TLSAddr) },
 	},
 	{
-		Name: "tls_cert", Default: "",
+		Name: "tls_cert", Default: "none",
 		Doc:  "PEM file with the server's certificate chain; it makes the server speak TLS 1.3, and is read again when it changes.",
-		bind: func(c *Config) Value { return path(&c.TLSCert) },
+		bind: func(c *Config) Value { return optionalFile(&c.TLSCert) },
 	},
 	{
-		Name: "tls_key", Default: "",
+		Name: "tls_key", Default: "none",
 		Doc:  "PEM file with the private key of tls_cert.",
-		bind: func(c *Config) Value { return path(&c.TLSKey) },
+		bind: func(c *Config) Value { return optionalFile(&c.TLSKey) },
 	},
 	{
-		Name: "tls_client_ca", Default: "",
+		Name: "tls_client_ca", Default: "none",
 		Doc:  "PEM file with the authorities whose client certificates are accepted. Set, it makes clients show one.",
-		bind: func(c *Config) Value { return path(&c.TLSClientCA) },
+		bind: func(c *Config) Value { return optionalFile(&c.TLSClientCA) },
 	},
 	{
 		Name: "tls_client_cert", Default: "required",
@@ -82,9 +82,9 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return choice(&c.TLSClientCert, "required", "optional") },
 	},
 	{
-		Name: "identities", Default: "",
-		Doc:  "File with the identities that may use the server, their hashed tokens and their rights; it is read again when it changes. Empty lets everybody do everything.",
-		bind: func(c *Config) Value { return path(&c.Identities) },
+		Name: "identities", Default: "none",
+		Doc:  "File with the identities that may use the server, their hashed tokens and their rights; it is read again when it changes. None lets everybody do everything.",
+		bind: func(c *Config) Value { return optionalFile(&c.Identities) },
 	},
 	{
 		Name: "allow_unauthenticated", Default: "false",

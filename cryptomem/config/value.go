@@ -134,62 +134,51 @@ func addresses(p *[]string) Value {
 const none = "none"
 
 func optionalAddress(p *string) Value {
-	return Value{
+	return optional(p, Value{
 		Kind:    "address",
-		Allowed: "host:port or unix:PATH, such as localhost:8081, or none",
+		Allowed: "host:port or unix:PATH, such as localhost:8081",
 		Set: func(s string) error {
-			if s != none && !isAddress(s) {
+			if !isAddress(s) {
 				return errNotAllowed
 			}
-			if *p = s; s == none {
-				*p = ""
-			}
-			return nil
-		},
-		String: func() string { return cmp.Or(*p, none) },
-	}
-}
-
-func optionalFile(p *string) Value {
-	return Value{
-		Kind:    "file",
-		Allowed: "the path of a file, or none",
-		Set: func(s string) error {
-			if s == "" {
-				return errNotAllowed
-			}
-			if *p = s; s == none {
-				*p = ""
-			}
-			return nil
-		},
-		String: func() string { return cmp.Or(*p, none) },
-	}
-}
-
-// optional also takes the empty text, for nothing.
-func optional(v Value) Value {
-	set := v.Set
-	v.Allowed += ", or nothing"
-	v.Set = func(s string) error {
-		if s == "" {
-			return nil
-		}
-		return set(s)
-	}
-	return v
-}
-
-func path(p *string) Value {
-	return Value{
-		Kind:    "file",
-		Allowed: "the name of a file",
-		Set: func(s string) error {
 			*p = s
 			return nil
 		},
 		String: func() string { return *p },
+	})
+}
+
+func optionalAddresses(p *[]string) Value { return optional(p, addresses(p)) }
+
+func optionalFile(p *string) Value {
+	return optional(p, Value{
+		Kind:    "file",
+		Allowed: "the path of a file",
+		Set: func(s string) error {
+			if s == "" {
+				return errNotAllowed
+			}
+			*p = s
+			return nil
+		},
+		String: func() string { return *p },
+	})
+}
+
+// optional lets a field also have no value, which is written "none".
+func optional[T any](p *T, v Value) Value {
+	set, text := v.Set, v.String
+	v.Allowed += ", or none"
+	v.Set = func(s string) error {
+		if s != none {
+			return set(s)
+		}
+		var zero T
+		*p = zero
+		return nil
 	}
+	v.String = func() string { return cmp.Or(text(), none) }
+	return v
 }
 
 func mode(p *fs.FileMode) Value {

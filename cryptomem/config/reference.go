@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+const referenceIntro = `# Configuration reference
+
+<!-- Written by: cryptomem config --reference -->
+
+Every setting of the server. A setting may be given in a file, in the
+environment, or as a flag; each overrules the one before:
+
+| place | example |
+|---|---|
+| ` + "`config.yaml`" + `, or the file named by ` + "`--config`" + ` or ` + "`CRYPTOMEM_CONFIG`" + ` | ` + "`max_memory: 512MiB`" + ` |
+| environment | ` + "`CRYPTOMEM_MAX_MEMORY=512MiB`" + ` |
+| flag | ` + "`--max-memory 512MiB`" + ` |
+
+Sizes are written with B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
+(powers of 1024); durations with ns, us, ms, s, m, h, d. A key that does not
+exist or a value that is not allowed stops the server from starting, and all
+mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
+run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks.
+
+Settings marked *reload* take effect on SIGHUP; the others need a restart, and
+the server's log says so.
+
+`
+
+// Reference returns the documentation of all settings, as Markdown.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceIntro)
+	for _, s := range settings {
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n", s.Name, s.Doc)
+		fmt.Fprintf(&b, "- Default: `%s`\n- Allowed: %s\n- `%s`, `--%s`", s.Default, s.Allowed(), s.Env(), s.Flag())
+		if s.Reload {
+			b.WriteString("; *reload*")
+		}
+		b.WriteString("\n\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
