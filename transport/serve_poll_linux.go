@@ -198,6 +198,7 @@ func (c *serverConn) serveReady(fd uintptr) {
 		pending := c.session.Pending()
 		if len(pending) == 0 {
 			c.stay = failed == nil
+			c.session.Release()
 			c.now = c.server.config.Now()
 			c.session.Measure(began, c.now)
 			return

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"net"
 	"sync"
 )
@@ -18,6 +19,10 @@ const (
 	inBlockSize  = 16 << 10
 	outBlockSize = 64 << 10
 )
+
+// maxKept is how much of an unfinished request is moved to memory of its own
+// size, in bytes, while more is waited for.
+const maxKept = 1 << 10
 
 var (
 	inBlocks  = sync.Pool{New: func() any { return new([inBlockSize]byte) }}
@@ -81,8 +86,10 @@ func NewSession(h Handler, l Limits) *Session {
 // answers are pending, which is when a connection should not be read from, and
 // after an error.
 func (s *Session) Buffer() []byte {
-	if s.in == nil {
+	if len(s.in) < inBlockSize {
+		kept := s.in[s.start:s.end]
 		s.in = inBlocks.Get().(*[inBlockSize]byte)[:]
+		s.start, s.end = 0, copy(s.in, kept)
 	}
 	if s.start == s.end {
 		s.start, s.end = 0, 0
@@ -101,11 +108,19 @@ func (s *Session) Received(n int) {
 	}
 }
 
-// Release gives the input buffer back if it holds nothing, so that an idle
-// connection costs no buffer. The next Buffer borrows one again.
+// Release gives the input buffer back if it holds next to nothing, so that
+// neither an idle connection nor one that trickles costs a buffer. The next
+// Buffer borrows one again.
 func (s *Session) Release() {
-	if s.start == s.end {
+	kept := s.in[s.start:s.end]
+	switch {
+	case len(s.in) < inBlockSize || len(kept) > maxKept:
+	case len(kept) == 0:
 		s.setInput(nil)
+	default:
+		kept = bytes.Clone(kept)
+		s.setInput(kept)
+		s.end = len(kept)
 	}
 }
 
@@ -135,7 +150,7 @@ func (s *Session) Execute(now int64) error {
 		}
 		size := h.size()
 		if uint64(len(b)) < size {
-			if len(b) == len(s.in) && !s.grow(size) {
+			if len(b) == len(s.in) && len(b) >= inBlockSize && !s.grow(size) {
 				s.refuse(&h, memoryUsedUp)
 				continue
 			}

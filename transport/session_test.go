@@ -96,6 +96,19 @@ var _ = Describe("a session", func() {
 		Expect(got[transport.ResponseHeaderSize:]).To(Equal(value))
 	})
 
+	It("goes on where it was when it gave its buffer back", func() {
+		handler := &recorder{}
+		s := transport.NewSession(handler, transport.Limits{})
+		for _, b := range bytes.Repeat(frame(transport.Set, 0, "key", "value"), 3) {
+			s.Buffer()[0] = b
+			s.Received(1)
+			Expect(s.Execute(1)).To(Succeed())
+			s.Release()
+			Expect(s.Execute(1)).To(Succeed())
+		}
+		Expect(handler.requests).To(HaveLen(3))
+	})
+
 	It("pauses at the high-water mark until its answers are sent", func() {
 		s := transport.NewSession(&recorder{}, transport.Limits{HighWater: 100})
 		input := bytes.Repeat(frame(transport.Ping, 0, "", "0123456789"), 100)

@@ -1,0 +1,280 @@
+package cryptomem_test
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// heap returns the bytes that live objects take.
+func heap() int64 {
+	for range 3 { // pools keep what they hold for two
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func send(c net.Conn, b []byte) {
+	GinkgoHelper()
+	_, err := c.Write(b)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+var _ = Describe("a server under attack", func() {
+	var clk *clock.Mock
+	var s *cryptomem.Server
+	var addr string
+	start := func(c cryptomem.ServerConfig) {
+		GinkgoHelper()
+		clk = clock.NewMock()
+		c.Clock = clk
+		s = newServer(c)
+		addr = listen(s)
+	}
+	expectService := func() {
+		GinkgoHelper()
+		c := dial(addr)
+		status, value := ask(c, request(transport.Ping, "", "still here"))
+		Expect(status).To(Equal(transport.OK))
+		Expect(value).To(Equal("still here"))
+		Expect(c.Close()).To(Succeed())
+	}
+
+	It("ends a thousand requests that never arrive whole, and serves others meanwhile", func() {
+		start(cryptomem.ServerConfig{})
+		before := heap()
+		slow := make([]*net.TCPConn, 1000)
+		for i := range slow {
+			slow[i] = dial(addr)
+			send(slow[i], []byte("CM"))
+		}
+		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(2000))
+		Expect(heap()-before).To(BeNumerically("<", 1000*(6<<10)), "with both ends of each connection in this process")
+		expectService()
+		clk.Add(transport.DefaultFrameTimeout - 1)
+		Expect(s.Stats().FrameTimeouts).To(BeZero())
+		clk.Add(1)
+		for _, c := range slow {
+			status, message := readAnswer(c)
+			Expect(status).To(Equal(transport.Error))
+			Expect(message).To(Equal("request did not arrive whole within 30s"))
+			Expect(c.Close()).To(Succeed())
+		}
+		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
+		Expect(s.Stats().FrameTimeouts).To(BeEquivalentTo(1000))
+		Expect(heap()-before).To(BeNumerically("<", 4<<20), "memory comes back")
+	})
+
+	It("counts the time of a request from its first byte on, not from its last", func() {
+		start(cryptomem.ServerConfig{FrameTimeout: 10 * time.Second})
+		c := dial(addr)
+		for i, b := range request(transport.Ping, "", "x")[:10] {
+			send(c, []byte{b})
+			Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(i + 1))
+			clk.Add(time.Second)
+		}
+		_, message := readAnswer(c)
+		Expect(message).To(Equal("request did not arrive whole within 10s"))
+	})
+
+	It("cuts clients that do not read, after bounded memory", func() {
+		start(cryptomem.ServerConfig{})
+		good := dial(addr)
+		ask(good, request(transport.Set, "k", strings.Repeat("v", 100_000)))
+		before := heap()
+		flood := []byte(strings.Repeat(string(request(transport.Get, "k", "")), 1000))
+		for range 20 {
+			c := dial(addr)
+			Expect(c.SetReadBuffer(4 << 10)).To(Succeed())
+			go func() {
+				for {
+					if _, err := c.Write(flood); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		// All of them are stuck once no more is sent for a while of good service.
+		var sent int64
+		Eventually(func() bool {
+			was := sent
+			sent = s.Stats().BytesSent
+			return sent == was
+		}).WithPolling(100 * time.Millisecond).WithTimeout(30 * time.Second).Should(BeTrue())
+		Expect(heap()-before).To(BeNumerically("<", 20*(400<<10)), "a bounded amount for each")
+		expectService()
+		Eventually(func() uint64 {
+			clk.Add(transport.DefaultWriteTimeout)
+			return s.Stats().WriteTimeouts
+		}).Should(BeEquivalentTo(20))
+		Eventually(func() int { return s.Stats().Connections }).Should(BeNumerically("<=", 2))
+	})
+
+	It("spends nothing on values of 4 GiB that are only declared", func() {
+		start(cryptomem.ServerConfig{})
+		before := heap()
+		for range 64 {
+			header := request(transport.Set, "k", "")
+			copy(header[5:], "\xff\xff\xff\xff")
+			send(dial(addr), append(header, strings.Repeat("x", 100_000)...))
+		}
+		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(64 * 100_018))
+		Expect(heap() - before).To(BeNumerically("<", 2<<20))
+		expectService()
+	})
+
+	It("says busy to a large request when memory for those is used up, and stays in step", func() {
+		start(cryptomem.ServerConfig{MaxInFlight: 1 << 20})
+		half := request(transport.Ping, "", strings.Repeat("v", 1<<20))
+		hogs := []*net.TCPConn{dial(addr), dial(addr)}
+		for i, c := range hogs {
+			send(c, half[:300<<10])
+			Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo((i + 1) * 300 << 10))
+		}
+		c := dial(addr)
+		status, message := ask(c, request(transport.Ping, "", strings.Repeat("v", 500<<10)))
+		Expect(status).To(Equal(transport.Busy))
+		Expect(message).To(ContainSubstring("memory for requests in flight is used up"))
+		status, _ = ask(c, request(transport.Ping, "", "small ones need none"))
+		Expect(status).To(Equal(transport.OK))
+		for _, c := range hogs {
+			Expect(c.Close()).To(Succeed())
+		}
+		Eventually(func() int64 { return s.Stats().InFlight }).Should(BeZero())
+		status, _ = ask(c, request(transport.Ping, "", strings.Repeat("v", 500<<10)))
+		Expect(status).To(Equal(transport.OK))
+	})
+
+	It("says busy to connections over the limit, in words that every client knows", func() {
+		start(cryptomem.ServerConfig{MaxConnections: 2})
+		first, second := dial(addr), dial(addr)
+		ask(first, request(transport.Ping, "", ""))
+		ask(second, request(transport.Ping, "", ""))
+		c := dial(addr)
+		status, message := ask(c, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.Busy))
+		Expect(message).To(Equal("busy: 2 connections are open, limit 2"))
+		Expect(io.ReadAll(c)).To(BeEmpty(), "and closes")
+		Expect(c.Close()).To(Succeed())
+		c = dial(addr)
+		status, message = ask(c, request(transport.Get, "k", ""))
+		Expect(status).To(Equal(transport.Error))
+		Expect(message).To(HavePrefix("busy: "))
+		Expect(c.Close()).To(Succeed())
+		Expect(s.Stats().Refused).To(BeEquivalentTo(2))
+		Expect(first.Close()).To(Succeed())
+		Eventually(func() int { return s.Stats().Connections }).Should(Equal(1))
+		expectService()
+	})
+
+	It("limits the connections of one address", func() {
+		start(cryptomem.ServerConfig{MaxConnectionsPerAddress: 1})
+		ask(dial(addr), request(transport.Ping, "", ""))
+		_, message := ask(dial(addr), request(transport.Ping, "", ""))
+		Expect(message).To(Equal("busy: 1 connections are open from 127.0.0.1/32, limit 1"))
+	})
+
+	It("outlives a flood of connections over the limit", func() {
+		start(cryptomem.ServerConfig{MaxConnections: 1})
+		good := dial(addr)
+		ask(good, request(transport.Ping, "", ""))
+		for range 300 {
+			dial(addr)
+		}
+		Eventually(func() uint64 { return s.Stats().Refused }).Should(BeEquivalentTo(300))
+		Expect(s.Stats().Connections).To(BeNumerically("<=", 1+64))
+		status, _ := ask(good, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.OK))
+		Eventually(func() int {
+			clk.Add(time.Second)
+			return s.Stats().Connections
+		}).Should(Equal(1), "those that ask nothing are not waited for long")
+	})
+
+	It("closes a connection that stays silent", func() {
+		start(cryptomem.ServerConfig{IdleTimeout: time.Minute})
+		c := dial(addr)
+		ask(c, request(transport.Ping, "", ""))
+		clk.Add(59 * time.Second)
+		ask(c, request(transport.Ping, "", ""))
+		clk.Add(59 * time.Second)
+		ask(c, request(transport.Ping, "", ""))
+		Eventually(func() uint64 {
+			clk.Add(time.Minute)
+			return s.Stats().IdleTimeouts
+		}).Should(BeEquivalentTo(1))
+		Expect(io.ReadAll(c)).To(BeEmpty())
+	})
+
+	It("shrugs off garbage", func() {
+		start(cryptomem.ServerConfig{})
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 100 {
+			garbage := make([]byte, 1+random.IntN(100_000))
+			for i := range garbage {
+				garbage[i] = byte(random.Uint32()) &^ 0x40 // never "C"
+			}
+			c := dial(addr)
+			go func() { _, _ = c.Write(garbage) }()
+			status, _ := readAnswer(c)
+			Expect(status).To(Equal(transport.Error))
+			Expect(c.Close()).To(Succeed())
+		}
+		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
+		Expect(s.Stats().FramingErrors).To(BeEquivalentTo(100))
+	})
+
+	It("forgets connections that were reset in the middle of anything", func() {
+		start(cryptomem.ServerConfig{})
+		whole := request(transport.Set, "k", "value")
+		for cut := range whole {
+			c := dial(addr)
+			send(c, whole[:cut])
+			Expect(c.SetLinger(0)).To(Succeed())
+			Expect(c.Close()).To(Succeed())
+		}
+		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
+		status, _ := ask(dial(addr), request(transport.Get, "k", ""))
+		Expect(status).To(Equal(transport.NotFound))
+	})
+})
+
+var _ = Describe("shutting a server down", func() {
+	It("cuts the clients that are still there when the time for it is over", func(ctx context.Context) {
+		s := newServer(cryptomem.ServerConfig{})
+		addr := listen(s)
+		c := dial(addr)
+		ask(c, request(transport.Set, "k", strings.Repeat("v", 1<<20)))
+		go func() { _, _ = c.Write([]byte(strings.Repeat(string(request(transport.Get, "k", "")), 100))) }()
+		Eventually(func() int64 { return s.Stats().BytesSent }).Should(BeNumerically(">", 1<<20))
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		Expect(s.Shutdown(ctx)).To(MatchError(context.Canceled))
+		Expect(s.Stats().Connections).To(BeZero())
+	})
+
+	It("refuses new connections and may be asked twice", func(ctx context.Context) {
+		s := newServer(cryptomem.ServerConfig{})
+		addr := listen(s)
+		expect := dial(addr)
+		ask(expect, request(transport.Ping, "", ""))
+		Expect(s.Shutdown(ctx)).To(Succeed())
+		Expect(s.Shutdown(ctx)).To(Succeed())
+		_, err := net.Dial("tcp", addr)
+		Expect(err).To(HaveOccurred())
+		Expect(io.ReadAll(expect)).To(BeEmpty())
+	})
+})
