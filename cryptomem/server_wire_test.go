@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,7 +156,7 @@ var _ = Describe("a server on a raw socket", func() {
 				status, message := ask(c, request(transport.Set, "k", value))
 				Expect(status).To(Equal(transport.OK), message)
 				_, got := ask(c, request(transport.Get, "k", ""))
-				Expect(got == value).To(BeTrue(), "%d bytes", size)
+				Expect(strings.Compare(got, value)).To(BeZero(), "%d bytes", size)
 				_, got = ask(c, request(transport.Ping, "", "small"))
 				Expect(got).To(Equal("small"))
 			}
