@@ -22,6 +22,7 @@ const usage = `Usage:
     cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
     cryptomem token NAME --output FILE [--namespace NAME]...
     cryptomem certs --dir DIR NAME...
+    cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
@@ -56,6 +57,7 @@ var commands = []command{
 	{"keygen", keygenUsage, keygen},
 	{"token", tokenUsage, token},
 	{"certs", certsUsage, issueCerts},
+	{"bench", benchUsage, runBench},
 	{"config", configUsage, showConfig},
 	{"version", versionUsage, showVersion},
 }

@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+// A Server is a program that a comparison starts.
+type Server struct {
+	Name      string // of the program, or its path
+	Protocol  Protocol
+	arguments func(port string, l Load) []string
+}
+
+// Servers returns those that a comparison can start: cryptomem, which is the
+// program at path, and of the others those that are installed. Each one gets
+// one thread and as much memory as the load can need, writes nothing to disk,
+// and listens on the loopback interface only.
+func Servers(path string) []Server {
+	servers := []Server{{path, Cryptomem, func(port string, l Load) []string {
+		return []string{
+			"serve", "--addr", "127.0.0.1:" + port, "--log-level", "error",
+			"--max-memory", strconv.Itoa(memoryFor(l)), "--max-value-size", strconv.Itoa(max(l.ValueSize, 1<<20)),
+		}
+	}}}
+	for _, s := range []Server{
+		{"memcached", Memcached, func(port string, l Load) []string {
+			args := []string{
+				"-l", "127.0.0.1", "-p", port, "-U", "0", "-t", "1",
+				"-m", strconv.Itoa(memoryFor(l) >> 20), "-I", strconv.Itoa(max(2*l.ValueSize, 1<<20)),
+			}
+			if me, err := user.Current(); err == nil && me.Uid == "0" {
+				args = append(args, "-u", me.Username) // it does not run as root unless told to
+			}
+			return args
+		}},
+		{"redis-server", Redis, func(port string, _ Load) []string {
+			return []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"}
+		}},
+	} {
+		if _, err := exec.LookPath(s.Name); err == nil {
+			servers = append(servers, s)
+		}
+	}
+	return servers
+}
+
+// memoryFor returns a limit that no load of this kind reaches, in bytes.
+func memoryFor(l Load) int {
+	const overhead = 256 // bytes an item, more than any of the servers takes
+	return 256<<20 + 3*l.Keys*(l.KeySize+l.ValueSize+overhead)
+}
+
+// A Process is a Server that runs.
+type Process struct {
+	Addr    string // host:port
+	PID     int
+	command *exec.Cmd
+	ended   chan struct{} // closed when it has
+	failure error         // how it did; to be read after ended
+}
+
+// startTimeout is how long a server may take until it accepts connections.
+const startTimeout = 10 * time.Second
+
+// Start runs the server on a free port and waits until it accepts connections.
+// Stop ends it, and so does the end of ctx.
+func (s *Server) Start(ctx context.Context, clk clock.Clock, l Load) (*Process, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	argv := append(OnFirstProcessor(), append([]string{s.Name}, s.arguments(port, l)...)...)
+	p := &Process{Addr: "127.0.0.1:" + port, ended: make(chan struct{})}
+	p.command = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // our own list of servers
+	p.command.Dir = os.TempDir()                               // where no configuration of theirs is
+	p.command.Env = append(withoutSettings(os.Environ()), "GOMAXPROCS=1")
+	p.command.Cancel = p.terminate
+	p.command.WaitDelay = startTimeout
+	if err := p.command.Start(); err != nil {
+		return nil, err
+	}
+	p.PID = p.command.Process.Pid
+	go func() {
+		p.failure = p.command.Wait()
+		close(p.ended)
+	}()
+	if err := p.await(ctx, clk); err != nil {
+		return nil, fmt.Errorf("start %s: %w", s.Name, errors.Join(err, p.Stop()))
+	}
+	return p, nil
+}
+
+// withoutSettings drops what would configure a cryptomem server.
+func withoutSettings(env []string) []string {
+	var kept []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, "CRYPTOMEM_") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// await waits until the process accepts a connection.
+func (p *Process) await(ctx context.Context, clk clock.Clock) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", p.Addr)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-p.ended:
+			return fmt.Errorf("it ended: %w", errors.Join(p.failure, err))
+		case <-clk.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// terminate asks the process to end, or ends it where one cannot ask.
+func (p *Process) terminate() error {
+	err := p.command.Process.Signal(syscall.SIGTERM)
+	if err == nil || errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.command.Process.Kill()
+}
+
+// Stop ends the process and waits for its end; how it ends when told to is its
+// own affair.
+func (p *Process) Stop() error {
+	if err := p.terminate(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-p.ended
+	return nil
+}
+
+func freePort(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// OnFirstProcessor returns the words that, before a command, bind it to the
+// first processor; none where that cannot be done.
+func OnFirstProcessor() []string { return pinned("0") }
+
+// OnOtherProcessors returns the words that, before a command, keep it off the
+// first processor; none where that cannot be done.
+func OnOtherProcessors() []string { return pinned(fmt.Sprintf("1-%d", runtime.NumCPU()-1)) }
+
+func pinned(processors string) []string {
+	path, err := exec.LookPath("taskset")
+	if err != nil || runtime.NumCPU() < 2 {
+		return nil
+	}
+	return []string{path, "-c", processors}
+}
