@@ -163,6 +163,30 @@ func BenchmarkParallel(b *testing.B) {
 	b.Run("cryptomem/64", run(func(dst []byte) { _, _ = s.Seal(dst, benchName, value, never) }))
 }
 
+// BenchmarkUnmet opens values whose nonce half is not among those kept, as a
+// reader does whose writers outnumber them, against values whose half is.
+func BenchmarkUnmet(b *testing.B) {
+	const halves = 8 << 10
+	value := bytes.Repeat([]byte{'v'}, 64)
+	buf := make([]byte, 0, 256)
+	envelopes := make([][]byte, halves)
+	for i := range envelopes {
+		var err error
+		if envelopes[i], err = benchSealer(b).Seal(nil, benchName, value, never); err != nil {
+			b.Fatal(err)
+		}
+	}
+	met, unmet, next := benchSealer(b), benchSealer(b), 0
+	race(b,
+		contender{"met", func() error { _, err := met.Open(buf, benchName, envelopes[0], now); return err }},
+		contender{"unmet", func() error {
+			next++
+			_, err := unmet.Open(buf, benchName, envelopes[next%halves], now)
+			return err
+		}},
+	)
+}
+
 // BenchmarkOptions tells what padding, and making a blind name, cost beside
 // sealing 64 bytes.
 func BenchmarkOptions(b *testing.B) {

@@ -21,8 +21,9 @@ const (
 
 	// HalfLifetime is how long a half is used at most, so that a slow writer's
 	// subkey does not stay in memory, and a copy of it useful, for days. Reading
-	// the clock costs a third of sealing 64 bytes, so it is read for one seal in
-	// ageCheck: a half past its time seals fewer than that many values more.
+	// the clock costs a third of sealing 64 bytes; so, beyond a half's first
+	// ageCheck values, it is read for one in ageCheck, and a half past its time may
+	// seal fewer than that many values more.
 	HalfLifetime = time.Hour
 
 	ageCheck = 64 // a power of two
@@ -73,7 +74,7 @@ func (s *sealHalf) admits(h *half) bool {
 		return false
 	}
 	n := h.seals.Add(1)
-	if n%ageCheck == 0 && !h.young(s.clock.Now()) {
+	if (n < ageCheck || n%ageCheck == 0) && !h.young(s.clock.Now()) {
 		h.seals.Store(SealsPerHalf) // nobody else may use it either
 		return false
 	}
