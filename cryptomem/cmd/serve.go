@@ -48,12 +48,16 @@ type service struct {
 	certs      *certs.Source // nil without TLS
 	identities *access.List  // nil where nobody authenticates
 	server     *cryptomem.Server
+	operations *operations
 }
 
 func serve(ctx context.Context, c *console, args []string) error {
 	s, err := newService(c, args)
 	if err != nil {
 		return err
+	}
+	if err := s.operations.start(ctx); err != nil {
+		return errors.Join(err, s.server.Close())
 	}
 	listeners, err := s.listen(ctx)
 	if err != nil {
@@ -64,10 +68,12 @@ func serve(ctx context.Context, c *console, args []string) error {
 		s.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
 		go func() { failed <- s.server.Serve(l) }()
 	}
+	s.operations.setReady("")
 	notify(ready)
 	if err := s.run(ctx, failed); err != nil {
 		return errors.Join(err, s.server.Close())
 	}
+	s.operations.setReady("shutting down")
 	notify(stopping)
 	return s.drain()
 }
@@ -78,6 +84,7 @@ func newService(c *console, args []string) (*service, error) {
 		return nil, err
 	}
 	s := &service{console: c, args: args, config: cfg}
+	s.operations = newOperations(s)
 	s.level.Set(cfg.LogLevel)
 	s.log = newLogger(c, cfg.LogFormat, &s.level)
 	if cfg.TLSCert != "" {
@@ -122,6 +129,8 @@ func newServer(s *service) (*cryptomem.Server, error) {
 		WriteTimeout:             cfg.WriteTimeout,
 		IdleTimeout:              orUnlimited(cfg.IdleTimeout),
 		AuthTimeout:              cfg.AuthTimeout,
+		RecordKeys:               cfg.RecordKeys,
+		Sections:                 s.operations.sections,
 		Logger:                   s.log,
 	}
 	if s.identities != nil {
@@ -174,6 +183,7 @@ func (s *service) drain() error {
 		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
 		err = nil
 	}
+	err = errors.Join(err, s.operations.end())
 	s.log.Info("cryptomem ends")
 	return err
 }

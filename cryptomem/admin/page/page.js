@@ -1,0 +1,284 @@
+// The page: it listens to the server's samples and redraws with each.
+
+import { age, bytes, count, nothing, percent, time } from "./format.js";
+import { TimeChart, html, spark, swatch } from "./chart.js";
+import { derive } from "./rates.js";
+
+const span = 180_000; // shown, in milliseconds
+const commandColors = {
+  GET: "--c1", SET: "--c2", DELETE: "--c3", ADD: "--c4", REPLACE: "--c5", TOUCH: "--c6", GETV: "--c7", CAS: "--c8",
+  GETDEL: "--c5", PING: "--c9", STATS: "--c9", FLUSH: "--c3", AUTH: "--c6", unknown: "--c9",
+};
+const commandOrder = Object.keys(commandColors);
+const color = (name) => `var(${name})`;
+const commandColor = (name) => color(commandColors[name] ?? "--c9");
+const $ = (id) => document.getElementById(id);
+const set = (id, text) => { $(id).textContent = text; };
+
+const charts = {
+  ops: new TimeChart($("c-ops"), { span, series: [], stacked: true, format: count, least: 10, empty: "No requests in the last three minutes" }),
+  lat: new TimeChart($("c-lat"), {
+    span, logarithmic: true, format: time, empty: "Nothing was asked",
+    series: [
+      { name: "99.9%", color: color("--c3"), value: (p) => p.p999 },
+      { name: "99%", color: color("--c4"), value: (p) => p.p99 },
+      { name: "half", color: color("--c1"), value: (p) => p.p50 },
+    ],
+  }),
+  hit: new TimeChart($("c-hit"), {
+    span, ceiling: 1, format: percent, empty: "Nothing was read",
+    series: [{ name: "hit ratio", color: color("--c2"), value: (p) => p.hitRatio }],
+  }),
+  conn: new TimeChart($("c-conn"), {
+    span, format: count, least: 4, empty: "Nobody is connected",
+    series: [{ name: "open", color: color("--c7"), value: (p) => p.connections }],
+  }),
+  gone: new TimeChart($("c-gone"), {
+    span, format: count, least: 4, empty: "Nothing was removed",
+    series: [
+      { name: "deleted", color: color("--c9"), value: (p) => p.deleted },
+      { name: "expired", color: color("--c2"), value: (p) => p.expired },
+      { name: "evicted", color: color("--c3"), value: (p) => p.evicted },
+    ],
+  }),
+};
+
+let samples = [];
+let paused = false;
+
+function draw() {
+  const s = samples.at(-1);
+  if (!s || paused) return;
+  const points = derive(samples);
+  const p = points.at(-1);
+  about(s);
+  tiles(s, p, points);
+  requests(points, p);
+  memory(s);
+  latency(points, p);
+  charts.hit.update(points);
+  legend($("l-hit"), [["hits", "--c2", p && count(p.hits) + "/s"], ["misses", "--c9", p && count(p.misses) + "/s"]]);
+  connections(s, p, points);
+  ttl(s.cache.ttl);
+  charts.gone.update(points);
+  legend($("l-gone"), charts.gone.options.series.map((x) => [x.name, x.color, p && count(x.value(p)) + "/s"]));
+  work(s, p);
+  records($("x-slow"), s.server.slowest, "took_ns");
+  records($("x-large"), s.server.largest, "largest");
+  statuses(s.server.requests ?? []);
+  identities(s.identities ?? []);
+  document.documentElement.dataset.samples = samples.length;
+}
+
+function about(s) {
+  set("addr", (s.about.addr ?? []).join("  ") || nothing);
+  set("version", s.about.version);
+  set("uptime", "up " + age((Date.parse(s.about.now) - Date.parse(s.about.started)) * 1e6));
+  document.title = `${count(derive(samples.slice(-2))[0]?.ops)}/s · cryptomem`;
+}
+
+function tiles(s, p, points) {
+  const tile = (name, value, note, picture, tone, alarm) => {
+    set("t-" + name, value);
+    set(`t-${name}-note`, note || "\u00a0");
+    $(`t-${name}-note`).classList.toggle("alarm", Boolean(alarm));
+    spark($("s-" + name), points, picture, color(tone));
+  };
+  const ratio = s.cache.hits + s.cache.misses > 0 ? s.cache.hits / (s.cache.hits + s.cache.misses) : null;
+  tile("ops", count(p?.ops), p?.errors > 0 ? count(p.errors) + "/s end in an error" : "in " + bytes(p?.received) + "/s, out " + bytes(p?.sent) + "/s", (x) => x.ops, "--c1", p?.errors > 0);
+  tile("hit", percent(p?.hitRatio), "since the start " + percent(ratio), (x) => x.hitRatio, "--c2");
+  tile("p99", time(p?.p99), p?.p99 ? "for 99 in 100, half within " + time(p.p50) : "nothing was asked", (x) => x.p99, "--c4");
+  const full = s.cache.memory.total / s.cache.max_memory;
+  tile("mem", bytes(s.cache.memory.total), percent(full) + " of " + bytes(s.cache.max_memory), (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
+  tile("items", count(s.cache.items), s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each, key and value" : "", (x) => x.items, "--c6");
+  tile("conn", count(s.server.connections), `of ${count(s.about.max_connections)} allowed`, (x) => x.connections, "--c7", s.server.connections > 0.9 * s.about.max_connections);
+}
+
+function requests(points, p) {
+  const names = commandOrder.filter((name) => points.some((x) => x.commands[name] > 0));
+  charts.ops.update(points, names.map((name) => ({ name, color: commandColor(name), value: (x) => x.commands[name] ?? 0 })));
+  legend($("l-ops"), names.map((name) => [name, commandColor(name), count(p?.commands[name] ?? 0) + "/s"]));
+}
+
+function latency(points, p) {
+  charts.lat.update(points);
+  legend($("l-lat"), [...charts.lat.options.series].reverse().map((s) => [s.name + " within", s.color, time(p && s.value(p))]));
+}
+
+function legend(element, rows) {
+  element.replaceChildren(...rows.map(([name, tone, value]) => {
+    const item = html("li");
+    item.append(swatch(tone.startsWith("--") ? color(tone) : tone), name, html("b", "", value ?? nothing));
+    return item;
+  }));
+}
+
+function figures(element, rows) {
+  element.replaceChildren(...rows.map(([name, value, tone, alarm]) => {
+    const row = html("div"), label = html("dt"), figure = html("dd", alarm ? "alarm" : "", value);
+    if (tone) label.append(tone === "idle" ? html("span", "swatch idle") : swatch(color(tone)));
+    label.append(name);
+    row.append(label, figure);
+    return row;
+  }));
+}
+
+function memory(s) {
+  const m = s.cache.memory, limit = s.cache.max_memory;
+  const kinds = [["items", m.records, "--c2"], ["large values", m.large, "--c1"], ["index", m.index, "--c4"], ["kept for reuse", m.free, "idle"]];
+  $("b-mem").replaceChildren(...kinds.filter(([, n]) => n > 0).map(([name, n, tone]) => {
+    const part = html("span", tone === "idle" ? "idle" : "");
+    part.style.width = `${(100 * n) / limit}%`;
+    if (tone !== "idle") part.style.setProperty("--swatch", color(tone));
+    part.title = `${name}: ${bytes(n)}`;
+    return part;
+  }));
+  $("b-mem").setAttribute("aria-label", kinds.map(([name, n]) => `${name} ${bytes(n)}`).join(", ") + ` of ${bytes(limit)}`);
+  set("mem-limit", bytes(limit));
+  figures($("d-mem"), [
+    ...kinds.map(([name, n, tone]) => [name, bytes(n), tone]),
+    ["left", bytes(Math.max(0, limit - m.total))],
+    ["process in RAM", s.process.resident ? bytes(s.process.resident) : nothing],
+  ]);
+}
+
+function connections(s, p, points) {
+  charts.conn.update(points);
+  const c = s.server, late = c.frame_timeouts + c.write_timeouts + c.auth_timeouts;
+  figures($("d-conn"), [
+    ["new", count(p?.accepted) + "/s"],
+    ["refused at a limit", count(c.refused), null, c.refused > 0],
+    ["closed for silence", count(c.idle_timeouts)],
+    ["closed for slowness", count(late), null, late > 0],
+    ["not our protocol", count(c.framing_errors)],
+    ...(c.failed_handshakes ? [["failed TLS handshakes", count(c.failed_handshakes), null, true]] : []),
+  ]);
+}
+
+function ttl(counts) {
+  const labels = ["due", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h", "1 d", "7 d", "longer", "never"];
+  const most = Math.max(1, ...counts);
+  $("c-ttl").replaceChildren(...counts.map((n, i) => {
+    const column = html("div", (i === counts.length - 1 ? "never" : "") + (n === 0 ? " zero" : ""));
+    const stick = html("i");
+    stick.style.height = `calc((100% - 42px) * ${n / most})`;
+    column.append(html("b", "", count(n)), stick, html("span", "", labels[i] ?? ""));
+    column.title = `${count(n)} items`;
+    return column;
+  }));
+  $("c-ttl").setAttribute("aria-label", counts.map((n, i) => `${labels[i]}: ${count(n)}`).join(", "));
+}
+
+function work(s, p) {
+  const rows = [
+    ["stored", count(p?.stored) + "/s"],
+    ["moved by compaction and eviction", bytes(p?.moved) + "/s"],
+    ["writes refused, store full", count(s.cache.refused), null, s.cache.refused > 0],
+    ["held for requests under way", bytes(s.server.in_flight_bytes)],
+    ["processor", p ? percent(p.cpu) + " of one" : nothing],
+    ["goroutines", count(s.process.goroutines)],
+  ];
+  const snap = s.snapshot;
+  if (snap) {
+    const ago = snap.saved ? age((Date.parse(s.about.now) - Date.parse(snap.saved)) * 1e6) + " ago, " + bytes(snap.bytes) : "none yet";
+    rows.push(["snapshot", snap.error ? "failed: " + snap.error : ago, null, Boolean(snap.error)]);
+  }
+  figures($("d-work"), rows);
+}
+
+function table(element, head, rows) {
+  const line = (cells, name) => {
+    const tr = html("tr");
+    for (const c of cells) {
+      const cell = html(name, c.className ?? "");
+      cell.append(c.node ?? c.text ?? c);
+      if (c.span) cell.colSpan = c.span;
+      tr.append(cell);
+    }
+    return tr;
+  };
+  const thead = html("thead"), tbody = html("tbody");
+  thead.append(line(head, "th"));
+  tbody.append(...rows.map((r) => line(r, "td")));
+  element.replaceChildren(thead, tbody);
+}
+
+function command(name) {
+  const cell = html("span");
+  cell.append(swatch(commandColor(name)), name);
+  return { node: cell, className: "left" };
+}
+
+function records(element, list, by) {
+  const keys = (list ?? []).some((r) => r.key);
+  const head = [{ text: "command", className: "left" }, ...(keys ? [{ text: "key", className: "left" }] : []), "in one batch", "largest", "took", "ago"];
+  const rows = (list ?? []).slice(0, 8).map((r) => [
+    command(r.command),
+    ...(keys ? [{ node: html("code", "", r.key), className: "left" }] : []),
+    count(r.requests),
+    { text: bytes(r.largest), className: by === "largest" ? "strong" : "" },
+    { text: time(r.took_ns), className: by === "took_ns" ? "strong" : "" },
+    age(r.ago_ns),
+  ]);
+  if (rows.length === 0) rows.push([{ text: "No requests in the last minute", className: "none", span: head.length }]);
+  table(element, head, rows);
+}
+
+function statuses(list) {
+  const statuses = ["ok", "not_found", "exists", "error", "denied", "busy"].filter((x) => x === "ok" || list.some((r) => r.status === x));
+  const names = commandOrder.filter((name) => list.some((r) => r.command === name));
+  const rows = names.map((name) => [command(name), ...statuses.map((status) => {
+    const n = list.find((r) => r.command === name && r.status === status)?.count ?? 0;
+    return { text: n ? count(n) : nothing, className: n === 0 ? "nil" : ["error", "denied", "busy"].includes(status) ? "alarm" : "" };
+  })]);
+  if (rows.length === 0) rows.push([{ text: "No requests yet", className: "none", span: 2 }]);
+  table($("x-status"), [{ text: "command", className: "left" }, ...statuses.map((x) => x.replace("_", " "))], rows);
+}
+
+function identities(uses) {
+  $("identities").hidden = uses.length === 0;
+  table($("x-who"), [{ text: "identity", className: "left" }, "connections", "requests", "denied"], uses.map((u) => [
+    { text: u.identity, className: "left" }, count(u.connections), count(u.requests),
+    { text: count(u.denied), className: u.denied ? "alarm" : "nil" },
+  ]));
+}
+
+function state(name, text) {
+  document.documentElement.dataset.state = name;
+  set("live", text);
+}
+
+const feed = new EventSource("events");
+feed.addEventListener("open", () => state(paused ? "paused" : "live", paused ? "paused" : "live"));
+feed.addEventListener("error", () => state("lost", "no connection, trying again"));
+feed.addEventListener("history", (e) => { samples = JSON.parse(e.data); });
+feed.addEventListener("sample", (e) => {
+  const s = JSON.parse(e.data);
+  if (samples.at(-1)?.about.now === s.about.now) samples.pop();
+  samples.push(s);
+  const begin = Date.parse(s.about.now) - span;
+  samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
+  draw();
+});
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", paused);
+  set("pause", paused ? "Go on" : "Pause");
+  state(paused ? "paused" : "live", paused ? "paused" : "live");
+  draw();
+});
+
+const themes = { auto: "Auto", light: "Light", dark: "Dark" };
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  set("theme", themes[name]);
+  $("theme").setAttribute("aria-label", `Colours: ${name === "auto" ? "as the system" : name}`);
+}
+$("theme").addEventListener("click", () => {
+  const names = Object.keys(themes);
+  const next = names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length];
+  localStorage.setItem("theme", next);
+  theme(next);
+});
+theme(localStorage.getItem("theme") in themes ? localStorage.getItem("theme") : "auto");

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/admin"
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+)
+
+// operations is what a service has for those who run it: a snapshot that
+// survives restarts, and an admin listener to look in by.
+type operations struct {
+	service  *service
+	clk      clock.Clock
+	about    stats.About
+	notReady atomic.Pointer[string] // why clients should not come, nil if they may
+	keeper   *snapshot.Keeper       // nil without a snapshot
+	admin    *admin.Server          // nil without an admin listener
+}
+
+func newOperations(s *service) *operations {
+	clk := clock.New()
+	version, _ := buildVersion()
+	o := &operations{service: s, clk: clk, about: stats.About{
+		Version: version, Addr: s.config.Addr, Started: clk.Now(), MaxConnections: s.config.MaxConnections,
+	}}
+	o.setReady("starting")
+	return o
+}
+
+// setReady says why clients should not be sent here; empty means they may be.
+func (o *operations) setReady(why string) {
+	if why == "" {
+		o.notReady.Store(nil)
+		return
+	}
+	o.notReady.Store(&why)
+}
+
+func (o *operations) ready() error {
+	if why := o.notReady.Load(); why != nil {
+		return errors.New(*why)
+	}
+	return nil
+}
+
+// start opens the admin listener, loads the snapshot, and begins to keep it.
+func (o *operations) start(ctx context.Context) error {
+	cfg := o.service.config
+	if cfg.Snapshot != "" {
+		o.keeper = snapshot.NewKeeper(cfg.Snapshot, cfg.SnapshotInterval, o.service.server.Cache(), o.clk, o.saved)
+	}
+	if cfg.Admin != "" {
+		if err := o.listen(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if o.keeper != nil {
+		o.setReady("loading the snapshot")
+		if err := o.load(cfg.Snapshot); err != nil {
+			return err
+		}
+		o.keeper.Start()
+	}
+	return nil
+}
+
+func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
+	l, err := admin.Listen(ctx, cfg.Admin)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	log := o.service.log
+	host, _, _ := net.SplitHostPort(cfg.Admin)
+	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, Host: host, Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
+	log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())
+	}
+	go func() {
+		if err := o.admin.Serve(l); !admin.IsClosed(err) {
+			log.Error("admin listener failed; clients are served on", "error", err)
+		}
+	}()
+	return nil
+}
+
+// load fills the store with what is whole of the snapshot. A file that is no
+// snapshot stops the start: the first save would replace it.
+func (o *operations) load(path string) error {
+	log := o.service.log.With("file", path)
+	l, err := snapshot.Load(path, o.service.server.Cache(), o.clk)
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Info("no snapshot yet, the store begins empty")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	level, message := slog.LevelInfo, "snapshot loaded"
+	if !l.Whole {
+		level, message = slog.LevelWarn, "snapshot is damaged; what is whole of it was loaded"
+	}
+	log.Log(context.Background(), level, message,
+		"items", l.Stored, "expired", l.Expired, "refused", l.Refused, "lost_bytes", l.Lost,
+		"taken", l.Created.Format(time.RFC3339), "took", l.Took.Round(time.Millisecond))
+	return nil
+}
+
+func (o *operations) saved(s snapshot.Saved, err error) {
+	if err != nil {
+		o.service.log.Error("snapshot was not saved; the last one stays", "error", err)
+		return
+	}
+	o.service.log.Debug("snapshot saved", "items", s.Items, "bytes", s.Bytes, "took", s.Took.Round(time.Millisecond))
+}
+
+// end saves the snapshot once more, when clients are gone, and closes the admin
+// listener.
+func (o *operations) end() error {
+	var err error
+	if o.keeper != nil {
+		// However long it takes: a second signal breaks it off.
+		err = o.keeper.Close(context.Background())
+		st := o.keeper.Status()
+		if err == nil {
+			o.service.log.Info("snapshot saved", "items", st.Items, "bytes", st.Bytes, "took", st.Took.Round(time.Millisecond))
+		}
+	}
+	if o.admin != nil {
+		err = errors.Join(err, o.admin.Close())
+	}
+	return err
+}
+
+// report is everything that can be known about the server.
+func (o *operations) report() *stats.Report {
+	server := o.service.server
+	r := &stats.Report{About: o.about, Server: server.Stats(), Cache: server.Cache().Stats(), Process: stats.ReadProcess()}
+	r.About.Now = o.clk.Now()
+	if o.keeper != nil {
+		status := o.keeper.Status()
+		r.Snapshot = &status
+	}
+	if o.service.identities != nil {
+		r.Identities = o.service.identities.Use()
+	}
+	return r
+}
+
+// sections is what STATS answers beside the server's own two sections.
+func (o *operations) sections() map[string]any {
+	about := o.about
+	about.Now = o.clk.Now()
+	sections := map[string]any{"about": about, "process": stats.ReadProcess()}
+	if o.keeper != nil {
+		sections["snapshot"] = o.keeper.Status()
+	}
+	if o.service.identities != nil {
+		sections["identities"] = o.service.identities.Use()
+	}
+	return sections
+}

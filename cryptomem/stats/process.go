@@ -1,0 +1,22 @@
+package stats
+
+import "runtime/metrics"
+
+// ReadProcess describes this process.
+func ReadProcess() Process {
+	samples := []metrics.Sample{
+		{Name: "/sched/goroutines:goroutines"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+	}
+	metrics.Read(samples)
+	number := func(i int) uint64 {
+		if samples[i].Value.Kind() != metrics.KindUint64 {
+			return 0 // a runtime that no longer knows this metric
+		}
+		return samples[i].Value.Uint64()
+	}
+	p := Process{Goroutines: int(number(0)), Heap: int64(number(1) + number(2))}
+	p.Resident, p.CPU, p.MaxFiles = readSystem()
+	return p
+}

@@ -1,0 +1,77 @@
+package stats_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+var _ = Describe("A report", func() {
+	report := func(gets, hits, misses uint64, fast, slow uint64) *stats.Report {
+		r := &stats.Report{About: stats.About{Started: time.Unix(1000, 0)}}
+		r.Server.Requests = []transport.RequestCount{
+			{Command: "GET", Status: "ok", Count: gets},
+			{Command: "GET", Status: "not_found", Count: 2 * gets},
+			{Command: "SET", Status: "ok", Count: 5},
+		}
+		counts := make([]uint64, len(transport.LatencyBounds())+1)
+		counts[2], counts[len(counts)-1] = fast, slow
+		r.Server.Batches = []transport.BatchLatency{{Command: "GET", Counts: counts, Sum: time.Second}}
+		r.Cache.Hits, r.Cache.Misses = hits, misses
+		return r
+	}
+
+	It("adds requests up by command, by status, and all of them", func() {
+		r := report(10, 0, 0, 0, 0)
+		Expect(r.Requests("GET", "ok")).To(BeEquivalentTo(10))
+		Expect(r.Requests("GET", "")).To(BeEquivalentTo(30))
+		Expect(r.Requests("", "ok")).To(BeEquivalentTo(15))
+		Expect(r.Requests("", "")).To(BeEquivalentTo(35))
+	})
+
+	It("has no hit ratio before the first read", func() {
+		_, ok := report(0, 0, 0, 0, 0).HitRatio()
+		Expect(ok).To(BeFalse())
+		ratio, ok := report(0, 3, 1, 0, 0).HitRatio()
+		Expect(ok).To(BeTrue())
+		Expect(ratio).To(Equal(0.75))
+	})
+
+	It("says what happened since an earlier one", func() {
+		d, err := report(30, 9, 3, 100, 0).Since(report(10, 5, 2, 60, 0))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(d.Requests("GET", "")).To(BeEquivalentTo(60))
+		Expect(d.Requests("SET", "")).To(BeZero())
+		Expect(d.Cache.Hits).To(BeEquivalentTo(4))
+		Expect(d.Server.Batches[0].Counts[2]).To(BeEquivalentTo(40))
+		Expect(d.Server.Batches[0].Sum).To(BeZero())
+	})
+
+	It("cannot be compared with one from before a restart", func() {
+		before := report(10, 0, 0, 0, 0)
+		after := report(1, 0, 0, 0, 0)
+		after.About.Started = time.Unix(2000, 0)
+		_, err := after.Since(before)
+		Expect(err).To(MatchError(ContainSubstring("restarted")))
+	})
+
+	It("tells the latency of all but a few", func() {
+		_, ok := report(0, 0, 0, 0, 0).Latency(0.5)
+		Expect(ok).To(BeFalse())
+		r := report(0, 0, 0, 990, 10)
+		half, _ := r.Latency(0.5)
+		Expect(half).To(Equal(4096 * time.Nanosecond))
+		most, _ := r.Latency(0.999)
+		Expect(most).To(BeNumerically(">", 17*time.Second))
+	})
+
+	It("knows this process", func() {
+		p := stats.ReadProcess()
+		Expect(p.Goroutines).To(BeNumerically(">", 0))
+		Expect(p.Heap).To(BeNumerically(">", 0))
+	})
+})
