@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
-	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -135,14 +134,3 @@ func (c *counter) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-var _ = Describe("With buffers that are used again, a sealer", func() {
-	It("does not allocate", func() {
-		s := sealer(keyring(secret))
-		name, value := []byte("user:00000000000000:data"), make([]byte, 1024)
-		envelope := make([]byte, 0, 2048)
-		opened := make([]byte, 0, 2048)
-		Expect(testing.AllocsPerRun(1000, func() { envelope, _ = s.Seal(envelope[:0], name, value, now) })).To(BeZero())
-		Expect(testing.AllocsPerRun(1000, func() { opened, _ = s.Open(opened[:0], name, envelope, now) })).To(BeZero())
-	})
-})

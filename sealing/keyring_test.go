@@ -51,6 +51,13 @@ var _ = Describe("A keyring", func() {
 		Expect(kr.AddWithID(0xc405e701, secret)).NotTo(Succeed())
 	})
 
+	It("takes ids from elsewhere, but no key that is short", func() {
+		kr := &sealing.Keyring{}
+		Expect(kr.AddWithID(7, secret)).To(Succeed())
+		Expect(kr.AddWithID(8, secret[1:])).To(MatchError("sealing: key is 31 bytes, must be exactly 32"))
+		Expect(kr.Keys()).To(Equal([]sealing.KeyInfo{{ID: 7, Primary: true}}))
+	})
+
 	It("holds up to a thousand keys", func() {
 		kr := &sealing.Keyring{}
 		for id := range uint32(sealing.MaxKeys) {

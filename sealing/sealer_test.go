@@ -3,6 +3,8 @@ package sealing_test
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -83,7 +85,29 @@ var _ = Describe("A sealer", func() {
 		Expect(s.Open(nil, []byte("name"), envelope, now)).Error().To(MatchError(sealing.ErrClosed))
 		Expect(s.Seal(nil, []byte("name"), []byte("value"), never)).Error().To(MatchError(sealing.ErrClosed))
 		Expect(s.Rekey(keyring(secret))).To(MatchError(sealing.ErrClosed))
+		Expect(s.AppendWireName(nil, []byte("name"))).To(BeEmpty())
 		Expect(s.Close()).To(Succeed())
+	})
+
+	It("seals nothing without a nonce", func() {
+		// 12 bytes are for a nonce's first half, 12 for each second one.
+		for _, bytes := range []int64{0, 11, 12, 23} {
+			s := sealer(keyring(secret), sealing.WithRandom(io.LimitReader(&counter{}, bytes)))
+			buf := make([]byte, 0, 100)
+			envelope, err := s.Seal(append(buf, "ahead"...), []byte("name"), []byte("value"), never)
+			Expect(err).To(MatchError(ContainSubstring("draw a nonce")))
+			Expect(envelope).To(Equal([]byte("ahead")))
+			Expect(string(buf[:cap(buf)])).NotTo(ContainSubstring("value"))
+		}
+	})
+
+	It("does not allocate where the buffers have room", func() {
+		name, value := []byte("user:00000000000000:data"), make([]byte, 1024)
+		envelope := make([]byte, 0, 2048)
+		opened := make([]byte, 0, 2048)
+		Expect(testing.AllocsPerRun(1000, func() { envelope, _ = s.Seal(envelope[:0], name, value, now) })).To(BeZero())
+		Expect(testing.AllocsPerRun(1000, func() { opened, _ = s.Open(opened[:0], name, envelope, now) })).To(BeZero())
+		Expect(opened).To(Equal(value))
 	})
 
 	It("prints no key under any verb", func() {

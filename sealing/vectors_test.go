@@ -175,6 +175,14 @@ var _ = Describe("The golden vectors", func() {
 		}
 	})
 
+	It("tell their expiry", func() {
+		for _, v := range vectors.Accepted {
+			Expect(sealing.Expiry(v.Envelope)).To(BeTemporally("==", v.expiry()), v.Title)
+		}
+		_, err := sealing.Expiry(vectors.Accepted[0].Envelope[:53])
+		Expect(err).To(MatchError(sealing.ErrMalformed))
+	})
+
 	It("make blind names", Label("fips", "fips-only"), func() {
 		for _, v := range vectors.Accepted {
 			if v.KeyID == "00000007" {

@@ -12,6 +12,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
+	"github.com/tink-crypto/tink-go/v2/prf/hkdfprf"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -179,6 +180,20 @@ var _ = Describe("A Tink keyset", func() {
 		Entry("an HMAC PRF", prf.HMACSHA256PRFKeyTemplate(), "must be an HKDF PRF key or an AES-256-GCM key"),
 	)
 })
+
+var _ = DescribeTable("An HKDF key that derives in another way is refused", func(hash hkdfprf.HashType, salt []byte) {
+	params, err := hkdfprf.NewParameters(32, hash, salt)
+	Expect(err).NotTo(HaveOccurred())
+	m := keyset.NewManager()
+	id, err := m.AddNewKeyFromParameters(params)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(m.SetPrimary(id)).To(Succeed())
+	_, err = tinkkeys.FromHandle(handle(m))
+	Expect(err).To(MatchError(fmt.Sprintf("tinkkeys: key %08x: an HKDF key must use SHA-256 and no salt", id)))
+},
+	Entry("by SHA-512", hkdfprf.SHA512, nil),
+	Entry("with a salt", hkdfprf.SHA256, []byte("salt")),
+)
 
 type failing struct{ err error }
 
