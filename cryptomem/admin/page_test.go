@@ -1,0 +1,225 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/admin"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+)
+
+// These specs need Chromium. Where it is missing they are left out, unless this
+// variable is "required", as it is in continuous integration.
+const browserVariable = "CRYPTOMEM_SPEC_BROWSER"
+
+func browser() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// probe.js runs in the page and posts what it sees, again and again.
+//
+//go:embed testdata/probe.js
+var probe []byte
+
+// seen is what the page looks like at one moment.
+type seen struct {
+	State      string            // of the connection
+	Text       map[string]string // by element id
+	Paths      map[string]int    // curves and areas, by the id of their chart
+	Problems   []string          // errors, and loads that the policy refused
+	Background string
+	Overflow   int // pixels that the page is wider than its window
+}
+
+// A visit is a browser that has the page open.
+type visit struct {
+	mu    sync.Mutex // guards what follows
+	last  seen
+	click string // the id of what is to be clicked next
+}
+
+func (v *visit) latest() seen {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last
+}
+
+func (v *visit) press(id string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.click = id
+}
+
+func (v *visit) text(id string) func() string {
+	return func() string { return v.latest().Text[id] }
+}
+
+// ServeHTTP takes a post of the probe and answers with what it is to do.
+func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r.Method == http.MethodPost {
+		v.last = seen{}
+		_ = json.NewDecoder(r.Body).Decode(&v.last) // a half one is followed by a whole one
+	}
+	fmt.Fprint(w, v.click)
+	v.click = ""
+}
+
+// open opens the page in a browser until the spec ends.
+func open(ctx context.Context, s *admin.Server, width int) *visit {
+	GinkgoHelper()
+	v := &visit{}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.Handler())
+	mux.Handle("/probe", v)
+	mux.HandleFunc("/probe.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = w.Write(probe)
+	})
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		page := httptest.NewRecorder()
+		s.Handler().ServeHTTP(page, r)
+		w.Header().Set("Content-Security-Policy", page.Header().Get("Content-Security-Policy"))
+		_, _ = w.Write(bytes.Replace(page.Body.Bytes(), []byte("<link "), []byte(`<script src="probe.js"></script><link `), 1))
+	})
+	server := httptest.NewServer(mux)
+	DeferCleanup(server.Close)
+	DeferCleanup(s.Close) // first: its feeds keep the connections busy
+	profile, err := os.MkdirTemp("", "cryptomem-page-*")
+	Expect(err).NotTo(HaveOccurred())
+	cmd := exec.CommandContext(ctx, browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+		"--disable-dev-shm-usage", "--remote-debugging-port=0", "--user-data-dir="+profile,
+		fmt.Sprintf("--window-size=%d,900", width), server.URL)
+	Expect(cmd.Start()).To(Succeed())
+	DeferCleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait() // it was asked to end
+		// Its helpers may still be writing.
+		Eventually(func() error { return os.RemoveAll(profile) }, 10*time.Second).Should(Succeed())
+	})
+	Eventually(func() string { return v.latest().State }, time.Minute).Should(Equal("live"))
+	return v
+}
+
+var _ = Describe("The page", Serial, func() {
+	if browser() == "" && os.Getenv(browserVariable) != "required" {
+		return
+	}
+
+	var (
+		clk    *clock.Mock
+		source *example
+	)
+	BeforeEach(func() {
+		clk = clock.NewMock()
+		clk.Set(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+		source = newExample(clk)
+	})
+
+	It("shows what the server does, and goes on without being loaded again", func(ctx context.Context) {
+		s := admin.New(admin.Config{Report: source.report, Clock: clk})
+		clk.Add(time.Minute)
+		v := open(ctx, s, 1300)
+
+		By("the figures of the moment")
+		Eventually(v.text("t-ops")).Should(Equal("1,000"))
+		Expect(v.latest().Text).To(And(
+			HaveKeyWithValue("addr", "localhost:8080"),
+			HaveKeyWithValue("version", "v1.2.3"),
+			HaveKeyWithValue("uptime", "up 1 min 0 s"),
+			HaveKeyWithValue("t-ops-note", "1/s end in an error"),
+			HaveKeyWithValue("t-hit", "75.0%"),
+			HaveKeyWithValue("t-p99", "8.15 µs"),
+			HaveKeyWithValue("t-mem", "256 MiB"),
+			HaveKeyWithValue("t-mem-note", "50.0% of 512 MiB"),
+			HaveKeyWithValue("t-items", "1.23M"),
+			HaveKeyWithValue("t-conn", "24"),
+			HaveKeyWithValue("t-conn-note", "of 16.4k allowed"),
+			HaveKeyWithValue("mem-limit", "512 MiB"),
+		))
+
+		By("curves, legends and tables")
+		Expect(v.latest().Paths).To(And(
+			HaveKeyWithValue("c-ops", 2), HaveKeyWithValue("c-hit", 1), HaveKeyWithValue("c-lat", 3), HaveKeyWithValue("c-gone", 3),
+		))
+		Expect(v.latest().Text).To(And(
+			HaveKeyWithValue("l-ops", "GET 800/s SET 200/s"),
+			HaveKeyWithValue("d-mem", ContainSubstring("items 192 MiB large values 32.0 MiB index 16.0 MiB kept for reuse 16.0 MiB left 256 MiB")),
+			HaveKeyWithValue("c-ttl", ContainSubstring("1.20M 1 min")),
+			HaveKeyWithValue("l-gone", "deleted 0/s expired 50/s evicted 7/s"),
+			HaveKeyWithValue("x-slow", ContainSubstring("GET user:17 3 700 B 12.0 ms 5.0 s")),
+			HaveKeyWithValue("x-large", ContainSubstring("SET 1 1.00 MiB 1.00 ms 1.0 s")),
+			HaveKeyWithValue("x-status", ContainSubstring("GET 36.6k 12.1k")),
+			HaveKeyWithValue("x-who", ContainSubstring("web 20")),
+			HaveKeyWithValue("d-work", ContainSubstring("snapshot 1 min 0 s ago, 5.00 MiB")),
+		))
+
+		By("new figures without a reload")
+		for i := range 3 {
+			clk.Add(time.Second)
+			Eventually(v.text("uptime")).Should(Equal(fmt.Sprintf("up 1 min %d s", i+1)))
+		}
+
+		By("standing still while it is paused")
+		v.press("pause")
+		Eventually(v.text("live")).Should(Equal("paused"))
+		clk.Add(2 * time.Second)
+		Consistently(v.text("uptime"), "300ms").Should(Equal("up 1 min 3 s"))
+		v.press("pause")
+		Eventually(v.text("uptime")).Should(Equal("up 1 min 5 s"))
+
+		By("light and dark")
+		backgrounds := map[string]string{}
+		for _, theme := range []string{"Light", "Dark"} {
+			v.press("theme")
+			Eventually(v.text("theme")).Should(Equal(theme))
+			backgrounds[theme] = v.latest().Background
+		}
+		Expect(backgrounds["Light"]).NotTo(Equal(backgrounds["Dark"]))
+
+		By("saying so when the server is gone")
+		Expect(s.Close()).To(Succeed())
+		Eventually(v.text("live")).Should(Equal("no connection, trying again"))
+		Expect(v.latest().Problems).To(BeEmpty())
+	}, NodeTimeout(3*time.Minute))
+
+	It("fits a telephone, and a server that has nothing to do", func(ctx context.Context) {
+		idle := &stats.Report{About: stats.About{Started: clk.Now(), Now: clk.Now(), MaxConnections: 10}}
+		idle.Cache.MaxMemory = 64 << 20
+		s := admin.New(admin.Config{Clock: clk, Report: func() *stats.Report {
+			now := *idle
+			now.About.Now = clk.Now()
+			return &now
+		}})
+		clk.Add(10 * time.Second)
+		v := open(ctx, s, 390)
+		Eventually(v.text("t-ops")).Should(Equal("0"))
+		Expect(v.latest().Text).To(And(
+			HaveKeyWithValue("t-hit", "–"),
+			HaveKeyWithValue("x-slow", ContainSubstring("No requests in the last minute")),
+			HaveKeyWithValue("x-status", ContainSubstring("No requests yet")),
+		))
+		Expect(v.latest().Overflow).To(BeZero())
+		Expect(v.latest().Problems).To(BeEmpty())
+	}, NodeTimeout(3*time.Minute))
+})
