@@ -54,8 +54,8 @@ var _ = Describe("A server that is told to reload", func() {
 		s.reload()
 		Expect(s.level.Level()).To(Equal(slog.LevelDebug))
 		Expect(log.String()).To(ContainSubstring(`msg="reload: changed" setting=log_level from=info to=debug`))
-		Expect(log.String()).To(ContainSubstring(`msg="reload: needs a restart" setting=max_memory running=256MiB configured=64MiB`))
-		Expect(s.config.MaxMemory).To(Equal(int64(256 << 20)))
+		Expect(log.String()).To(ContainSubstring(`msg="reload: needs a restart" setting=max_memory running=auto configured=64MiB`))
+		Expect(s.config.MaxMemory).To(BeZero(), "auto, as before")
 	})
 
 	It("keeps everything when the configuration is wrong", func() {

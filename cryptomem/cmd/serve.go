@@ -102,7 +102,7 @@ func newService(c *console, args []string) (*service, error) {
 		return nil, err
 	}
 	name, commit := buildVersion()
-	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(cfg.MaxMemory))
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory))
 	return s, nil
 }
 

@@ -33,7 +33,7 @@ type Config struct {
 	TLSClientCert            string
 	Identities               string
 	AllowUnauthenticated     bool
-	MaxMemory                int64
+	MaxMemory                int64 // 0 is auto
 	MaxValueSize             int64
 	Eviction                 string
 	DefaultTTL               time.Duration

@@ -84,7 +84,7 @@ var _ = Describe("A configuration", func() {
 		})
 		Expect(err).To(BeAssignableToTypeOf(config.Problems{}))
 		Expect(strings.Split(err.Error(), "\n")).To(ConsistOf(
-			`config.yaml:1:13: max_memory: "plenty" is not allowed; allowed: a size from 1MiB to 1TiB, such as 64MiB or 2GB`,
+			`config.yaml:1:13: max_memory: "plenty" is not allowed; allowed: auto, or a size from 1MiB to 1TiB, such as 64MiB or 2GB`,
 			`environment CRYPTOMEM_FLUSH: flush: "yes" is not allowed; allowed: true or false`,
 			`flag --addr: addr: "8080" is not allowed; allowed: host:port or unix:PATH, one or several, such as localhost:8080`,
 		))
@@ -116,7 +116,7 @@ var _ = Describe("A reloaded configuration", func() {
 		changes := old.Changes(next)
 		Expect(changes).To(HaveLen(1))
 		Expect(changes[0].Setting.Name).To(Equal("max_memory"))
-		Expect([]string{changes[0].From, changes[0].To}).To(Equal([]string{"256MiB", "1GiB"}))
+		Expect([]string{changes[0].From, changes[0].To}).To(Equal([]string{"auto", "1GiB"}))
 	})
 })
 

@@ -9,7 +9,7 @@ import (
 // relations reports values that are allowed alone but not together.
 func (l *loader) relations() {
 	c := l.config
-	if c.MaxValueSize > c.MaxMemory/2 {
+	if c.MaxMemory > 0 && c.MaxValueSize > c.MaxMemory/2 {
 		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
 	}

@@ -92,9 +92,9 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return toggle(&c.AllowUnauthenticated) },
 	},
 	{
-		Name: "max_memory", Default: "256MiB",
-		Doc:  "Bound on everything that the store holds: keys, values, and the index over them.",
-		bind: func(c *Config) Value { return size(&c.MaxMemory, mib, 1<<40) },
+		Name: "max_memory", Default: "auto",
+		Doc:  "Bound on everything that the store holds: keys, values, and the index over them. Auto is 75% of the memory that the machine, or the control group, gives the server.",
+		bind: func(c *Config) Value { return automatic(&c.MaxMemory, size(&c.MaxMemory, mib, 1<<40)) },
 	},
 	{
 		Name: "max_value_size", Default: "1MiB",

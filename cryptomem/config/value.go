@@ -130,8 +130,11 @@ func addresses(p *[]string) Value {
 	}
 }
 
-// none is how a setting says that there is no such thing.
-const none = "none"
+// Words that stand for the lack of a value.
+const (
+	none = "none" // switches something off
+	auto = "auto" // leaves it to the server
+)
 
 func optionalAddress(p *string) Value {
 	return optional(p, Value{
@@ -163,6 +166,27 @@ func optionalFile(p *string) Value {
 		},
 		String: func() string { return *p },
 	})
+}
+
+// automatic lets a field also be left to the server, which is written "auto".
+func automatic[T comparable](p *T, v Value) Value {
+	var undecided T
+	set, text := v.Set, v.String
+	v.Allowed = "auto, or " + v.Allowed
+	v.Set = func(s string) error {
+		if s != auto {
+			return set(s)
+		}
+		*p = undecided
+		return nil
+	}
+	v.String = func() string {
+		if *p != undecided {
+			return text()
+		}
+		return auto
+	}
+	return v
 }
 
 // optional lets a field also have no value, which is written "none".
