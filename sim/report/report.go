@@ -1,0 +1,129 @@
+// Package report shows a person what happened in a run of the simulator: as
+// text with a lane for every participant, and as a page to open in a browser.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sim"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// A Report is a run that failed, and how to see it again.
+type Report struct {
+	Script *script.Script // minimised, or as it was
+	Result *sim.Result    // recorded
+	Seed   uint64         // that the script was drawn from
+	Whole  int            // actions before it was minimised
+	Replay string         // the command that runs it again
+}
+
+// row is one moment of a run: a mark, or a call's beginning or end.
+type row struct {
+	At     time.Duration
+	Lane   int
+	Text   string
+	Kind   sim.MarkKind
+	Begins bool // a call
+	Ends   bool // a call
+}
+
+// rows are all moments in order of time.
+func (r *Report) rows() []row {
+	t := r.Result.Trace
+	var all []row
+	for _, m := range t.Marks {
+		all = append(all, row{At: m.At, Lane: m.Lane, Text: m.Text, Kind: m.Kind})
+	}
+	for _, c := range t.Calls {
+		text := c.Text
+		if _, after, ok := strings.Cut(text, " "); ok {
+			text = after // without the time, which has a column of its own
+		}
+		all = append(all, row{At: c.From, Lane: c.Lane, Text: text, Begins: true}, row{At: c.To, Lane: c.Lane, Text: text + " ⇒ " + c.Outcome, Ends: true})
+	}
+	// Within an instant: beginnings, what the server did, endings, the verdict.
+	order := func(r row) int {
+		switch {
+		case r.Kind == sim.Broken:
+			return 3
+		case r.Begins:
+			return 0
+		case r.Ends:
+			return 2
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(order(a), order(b)))
+	})
+	return all
+}
+
+// lastMoments is how many moments the text shows.
+const lastMoments = 60
+
+// Text returns the report for a terminal.
+func (r *Report) Text() string {
+	var b strings.Builder
+	f := r.Result.Failure
+	fmt.Fprintf(&b, "%v\n\nseed %d, %d actions", f, r.Seed, len(r.Script.Actions))
+	if r.Whole > len(r.Script.Actions) {
+		fmt.Fprintf(&b, " of %d", r.Whole)
+	}
+	fmt.Fprintf(&b, "\nreplay: %s\n\n%s\n", r.Replay, r.Script)
+	r.lanes(&b)
+	return b.String()
+}
+
+// lanes draws the last moments, a column for each participant: ┬ where a call
+// begins, │ while it waits, ┴ where it ends, × for a fault.
+func (r *Report) lanes(b *strings.Builder) {
+	t, rows := r.Result.Trace, r.rows()
+	column := map[int]int{}
+	fmt.Fprintf(b, "%14s ", "")
+	for i, l := range t.Lanes {
+		column[l.ID] = i
+		fmt.Fprintf(b, "%-7s", l.Name)
+	}
+	b.WriteString("\n")
+	open := make([]int, len(t.Lanes))
+	first := max(0, len(rows)-lastMoments)
+	for i, row := range rows {
+		at := column[row.Lane]
+		if i >= first {
+			fmt.Fprintf(b, "%14v ", row.At)
+			for l := range t.Lanes {
+				fmt.Fprintf(b, "%-7s", glyph(row, l == at, open[l] > 0))
+			}
+			b.WriteString(row.Text + "\n")
+		}
+		if row.Begins {
+			open[at]++
+		} else if row.Ends {
+			open[at]--
+		}
+	}
+}
+
+func glyph(r row, mine, waiting bool) string {
+	switch {
+	case mine && r.Kind == sim.Broken:
+		return "✗✗✗"
+	case mine && r.Kind == sim.Fault:
+		return "×"
+	case mine && r.Kind == sim.Executed:
+		return "●"
+	case mine && r.Begins:
+		return "┬"
+	case mine && r.Ends:
+		return "┴"
+	case waiting:
+		return "│"
+	}
+	return "·"
+}
