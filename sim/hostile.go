@@ -65,6 +65,16 @@ func (l *liar) answer(dst []byte, start int, r *transport.Request, a transport.R
 	return transport.AppendResponse(dst[:start], transport.OK, value)
 }
 
+// neverExpiring returns the envelope with its expiry, bytes 6 to 13, set to
+// none.
+func neverExpiring(envelope []byte) []byte {
+	altered := append([]byte(nil), envelope...)
+	if len(altered) >= 14 {
+		clear(altered[6:14])
+	}
+	return altered
+}
+
 // sealedPart is the envelope in an answer to a read, empty if it is a miss.
 func sealedPart(c transport.Command, a transport.Response) []byte {
 	if c == transport.GetV && len(a.Value) >= 16 {
@@ -88,8 +98,11 @@ func (l *liar) invent(lie script.Verb, key string, truth []byte) ([]byte, bool) 
 		if len(past) == 0 {
 			return nil, false
 		}
-		if lie == script.LieReplay {
+		switch lie {
+		case script.LieReplay:
 			return past[draw%uint64(len(past))], true
+		case script.LieExtend:
+			return neverExpiring(past[len(past)-1]), true
 		}
 		return past[len(past)-1], true
 	case script.LieTruncate:

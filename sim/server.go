@@ -166,6 +166,10 @@ func (e *serverEnd) receive(b []byte) (n int) {
 		e.run()
 	}
 	if !e.conn.gone {
+		// The product's shell does so before it waits for more.
+		if script.Draw(e.w.script.Seed, uint64(e.w.now))&1 == 0 {
+			e.session.Release()
+		}
 		if _, partial := e.session.Begun(); partial {
 			e.w.cover(StatePartialFrame)
 		}

@@ -183,7 +183,7 @@ const (
 	LieSwap     Verb = iota + 60 // gives another key's value
 	LieReplay                    // gives an older value of the key
 	LieTruncate                  // cuts the value short
-	LieExtend                    // gives the value past its expiry
+	LieExtend                    // gives the last value of the key with another expiry
 	LieMiss                      // says that a value it has is not there
 	LieHit                       // gives the last value of a key that has none
 	LieForge                     // gives bytes of its own making

@@ -93,15 +93,19 @@ func (g *generator) workload() {
 		g.ttls = append(g.ttls, ttls[d.Below(len(ttls))])
 	}
 	g.sizes = []int{0, 8, 100}
-	if d.Chance(20) {
+	if d.Chance(12) {
 		g.large(1<<10, 5_000)
 	}
-	if d.Chance(8) {
-		g.large(40_000)
-		g.left = min(g.left, 300)
+	if d.Chance(4) {
+		g.large(40_000, 150_000)
+		g.left = min(g.left, 100)
 	}
-	if d.Chance(8) {
+	if d.Chance(5) {
 		g.pressure()
+	}
+	if d.Chance(5) { // what the protocol refuses
+		g.ttls = append(g.ttls, -1)
+		g.script.Config.MaxValueSize = 120
 	}
 	if d.Chance(50) {
 		g.aim = []int{5, 20, 50}[d.Below(3)]
@@ -191,6 +195,9 @@ func (g *generator) call(a *Action) {
 		if d.Chance(g.aim) {
 			a.Aim = Aim{On: true, Offset: time.Duration(d.Between(-1, 1))}
 		}
+	}
+	if shape.optionalKey && d.Chance(50) {
+		a.Key = fmt.Sprintf("k%d", d.Below(10))
 	}
 	if shape.value {
 		g.values++

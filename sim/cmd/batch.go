@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/sim"
+	"github.com/Zezezknight/cryptomem/sim/report"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// ruleTwice is the rule that a run is the same every time.
+const ruleTwice = "repeatable"
+
+// minimizeRuns bounds what making a failure smaller may cost.
+const minimizeRuns = 20_000
+
+var runners = map[int]runner{1: sim.Run}
+
+// A batch is many runs, and what is known of them together.
+type batch struct {
+	*flags
+	out   io.Writer
+	clk   clock.Clock
+	began time.Time
+
+	mu       sync.Mutex // guards everything below
+	runs     int
+	ops      int
+	reached  map[sim.State]int
+	failures int
+	err      error
+}
+
+func newBatch(f *flags, out io.Writer) *batch {
+	clk := clock.New()
+	return &batch{flags: f, out: out, clk: clk, began: clk.Now(), reached: map[sim.State]int{}}
+}
+
+// seed runs the script of a seed and reports whether it broke a promise.
+func (b *batch) seed(seed uint64) bool {
+	return b.check(script.Generate(seed), "", runners[b.tier])
+}
+
+// seeds runs as many seeds as was asked for, several at a time.
+func (b *batch) seeds() {
+	var workers sync.WaitGroup
+	next := make(chan uint64)
+	for range b.workers {
+		workers.Go(func() {
+			for seed := range next {
+				b.seed(seed)
+			}
+		})
+	}
+	progress := b.began
+	for i := 0; b.lasting > 0 || i < b.flags.seeds; i++ {
+		if b.enough() {
+			break
+		}
+		next <- b.from + uint64(i)
+		if now := b.clk.Now(); !b.json && now.Sub(progress) >= 5*time.Second {
+			progress = now
+			b.mu.Lock()
+			fmt.Fprintf(b.out, "%d seeds, %d operations, %d failures\n", i, b.ops, b.failures)
+			b.mu.Unlock()
+		}
+	}
+	close(next)
+	workers.Wait()
+}
+
+func (b *batch) enough() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.first && b.failures > 0 || b.lasting > 0 && b.clk.Since(b.began) >= b.lasting
+}
+
+// check runs one script, twice if asked to, and takes note of what came of it.
+func (b *batch) check(s *script.Script, file string, run runner) bool {
+	r := run(s, sim.Options{})
+	if again := r; b.twice && r.Failure == nil {
+		if again = run(s, sim.Options{}); again.Hash != r.Hash {
+			r.Failure = &sim.Failure{Rule: ruleTwice, Detail: fmt.Sprintf("the same script came to %x and to %x", r.Hash, again.Hash)}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runs++
+	b.ops += r.Ops
+	for _, state := range sim.States() {
+		if r.Coverage.Has(state) {
+			b.reached[state]++
+		}
+	}
+	if r.Failure == nil && (b.report == "" || !b.oneSeed && len(b.scenarios) == 0) {
+		return false
+	}
+	if r.Failure != nil {
+		b.failures++
+	}
+	if b.failures <= mostReports {
+		b.tell(s, file, r, run)
+	}
+	return r.Failure != nil
+}
+
+// mostReports is after how many failures the rest are only counted.
+const mostReports = 5
+
+// tell reports a failure, or a single run that was asked about.
+func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
+	small := s
+	if b.minimize && r.Failure != nil && r.Failure.Rule != ruleTwice {
+		small = script.Minimize(s, minimizeRuns, func(c *script.Script) bool {
+			f := run(c, sim.Options{}).Failure
+			return f != nil && f.Rule == r.Failure.Rule
+		})
+	}
+	recorded := run(small, sim.Options{Record: true})
+	if recorded.Failure == nil {
+		recorded.Failure = r.Failure
+	}
+	if b.json {
+		line, _ := json.Marshal(finding{s.Seed, recorded.Failure.Rule, len(small.Actions), len(s.Actions)})
+		fmt.Fprintf(b.out, "%s\n", line)
+		return
+	}
+	replay := file
+	if r.Failure != nil && b.write != "" {
+		replay = b.keep(small, recorded.Failure)
+	}
+	rep := report.Report{Script: small, Result: recorded, Seed: s.Seed, Whole: len(s.Actions)}
+	rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --seed %d", b.tier, s.Seed)
+	if replay != "" {
+		rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --scenario %s", b.tier, replay)
+	}
+	if r.Failure != nil {
+		fmt.Fprintf(b.out, "\n%s\n", rep.Text())
+	}
+	if b.report != "" {
+		var page strings.Builder
+		if err := rep.HTML(&page); err != nil {
+			b.err = err
+		} else if err := os.WriteFile(b.report, []byte(page.String()), 0o600); err != nil {
+			b.err = err
+		}
+		b.report = ""
+	}
+}
+
+// A finding is a failure as a line of JSON.
+type finding struct {
+	Seed    uint64 `json:"seed"`
+	Rule    string `json:"rule"`
+	Actions int    `json:"actions"` // minimised
+	Of      int    `json:"of"`
+}
+
+// keep writes a failure as a scenario and returns the file's name.
+func (b *batch) keep(s *script.Script, f *sim.Failure) string {
+	c := s.Clone()
+	c.Title = []string{"Breaks the rule " + f.Rule + "."}
+	name := filepath.Join(b.write, fmt.Sprintf("%s-%d.txt", f.Rule, s.Seed))
+	err := os.MkdirAll(b.write, 0o750)
+	if err == nil {
+		err = os.WriteFile(name, []byte(c.String()), 0o600)
+	}
+	if err != nil {
+		b.err = err
+		return ""
+	}
+	return name
+}
+
+// summary says how much was run and what was reached.
+func (b *batch) summary(files int) {
+	if b.json {
+		return
+	}
+	took := b.clk.Since(b.began).Seconds()
+	fmt.Fprintf(b.out, "%d scenarios and %d seeds, %d operations in %.1fs: %.0f seeds/s, %.0f operations/s, %d failures\n",
+		files, b.runs-files, b.ops, took, float64(b.runs)/took, float64(b.ops)/took, b.failures)
+	if b.tier != 1 {
+		return
+	}
+	fmt.Fprintln(b.out, "States reached, in runs:")
+	for i, state := range sim.States() {
+		end := "   "
+		if i%4 == 3 {
+			end = "\n"
+		}
+		fmt.Fprintf(b.out, "%7d %-20s%s", b.reached[state], state, end)
+	}
+	fmt.Fprintln(b.out)
+}
+
+// everywhere reports whether every state was reached, and names those that
+// were not.
+func (b *batch) everywhere() bool {
+	all := true
+	for _, state := range sim.States() {
+		if b.reached[state] == 0 {
+			fmt.Fprintf(b.out, "no run reached: %s\n", state)
+			all = false
+		}
+	}
+	return all
+}

@@ -1,0 +1,168 @@
+// Command sim runs cryptomem's simulator: all scenarios and some seeds, one
+// seed, one scenario, or as many seeds as a time allows. See docs/simulation.md.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/sim"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+const usage = `Usage:
+    sim [flags]            every scenario, and then seeds
+    sim score [--seeds N] [NAME]...
+                           plants known bugs one by one and reports how each is found
+
+Flags:
+%s
+Exit codes: 0 every promise kept, 1 one broken, 2 wrong usage.
+
+Example:
+    $ go run ./sim/cmd --seeds 10000
+    $ go run ./sim/cmd --seed 4711 --report failure.html
+    $ go run ./sim/cmd --scenario testdata/scenarios/cas-race.txt
+`
+
+// flags are what a command line can say.
+type flags struct {
+	seed      uint64
+	seeds     int
+	from      uint64
+	lasting   time.Duration
+	scenarios []string
+	tier      int
+	minimize  bool
+	report    string
+	write     string
+	twice     bool
+	commit    string
+	first     bool
+	json      bool
+	coverage  bool
+	workers   int
+
+	oneSeed bool
+}
+
+func main() {
+	debug.SetGCPercent(800) // worlds are small and short-lived
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, out, errs io.Writer) int {
+	if len(args) > 0 && args[0] == "score" {
+		return score(args[1:], out, errs)
+	}
+	f, err := parse(args, out)
+	if errors.Is(err, pflag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		var broken bool
+		if broken, err = f.run(out); broken && err == nil {
+			return 1
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(errs, "sim:", err)
+		return 2
+	}
+	return 0
+}
+
+func parse(args []string, out io.Writer) (*flags, error) {
+	var f flags
+	set := pflag.NewFlagSet("sim", pflag.ContinueOnError)
+	set.Usage = func() { fmt.Fprintf(out, usage, set.FlagUsages()) }
+	set.Uint64Var(&f.seed, "seed", 0, "run this seed alone")
+	set.IntVar(&f.seeds, "seeds", 500, "how many seeds to run")
+	set.Uint64Var(&f.from, "from", 0, "the first of them")
+	set.DurationVar(&f.lasting, "for", 0, "run seeds for so long instead")
+	set.StringArrayVar(&f.scenarios, "scenario", nil, "run this file alone; may be repeated")
+	set.IntVar(&f.tier, "tier", 1, "1: state machines; 2: goroutines one at a time; 3: goroutines at liberty")
+	set.BoolVar(&f.minimize, "minimize", true, "take away what a failure does not need")
+	set.StringVar(&f.report, "report", "", "write a page about the first failure, or about the one run, to this file")
+	set.StringVar(&f.write, "write", "dist/sim", "write minimised failures as scenarios to this directory")
+	set.BoolVar(&f.twice, "twice", false, "run everything twice and compare")
+	set.StringVar(&f.commit, "commit", "", "run a seed made of this text too, such as a commit's hash")
+	set.BoolVar(&f.first, "first", false, "stop at the first failure")
+	set.BoolVar(&f.json, "json", false, "print failures as a line of JSON each, and nothing else")
+	set.BoolVar(&f.coverage, "coverage", false, "fail unless every state was reached")
+	set.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "worlds to run at a time")
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	f.oneSeed = set.Changed("seed")
+	if f.tier < 1 || f.tier > 3 {
+		return nil, fmt.Errorf("tier is %d, want 1, 2 or 3", f.tier)
+	}
+	if f.workers < 1 || f.seeds < 0 {
+		return nil, errors.New("there is nothing to run")
+	}
+	if set.NArg() > 0 {
+		return nil, fmt.Errorf("%q is not a flag", set.Arg(0))
+	}
+	return &f, nil
+}
+
+// run does what the flags say and reports whether a promise was broken.
+func (f *flags) run(out io.Writer) (bool, error) {
+	b := newBatch(f, out)
+	if f.oneSeed {
+		return b.seed(f.seed), b.err
+	}
+	files := f.scenarios
+	if len(files) == 0 && !f.json && f.tier == 1 {
+		var err error
+		if files, err = filepath.Glob("testdata/scenarios/*.txt"); err != nil {
+			return false, err
+		}
+	}
+	for _, file := range files {
+		if err := b.scenario(file); err != nil {
+			return false, err
+		}
+	}
+	if len(f.scenarios) > 0 {
+		return b.failures > 0, b.err
+	}
+	if f.commit != "" {
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, f.commit)
+		b.seed(h.Sum64())
+	}
+	b.seeds()
+	b.summary(len(files))
+	if f.coverage && !b.everywhere() {
+		return true, b.err
+	}
+	return b.failures > 0, b.err
+}
+
+// scenario runs a file.
+func (b *batch) scenario(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	s, err := script.Parse(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	b.check(s, file, runners[b.tier])
+	return nil
+}
+
+// A runner runs a script on one of the tiers.
+type runner func(*script.Script, sim.Options) *sim.Result

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/sim/plant"
+)
+
+// score plants one known bug after the other and looks how it is found. The
+// product's source is not touched: the compiler is told to read an altered copy
+// of one file instead.
+func score(args []string, out, errs io.Writer) int {
+	set := pflag.NewFlagSet("sim score", pflag.ContinueOnError)
+	seeds := set.Int("seeds", 1000, "how many seeds may be run to find a bug")
+	if err := set.Parse(args); err != nil {
+		fmt.Fprintln(errs, "sim score:", err)
+		return 2
+	}
+	plants, err := plant.All()
+	if err == nil {
+		plants, err = named(plants, set.Args())
+	}
+	var dir string
+	if err == nil {
+		dir, err = os.MkdirTemp("", "plant")
+	}
+	if err != nil {
+		fmt.Fprintln(errs, "sim score:", err)
+		return 2
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	missed, sizes := 0, []int{}
+	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
+	for _, p := range plants {
+		found, err := find(p, dir, *seeds)
+		switch {
+		case err != nil:
+			missed++
+			fmt.Fprintf(out, "%-32s %v\n", p.Name, err)
+		case found == nil:
+			missed++
+			fmt.Fprintf(out, "%-32s NOT FOUND within %d seeds: %s\n", p.Name, *seeds, p.Bug)
+		default:
+			sizes = append(sizes, found.Actions)
+			fmt.Fprintf(out, "%-32s %-13s %5d %8d %8d\n", p.Name, found.Rule, p.Tier, found.Seed, found.Actions)
+		}
+	}
+	slices.Sort(sizes)
+	if len(sizes) > 0 {
+		fmt.Fprintf(out, "%d of %d found; minimised, the median is %d actions\n", len(sizes), len(plants), sizes[len(sizes)/2])
+	}
+	return min(missed, 1)
+}
+
+func named(plants []plant.Plant, names []string) ([]plant.Plant, error) {
+	if len(names) == 0 {
+		return plants, nil
+	}
+	var some []plant.Plant
+	for _, name := range names {
+		i := slices.IndexFunc(plants, func(p plant.Plant) bool { return p.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no planted bug is called %q", name)
+		}
+		some = append(some, plants[i])
+	}
+	return some, nil
+}
+
+// find builds the simulator with the bug in it and runs seeds until one fails.
+// It returns nil if none does.
+func find(p plant.Plant, dir string, seeds int) (*finding, error) {
+	overlay, err := p.Overlay(".", dir)
+	if err != nil {
+		return nil, err
+	}
+	bin := filepath.Join(dir, "sim")
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", bin, "./sim/cmd") //nolint:gosec // G204: the arguments are our own files
+	if text, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("does not build: %s", bytes.TrimSpace(text))
+	}
+	args := []string{"--json", "--first", "--workers", "1", "--seeds", strconv.Itoa(seeds), "--tier", strconv.Itoa(p.Tier)}
+	if p.Twice {
+		args = append(args, "--twice")
+	}
+	var lines bytes.Buffer
+	sim := exec.Command(bin, args...) //nolint:gosec // G204: built a moment ago
+	sim.Stdout = &lines
+	err = sim.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return nil, err
+	}
+	return first(&lines, err)
+}
+
+// first returns the finding with the lowest seed.
+func first(lines *bytes.Buffer, ended error) (*finding, error) {
+	var all []finding
+	decoder := json.NewDecoder(lines)
+	for {
+		var f finding
+		if err := decoder.Decode(&f); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	if len(all) == 0 {
+		return nil, ended
+	}
+	least := slices.MinFunc(all, func(a, b finding) int { return cmp.Compare(a.Seed, b.Seed) })
+	return &least, nil
+}
