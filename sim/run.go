@@ -16,6 +16,7 @@ const (
 	RuleMemory   = "memory"   // the store holds more than it may, or what has expired
 	RuleExpect   = "expect"   // a script's own demand is not met
 	RuleRefusal  = "refusal"  // the product refused what it had no reason to refuse
+	RulePanic    = "panic"    // the product panicked
 )
 
 // Options say how to run a script.
@@ -52,15 +53,25 @@ func (f *Failure) Error() string {
 // Run runs a script on tier 1. The same script gives the same result, always.
 func Run(s *script.Script, o Options) *Result {
 	w := newWorld(s, o)
-	w.play()
-	w.heal()
-	w.judge()
-	w.server.close()
+	w.live()
 	r := &Result{Hash: w.hash, Ops: w.executed, Coverage: w.coverage, Failure: w.failure, Trace: w.trace}
 	if w.trace != nil {
 		w.trace.finish(w)
 	}
 	return r
+}
+
+// live is a world's whole life.
+func (w *world) live() {
+	defer func() {
+		if reason := recover(); reason != nil {
+			w.violate(RulePanic, "%v", reason)
+		}
+	}()
+	w.play()
+	w.heal()
+	w.judge()
+	w.server.close()
 }
 
 // Minimize returns the smallest script it finds that breaks the same rule as

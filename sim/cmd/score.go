@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -80,6 +82,10 @@ func named(plants []plant.Plant, names []string) ([]plant.Plant, error) {
 	return some, nil
 }
 
+// patience is how long a bug may take to be found: one that makes the product
+// hang is not found at all.
+const patience = 5 * time.Minute
+
 // find builds the simulator with the bug in it and runs seeds until one fails.
 // It returns nil if none does.
 func find(p plant.Plant, dir string, seeds int) (*finding, error) {
@@ -97,7 +103,9 @@ func find(p plant.Plant, dir string, seeds int) (*finding, error) {
 		args = append(args, "--twice")
 	}
 	var lines bytes.Buffer
-	sim := exec.Command(bin, args...) //nolint:gosec // G204: built a moment ago
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	sim := exec.CommandContext(ctx, bin, args...) //nolint:gosec // G204: built a moment ago
 	sim.Stdout = &lines
 	err = sim.Run()
 	var exit *exec.ExitError
