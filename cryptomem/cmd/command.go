@@ -23,6 +23,7 @@ const usage = `Usage:
     cryptomem token NAME --output FILE [--namespace NAME]...
     cryptomem certs --dir DIR NAME...
     cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
+    cryptomem stats [--watch] [--json]
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
@@ -58,6 +59,7 @@ var commands = []command{
 	{"token", tokenUsage, token},
 	{"certs", certsUsage, issueCerts},
 	{"bench", benchUsage, runBench},
+	{"stats", statsUsage, showStats},
 	{"config", configUsage, showConfig},
 	{"version", versionUsage, showVersion},
 }

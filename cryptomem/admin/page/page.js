@@ -87,10 +87,10 @@ function tiles(s, p, points) {
   const ratio = s.cache.hits + s.cache.misses > 0 ? s.cache.hits / (s.cache.hits + s.cache.misses) : null;
   tile("ops", count(p?.ops), p?.errors > 0 ? count(p.errors) + "/s end in an error" : "in " + bytes(p?.received) + "/s, out " + bytes(p?.sent) + "/s", (x) => x.ops, "--c1", p?.errors > 0);
   tile("hit", percent(p?.hitRatio), "since the start " + percent(ratio), (x) => x.hitRatio, "--c2");
-  tile("p99", time(p?.p99), p?.p99 ? "for 99 in 100, half within " + time(p.p50) : "nothing was asked", (x) => x.p99, "--c4");
+  tile("p99", time(p?.p99), p?.p99 ? "for 99%, half in " + time(p.p50) : "nothing was asked", (x) => x.p99, "--c4");
   const full = s.cache.memory.total / s.cache.max_memory;
   tile("mem", bytes(s.cache.memory.total), percent(full) + " of " + bytes(s.cache.max_memory), (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
-  tile("items", count(s.cache.items), s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each, key and value" : "", (x) => x.items, "--c6");
+  tile("items", count(s.cache.items), s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "", (x) => x.items, "--c6");
   tile("conn", count(s.server.connections), `of ${count(s.about.max_connections)} allowed`, (x) => x.connections, "--c7", s.server.connections > 0.9 * s.about.max_connections);
 }
 
@@ -156,7 +156,7 @@ function connections(s, p, points) {
 }
 
 function ttl(counts) {
-  const labels = ["due", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h", "1 d", "7 d", "longer", "never"];
+  const labels = ["due", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h", "1 d", "7 d", "> 7 d", "never"];
   const most = Math.max(1, ...counts);
   $("c-ttl").replaceChildren(...counts.map((n, i) => {
     const column = html("div", (i === counts.length - 1 ? "never" : "") + (n === 0 ? " zero" : ""));
