@@ -34,8 +34,16 @@ var _ transport.Handler = (*Handler)(nil)
 // Handle implements transport.Handler.
 func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
 	switch r.Command {
-	case transport.Get:
-		return h.get(now, dst, r.Key)
+	case transport.Get, transport.GetV:
+		dst, ref := h.HandleLarge(now, dst, r)
+		if ref == nil {
+			return dst
+		}
+		defer ref.Release()
+		for _, piece := range ref.AppendTo(nil) {
+			dst = append(dst, piece...)
+		}
+		return dst
 	case transport.Set:
 		_, err := h.Cache.Set(now, r.Key, r.Value, h.ttl(r.TTL))
 		return appendDone(dst, err)
@@ -52,8 +60,6 @@ func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
 	case transport.Touch:
 		_, err := h.Cache.Touch(now, r.Key, r.TTL)
 		return appendDone(dst, err)
-	case transport.GetV:
-		return h.getVersion(now, dst, r.Key)
 	case transport.CAS:
 		return h.compareAndSwap(now, dst, r)
 	case transport.GetDel:
@@ -74,28 +80,6 @@ func (h *Handler) ttl(ttl time.Duration) time.Duration {
 		return h.DefaultTTL
 	}
 	return ttl
-}
-
-func (h *Handler) get(now int64, dst, key []byte) []byte {
-	start := len(dst)
-	dst, _, ok := h.Cache.GetAppend(now, transport.BeginResponse(dst), key)
-	if !ok {
-		return transport.AppendResponse(dst[:start], transport.NotFound, nil)
-	}
-	return transport.EndResponse(dst, start, transport.OK)
-}
-
-func (h *Handler) getVersion(now int64, dst, key []byte) []byte {
-	start := len(dst)
-	var about [16]byte // version and remaining TTL, known only after the value
-	dst = append(transport.BeginResponse(dst), about[:]...)
-	dst, info, ok := h.Cache.GetAppend(now, dst, key)
-	if !ok {
-		return transport.AppendResponse(dst[:start], transport.NotFound, nil)
-	}
-	binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize:], info.Version)
-	binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize+8:], uint64(info.TTL))
-	return transport.EndResponse(dst, start, transport.OK)
 }
 
 func (h *Handler) compareAndSwap(now int64, dst []byte, r *transport.Request) []byte {

@@ -45,9 +45,10 @@ type guard struct {
 }
 
 var (
-	_ transport.Gate  = (*guard)(nil)
-	_ transport.Guest = (*guard)(nil)
-	_ io.Closer       = (*guard)(nil)
+	_ transport.Gate         = (*guard)(nil)
+	_ transport.LargeHandler = (*guard)(nil)
+	_ transport.Guest        = (*guard)(nil)
+	_ io.Closer              = (*guard)(nil)
 )
 
 func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
@@ -67,22 +68,57 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 				"identity is %d bytes, limit %d; token is %d bytes, limit %d", h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize)}, false
 		}
 	case g.permission == nil:
-		return transport.Refusal{Status: transport.Denied, Message: "authentication required"}, false
+		return transport.Refusal{Status: transport.Denied, Message: authenticationRequired}, false
 	}
 	return transport.Refusal{}, true
 }
 
 // Handle implements transport.Handler.
 func (g *guard) Handle(now int64, dst []byte, r *transport.Request) []byte {
-	switch {
-	case r.Command == transport.Auth:
-		return g.authenticate(dst, r)
-	case g.permission == nil:
-		return appendDenied(dst, r.Command, "authentication required")
-	case !g.permission.Allows(r.Command, r.Key):
-		return appendDenied(dst, r.Command, fmt.Sprintf("denied: %s is not allowed on this key", r.Command))
+	if dst, done := g.stop(dst, r); done {
+		return dst
 	}
 	return g.Handler.Handle(now, dst, r)
+}
+
+// HandleLarge implements transport.LargeHandler.
+func (g *guard) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+	if dst, done := g.stop(dst, r); done {
+		return dst, nil
+	}
+	return g.Handler.HandleLarge(now, dst, r)
+}
+
+// Stage implements transport.LargeHandler. A request that is not allowed is not
+// staged, but refused, so that it costs no memory.
+func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
+	if !g.allows(r) {
+		return nil, transport.Refusal{Status: transport.Denied, Message: notAllowed(r.Command)}
+	}
+	return g.Handler.Stage(now, r, size)
+}
+
+func (g *guard) allows(r *transport.Request) bool {
+	return g.permission != nil && g.permission.Allows(r.Command, r.Key)
+}
+
+// stop answers what is not to be executed.
+func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bool) {
+	switch {
+	case r.Command == transport.Auth:
+		return g.authenticate(dst, r), true
+	case g.permission == nil:
+		return appendDenied(dst, r.Command, authenticationRequired), true
+	case !g.allows(r):
+		return appendDenied(dst, r.Command, notAllowed(r.Command)), true
+	}
+	return dst, false
+}
+
+const authenticationRequired = "authentication required"
+
+func notAllowed(c transport.Command) string {
+	return fmt.Sprintf("denied: %s is not allowed on this key", c)
 }
 
 func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {

@@ -133,9 +133,15 @@ func BeginResponse(dst []byte) []byte {
 // EndResponse fills in the header that BeginResponse made room for at start.
 // All of dst behind it is the value.
 func EndResponse(dst []byte, start int, s Status) []byte {
+	return EndLargeResponse(dst, start, s, 0)
+}
+
+// EndLargeResponse is EndResponse for a value that goes on behind dst for more
+// bytes.
+func EndLargeResponse(dst []byte, start int, s Status, more int) []byte {
 	header := dst[start : start+ResponseHeaderSize]
 	header[0], header[1], header[2] = magic0, magic1, byte(s)
-	binary.BigEndian.PutUint32(header[3:], uint32(len(dst)-start-ResponseHeaderSize))
+	binary.BigEndian.PutUint32(header[3:], uint32(len(dst)-start-ResponseHeaderSize+more))
 	return dst
 }
 

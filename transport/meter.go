@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -113,6 +114,15 @@ func (t *tally) request(c Command, s Status, size uint64, key []byte) {
 			t.keyed = copy(t.key[:], key)
 		}
 	}
+}
+
+// keep returns a copy of a key that request will be told of later, if keys
+// matter.
+func (t *tally) keep(key []byte) []byte {
+	if t == nil || !t.meter.keys {
+		return nil
+	}
+	return bytes.Clone(key)
 }
 
 func (t *tally) publish() {

@@ -160,6 +160,11 @@ func (c *serverConn) send(now int64, pending net.Buffers) error {
 	if !c.wait(forWrite, now, c.server.config.WriteTimeout) {
 		return os.ErrDeadlineExceeded
 	}
+	if len(pending) == 1 {
+		n, err := c.Write(pending[0])
+		c.sent(n)
+		return err
+	}
 	n, err := pending.WriteTo(c.Conn)
 	c.sent(int(n))
 	return err

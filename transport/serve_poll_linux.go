@@ -2,11 +2,14 @@ package transport
 
 import (
 	"errors"
+	"net"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxEvents is how many ready connections a poller learns of at once.
@@ -203,18 +206,23 @@ func (c *serverConn) serveReady(fd uintptr) {
 			c.session.Measure(began, c.now)
 			return
 		}
-		if failed != nil || len(pending) > 1 || c.place != servingPlace || !c.writeNow(int(fd), pending[0]) {
+		if failed != nil || c.place != servingPlace || !c.writeNow(int(fd), pending) {
 			return // a goroutine goes on with what is pending
 		}
 	}
 }
 
-// writeNow writes what a non-blocking socket takes of b and reports whether
-// that is all.
-func (c *serverConn) writeNow(fd int, b []byte) bool {
-	n, _ := syscall.Write(fd, b) // an error comes again when it is tried for the rest
+// writeNow writes what a non-blocking socket takes of the answers and reports
+// whether that is all.
+func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
+	var n int // an error comes again when it is tried for the rest
+	if len(pending) == 1 {
+		n, _ = syscall.Write(fd, pending[0])
+	} else {
+		n, _ = unix.Writev(fd, pending)
+	}
 	c.sent(max(n, 0))
-	return n == len(b)
+	return c.session.pending() == 0
 }
 
 // recheck takes c back from the poller if it was interrupted before it was

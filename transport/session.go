@@ -53,17 +53,21 @@ type Limits struct {
 // read its answers therefore stops being read from.
 type Session struct {
 	handler Handler
-	gate    Gate // the handler, if it is one
+	gate    Gate         // the handler, if it is one
+	large   LargeHandler // the same
 	limits  Limits
 
 	in         []byte  // a block, or larger while a large request arrives
 	start, end int     // in[start:end] is received and not executed
 	begun      int64   // the instant at which the unfinished request was first seen, 0 = none
 	refused    refused // the request being dropped, if there is one
+	staging    staging // the large request being taken, if there is one
 
-	out  []byte // answers; out[sent:] is not sent yet
-	sent int
-	vec  [1][]byte
+	out       []byte // answers but for what they refer to
+	referrals []referral
+	referred  int // bytes that out refers to
+	sent      int // bytes of both that are sent
+	pieces    net.Buffers
 
 	tally *tally // nil if nothing is counted
 	err   error
@@ -79,6 +83,7 @@ func NewSession(h Handler, l Limits) *Session {
 	}
 	s := &Session{handler: h, limits: l, tally: newTally(l.Meter)}
 	s.gate, _ = h.(Gate)
+	s.large, _ = h.(LargeHandler)
 	return s
 }
 
@@ -86,6 +91,11 @@ func NewSession(h Handler, l Limits) *Session {
 // answers are pending, which is when a connection should not be read from, and
 // after an error.
 func (s *Session) Buffer() []byte {
+	if s.staging.to != nil && s.start == s.end {
+		if room := s.stageRoom(); room != nil {
+			return room
+		}
+	}
 	if len(s.in) < inBlockSize {
 		kept := s.in[s.start:s.end]
 		s.in = inBlocks.Get().(*[inBlockSize]byte)[:]
@@ -103,7 +113,11 @@ func (s *Session) Buffer() []byte {
 
 // Received says that n bytes have arrived in Buffer.
 func (s *Session) Received(n int) {
-	if s.err == nil {
+	switch {
+	case s.err != nil:
+	case s.staging.to != nil && s.start == s.end:
+		s.staged(n)
+	default:
 		s.end += n
 	}
 }
@@ -135,6 +149,12 @@ func (s *Session) Execute(now int64) error {
 			}
 			continue
 		}
+		if s.staging.to != nil {
+			if !s.fill(now) {
+				break
+			}
+			continue
+		}
 		b := s.in[s.start:s.end]
 		if badMagic(b) {
 			s.fail(ErrFraming)
@@ -150,6 +170,9 @@ func (s *Session) Execute(now int64) error {
 		}
 		size := h.size()
 		if uint64(len(b)) < size {
+			if s.large != nil && s.stage(now, &h, b) {
+				continue
+			}
 			if len(b) == len(s.in) && len(b) >= inBlockSize && !s.grow(size) {
 				s.refuse(&h, memoryUsedUp)
 				continue
@@ -158,13 +181,20 @@ func (s *Session) Execute(now int64) error {
 		}
 		r := h.request(b)
 		answered := len(s.output())
-		s.out = s.handler.Handle(now, s.out, &r)
+		if s.large == nil {
+			s.out = s.handler.Handle(now, s.out, &r)
+		} else {
+			var ref Reference
+			if s.out, ref = s.large.HandleLarge(now, s.out, &r); ref != nil {
+				s.refer(&r, answered, ref)
+			}
+		}
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
 	}
 	switch {
-	case s.start == s.end && !s.refused.active:
+	case s.start == s.end && !s.refused.active && s.staging.to == nil:
 		s.begun = 0
 		if len(s.in) > inBlockSize {
 			s.setInput(nil)
@@ -178,24 +208,29 @@ func (s *Session) Execute(now int64) error {
 // Pending returns the answers that have not been sent, empty if there are none.
 // It is valid until the next call of Execute or Sent.
 func (s *Session) Pending() net.Buffers {
-	if s.sent == len(s.out) {
+	if s.pending() == 0 {
 		return nil
 	}
-	s.vec[0] = s.out[s.sent:]
-	return s.vec[:]
+	return s.pendingPieces()
 }
 
 // Sent says that the first n bytes of Pending have been sent.
 func (s *Session) Sent(n int) {
 	s.sent += n
-	if s.sent < len(s.out) {
+	if s.pending() > 0 {
 		return
+	}
+	if len(s.referrals) > 0 {
+		s.releaseReferrals()
 	}
 	if cap(s.out) == outBlockSize {
 		outBlocks.Put((*[outBlockSize]byte)(s.out[:outBlockSize]))
 	}
 	s.out, s.sent = nil, 0
 }
+
+// pending returns the number of bytes not sent yet.
+func (s *Session) pending() int { return len(s.out) + s.referred - s.sent }
 
 // Measure says that the requests received at the instant began have been
 // executed and their answers sent at the instant ended. It is for the Meter and
@@ -217,17 +252,19 @@ func (s *Session) Abort(reason error) {
 // Close gives back all memory, pending answers included.
 func (s *Session) Close() {
 	s.setInput(nil)
-	s.Sent(len(s.out) - s.sent)
+	s.unstage()
+	s.Sent(s.pending())
 }
 
 func (s *Session) fail(err error) {
 	s.out = AppendResponse(s.output(), Error, []byte(err.Error()))
 	s.start, s.end, s.err = 0, 0, err
 	s.refused = refused{}
+	s.unstage()
 }
 
 // room reports whether one more request may be executed.
-func (s *Session) room() bool { return len(s.out)-s.sent < s.limits.HighWater }
+func (s *Session) room() bool { return s.pending() < s.limits.HighWater }
 
 // output returns the answers so far, ready to be appended to.
 func (s *Session) output() []byte {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -11,6 +12,17 @@ import (
 type Refusal struct {
 	Status  Status
 	Message string
+}
+
+// Error implements error, so that a LargeHandler can refuse with a status.
+func (r Refusal) Error() string { return r.Message }
+
+// refusalOf returns the Refusal that err is, or makes one of it.
+func refusalOf(err error) Refusal {
+	if why, ok := errors.AsType[Refusal](err); ok {
+		return why
+	}
+	return Refusal{Error, err.Error()}
 }
 
 // A Gate is a Handler that judges requests by their header alone. What it

@@ -1,0 +1,87 @@
+package cryptomem
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+var _ transport.LargeHandler = (*Handler)(nil)
+
+// HandleLarge implements transport.LargeHandler: GET and GETV of a large value
+// answer from the cache's own memory.
+func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+	about := 0 // bytes about the item in front of its value
+	switch r.Command {
+	case transport.Get:
+	case transport.GetV:
+		about = 16
+	default:
+		return h.Handle(now, dst, r), nil
+	}
+	start := len(dst)
+	var room [16]byte
+	dst = append(transport.BeginResponse(dst), room[:about]...)
+	dst, ref, info, ok := h.Cache.GetRef(now, dst, r.Key)
+	if !ok {
+		return transport.AppendResponse(dst[:start], transport.NotFound, nil), nil
+	}
+	if about > 0 {
+		binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize:], info.Version)
+		binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize+8:], uint64(info.TTL))
+	}
+	if !ref.Valid() {
+		return transport.EndResponse(dst, start, transport.OK), nil
+	}
+	return transport.EndLargeResponse(dst, start, transport.OK, ref.Size()), ref
+}
+
+// Stage implements transport.LargeHandler: a large value is received where the
+// cache keeps it.
+func (h *Handler) Stage(_ int64, r *transport.Request, size int) (transport.Staged, error) {
+	if size < cache.LargeValueSize {
+		return nil, nil
+	}
+	s := &staged{command: r.Command, ttl: h.ttl(r.TTL)}
+	switch r.Command {
+	case transport.Set, transport.Add, transport.Replace:
+	case transport.CAS:
+		s.version = binary.BigEndian.Uint64(r.Value)
+	default:
+		return nil, nil
+	}
+	var err error
+	if s.Staged, err = h.Cache.Stage(r.Key, size); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// A staged is a command that stores a value that is on its way into the cache.
+type staged struct {
+	*cache.Staged
+	command transport.Command
+	ttl     time.Duration
+	version uint64 // that CAS expects
+}
+
+// Finish implements transport.Staged.
+func (s *staged) Finish(now int64, dst []byte) []byte {
+	var err error
+	switch s.command {
+	case transport.Set:
+		_, err = s.Set(now, s.ttl)
+	case transport.Add:
+		_, err = s.Add(now, s.ttl)
+	case transport.Replace:
+		_, err = s.Replace(now, s.ttl)
+	default:
+		var version uint64
+		if version, err = s.CompareAndSwap(now, s.ttl, s.version); err == nil {
+			return appendNumber(dst, version)
+		}
+	}
+	return appendDone(dst, err)
+}
