@@ -14,11 +14,14 @@ import "math/bits"
 const (
 	// admissionShare: one part in so many is for items not known yet.
 	admissionShare = 10
-	// keptShare: survivors may fill no more than three in four bytes of a
-	// segment, so that eviction copies three bytes at most to free one.
+	// maxSpared segments in a row may survive nearly whole, as they do when
+	// their items are all popular. From then on survivors may fill three in
+	// four bytes of a segment, so that a write never waits for a walk through
+	// all that is popular.
+	maxSpared                      = 4
 	keptNumerator, keptDenominator = 3, 4
 	// ghostShare: one byte in so many of the limit is set aside for ghosts.
-	ghostShare = 128
+	ghostShare = 256
 	ghostEntry = 2
 )
 
@@ -45,12 +48,14 @@ func (s *shard) evictable() (int32, bool) {
 
 // keeps reports whether the victim's item with this word survives.
 func (s *shard) keeps(w word, size int) bool {
-	if s.victim.reason != evicting {
+	v := &s.victim
+	if v.reason != evicting {
 		return true
 	}
-	return w.use() > 0 &&
-		(s.victim.kept+size)*keptDenominator <= s.segs[s.victim.seg].used*keptNumerator
+	return w.use() > 0 && (v.spared < maxSpared || !mostly(v.kept+size, v.used))
 }
+
+func mostly(kept, used int) bool { return kept*keptDenominator > used*keptNumerator }
 
 // ghost remembers the hashes of about as many evicted items as there are items
 // in the shard: a direct-mapped table of 16-bit tags, where the newest wins.

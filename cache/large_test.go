@@ -81,7 +81,7 @@ var _ = Describe("Large values", func() {
 
 	It("make room for each other, within the limit at every moment", func() {
 		c, _ := newCache(cache.WithMaxMemory(8 << 20))
-		for i := range 50 {
+		for i := range 30 {
 			_, err := c.Set(c.Now(), []byte{byte(i)}, patterned(1<<20), 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Stats().Memory.Total).To(BeNumerically("<=", 8<<20))

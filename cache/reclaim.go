@@ -18,7 +18,9 @@ const (
 type victim struct {
 	seg    int32
 	offset int // of the next record to look at
+	used   int // bytes when chosen
 	kept   int // bytes moved
+	spared int // segments evicted before it, in a row, that were mostly kept
 	reason reason
 }
 
@@ -41,7 +43,11 @@ func (s *shard) choose(id int32, why reason) {
 		s.freeRecords(id)
 		return
 	}
-	s.victim = victim{seg: id, reason: why}
+	spared := 0
+	if last := &s.victim; why == evicting && last.reason == evicting && mostly(last.kept, last.used) {
+		spared = last.spared + 1
+	}
+	s.victim = victim{seg: id, used: s.segs[id].used, spared: spared, reason: why}
 }
 
 // reclaim looks at up to so many records of the victim and returns at how
