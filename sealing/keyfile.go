@@ -112,11 +112,14 @@ func (kr *Keyring) writeTo(f *os.File, path string) error {
 }
 
 func (kr *Keyring) encode() ([]byte, error) {
-	file := keyFile{Version: keyFileVersion, Primary: keyID(kr.primary), NameRoot: kr.nameRoot}
+	file := keyFile{Version: keyFileVersion, Primary: keyID(kr.primary)}
+	if kr.nameRoot != nil {
+		file.NameRoot = kr.nameRoot[:]
+	}
 	for _, k := range kr.keys {
-		entry := keyFileEntry{ID: keyID(k.id), Created: k.created.UTC(), State: stateEnabled, Secret: k.secret}
-		if k.secret == nil {
-			entry.State = stateRetired
+		entry := keyFileEntry{ID: keyID(k.id), Created: k.created.UTC(), State: stateRetired}
+		if k.secret != nil {
+			entry.State, entry.Secret = stateEnabled, k.secret[:]
 		}
 		file.Keys = append(file.Keys, entry)
 	}
@@ -128,6 +131,7 @@ func (kr *Keyring) encode() ([]byte, error) {
 // elsewhere than in a file. It copies the secrets; wiping b is up to the caller.
 func ParseKeyFile(b []byte) (*Keyring, error) {
 	var file keyFile
+	defer file.wipe()
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
@@ -140,32 +144,53 @@ func ParseKeyFile(b []byte) (*Keyring, error) {
 		return nil, fmt.Errorf("key file version %d, want %d", file.Version, keyFileVersion)
 	}
 	kr := &Keyring{}
-	for _, e := range file.Keys {
-		if err := kr.insertEntry(e); err != nil {
-			return nil, err
-		}
-	}
-	if file.NameRoot != nil {
-		if err := kr.SetNameRoot(file.NameRoot); err != nil {
-			return nil, err
-		}
-	}
-	if err := kr.Promote(uint32(file.Primary)); err != nil {
-		return nil, fmt.Errorf("primary: %w", err)
+	if err := kr.fill(&file); err != nil {
+		return nil, errors.Join(err, kr.Close())
 	}
 	return kr, nil
 }
 
-func (kr *Keyring) insertEntry(e keyFileEntry) error {
-	switch {
-	case e.State != stateEnabled && e.State != stateRetired:
-		return fmt.Errorf("key %s: state is %q, must be %q or %q", e.ID, e.State, stateEnabled, stateRetired)
-	case e.State == stateRetired && e.Secret != nil:
-		return fmt.Errorf("key %s: a retired key has no secret", e.ID)
-	case e.State == stateEnabled && len(e.Secret) != KeySize:
-		return fmt.Errorf("key %s: secret is %d bytes, must be exactly %d", e.ID, len(e.Secret), KeySize)
+func (kr *Keyring) fill(file *keyFile) error {
+	for _, e := range file.Keys {
+		if err := kr.insertEntry(e); err != nil {
+			return err
+		}
 	}
-	return kr.insert(rootKey{id: uint32(e.ID), secret: e.Secret, created: e.Created})
+	if file.NameRoot != nil {
+		if err := kr.SetNameRoot(file.NameRoot); err != nil {
+			return err
+		}
+	}
+	if err := kr.Promote(uint32(file.Primary)); err != nil {
+		return fmt.Errorf("primary: %w", err)
+	}
+	return nil
+}
+
+// wipe clears the secrets that were decoded into f.
+func (f *keyFile) wipe() {
+	clear(f.NameRoot)
+	for _, e := range f.Keys {
+		clear(e.Secret)
+	}
+}
+
+func (kr *Keyring) insertEntry(e keyFileEntry) error {
+	k := rootKey{id: uint32(e.ID), created: e.Created}
+	switch e.State {
+	case stateEnabled:
+		var err error
+		if k.secret, err = newSecret("secret", e.Secret); err != nil {
+			return fmt.Errorf("key %s: %w", e.ID, err)
+		}
+	case stateRetired:
+		if e.Secret != nil {
+			return fmt.Errorf("key %s: a retired key has no secret", e.ID)
+		}
+	default:
+		return fmt.Errorf("key %s: state is %q, must be %q or %q", e.ID, e.State, stateEnabled, stateRetired)
+	}
+	return kr.insert(k)
 }
 
 // ParseKeyID reads a key id as it is printed: 8 hexadecimal digits.

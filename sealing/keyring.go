@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"time"
 )
 
@@ -38,13 +36,38 @@ const (
 type Keyring struct {
 	keys     []rootKey
 	primary  uint32
-	nameRoot []byte // nil: no blind names
+	nameRoot *secretKey // nil: no blind names
 }
 
 type rootKey struct {
 	id      uint32
-	secret  []byte // nil: retired
+	secret  *secretKey // nil: retired
 	created time.Time
+}
+
+// secretKey is held by pointer, of which fmt prints no more than the address
+// wherever a keyring is part of something larger.
+type secretKey [KeySize]byte
+
+// newSecret copies b; what says whose length an error is about.
+func newSecret(what string, b []byte) (*secretKey, error) {
+	if len(b) != KeySize {
+		return nil, fmt.Errorf("sealing: %s is %d bytes, must be exactly %d", what, len(b), KeySize)
+	}
+	s := secretKey(b)
+	return &s, nil
+}
+
+func randomSecret() *secretKey {
+	var s secretKey
+	_, _ = rand.Read(s[:]) // it does not fail, it aborts
+	return &s
+}
+
+func (s *secretKey) wipe() {
+	if s != nil {
+		clear(s[:])
+	}
 }
 
 // KeyInfo describes a key without its secret.
@@ -58,7 +81,7 @@ type KeyInfo struct {
 // NewKeyring returns a keyring of one fresh random key, with a root for blind
 // names. The time is kept as the key's age and used for nothing else.
 func NewKeyring(now time.Time) (*Keyring, error) {
-	kr := &Keyring{nameRoot: randomKey()}
+	kr := &Keyring{nameRoot: randomSecret()}
 	_, err := kr.Generate(now)
 	return kr, err
 }
@@ -72,33 +95,43 @@ func KeyringFromSecret(secret []byte) (*Keyring, error) {
 	if _, err := kr.Add(secret); err != nil {
 		return nil, err
 	}
-	var err error
-	kr.nameRoot, err = derive(secret, infoNameRoot)
-	return kr, err
+	root, err := derive(secret, infoNameRoot)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(root)
+	return kr, kr.SetNameRoot(root)
 }
 
 // Add puts in a key of KeySize bytes, under an id derived from it, which all who
 // add this key agree on. It opens from now on and seals once promoted; the first
 // key of a keyring is its primary at once. The secret is copied.
 func (kr *Keyring) Add(secret []byte) (id uint32, err error) {
-	if len(secret) != KeySize {
-		return 0, fmt.Errorf("sealing: key is %d bytes, must be exactly %d", len(secret), KeySize)
+	k, err := newSecret("key", secret)
+	if err != nil {
+		return 0, err
 	}
-	sum, err := derive(secret, infoKeyID)
+	return kr.add(k, time.Time{})
+}
+
+// add takes k itself, under the id derived from it.
+func (kr *Keyring) add(k *secretKey, created time.Time) (id uint32, err error) {
+	sum, err := derive(k[:], infoKeyID)
 	if err != nil {
 		return 0, err
 	}
 	id = binary.BigEndian.Uint32(sum)
-	return id, kr.AddWithID(id, secret)
+	return id, kr.insert(rootKey{id: id, secret: k, created: created})
 }
 
 // AddWithID is Add for a key that has an id already, from a system that manages
 // keys. An id is never used twice, not even after its key has retired.
 func (kr *Keyring) AddWithID(id uint32, secret []byte) error {
-	if len(secret) != KeySize {
-		return fmt.Errorf("sealing: key is %d bytes, must be exactly %d", len(secret), KeySize)
+	k, err := newSecret("key", secret)
+	if err != nil {
+		return err
 	}
-	return kr.insert(rootKey{id: id, secret: slices.Clone(secret)})
+	return kr.insert(rootKey{id: id, secret: k})
 }
 
 // AddRetired notes the id of a key that another system has retired, so that
@@ -107,13 +140,7 @@ func (kr *Keyring) AddRetired(id uint32) error { return kr.insert(rootKey{id: id
 
 // Generate adds a random key and returns its id.
 func (kr *Keyring) Generate(now time.Time) (id uint32, err error) {
-	secret := randomKey()
-	defer clear(secret)
-	if id, err = kr.Add(secret); err != nil {
-		return 0, err
-	}
-	kr.find(id).created = now
-	return id, nil
+	return kr.add(randomSecret(), now)
 }
 
 func (kr *Keyring) insert(k rootKey) error {
@@ -152,7 +179,7 @@ func (kr *Keyring) Retire(id uint32) error {
 	if id == kr.primary {
 		return fmt.Errorf("sealing: key %08x is the primary: promote another before it retires", id)
 	}
-	clear(k.secret)
+	k.secret.wipe()
 	k.secret = nil
 	return nil
 }
@@ -161,11 +188,12 @@ func (kr *Keyring) Retire(id uint32) error {
 // It stays the same while keys come and go, or every name would change with
 // them. It is copied. [NewKeyring] and [KeyringFromSecret] have set one.
 func (kr *Keyring) SetNameRoot(secret []byte) error {
-	if len(secret) != KeySize {
-		return fmt.Errorf("sealing: name root is %d bytes, must be exactly %d", len(secret), KeySize)
+	root, err := newSecret("name root", secret)
+	if err != nil {
+		return err
 	}
-	clear(kr.nameRoot)
-	kr.nameRoot = slices.Clone(secret)
+	kr.nameRoot.wipe()
+	kr.nameRoot = root
 	return nil
 }
 
@@ -182,21 +210,22 @@ func (kr *Keyring) Keys() []KeyInfo {
 // Close wipes all secrets of the keyring. Sealers made from it go on.
 func (kr *Keyring) Close() error {
 	for i := range kr.keys {
-		clear(kr.keys[i].secret)
+		kr.keys[i].secret.wipe()
 	}
-	clear(kr.nameRoot)
+	kr.nameRoot.wipe()
 	*kr = Keyring{}
 	return nil
 }
 
-// Format prints how many keys there are and which is primary, whatever the verb.
-func (kr *Keyring) Format(f fmt.State, _ rune) {
+// Format prints how many keys there are and which is primary, whatever the verb,
+// of a copy as well.
+func (kr Keyring) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "sealing.Keyring(%d keys, primary %08x)", len(kr.keys), kr.primary)
 }
 
 // MarshalJSON fails, so that no logger or encoder writes keys by accident.
 // [Keyring.WriteFile] writes them on purpose.
-func (kr *Keyring) MarshalJSON() ([]byte, error) {
+func (kr Keyring) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("sealing: a keyring is not for encoding, see WriteFile")
 }
 
@@ -218,7 +247,7 @@ func (kr *Keyring) dataKeys(namespace string) (map[uint32]*xaes, error) {
 		if k.secret == nil {
 			continue
 		}
-		dataKey, err := derive(k.secret, infoSeal+lengthPrefixed(namespace))
+		dataKey, err := derive(k.secret[:], infoSeal+lengthPrefixed(namespace))
 		if err != nil {
 			return nil, err
 		}
@@ -235,7 +264,7 @@ func (kr *Keyring) nameKey(namespace string) ([]byte, error) {
 	if kr.nameRoot == nil {
 		return nil, errors.New("sealing: the keyring has no name root to make blind names with")
 	}
-	return derive(kr.nameRoot, infoName+lengthPrefixed(namespace))
+	return derive(kr.nameRoot[:], infoName+lengthPrefixed(namespace))
 }
 
 func derive(secret []byte, info string) ([]byte, error) {
@@ -244,9 +273,3 @@ func derive(secret []byte, info string) ([]byte, error) {
 
 // lengthPrefixed needs s to be 255 bytes at most, which New sees to.
 func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }
-
-func randomKey() []byte {
-	k := make([]byte, KeySize)
-	_, _ = io.ReadFull(rand.Reader, k) // crypto/rand does not fail, it aborts
-	return k
-}

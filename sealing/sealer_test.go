@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,22 @@ var _ = Describe("A sealer", func() {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 				Expect(fmt.Sprintf(verb, v)).To(HavePrefix("sealing."))
 			}
+		}
+	})
+
+	It("prints no key as a part of something else", func() {
+		kr := keyring(secret)
+		type app struct {
+			s      *sealing.Sealer
+			kr     *sealing.Keyring
+			copied sealing.Keyring
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+			text := fmt.Sprintf(verb, &app{s, kr, *kr}) + fmt.Sprintf(verb, *kr)
+			for _, spelling := range []string{"%s", "%x", "%X", "%v", "%d"} {
+				Expect(text).NotTo(ContainSubstring(strings.Trim(fmt.Sprintf(spelling, secret[:8]), "[]")))
+			}
+			Expect(text).NotTo(ContainSubstring(strings.TrimSuffix(fmt.Sprintf("%#v", secret[:8]), "}")[len("[]byte{"):]))
 		}
 	})
 })
