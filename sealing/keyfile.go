@@ -114,12 +114,12 @@ func (kr *Keyring) writeTo(f *os.File, path string) error {
 func (kr *Keyring) encode() ([]byte, error) {
 	file := keyFile{Version: keyFileVersion, Primary: keyID(kr.primary)}
 	if kr.nameRoot != nil {
-		file.NameRoot = kr.nameRoot[:]
+		file.NameRoot = kr.nameRoot()
 	}
 	for _, k := range kr.keys {
 		entry := keyFileEntry{ID: keyID(k.id), Created: k.created.UTC(), State: stateRetired}
 		if k.secret != nil {
-			entry.State, entry.Secret = stateEnabled, k.secret[:]
+			entry.State, entry.Secret = stateEnabled, k.secret()
 		}
 		file.Keys = append(file.Keys, entry)
 	}

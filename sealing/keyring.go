@@ -36,37 +36,38 @@ const (
 type Keyring struct {
 	keys     []rootKey
 	primary  uint32
-	nameRoot *secretKey // nil: no blind names
+	nameRoot secretKey // nil: no blind names
 }
 
 type rootKey struct {
 	id      uint32
-	secret  *secretKey // nil: retired
+	secret  secretKey // nil: retired
 	created time.Time
 }
 
-// secretKey is held by pointer, of which fmt prints no more than the address
-// wherever a keyring is part of something larger.
-type secretKey [KeySize]byte
+// secretKey returns the bytes of a key. It is a function because fmt, which finds
+// its way into unexported fields and, under the wrong verb, behind pointers,
+// prints nothing of one but its address.
+type secretKey func() []byte
 
 // newSecret copies b; what says whose length an error is about.
-func newSecret(what string, b []byte) (*secretKey, error) {
+func newSecret(what string, b []byte) (secretKey, error) {
 	if len(b) != KeySize {
 		return nil, fmt.Errorf("sealing: %s is %d bytes, must be exactly %d", what, len(b), KeySize)
 	}
-	s := secretKey(b)
-	return &s, nil
+	s := [KeySize]byte(b)
+	return func() []byte { return s[:] }, nil
 }
 
-func randomSecret() *secretKey {
-	var s secretKey
+func randomSecret() secretKey {
+	var s [KeySize]byte
 	_, _ = rand.Read(s[:]) // it does not fail, it aborts
-	return &s
+	return func() []byte { return s[:] }
 }
 
-func (s *secretKey) wipe() {
+func (s secretKey) wipe() {
 	if s != nil {
-		clear(s[:])
+		clear(s())
 	}
 }
 
@@ -115,8 +116,8 @@ func (kr *Keyring) Add(secret []byte) (id uint32, err error) {
 }
 
 // add takes k itself, under the id derived from it.
-func (kr *Keyring) add(k *secretKey, created time.Time) (id uint32, err error) {
-	sum, err := derive(k[:], infoKeyID)
+func (kr *Keyring) add(k secretKey, created time.Time) (id uint32, err error) {
+	sum, err := derive(k(), infoKeyID)
 	if err != nil {
 		return 0, err
 	}
@@ -247,7 +248,7 @@ func (kr *Keyring) dataKeys(namespace string) (map[uint32]*xaes, error) {
 		if k.secret == nil {
 			continue
 		}
-		dataKey, err := derive(k.secret[:], infoSeal+lengthPrefixed(namespace))
+		dataKey, err := derive(k.secret(), infoSeal+lengthPrefixed(namespace))
 		if err != nil {
 			return nil, err
 		}
@@ -264,7 +265,7 @@ func (kr *Keyring) nameKey(namespace string) ([]byte, error) {
 	if kr.nameRoot == nil {
 		return nil, errors.New("sealing: the keyring has no name root to make blind names with")
 	}
-	return derive(kr.nameRoot[:], infoName+lengthPrefixed(namespace))
+	return derive(kr.nameRoot(), infoName+lengthPrefixed(namespace))
 }
 
 func derive(secret []byte, info string) ([]byte, error) {
