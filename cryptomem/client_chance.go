@@ -10,8 +10,12 @@ import (
 )
 
 // rest waits for a random time between half of most and most, so that those
-// who wait for the same thing do not come back at the same moment.
+// who wait for the same thing do not come back at the same moment. It returns
+// early when ctx ends or the client is closed.
 func (c *Client) rest(ctx context.Context, most time.Duration) error {
+	if most < 2 {
+		return nil
+	}
 	var b [8]byte
 	_, _ = io.ReadFull(c.opts.randomness(), b[:]) // without randomness there is no jitter, which is no error
 	timer := c.opts.clock.Timer(most/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(most/2)))

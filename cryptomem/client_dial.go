@@ -14,14 +14,6 @@ import (
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
-// The pause before a dial doubles from firstPause to longestPause with every
-// failed one before it; half of it is random, so that the clients of a
-// restarted server do not come back all at once.
-const (
-	firstPause   = 20 * time.Millisecond
-	longestPause = 500 * time.Millisecond
-)
-
 // A link is one of the client's connections, made anew whenever it is broken.
 type link struct {
 	conn atomic.Pointer[transport.Conn]
@@ -93,8 +85,8 @@ func (c *Client) dialInTurn() (*transport.Conn, error) {
 	case <-c.ctx.Done():
 		return nil, ErrClosed
 	}
-	if n := c.failures; n > 0 {
-		if err := c.rest(c.ctx, min(firstPause<<min(n-1, 10), longestPause)); err != nil {
+	if c.failures > 0 {
+		if err := c.rest(c.ctx, c.opts.pause(c.failures)); err != nil {
 			return nil, ErrClosed
 		}
 	}
@@ -169,6 +161,16 @@ func serverName(addr string) string {
 		return addr
 	}
 	return host
+}
+
+// pause returns how long to wait at most before a dial, when so many before it
+// failed in a row.
+func (o *options) pause(failures int) time.Duration {
+	pause := o.firstPause
+	for ; failures > 1 && pause < o.longestPause; failures-- {
+		pause *= 2
+	}
+	return min(pause, o.longestPause)
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -114,6 +114,24 @@ var _ = Describe("Client, when things go wrong", func() {
 			Expect(err).To(MatchError("connect to peer: no route"))
 		})
 
+		It("is dialled again only after a pause", func() {
+			failing := func(ctx context.Context, addr string) (net.Conn, error) {
+				nc, err := server.dial(ctx, addr)
+				if err == nil {
+					_ = nc.Close()
+				}
+				return nc, err
+			}
+			server.refuse = nil
+			c := client(failing, cryptomem.WithAttempts(2), cryptomem.WithBackoff(time.Second, time.Hour))
+			server.refuse = errors.New("no route")
+			ended := make(chan error, 1)
+			go func() { ended <- c.Set("k", "v") }()
+			Eventually(func() int { server.mu.Lock(); defer server.mu.Unlock(); return server.dials }).Should(BeNumerically(">=", 2))
+			Eventually(func() chan error { mock.Add(500 * time.Millisecond); return ended }).Should(Receive(MatchError(ContainSubstring("no route"))))
+			Expect(server.dials).To(BeNumerically("<=", 3))
+		})
+
 		It("is dialled by one call at a time, and each call ends", func() {
 			var at, most atomic.Int32
 			c, err := cryptomem.Dial(ctx, "peer", cryptomem.WithSecret([]byte(secret)), cryptomem.WithConnections(4), cryptomem.WithAttempts(2),

@@ -20,6 +20,8 @@ const (
 	DefaultTimeout      = transport.DefaultSilence
 	DefaultDialTimeout  = 5 * time.Second
 	DefaultAttempts     = 3
+	DefaultFirstPause   = 20 * time.Millisecond
+	DefaultLongestPause = 500 * time.Millisecond
 	DefaultMaxValueSize = transport.DefaultMaxAnswer
 )
 
@@ -42,6 +44,8 @@ type options struct {
 	timeout      time.Duration
 	dialTimeout  time.Duration
 	attempts     int
+	firstPause   time.Duration
+	longestPause time.Duration
 	maxValueSize int
 	limits       transport.EngineLimits
 	connections  int
@@ -59,6 +63,8 @@ func newOptions(opts []Option) (*options, error) {
 		timeout:      DefaultTimeout,
 		dialTimeout:  DefaultDialTimeout,
 		attempts:     DefaultAttempts,
+		firstPause:   DefaultFirstPause,
+		longestPause: DefaultLongestPause,
 		maxValueSize: DefaultMaxValueSize,
 		connections:  1,
 		dial:         dialNetwork,
@@ -167,6 +173,21 @@ func WithAttempts(n int) Option {
 	return func(o *options) error {
 		o.attempts = n
 		return positive("WithAttempts", n)
+	}
+}
+
+// WithBackoff sets the pause before connecting once more after a failure: it
+// doubles from first to longest with every further one, and up to half of it is
+// random, so that the clients of a restarted server do not come back all at
+// once. Two zeros switch it off. Defaults: DefaultFirstPause,
+// DefaultLongestPause.
+func WithBackoff(first, longest time.Duration) Option {
+	return func(o *options) error {
+		o.firstPause, o.longestPause = first, longest
+		if first < 0 || longest < first {
+			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
+		}
+		return nil
 	}
 }
 

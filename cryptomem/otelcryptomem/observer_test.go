@@ -1,0 +1,168 @@
+package otelcryptomem_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
+	"github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
+)
+
+var _ cryptomem.Observer = (*otelcryptomem.Observer)(nil)
+
+var _ = Describe("Observer", func() {
+	var (
+		server *cryptomemtest.Server
+		record *recorder
+		client *cryptomem.Client
+		ctx    = context.Background()
+	)
+
+	BeforeEach(func() {
+		server, record = cryptomemtest.NewServer(GinkgoTB()), new(recorder)
+		observer, err := otelcryptomem.New(
+			otelcryptomem.WithTracerProvider(tracers{r: record}),
+			otelcryptomem.WithMeterProvider(meters{r: record}),
+			otelcryptomem.WithClock(server.Clock),
+			otelcryptomem.WithAttributes(attribute.String("server.address", "test")),
+		)
+		Expect(err).NotTo(HaveOccurred())
+		client = server.Client(cryptomem.WithObserver(observer), cryptomem.WithAttempts(1))
+	})
+
+	It("makes a span and a duration of every request", func() {
+		Expect(client.Set("k", "v")).To(Succeed())
+		Expect(client.Get("k")).To(Equal([]byte("v")))
+		Expect(record.names()).To(Equal([]string{"SET", "GET"}))
+		get := record.spans[1]
+		Expect(get.ended).To(BeTrue())
+		Expect(get.status).To(Equal(codes.Unset))
+		Expect(get.labels).To(ContainElements(
+			attribute.String("db.system.name", "cryptomem"),
+			attribute.String("db.operation.name", "GET"),
+			attribute.String("server.address", "test"),
+			attribute.Bool("cryptomem.found", true),
+		))
+		Expect(record.durations).To(Equal([]float64{0, 0}))
+	})
+
+	It("does not take a miss for a failure", func() {
+		_, err := client.Get("none")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(record.spans[0].status).To(Equal(codes.Unset))
+		Expect(record.spans[0].labels).To(ContainElement(attribute.Bool("cryptomem.found", false)))
+	})
+
+	It("names the kind of a failure", func() {
+		server.Down()
+		Expect(client.Ping(ctx)).NotTo(Succeed())
+		Expect(record.spans[0].status).To(Equal(codes.Error))
+		Expect(record.spans[0].labels).To(ContainElement(attribute.String("error.type", "connection")))
+		ended, cancel := context.WithTimeout(ctx, -time.Second)
+		defer cancel()
+		server.Up()
+		Expect(client.Ping(ended)).NotTo(Succeed())
+		Expect(record.spans[1].labels).To(ContainElement(attribute.String("error.type", "deadline exceeded")))
+	})
+
+	It("sees each request of a batch", func() {
+		client.GetMany(ctx, [][]byte{[]byte("a"), []byte("b")})
+		Expect(record.names()).To(Equal([]string{"GET", "GET"}))
+		Expect(record.durations).To(HaveLen(2))
+	})
+
+	It("records no key and no value", func() {
+		Expect(client.Set("private name", "private value")).To(Succeed())
+		for _, label := range record.spans[0].labels {
+			Expect(label.Value.String()).NotTo(ContainSubstring("private"))
+		}
+	})
+})
+
+// A recorder is what a provider of the API that keeps everything needs, and no
+// more.
+type recorder struct {
+	mu        sync.Mutex
+	spans     []*span
+	durations []float64
+}
+
+func (r *recorder) names() []string {
+	var names []string
+	for _, s := range r.spans {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+type tracers struct {
+	tracenoop.TracerProvider
+	r *recorder
+}
+
+func (t tracers) Tracer(string, ...trace.TracerOption) trace.Tracer { return tracer{r: t.r} }
+
+type tracer struct {
+	tracenoop.Tracer
+	r *recorder
+}
+
+func (t tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+	config := trace.NewSpanStartConfig(opts...)
+	s := &span{name: name, labels: config.Attributes()}
+	t.r.mu.Lock()
+	defer t.r.mu.Unlock()
+	t.r.spans = append(t.r.spans, s)
+	return trace.ContextWithSpan(ctx, s), s
+}
+
+type span struct {
+	tracenoop.Span
+	name   string
+	labels []attribute.KeyValue
+	status codes.Code
+	ended  bool
+}
+
+func (s *span) IsRecording() bool                      { return true }
+func (s *span) SetAttributes(kv ...attribute.KeyValue) { s.labels = append(s.labels, kv...) }
+func (s *span) SetStatus(code codes.Code, _ string)    { s.status = code }
+func (s *span) End(...trace.SpanEndOption)             { s.ended = true }
+
+type meters struct {
+	metricnoop.MeterProvider
+	r *recorder
+}
+
+func (m meters) Meter(string, ...metric.MeterOption) metric.Meter { return meter{r: m.r} }
+
+type meter struct {
+	metricnoop.Meter
+	r *recorder
+}
+
+func (m meter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	return histogram{r: m.r}, nil
+}
+
+type histogram struct {
+	metricnoop.Float64Histogram
+	r *recorder
+}
+
+func (h histogram) Record(_ context.Context, v float64, _ ...metric.RecordOption) {
+	h.r.mu.Lock()
+	defer h.r.mu.Unlock()
+	h.r.durations = append(h.r.durations, v)
+}

@@ -1,0 +1,92 @@
+package scsstore_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
+	"github.com/Zezezknight/cryptomem/cryptomem/scsstore"
+)
+
+var (
+	_ scs.Store    = (*scsstore.Store)(nil)
+	_ scs.CtxStore = (*scsstore.Store)(nil)
+)
+
+var _ = Describe("Store", func() {
+	var (
+		server *cryptomemtest.Server
+		store  *scsstore.Store
+	)
+
+	BeforeEach(func() {
+		server = cryptomemtest.NewServer(GinkgoTB())
+		store = scsstore.New(server.Client(), scsstore.WithClock(server.Clock))
+	})
+
+	find := func(token string) []byte {
+		GinkgoHelper()
+		b, found, err := store.Find(token)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(Equal(b != nil))
+		return b
+	}
+
+	It("finds what was committed until it expires", func() {
+		Expect(store.Commit("token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+		Expect(find("token")).To(Equal([]byte("session")))
+		server.Advance(time.Hour)
+		Expect(find("token")).To(BeNil())
+	})
+
+	It("forgets what was deleted, and does not mind what is not there", func() {
+		Expect(store.Commit("token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+		Expect(store.Delete("token")).To(Succeed())
+		Expect(store.Delete("token")).To(Succeed())
+		Expect(find("token")).To(BeNil())
+	})
+
+	It("removes a session that is committed with an expiry in the past", func() {
+		Expect(store.Commit("token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+		Expect(store.Commit("token", []byte("session"), server.Clock.Now())).To(Succeed())
+		Expect(find("token")).To(BeNil())
+	})
+
+	It("tells a store that fails from a session that is not there", func() {
+		server.Down()
+		_, found, err := store.Find("token")
+		Expect(err).To(HaveOccurred())
+		Expect(found).To(BeFalse())
+	})
+
+	It("carries a visitor's session from request to request", func() {
+		sessions := scs.New()
+		sessions.Store = scsstore.New(server.Client()) // scs itself goes by the real clock
+		mux := http.NewServeMux()
+		mux.HandleFunc("/login", func(_ http.ResponseWriter, r *http.Request) {
+			sessions.Put(r.Context(), "name", "Ada")
+		})
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte("hello " + sessions.GetString(r.Context(), "name")))
+		})
+		site := httptest.NewServer(sessions.LoadAndSave(mux))
+		defer site.Close()
+		jar, err := cookiejar.New(nil)
+		Expect(err).NotTo(HaveOccurred())
+		browser := &http.Client{Jar: jar}
+		for _, path := range []string{"/login", "/"} {
+			answer, err := browser.Get(site.URL + path)
+			Expect(err).NotTo(HaveOccurred())
+			if path == "/" {
+				Expect(answer).To(HaveHTTPBody("hello Ada"))
+			}
+			Expect(answer.Body.Close()).To(Succeed())
+		}
+	})
+})
