@@ -102,7 +102,7 @@ func newService(c *console, args []string) (*service, error) {
 		return nil, err
 	}
 	name, commit := buildVersion()
-	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory))
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
 	return s, nil
 }
 
