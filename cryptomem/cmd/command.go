@@ -24,6 +24,7 @@ const usage = `Usage:
     cryptomem certs --dir DIR NAME...
     cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
     cryptomem stats [--watch] [--json]
+    cryptomem doctor [--config FILE] [--SETTING VALUE]...
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
@@ -60,6 +61,7 @@ var commands = []command{
 	{"certs", certsUsage, issueCerts},
 	{"bench", benchUsage, runBench},
 	{"stats", statsUsage, showStats},
+	{"doctor", doctorUsage, examine},
 	{"config", configUsage, showConfig},
 	{"version", versionUsage, showVersion},
 }

@@ -1,0 +1,64 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
+)
+
+// spareFiles is what a server has open beside connections: listeners, logs,
+// the snapshot.
+const spareFiles = 64
+
+// memory asks whether the store fits this machine.
+func memory(_ context.Context, r *report) {
+	const subject = "memory"
+	c := r.Config
+	switch {
+	case c.MaxMemory == 0:
+		r.fine(subject, "chosen to fit the machine")
+	case r.Memory == 0:
+		r.found(Unknown, subject, "what this machine has cannot be found out", "")
+	case c.MaxMemory+c.MaxInFlight > r.Memory:
+		r.found(Problem, subject, fmt.Sprintf("max_memory is %s and max_in_flight %s, but this machine or its control group has %s",
+			config.FormatSize(c.MaxMemory), config.FormatSize(c.MaxInFlight), inMiB(r.Memory)),
+			"lower both, or the kernel will kill the server when it is full")
+	default:
+		r.fine(subject, "%s of %s", config.FormatSize(c.MaxMemory), inMiB(r.Memory))
+	}
+}
+
+// inMiB leaves out the bytes that nobody asked about.
+func inMiB(n int64) string { return config.FormatSize(n >> 20 << 20) }
+
+// openFiles asks whether as many can connect as are allowed to.
+func openFiles(_ context.Context, r *report) {
+	const subject = "open files"
+	need := uint64(r.Config.MaxConnections) + spareFiles
+	switch {
+	case r.MaxFiles == 0:
+		r.found(Unknown, subject, "the limit of this process cannot be found out", "")
+	case r.MaxFiles < need:
+		r.found(Problem, subject, fmt.Sprintf("a process may have %d files open, but max_connections is %d", r.MaxFiles, r.Config.MaxConnections),
+			fmt.Sprintf("raise the limit (ulimit -n %d, LimitNOFILE= in systemd), or lower max_connections", need))
+	default:
+		r.fine(subject, "%d, enough for %d connections", r.MaxFiles, r.Config.MaxConnections)
+	}
+}
+
+// storePolicy asks what happens when the store is full.
+func storePolicy(_ context.Context, r *report) {
+	const subject = "full store"
+	c := r.Config
+	if c.Eviction == "none" && c.DefaultTTL == 0 {
+		r.found(Warning, subject, "eviction is none and default_ttl is 0: items without a TTL stay until every write is refused",
+			"set default_ttl, or eviction: s3fifo")
+		return
+	}
+	if c.Eviction == "none" {
+		r.fine(subject, "refuses writes until items expire")
+		return
+	}
+	r.fine(subject, "drops what is seldom read")
+}
