@@ -62,6 +62,8 @@ type Session struct {
 	begun      int64   // the instant at which the unfinished request was first seen, 0 = none
 	refused    refused // the request being dropped, if there is one
 	staging    staging // the large request being taken, if there is one
+	header     Header  // of the request being looked at; fields, since what
+	request    Request // a handler gets a pointer to would be allocated
 
 	out       []byte // answers but for what they refer to
 	referrals []referral
@@ -163,30 +165,32 @@ func (s *Session) Execute(now int64) error {
 		if len(b) < RequestHeaderSize {
 			break
 		}
-		h := parseHeader(b)
-		if refusal, ok := s.admit(&h); !ok {
-			s.refuse(&h, refusal)
+		h := &s.header
+		*h = parseHeader(b)
+		if refusal, ok := s.admit(h); !ok {
+			s.refuse(h, refusal)
 			continue
 		}
 		size := h.size()
 		if uint64(len(b)) < size {
-			if s.large != nil && s.stage(now, &h, b) {
+			if s.large != nil && s.stage(now, h, b) {
 				continue
 			}
 			if len(b) == len(s.in) && len(b) >= inBlockSize && !s.grow(size) {
-				s.refuse(&h, memoryUsedUp)
+				s.refuse(h, memoryUsedUp)
 				continue
 			}
 			break
 		}
-		r := h.request(b)
+		r := &s.request
+		*r = h.request(b)
 		answered := len(s.output())
 		if s.large == nil {
-			s.out = s.handler.Handle(now, s.out, &r)
+			s.out = s.handler.Handle(now, s.out, r)
 		} else {
 			var ref Reference
-			if s.out, ref = s.large.HandleLarge(now, s.out, &r); ref != nil {
-				s.refer(&r, answered, ref)
+			if s.out, ref = s.large.HandleLarge(now, s.out, r); ref != nil {
+				s.refer(r, answered, ref)
 			}
 		}
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
