@@ -9,13 +9,14 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// Small values on a network with delays and faults, under the model.
-func BenchmarkSmallValues(b *testing.B) {
+// smallValues is a script of reads and writes of small values, on a network
+// with delays and now and then a reset.
+func smallValues(actions int) *script.Script {
 	dice := script.NewDice(1)
 	s := &script.Script{Seed: 1, Config: script.DefaultConfig()}
 	s.Config.Clients = 4
 	s.Config.Delay = script.Range{Min: 10 * time.Microsecond, Max: 200 * time.Microsecond}
-	for i := range 20_000 {
+	for i := range actions {
 		a := script.Action{At: time.Duration(i) * 10 * time.Microsecond, Actor: script.Actor{Index: dice.Between(1, 4)}, Verb: script.Get}
 		a.Key = fmt.Sprintf("k%d", dice.Below(100))
 		switch {
@@ -27,6 +28,12 @@ func BenchmarkSmallValues(b *testing.B) {
 		}
 		s.Actions = append(s.Actions, a)
 	}
+	return s
+}
+
+// Tier 1, under the model.
+func BenchmarkSmallValues(b *testing.B) {
+	s := smallValues(20_000)
 	ops := 0
 	for b.Loop() {
 		ops += sim.Run(s, sim.Options{NoHistory: true}).Ops

@@ -77,21 +77,27 @@ func (c *client) seal() *sealing.Sealer {
 
 // keyring returns the keyring that all clients share, but for the primary.
 func (c *client) keyring() *sealing.Keyring {
+	kr, err := sharedKeyring(c.primary)
+	if err != nil {
+		c.w.violate(RuleRefusal, "no keyring: %v", err)
+	}
+	return kr
+}
+
+// sharedKeyring returns keyCount keys, of which one seals, and a name root.
+func sharedKeyring(primary int) (*sealing.Keyring, error) {
 	nameRoot := sha256.Sum256([]byte("names"))
 	kr := &sealing.Keyring{}
 	err := kr.SetNameRoot(nameRoot[:])
 	for i := range keyCount {
 		secret := sha256.Sum256([]byte{byte(i)})
 		id, e := kr.Add(secret[:])
-		if e == nil && i == c.primary {
+		if e == nil && i == primary {
 			e = kr.Promote(id)
 		}
 		err = errors.Join(err, e)
 	}
-	if err != nil {
-		c.w.violate(RuleRefusal, "no keyring: %v", err)
-	}
-	return kr
+	return kr, err
 }
 
 // wall is what the client's wall clock shows.

@@ -8,6 +8,7 @@ import (
 )
 
 func TestSim(t *testing.T) {
+	suiteT = t
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "sim")
 }

@@ -67,7 +67,7 @@ func (b *batch) seeds() {
 			break
 		}
 		next <- b.from + uint64(i)
-		if now := b.clk.Now(); !b.json && now.Sub(progress) >= 5*time.Second {
+		if now := b.clk.Now(); !b.json && b.tier != 2 && now.Sub(progress) >= 5*time.Second {
 			progress = now
 			b.mu.Lock()
 			fmt.Fprintf(b.out, "%d seeds, %d operations, %d failures\n", i, b.ops, b.failures)
@@ -182,13 +182,13 @@ func (b *batch) keep(s *script.Script, f *sim.Failure) string {
 }
 
 // summary says how much was run and what was reached.
-func (b *batch) summary(files int) {
-	if b.json {
+func (b *batch) summary() {
+	if b.json || b.oneSeed {
 		return
 	}
 	took := b.clk.Since(b.began).Seconds()
-	fmt.Fprintf(b.out, "%d scenarios and %d seeds, %d operations in %.1fs: %.0f seeds/s, %.0f operations/s, %d failures\n",
-		files, b.runs-files, b.ops, took, float64(b.runs)/took, float64(b.ops)/took, b.failures)
+	fmt.Fprintf(b.out, "%d runs, %d operations in %.1fs: %.0f runs/s, %.0f operations/s, %d failures\n",
+		b.runs, b.ops, took, float64(b.runs)/took, float64(b.ops)/took, b.failures)
 	if b.tier != 1 {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -68,17 +69,16 @@ func run(args []string, out, errs io.Writer) int {
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
 	}
-	if err == nil {
-		var broken bool
-		if broken, err = f.run(out); broken && err == nil {
-			return 1
-		}
-	}
 	if err != nil {
 		fmt.Fprintln(errs, "sim:", err)
 		return 2
 	}
-	return 0
+	b := newBatch(f, out)
+	if f.tier == 2 {
+		inBubble(func(run runner) { runners[2] = run; b.all() }, func() { os.Exit(b.end(errs)) })
+	}
+	b.all()
+	return b.end(errs)
 }
 
 func parse(args []string, out io.Writer) (*flags, error) {
@@ -107,6 +107,12 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	if f.tier < 1 || f.tier > 3 {
 		return nil, fmt.Errorf("tier is %d, want 1, 2 or 3", f.tier)
 	}
+	if f.tier == 2 {
+		f.workers = 1 // a bubble is one world
+		if f.lasting > 0 {
+			return nil, errors.New("--for goes by the clock, which stands still on tier 2: use --seeds")
+		}
+	}
 	if f.workers < 1 || f.seeds < 0 {
 		return nil, errors.New("there is nothing to run")
 	}
@@ -116,38 +122,60 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	return &f, nil
 }
 
-// run does what the flags say and reports whether a promise was broken.
-func (f *flags) run(out io.Writer) (bool, error) {
-	b := newBatch(f, out)
-	if f.oneSeed {
-		return b.seed(f.seed), b.err
+// end sums up and returns the exit code.
+func (b *batch) end(errs io.Writer) int {
+	b.summary()
+	everywhere := true
+	if b.coverage && b.tier == 1 && !b.oneSeed && len(b.scenarios) == 0 {
+		everywhere = b.everywhere()
 	}
-	files := f.scenarios
-	if len(files) == 0 && !f.json && f.tier == 1 {
-		var err error
-		if files, err = filepath.Glob("testdata/scenarios/*.txt"); err != nil {
-			return false, err
-		}
+	switch {
+	case b.err != nil:
+		fmt.Fprintln(errs, "sim:", b.err)
+		return 2
+	case b.failures > 0 || !everywhere:
+		return 1
+	}
+	return 0
+}
+
+// all runs everything that was asked for.
+func (b *batch) all() {
+	if b.oneSeed {
+		b.seed(b.flags.seed)
+		return
+	}
+	files := b.scenarios
+	if len(files) == 0 && !b.json && b.tier == 1 {
+		files, b.err = filepath.Glob("testdata/scenarios/*.txt")
 	}
 	for _, file := range files {
 		if err := b.scenario(file); err != nil {
-			return false, err
+			b.err = err
+			return
 		}
 	}
-	if len(f.scenarios) > 0 {
-		return b.failures > 0, b.err
+	if len(b.scenarios) > 0 {
+		return
 	}
-	if f.commit != "" {
+	if b.commit != "" {
 		h := fnv.New64a()
-		_, _ = io.WriteString(h, f.commit)
+		_, _ = io.WriteString(h, b.commit)
 		b.seed(h.Sum64())
 	}
 	b.seeds()
-	b.summary(len(files))
-	if f.coverage && !b.everywhere() {
-		return true, b.err
-	}
-	return b.failures > 0, b.err
+}
+
+// inBubble does f in a bubble, and then after, which must not return. A bubble
+// wants a test to belong to, and testing has one way to run tests outside of
+// "go test".
+func inBubble(f func(runner), after func()) {
+	os.Args = os.Args[:1] // the flags are ours, not those of testing
+	world := testing.InternalTest{Name: "sim", F: func(t *testing.T) {
+		sim.InBubble(t, func(run func(*script.Script, sim.Options) *sim.Result) { f(run) })
+		after()
+	}}
+	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{world}, nil, nil)
 }
 
 // scenario runs a file.

@@ -1,0 +1,35 @@
+package sim_test
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/sim"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// suiteT is the suite's own *testing.T, which a bubble needs.
+var suiteT *testing.T
+
+var _ = Describe("a run of real goroutines", func() {
+	It("keeps every promise, and is the same every time", func() {
+		// No assertion inside: a bubble has no way to pass its failure on.
+		var wrong []string
+		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
+			for seed := range uint64(15) {
+				s := script.Generate(seed)
+				first, second := run(s, sim.Options{}), run(s, sim.Options{})
+				if first.Failure != nil {
+					wrong = append(wrong, fmt.Sprintf("seed %d: %v", seed, first.Failure))
+				}
+				if first.Hash != second.Hash {
+					wrong = append(wrong, fmt.Sprintf("seed %d is not the same twice", seed))
+				}
+			}
+		})
+		Expect(wrong).To(BeEmpty())
+	})
+})
