@@ -57,7 +57,6 @@ type bubble struct {
 
 	mu      sync.Mutex // guards everything below
 	server  *cryptomem.Server
-	down    time.Time // until when there is none
 	conns   []*gatedConn
 	users   []*user
 	pending int // calls
