@@ -1,0 +1,144 @@
+package cryptomem_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// doorman knows one identity, who may use the keys that begin with its name.
+type doorman struct{ inside atomic.Int32 }
+
+func (*doorman) Greet(net.Conn) cryptomem.Permission { return nil }
+
+func (d *doorman) Authenticate(_ net.Conn, identity, token []byte) (cryptomem.Permission, error) {
+	if string(identity) != "alice" || string(token) != "secret" {
+		return nil, errors.New("who is that?")
+	}
+	d.inside.Add(1)
+	return ownKeys{d}, nil
+}
+
+type ownKeys struct{ d *doorman }
+
+func (ownKeys) Allows(c transport.Command, key []byte) bool {
+	return c == transport.Ping || bytes.HasPrefix(key, []byte("alice/"))
+}
+
+func (o ownKeys) Close() error {
+	o.d.inside.Add(-1)
+	return nil
+}
+
+var _ = Describe("a server that requires authentication", func() {
+	var door *doorman
+	var clk *clock.Mock
+	var s *cryptomem.Server
+	var c *net.TCPConn
+	login := request(transport.Auth, "alice", "secret")
+	BeforeEach(func() {
+		door, clk = &doorman{}, clock.NewMock()
+		s = newServer(cryptomem.ServerConfig{Authenticator: door, Clock: clk, AllowFlush: true})
+		c = dial(listen(s))
+	})
+
+	It("executes nothing before, in words that every client knows", func() {
+		for command := transport.Set; command < transport.Auth; command++ {
+			value := ""
+			switch command {
+			case transport.Set, transport.Add, transport.Replace, transport.CAS:
+				value = strings.Repeat("v", 100_000)
+			}
+			status, message := ask(c, request(command, "alice/k", value))
+			if command <= transport.Delete {
+				Expect(status).To(Equal(transport.Error), "%v", command)
+			} else {
+				Expect(status).To(Equal(transport.Denied), "%v", command)
+			}
+			Expect(message).To(Equal("authentication required"))
+		}
+		Expect(s.Cache().Stats().Items).To(BeZero())
+	})
+
+	It("does not say whether the identity or the token is wrong", func() {
+		for _, wrong := range [][]byte{request(transport.Auth, "alice", "guess"), request(transport.Auth, "bob", "secret"), request(transport.Auth, "alice", "")} {
+			status, message := ask(c, wrong)
+			Expect(status).To(Equal(transport.Denied))
+			Expect(message).To(Equal("denied: unknown identity or wrong token"))
+		}
+		status, _ := ask(c, request(transport.Get, "alice/k", ""))
+		Expect(status).To(Equal(transport.Error))
+	})
+
+	It("executes what was sent right behind a good AUTH", func() {
+		send(c, append(login, request(transport.Set, "alice/k", "v")...))
+		for range 2 {
+			status, _ := readAnswer(c)
+			Expect(status).To(Equal(transport.OK))
+		}
+	})
+
+	It("takes no more of an AUTH than an identity and a token need", func() {
+		status, message := ask(c, request(transport.Auth, "alice", strings.Repeat("x", cryptomem.MaxTokenSize+1)))
+		Expect(status).To(Equal(transport.Error))
+		Expect(message).To(ContainSubstring("limit 4096"))
+	})
+
+	DescribeTable("keeps a client to what it may do, for small and large values alike",
+		func(command transport.Command, size int, want transport.Status) {
+			ask(c, login)
+			status, message := ask(c, request(command, "bob/k", strings.Repeat("v", size)))
+			Expect(status).To(Equal(want))
+			Expect(message).To(Equal("denied: " + command.String() + " is not allowed on this key"))
+			Expect(s.Cache().Stats().Items).To(BeZero())
+		},
+		Entry(nil, transport.Set, 10, transport.Error),
+		Entry(nil, transport.Set, 100_000, transport.Error),
+		Entry(nil, transport.Get, 0, transport.Error),
+		Entry(nil, transport.Delete, 0, transport.Error),
+		Entry(nil, transport.Add, 10, transport.Denied),
+		Entry(nil, transport.Add, 100_000, transport.Denied),
+		Entry(nil, transport.Replace, 100_000, transport.Denied),
+		Entry(nil, transport.Touch, 0, transport.Denied),
+		Entry(nil, transport.GetV, 0, transport.Denied),
+		Entry(nil, transport.CAS, 100_000, transport.Denied),
+		Entry(nil, transport.GetDel, 0, transport.Denied),
+		Entry(nil, transport.Stats, 0, transport.Denied),
+		Entry(nil, transport.Flush, 0, transport.Denied),
+	)
+
+	It("lets go of a permission when its connection ends or gets another", func() {
+		ask(c, login)
+		ask(c, login)
+		Expect(door.inside.Load()).To(BeEquivalentTo(1))
+		Expect(c.Close()).To(Succeed())
+		Eventually(door.inside.Load).Should(BeZero())
+	})
+
+	It("closes a connection that does not authenticate in time, however busy it is", func() {
+		ask(c, request(transport.Ping, "", ""))
+		clk.Add(transport.DefaultAuthTimeout - time.Nanosecond)
+		ask(c, request(transport.Ping, "", ""))
+		clk.Add(time.Nanosecond)
+		Expect(io.ReadAll(c)).To(BeEmpty())
+		Eventually(func() uint64 { return s.Stats().AuthTimeouts }).Should(BeEquivalentTo(1))
+	})
+
+	It("gives an authenticated client the time that all have", func() {
+		ask(c, login)
+		clk.Add(transport.DefaultIdleTimeout - 1)
+		status, _ := ask(c, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.OK))
+	})
+})
