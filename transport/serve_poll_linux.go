@@ -217,7 +217,7 @@ func (c *serverConn) serveReady(fd uintptr) {
 func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
 	var n int // an error comes again when it is tried for the rest
 	if len(pending) == 1 {
-		n, _ = syscall.Write(fd, pending[0])
+		n, _ = writeSocket(fd, pending[0])
 	} else {
 		n, _ = unix.Writev(fd, pending)
 	}

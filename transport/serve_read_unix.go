@@ -61,13 +61,13 @@ func (c *serverConn) readArrived() (n int, err error) {
 // nothing is there.
 func readNow(fd int, s *Session) (int, error) {
 	for {
-		n, err := syscall.Read(fd, s.Buffer())
+		n, err := readSocket(fd, s.Buffer())
 		switch {
 		case n > 0:
 			return n, nil
 		case n == 0 && err == nil:
 			return 0, io.EOF
-		case err != syscall.EINTR:
+		case !errors.Is(err, syscall.EINTR):
 			s.Release()
 			return 0, err
 		}
