@@ -10,9 +10,9 @@
 // Nothing here changes the server, shows a value, or shows a key unless the
 // server records keys. There is no password: the listener belongs on loopback
 // or where only those who may see it can reach it. Requests that name a host
-// other than an IP address, localhost or the one configured are refused, so
-// that no web page can reach a loopback listener by a name of its own (DNS
-// rebinding).
+// other than localhost or an IP address are refused unless the configuration
+// says otherwise, so that no web page can reach a loopback listener by a name of
+// its own (DNS rebinding).
 package admin
 
 import (
@@ -34,12 +34,12 @@ import (
 
 // Config says what is shown. Report must be set.
 type Config struct {
-	Report func() *stats.Report // called once a second, and for every scrape
-	Ready  func() error         // why clients should not be sent here; nil means they always may
-	Host   string               // a host name under which the listener may be reached, beside IP addresses and localhost
-	Pprof  bool                 // whether profiles are served
-	Clock  clock.Clock          // default: the real one
-	Logger *slog.Logger         // default: none
+	Report  func() *stats.Report // called once a second, and for every scrape
+	Ready   func() error         // why clients should not be sent here; nil means they always may
+	AnyHost bool                 // whether requests under any host name are answered: for a listener that is not on loopback
+	Pprof   bool                 // whether profiles are served
+	Clock   clock.Clock          // default: the real one
+	Logger  *slog.Logger         // default: none
 }
 
 // What one client may take, in time and bytes.
@@ -142,8 +142,8 @@ func (s *Server) onlyKnownHosts(next http.Handler) http.Handler {
 			host = h
 		}
 		host = strings.Trim(host, "[]")
-		if host != "" && host != "localhost" && !strings.EqualFold(host, s.config.Host) && net.ParseIP(host) == nil {
-			say(w, http.StatusMisdirectedRequest, "reach this listener by an IP address, by localhost, or by the name that it is configured with")
+		if !s.config.AnyHost && host != "" && host != "localhost" && net.ParseIP(host) == nil {
+			say(w, http.StatusMisdirectedRequest, "reach this listener by localhost or by an IP address")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -46,6 +46,14 @@ var _ = Describe("The metrics", func() {
 		Expect(problems).To(BeEmpty())
 	})
 
+	It("are all described to people", func() {
+		text, err := os.ReadFile("../../docs/monitoring.md")
+		Expect(err).NotTo(HaveOccurred())
+		for _, m := range regexp.MustCompile(`(?m)^# TYPE cryptomem_([a-z_]+)`).FindAllStringSubmatch(scrape(), -1) {
+			Expect(string(text)).To(ContainSubstring("`" + m[1] + "`"))
+		}
+	})
+
 	It("are all that the dashboard asks for", func() {
 		dashboard, err := os.ReadFile("../deploy/grafana/cryptomem.json")
 		Expect(err).NotTo(HaveOccurred())

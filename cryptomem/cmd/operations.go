@@ -82,8 +82,7 @@ func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("admin: %w", err)
 	}
 	log := o.service.log
-	host, _, _ := net.SplitHostPort(cfg.Admin)
-	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, Host: host, Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
+	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !config.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
 	log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())
