@@ -387,7 +387,7 @@ func FuzzOperations(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := m.run(1); err != nil {
+		if err := m.run(3); err != nil {
 			t.Fatal(err)
 		}
 	})

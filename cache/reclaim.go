@@ -33,7 +33,7 @@ const (
 	// compaction starts.
 	deadShare = 5
 	// stepBatch bounds the records looked at in one hold of the lock.
-	stepBatch = 128
+	stepBatch = 64
 )
 
 // choose makes a segment the victim; one without items goes at once.
