@@ -46,7 +46,7 @@ var _ = Describe("Client over the network", func() {
 		Expect(c.Set("user_session", "active_data_payload")).To(Succeed())
 		value, err := c.Get("user_session")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(fmt.Sprintf("%s", value)).To(Equal("active_data_payload"))
+		Expect(string(value)).To(Equal("active_data_payload"))
 		Expect(c.Delete("user_session")).To(Succeed())
 	})
 

@@ -1,0 +1,142 @@
+package cryptomem_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// serveExample stands for a server in a process of its own.
+func serveExample() (addr string, stop func()) {
+	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	if err != nil {
+		panic(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go server.Serve(listener) //nolint:errcheck // ends with the server
+	return listener.Addr().String(), func() { _ = server.Close() }
+}
+
+func ExampleDial() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+
+	c, err := cryptomem.Dial(ctx, addr,
+		cryptomem.WithSecret([]byte("your-32-byte-very-secret-key-!!!")),
+		cryptomem.WithNamespace("shop"),
+		cryptomem.WithDefaultTTL(time.Hour),
+		cryptomem.WithTimeout(time.Second),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close() //nolint:errcheck // always nil
+
+	key := []byte("cart:17")
+	err = c.SetContext(ctx, key, []byte("3 apples"), cryptomem.TTL(10*time.Minute))
+	fmt.Println(err)
+
+	buffer := make([]byte, 0, 1024)
+	buffer, err = c.GetAppend(ctx, buffer, key) // no allocation
+	fmt.Printf("%s %v\n", buffer, err)
+	// Output:
+	// <nil>
+	// 3 apples <nil>
+}
+
+func ExampleClient_GetOrLoad() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
+	defer c.Close() //nolint:errcheck // always nil
+
+	fromDatabase := func(context.Context) ([]byte, error) {
+		fmt.Println("asking the database")
+		return []byte("Ada"), nil
+	}
+	for range 2 {
+		name, err := c.GetOrLoad(ctx, []byte("user:17"), time.Minute, fromDatabase, cryptomem.Stale(time.Hour))
+		fmt.Printf("%s %v\n", name, err)
+	}
+	// Output:
+	// asking the database
+	// Ada <nil>
+	// Ada <nil>
+}
+
+func ExampleClient_TryLock() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
+	defer c.Close() //nolint:errcheck // always nil
+
+	lock, err := c.TryLock(ctx, []byte("nightly report"), time.Minute)
+	fmt.Println(err)
+	_, err = c.TryLock(ctx, []byte("nightly report"), time.Minute)
+	fmt.Println(err)
+
+	// What the lock protects should be shown lock.Fence(), and refuse a
+	// smaller one than it has seen.
+	fmt.Println(lock.Unlock(ctx))
+	// Output:
+	// <nil>
+	// locked by somebody else
+	// <nil>
+}
+
+func ExampleJSON() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
+	defer c.Close() //nolint:errcheck // always nil
+
+	type user struct {
+		Name   string
+		Visits int
+	}
+	users := cryptomem.JSON[user](c)
+	err := users.Set(ctx, "user:17", user{Name: "Ada"})
+	fmt.Println(err)
+
+	err = users.Update(ctx, "user:17", func(u user, _ bool) (user, error) {
+		u.Visits++
+		return u, nil
+	})
+	fmt.Println(err)
+	fmt.Println(users.Get(ctx, "user:17"))
+	// Output:
+	// <nil>
+	// <nil>
+	// {Ada 1} <nil>
+}
+
+func ExampleClient_Batch() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
+	defer c.Close() //nolint:errcheck // always nil
+
+	batch := c.Batch()
+	batch.Set([]byte("a"), []byte("1"))
+	batch.Get([]byte("a"))
+	batch.Get([]byte("b"))
+	for _, r := range batch.Run(ctx) {
+		fmt.Printf("%q %v\n", r.Value, r.Err)
+	}
+	// Output:
+	// "" <nil>
+	// "1" <nil>
+	// "" not found
+}
