@@ -303,4 +303,5 @@ func (s *Session) setInput(in []byte) {
 		s.limits.Memory.release(len(s.in))
 	}
 	s.in, s.start, s.end = in, 0, 0
+	s.request = Request{} // it refers to the old one
 }
