@@ -37,7 +37,11 @@ var _ = Describe("The name that the server sees", func() {
 		}
 
 		It("is the same each time, and for everyone with the keyring", func() {
-			Expect(wire(blind(), "name")).To(Equal(wire(blind(), "name")))
+			s := blind()
+			first := wire(s, "name")
+			Expect(wire(s, "another")).NotTo(Equal(first))
+			Expect(wire(s, "name")).To(Equal(first))
+			Expect(wire(blind(), "name")).To(Equal(first))
 		})
 
 		It("tells neither the name nor its length", func() {

@@ -213,6 +213,15 @@ var _ = Describe("The golden vectors", func() {
 			Expect(value).To(Equal([]byte("ahead")))
 		})
 	}
+
+	It("leave nothing of a refused value in the caller's buffer", func() {
+		for _, v := range vectors.Refused {
+			buf := make([]byte, 0, 500)
+			_, err := v.sealer().Open(buf, v.Name, v.Envelope, time.UnixMilli(v.NowMS))
+			Expect(err).To(HaveOccurred())
+			Expect(string(buf[:cap(buf)])).NotTo(ContainSubstring("hello"), v.Title)
+		}
+	})
 })
 
 // expectRefused is quicker than the matchers that it stands in for a hundred
