@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -72,6 +73,7 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 		if w.Full() {
 			err = errors.Join(w.Flush(), ctx.Err())
 		}
+		runtime.Gosched() // requests first: a step is short, a whole scheduler's slice is not
 	}
 	return Saved{Items: w.total, Bytes: w.written, Took: clk.Since(begin)}, err
 }

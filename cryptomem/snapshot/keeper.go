@@ -71,6 +71,9 @@ func (k *Keeper) Save(ctx context.Context) error {
 	k.saving.Lock()
 	defer k.saving.Unlock()
 	saved, err := Save(ctx, k.path, k.cache, k.clk)
+	if ctx == k.ctx && ctx.Err() != nil && err != nil {
+		return err // broken off by Close, which saves itself
+	}
 	k.mu.Lock()
 	if err == nil {
 		k.status = Status{

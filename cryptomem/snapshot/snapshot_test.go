@@ -212,6 +212,21 @@ var _ = Describe("A keeper", func() {
 		Expect(path).To(BeAnExistingFile())
 	})
 
+	It("does not call it a failure when its end breaks a save off", func(ctx context.Context) {
+		for i := range 20_000 {
+			put(c, fmt.Sprint("key-", i), strings.Repeat("x", 1000), 0)
+		}
+		keep(time.Minute)
+		clk.Add(time.Minute)
+		Expect(k.Close(ctx)).To(Succeed())
+		close(saves)
+		for err := range saves {
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Expect(k.Status().Failures).To(BeZero())
+		Expect(k.Status().Items).To(BeEquivalentTo(20_000))
+	})
+
 	It("tells of a failure and goes on", func() {
 		path = filepath.Join(path, "missing")
 		keep(time.Minute)
