@@ -20,6 +20,7 @@ type clientEnd struct {
 	submitted int64   // bytes
 	places    int     // requests that the server's handler will see
 	watching  bool    // an event will look at the deadline
+	heard     int64   // when bytes came last
 	finishing bool    // the sending half closes once all is sent
 }
 
@@ -43,7 +44,23 @@ func (e *clientEnd) submit(k *call) error {
 	}
 	e.drained()
 	e.watch()
+	e.expectEnd(k)
 	return nil
+}
+
+// expectEnd demands that a call ends, one way or the other, when the server has
+// been silent for the agreed time.
+func (e *clientEnd) expectEnd(k *call) {
+	w, silence := e.c.w, int64(e.c.w.script.Config.Deadline)
+	if silence == 0 {
+		return
+	}
+	began := k.began
+	w.events.push(w.now+silence+1, rankOverdue, e.c.index, func() {
+		if !e.conn.gone && len(e.calls) > 0 && e.calls[0] == k && k.began == began && e.heard <= began {
+			w.violate(RuleLiveness, "%v: the server has been silent for %v and nobody has noticed", k.action, w.script.Config.Deadline)
+		}
+	})
 }
 
 // aimAt makes the request that ends at an offset of the stream arrive when key
@@ -79,6 +96,7 @@ func (e *clientEnd) receive(b []byte) int {
 	for rest := b; len(rest) > 0; {
 		n := copy(e.engine.Buffer(), rest)
 		rest = rest[n:]
+		e.heard = e.c.w.now
 		err := e.engine.Received(n, e.c.w.now)
 		e.complete()
 		if err != nil {
@@ -93,10 +111,18 @@ func (e *clientEnd) receive(b []byte) int {
 	return len(b)
 }
 
+// noise is what a receive buffer is overwritten with.
+var noise = [512]byte{0: 0xDB, 511: 0xDB}
+
 // complete finishes the calls that the engine has completed.
 func (e *clientEnd) complete() {
 	w := e.c.w
 	w.completed = e.engine.Completed(w.completed[:0])
+	if len(w.completed) > 0 {
+		// Whoever waits for an answer may look at it when more has arrived.
+		b := e.engine.Buffer()
+		copy(b[:min(len(b), len(noise))], noise[:])
+	}
 	for _, done := range w.completed {
 		k := e.calls[0]
 		if done != &k.Call {

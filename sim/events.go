@@ -21,6 +21,7 @@ const (
 	rankDeliver
 	rankDeadline
 	rankJanitor
+	rankOverdue
 )
 
 // push makes do due at the given time. Of two events with the same time, kind

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A serverEnd is the server's end of a connection, and the handler of its
+// session.
+type serverEnd struct {
+	w       *world
+	conn    *conn
+	session *transport.Session
+	answers []uint64 // hashes of the answers given, in order
+	backlog bool     // answers wait for room in the pipe
+	noMore  bool     // the client sends no more
+	cut     bool     // the connection dies before the next answer is out
+}
+
+// receive hands bytes to the session and lets it execute. While answers wait
+// it takes nothing, which is how a client that does not read is held back.
+func (e *serverEnd) receive(b []byte) (n int) {
+	for n < len(b) && !e.backlog && !e.conn.gone {
+		buffer := e.session.Buffer()
+		if len(buffer) == 0 {
+			return len(b) // the session has failed; nobody reads this any more
+		}
+		got := copy(buffer, b[n:])
+		e.session.Received(got)
+		n += got
+		e.run()
+	}
+	if !e.conn.gone {
+		// The product's shell does so before it waits for more.
+		if script.Draw(e.w.script.Seed, uint64(e.w.now))&1 == 0 {
+			e.session.Release()
+		}
+		if _, partial := e.session.Begun(); partial {
+			e.w.cover(StatePartialFrame)
+		}
+	}
+	return n
+}
+
+// run executes and sends until nothing is left to do.
+func (e *serverEnd) run() {
+	for {
+		err := e.session.Execute(e.w.server.cache.Now())
+		pending := e.session.Pending()
+		if len(pending) == 0 {
+			if err != nil || e.noMore {
+				e.conn.down.close()
+			}
+			return
+		}
+		if e.cut {
+			e.w.cover(StateCutAnswer)
+			e.conn.cut("before the answer")
+			return
+		}
+		sent, whole := 0, true
+		for _, b := range pending {
+			n := e.conn.down.send(b)
+			sent += n
+			if whole = n == len(b); !whole {
+				break
+			}
+		}
+		e.session.Sent(sent)
+		if !whole {
+			if !e.backlog {
+				e.w.cover(StateBackpressure)
+			}
+			e.backlog = true
+			return
+		}
+	}
+}
+
+func (e *serverEnd) drained() {
+	if !e.backlog || e.conn.gone || e.conn.down.room() == 0 {
+		return
+	}
+	if e.w.now < e.w.server.frozen {
+		e.w.events.push(e.w.server.frozen, rankServer, e.conn.lane, e.drained)
+		return
+	}
+	e.backlog = false
+	e.run()
+	if !e.backlog && !e.conn.gone {
+		e.conn.up.unblock()
+	}
+}
+
+func (e *serverEnd) ended() {
+	e.noMore = true
+	e.w.cover(StateHalfClosed)
+	if !e.backlog {
+		e.run()
+	}
+}
+
+func (e *serverEnd) lost(error) {
+	if _, partial := e.session.Begun(); partial {
+		e.w.cover(StateCutPartial)
+	}
+	if e.backlog {
+		e.w.cover(StateCutBacklog)
+	}
+	e.session.Close()
+}

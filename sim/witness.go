@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"bytes"
+
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A serverEnd stands between its session and the product's handler: every
+// request meets the model at the moment of its execution.
+var _ transport.LargeHandler = (*serverEnd)(nil)
+
+// anyAnswer is in the place of an answer that the handler has no part in.
+const anyAnswer = 0
+
+// Handle executes one request with the product's handler and asks the model
+// whether the answer is right.
+func (e *serverEnd) Handle(now int64, dst []byte, r *transport.Request) []byte {
+	e.w.meet(now, r)
+	start := len(dst)
+	dst = e.w.server.handler.Handle(now, dst, r)
+	return e.witness(now, dst, start, r, dst[start:])
+}
+
+// HandleLarge is Handle for an answer that may refer to the store's memory.
+func (e *serverEnd) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+	if e.w.server.liar != nil {
+		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
+	}
+	e.w.meet(now, r)
+	start := len(dst)
+	dst, ref := e.w.server.handler.HandleLarge(now, dst, r)
+	frame := dst[start:]
+	if ref != nil {
+		e.w.cover(StateReferred)
+		frame = bytes.Join(append([][]byte{frame}, ref.AppendTo(nil)...), nil)
+	}
+	return e.witness(now, dst, start, r, frame), ref
+}
+
+// witness looks at a request that has been executed. Its answer is frame, and
+// as far as it is not referred to, dst[start:].
+func (e *serverEnd) witness(now int64, dst []byte, start int, r *transport.Request, frame []byte) []byte {
+	w, s := e.w, e.w.server
+	a, n, err := transport.ParseResponse(frame)
+	if err != nil || n != len(frame) {
+		w.violate(oracle.RuleModel, "%v %q was answered with %d bytes that are not one frame", r.Command, r.Key, len(frame))
+		return dst
+	}
+	w.executed++
+	w.mix(uint64(now)<<8 ^ uint64(r.Command)<<4 ^ uint64(a.Status))
+	w.noteExecuted(e.conn.lane, r, a)
+	e.check(now, r, a)
+	if s.liar != nil {
+		return s.liar.answer(dst, start, r, a)
+	}
+	e.answers = append(e.answers, answerHash(a))
+	return dst
+}
+
+// check asks the model.
+func (e *serverEnd) check(now int64, r *transport.Request, a transport.Response) {
+	w, m := e.w, e.w.server.model
+	if a.Status == transport.Error {
+		w.cover(StateRefused)
+	}
+	lost := m.Lost()
+	if v := m.Check(now, r, a); v != nil {
+		w.fail(v)
+	}
+	if m.Lost() > lost {
+		w.cover(StateEvicted)
+		if r.Command == transport.CAS {
+			w.cover(StateCASEvicted)
+		}
+	}
+}
+
+func answerHash(a transport.Response) uint64 { return hashBytes(uint64(a.Status), a.Value) | 1 }
+
+// Stage lets the product's handler take a large value to its place.
+func (e *serverEnd) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
+	to, err := e.w.server.handler.Stage(now, r, size)
+	if err != nil {
+		e.refused(now, r, err)
+		return nil, err
+	}
+	if to == nil {
+		return nil, nil
+	}
+	e.w.cover(StateStaged)
+	whole := *r
+	whole.Key, whole.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
+	return &witnessed{Staged: to, e: e, r: whole}, nil
+}
+
+// refused takes note of a large request that the session answers for the
+// handler.
+func (e *serverEnd) refused(now int64, r *transport.Request, err error) {
+	e.check(now, r, transport.Response{Status: transport.Error, Value: []byte(err.Error())})
+	e.answers = append(e.answers, anyAnswer)
+}
+
+// witnessed is a large request on its way into the store, and a copy of it for
+// the model.
+type witnessed struct {
+	transport.Staged
+	e    *serverEnd
+	r    transport.Request
+	room []byte
+}
+
+// Buffer implements transport.Staged.
+func (s *witnessed) Buffer(now int64) ([]byte, error) {
+	room, err := s.Staged.Buffer(now)
+	if err != nil {
+		s.e.refused(now, &s.r, err)
+	}
+	s.room = room
+	return room, err
+}
+
+// Advance implements transport.Staged.
+func (s *witnessed) Advance(n int) {
+	s.r.Value = append(s.r.Value, s.room[:n]...)
+	s.room = s.room[n:]
+	s.Staged.Advance(n)
+}
+
+// Finish implements transport.Staged.
+func (s *witnessed) Finish(now int64, dst []byte) []byte {
+	s.e.w.meet(now, &s.r)
+	start := len(dst)
+	dst = s.Staged.Finish(now, dst)
+	return s.e.witness(now, dst, start, &s.r, dst[start:])
+}
