@@ -36,6 +36,14 @@ type Permission interface {
 	Allows(c transport.Command, key []byte) bool
 }
 
+// A ValueLimit is a Permission that bounds values more tightly than the server
+// does.
+type ValueLimit interface {
+	Permission
+	// MaxValueSize is the longest value of a request, in bytes; 0 is no bound.
+	MaxValueSize() int
+}
+
 // A guard is the Handler of one connection where an Authenticator decides.
 type guard struct {
 	*Handler
@@ -69,6 +77,11 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 		}
 	case g.permission == nil:
 		return transport.Refusal{Status: transport.Denied, Message: authenticationRequired}, false
+	}
+	if l, ok := g.permission.(ValueLimit); ok {
+		if limit := l.MaxValueSize(); limit > 0 && uint64(h.ValueSize) > uint64(limit) {
+			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", h.ValueSize, limit)}, false
+		}
 	}
 	return transport.Refusal{}, true
 }

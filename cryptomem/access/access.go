@@ -12,6 +12,7 @@
 //	  read_only: false
 //	  stats: false                         # whether STATS is answered
 //	  max_connections: 100
+//	  max_value_size: 64KiB                # tighter than the server's
 //
 // Nothing is allowed that the file does not name. A [List] is the Authenticator
 // of a server; replacing its file takes effect on open connections with their

@@ -91,6 +91,13 @@ var _ = Describe("An identity", func() {
 		Expect(permission("prefixes: [a]").Allows(transport.Ping, nil)).To(BeTrue())
 	})
 
+	It("may be held to shorter values than others", func() {
+		limit := permission("prefixes: [''], max_value_size: 64KiB").(cryptomem.ValueLimit)
+		Expect(limit.MaxValueSize()).To(Equal(64 << 10))
+		limit = permission("prefixes: ['']").(cryptomem.ValueLimit)
+		Expect(limit.MaxValueSize()).To(BeZero())
+	})
+
 	It("has at most as many connections as it may", func() {
 		list := load("web: {tokens: ['" + access.HashToken("t") + "'], prefixes: [''], max_connections: 1}")
 		first, err := list.Authenticate(nc, []byte("web"), []byte("t"))

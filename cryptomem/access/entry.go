@@ -11,6 +11,7 @@ type Entry struct {
 	ReadOnly       bool     `yaml:"read_only,omitempty"`
 	Stats          bool     `yaml:"stats,omitempty"`
 	MaxConnections int      `yaml:"max_connections,omitempty"`
+	MaxValueSize   string   `yaml:"max_value_size,omitempty"`
 }
 
 // YAML returns the lines that give the identity its entry in a file. The error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -50,6 +51,7 @@ var rules = []rule{
 	{"read_only", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.readOnly, v[0]) }},
 	{"stats", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.stats, v[0]) }},
 	{"max_connections", false, (*parser).maxConnections},
+	{"max_value_size", false, (*parser).maxValueSize},
 }
 
 func (p *parser) identity(f config.Field) *identity {
@@ -143,6 +145,15 @@ func (p *parser) maxConnections(id *identity, values []string) error {
 		return fmt.Errorf("%q is not allowed; allowed: a whole number from 1 to %d", values[0], maxConnections)
 	}
 	id.maxConnections = int64(n)
+	return nil
+}
+
+func (p *parser) maxValueSize(id *identity, values []string) error {
+	n, err := config.ParseSize(values[0])
+	if err != nil || n < 1 || n > cache.MaxValueSizeLimit {
+		return fmt.Errorf("%q is not allowed; allowed: a size from 1B to %s, such as 64KiB", values[0], config.FormatSize(cache.MaxValueSizeLimit))
+	}
+	id.maxValueSize = n
 	return nil
 }
 

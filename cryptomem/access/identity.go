@@ -21,6 +21,7 @@ type identity struct {
 	readOnly       bool
 	stats          bool
 	maxConnections int64 // 0 = no limit
+	maxValueSize   int64 // bytes, 0 = no limit but the server's
 }
 
 // nobody takes the place of an identity that does not exist.

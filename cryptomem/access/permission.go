@@ -15,7 +15,7 @@ type permission struct {
 	closed  atomic.Bool
 }
 
-var _ cryptomem.Permission = (*permission)(nil)
+var _ cryptomem.ValueLimit = (*permission)(nil)
 
 // newPermission takes one of the account's connections.
 func newPermission(a *account, proven func(*identity) bool) (*permission, error) {
@@ -50,6 +50,14 @@ func (p *permission) Allows(c transport.Command, key []byte) bool {
 		return false
 	}
 	return true
+}
+
+// MaxValueSize implements cryptomem.ValueLimit.
+func (p *permission) MaxValueSize() int {
+	if rules := p.account.rules.Load(); rules != nil {
+		return int(rules.maxValueSize)
+	}
+	return 0
 }
 
 // Close gives the connection back.

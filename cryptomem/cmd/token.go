@@ -22,6 +22,7 @@ for the server's identities file, which holds only a hash of the token.
     --prefix PREFIX      let it use keys that begin so; may be repeated. Without
                          a namespace and a prefix it may use every key
     --read-only          let it change nothing
+    --max-value-size S   hold it to values of this size, such as 64KiB
     --stats              let it see the server's statistics
 
 Example:
@@ -37,6 +38,7 @@ func token(_ context.Context, c *console, args []string) error {
 	fs.StringArrayVar(&entry.Namespaces, "namespace", nil, "")
 	fs.StringArrayVar(&entry.Prefixes, "prefix", nil, "")
 	fs.BoolVar(&entry.ReadOnly, "read-only", false, "")
+	fs.StringVar(&entry.MaxValueSize, "max-value-size", "", "")
 	fs.BoolVar(&entry.Stats, "stats", false, "")
 	operands, err := parse(fs, args)
 	switch {
