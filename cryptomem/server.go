@@ -33,7 +33,7 @@ type ServerConfig struct {
 
 	MaxConnections           int   // open at once; default 16,384
 	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64; default 12,288
-	MaxInFlight              int64 // bytes held for unfinished large requests, over all connections; default 256 MiB
+	MaxInFlight              int64 // bytes held by large requests on their way and large answers not read, over all connections; default 256 MiB
 
 	FrameTimeout time.Duration // for a request to arrive whole once begun; default 30 s
 	WriteTimeout time.Duration // for a client to take its answers; default 30 s

@@ -49,7 +49,7 @@ type ServerConfig struct {
 
 	MaxConnections           int   // open at once
 	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64 network
-	MaxInFlight              int64 // bytes that unfinished large requests may hold, over all connections
+	MaxInFlight              int64 // bytes that large requests on their way and large answers not read may hold, over all connections
 
 	FrameTimeout time.Duration // for a request to arrive whole, from its first byte on, and for a TLS handshake
 	WriteTimeout time.Duration // for the client to take a batch of answers

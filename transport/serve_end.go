@@ -82,7 +82,7 @@ func (c *serverConn) drain(now int64) {
 // the last answer.
 func (c *serverConn) linger(now int64) {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || !c.wait(forEnd, now, lingerTimeout) {
+	if !ok || c.server.draining.Load() || half.CloseWrite() != nil || !c.wait(forEnd, now, lingerTimeout) {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, onlyReader{c.Conn}, lingerBytes) // either way it is over

@@ -18,8 +18,8 @@ const maxEvents = 128
 // pollers serve the short way of socket connections without a goroutine each:
 // bytes are there, their requests are executed, the answers fit the socket's
 // buffer. One goroutine does that for many connections, so that a request costs
-// a read, a write and a share of one wait. Whatever would block, and every
-// ending, hands the connection to a goroutine of its own.
+// a read, a write and a share of one wait. Whatever would block or may take
+// long, and every ending, hands the connection to a goroutine of its own.
 type pollers struct {
 	all []*poller
 }
@@ -197,16 +197,16 @@ func (c *serverConn) serveReady(fd uintptr) {
 	c.received(n)
 	began := c.now
 	for {
-		failed := c.session.Execute(began)
+		all, failed := c.session.executeQuick(began)
 		pending := c.session.Pending()
 		if len(pending) == 0 {
-			c.stay = failed == nil
+			c.stay = all && failed == nil
 			c.session.Release()
 			c.now = c.server.config.Now()
 			c.session.Measure(began, c.now)
 			return
 		}
-		if failed != nil || c.place != servingPlace || !c.writeNow(int(fd), pending) {
+		if !all || failed != nil || c.place != servingPlace || !c.writeNow(int(fd), pending) {
 			return // a goroutine goes on with what is pending
 		}
 	}

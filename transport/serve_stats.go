@@ -12,7 +12,7 @@ type counters struct {
 // present value count from NewServer on.
 type ServerStats struct {
 	Connections   int    `json:"connections"`       // open now, those being refused included
-	InFlight      int64  `json:"in_flight_bytes"`   // held now by unfinished large requests
+	InFlight      int64  `json:"in_flight_bytes"`   // held now by large requests that are arriving and large answers that are not read
 	Accepted      uint64 `json:"accepted"`          // connections
 	Refused       uint64 `json:"refused"`           // connections over a limit
 	FramingErrors uint64 `json:"framing_errors"`    // connections closed for bad magic

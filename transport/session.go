@@ -72,6 +72,8 @@ type Session struct {
 	pieces    net.Buffers
 
 	tally *tally // nil if nothing is counted
+	quick bool   // leave alone what may take long
+	left  bool   // something was left alone
 	err   error
 }
 
@@ -182,6 +184,9 @@ func (s *Session) Execute(now int64) error {
 			}
 			break
 		}
+		if s.left = s.quick && commandTraits[h.Command]&takesLong != 0; s.left {
+			break
+		}
 		r := &s.request
 		*r = h.request(b)
 		answered := len(s.output())
@@ -207,6 +212,16 @@ func (s *Session) Execute(now int64) error {
 		s.begun = now
 	}
 	return s.err
+}
+
+// executeQuick is Execute that stops before a request that may take long, for a
+// caller that has other connections to serve. It then returns false, and the
+// rest is for Execute.
+func (s *Session) executeQuick(now int64) (all bool, err error) {
+	s.quick, s.left = true, false
+	err = s.Execute(now)
+	s.quick = false
+	return !s.left, err
 }
 
 // Pending returns the answers that have not been sent, empty if there are none.

@@ -47,6 +47,7 @@ const (
 	takesValue
 	takesTTL
 	takesVersion // in front of the value
+	takesLong    // possibly: as long as a store is large, or a password hash is slow
 )
 
 var commandTraits = [...]uint8{
@@ -60,9 +61,9 @@ var commandTraits = [...]uint8{
 	GetV:    0,
 	CAS:     takesValue | takesTTL | takesVersion,
 	GetDel:  0,
-	Stats:   mayOmitKey,
-	Flush:   mayOmitKey,
-	Auth:    takesValue,
+	Stats:   mayOmitKey | takesLong,
+	Flush:   mayOmitKey | takesLong,
+	Auth:    takesValue | takesLong,
 }
 
 // admit judges a request by its header: first by the protocol's rules and the

@@ -1,0 +1,143 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// slowStats answers STATS only once it is told to, everything else as echo.
+type slowStats struct {
+	echo
+	begun, answer chan struct{}
+}
+
+func (h slowStats) Handle(now int64, dst []byte, r *transport.Request) []byte {
+	if r.Command == transport.Stats {
+		h.begun <- struct{}{}
+		<-h.answer
+	}
+	return h.echo.Handle(now, dst, r)
+}
+
+// serve returns the address of a new server that h handles the requests of.
+func serve(h transport.Handler) (*transport.Server, string) {
+	GinkgoHelper()
+	s := transport.NewServer(transport.ServerConfig{
+		NewHandler: func(net.Conn) transport.Handler { return h },
+		Clock:      clock.NewMock(),
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	DeferCleanup(func() {
+		Expect(s.Close()).To(Succeed())
+		Expect(<-served).To(MatchError(transport.ErrServerClosed))
+	})
+	return s, l.Addr().String()
+}
+
+func dial(addr string) *net.TCPConn {
+	GinkgoHelper()
+	c, err := net.Dial("tcp", addr)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { _ = c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// converse sends all of input while it reads as many bytes as want has.
+func converse(c net.Conn, input, want []byte) {
+	GinkgoHelper()
+	go func() { _, _ = c.Write(input) }()
+	got := make([]byte, len(want))
+	_, err := io.ReadFull(c, got)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(bytes.Equal(got, want)).To(BeTrue())
+}
+
+var _ = Describe("a server", func() {
+	ping := frame(transport.Ping, 0, "", "hello")
+	pong := transport.AppendResponse(nil, transport.OK, []byte("hello"))
+
+	It("lets no connection wait for another one's long request", func() {
+		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
+		_, addr := serve(h)
+		slow := dial(addr)
+		_, err := slow.Write(bytes.Join([][]byte{ping, frame(transport.Stats, 0, "", ""), ping}, nil))
+		Expect(err).NotTo(HaveOccurred())
+		<-h.begun
+		for range 8 { // more than there are pollers
+			converse(dial(addr), ping, pong)
+		}
+		close(h.answer)
+		converse(slow, nil, bytes.Join([][]byte{pong, transport.AppendResponse(nil, transport.OK, nil), pong}, nil))
+		converse(slow, ping, pong)
+	})
+
+	It("goes on with a client that stopped reading for a while", func() {
+		_, addr := serve(echo{})
+		c := dial(addr)
+		value := bytes.Repeat([]byte("0123456789"), 1000)
+		input := bytes.Repeat(frame(transport.Ping, 0, "", string(value)), 2000)
+		want := bytes.Repeat(transport.AppendResponse(nil, transport.OK, value), 2000)
+		for range 2 {
+			written := make(chan error, 1)
+			go func() {
+				_, err := c.Write(input) // returns only while answers are read
+				written <- err
+			}()
+			Consistently(written, "50ms").ShouldNot(Receive())
+			converse(c, nil, want)
+			Expect(<-written).To(Succeed())
+		}
+		converse(c, ping, pong)
+	})
+
+	It("answers each of many busy connections in order while they come and go", func() {
+		s, addr := serve(echo{})
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				defer GinkgoRecover()
+				for i := range 10 {
+					c, err := net.Dial("tcp", addr)
+					Expect(err).NotTo(HaveOccurred())
+					for range 10 {
+						converse(c, bytes.Repeat(ping, 1+i*7), bytes.Repeat(pong, 1+i*7))
+					}
+					Expect(c.Close()).To(Succeed())
+				}
+			})
+		}
+		all.Wait()
+		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
+	})
+
+	It("leaves no goroutine behind", func(ctx context.Context) {
+		before := gleak.Goroutines()
+		s := transport.NewServer(transport.ServerConfig{
+			NewHandler: func(net.Conn) transport.Handler { return echo{} },
+			Clock:      clock.NewMock(),
+		})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		for range 10 {
+			converse(dial(l.Addr().String()), ping, pong)
+		}
+		Expect(s.Shutdown(ctx)).To(Succeed())
+		Expect(<-served).To(MatchError(transport.ErrServerClosed))
+		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
+	})
+})
