@@ -42,6 +42,7 @@ type loading struct {
 	key               []byte
 	ttl, stale, lease time.Duration
 	load              Loader
+	unstored          bool // the store has just failed: do without it
 }
 
 // GetOrLoad returns the value under the key. If there is none, it has load make
@@ -52,8 +53,8 @@ type loading struct {
 // go ahead while the others wait for what it stores. A load goes on until the
 // last caller that waits for it is gone, and its error is everybody's.
 //
-// The store is there to save work: when it fails, GetOrLoad loads all the same,
-// and a loaded value that cannot be stored is returned all the same. A panic of
+// The store is there to save work: when it cannot be read, GetOrLoad loads all
+// the same, and a loaded value that cannot be stored is returned all the same. A panic of
 // load becomes an error.
 func (c *Client) GetOrLoad(ctx context.Context, key []byte, ttl time.Duration, load Loader, opts ...LoadOption) ([]byte, error) {
 	l := loading{key: key, ttl: ttl, lease: DefaultLease, load: load}
@@ -76,6 +77,7 @@ func (c *Client) GetOrLoad(ctx context.Context, key []byte, ttl time.Duration, l
 	case ctx.Err() != nil, errors.Is(err, ErrClosed), c.err != nil:
 		return nil, err
 	}
+	l.unstored = !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotAuthentic)
 	f, err := c.join(ctx, l)
 	if err != nil {
 		return nil, err
@@ -202,6 +204,9 @@ func (c *Client) leave(f *flight) {
 // loadOnce loads and stores the value under a lease, or waits for the process
 // that has it.
 func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]byte, error) {
+	if l.unstored {
+		return call(ctx, l.load)
+	}
 	lease, err := c.TryLock(ctx, append(bytes.Clone(l.key), leaseSuffix...), l.lease)
 	for look := firstLook; errors.Is(err, ErrLocked); look = min(2*look, longestLook) {
 		if background {

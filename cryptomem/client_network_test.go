@@ -119,11 +119,11 @@ var _ = Describe("Client over the network", func() {
 	It("carries values far larger than the socket's buffers in both directions at once", func() {
 		c := connect(listen(newServer(cryptomem.ServerConfig{})), cryptomem.WithInFlight(100, 4<<20))
 		large := make([]byte, 900_000)
-		ended := make(chan error, 8)
+		ended := make(chan error, 4)
 		for g := range cap(ended) {
 			go func() {
 				k := fmt.Append(nil, g)
-				for range 5 {
+				for range 2 {
 					if err := c.SetContext(ctx, k, large); err != nil {
 						ended <- err
 						return

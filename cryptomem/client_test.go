@@ -259,4 +259,24 @@ var _ = Describe("Client", func() {
 		Expect(err).To(MatchError("server: out of memory"))
 		Expect(err).To(BeAssignableToTypeOf(refused))
 	})
+
+	DescribeTable("knows a server at its limit, or one that wants credentials, by whatever command meets it",
+		func(status transport.Status, message string, want error) {
+			server.answer = func(nc net.Conn, _ *transport.Request) bool {
+				_, err := nc.Write(transport.AppendResponse(nil, status, []byte(message)))
+				return err == nil
+			}
+			c := dial()
+			call := func() error { return c.Set("k", "v") }
+			if status != transport.Error {
+				call = func() error { return c.Ping(context.Background()) }
+			}
+			Expect(call()).To(MatchError(want))
+		},
+		Entry("busy, to SET", transport.Error, "busy: 9 connections are open, limit 9", cryptomem.ErrBusy),
+		Entry("busy, to PING", transport.Busy, "", cryptomem.ErrBusy),
+		Entry("no credentials, to SET", transport.Error, "authentication required", cryptomem.ErrDenied),
+		Entry("other credentials, to SET", transport.Error, "denied: SET is not allowed on this key", cryptomem.ErrDenied),
+		Entry("no credentials, to PING", transport.Denied, "authentication required", cryptomem.ErrDenied),
+	)
 })

@@ -3,6 +3,7 @@ package cryptomem
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport"
@@ -67,9 +68,16 @@ func (e *ServerError) Error() string {
 	return "server: " + e.Message
 }
 
-// Is makes a ServerError match ErrBusy and ErrDenied by its status.
+// Is makes a ServerError match ErrBusy and ErrDenied. GET, SET and DELETE are
+// older than the statuses of that name; for them the server's wording counts.
 func (e *ServerError) Is(target error) bool {
-	return target == ErrBusy && e.Status == transport.Busy || target == ErrDenied && e.Status == transport.Denied
+	switch target {
+	case ErrBusy:
+		return e.Status == transport.Busy || strings.HasPrefix(e.Message, "busy: ")
+	case ErrDenied:
+		return e.Status == transport.Denied || strings.HasPrefix(e.Message, "denied: ") || e.Message == "authentication required"
+	}
+	return false
 }
 
 // answerError returns the error that an answer stands for; nil for OK.

@@ -21,7 +21,7 @@ const (
 	DefaultDialTimeout  = 5 * time.Second
 	DefaultAttempts     = 3
 	DefaultFirstPause   = 20 * time.Millisecond
-	DefaultLongestPause = 500 * time.Millisecond
+	DefaultLongestPause = 250 * time.Millisecond
 	DefaultMaxValueSize = transport.DefaultMaxAnswer
 )
 

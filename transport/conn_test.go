@@ -1,0 +1,185 @@
+package transport_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+var _ = Describe("Conn", func() {
+	var (
+		ctx  = context.Background()
+		mock *clock.Mock
+		far  net.Conn
+	)
+
+	BeforeEach(func() {
+		before := gleak.Goroutines()
+		DeferCleanup(func() { Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before)) })
+		mock = clock.NewMock()
+	})
+
+	pipe := func(l transport.EngineLimits) *transport.Conn {
+		var near net.Conn
+		near, far = net.Pipe()
+		conn := transport.NewConn(near, mock, l)
+		DeferCleanup(conn.Close)
+		DeferCleanup(far.Close)
+		return conn
+	}
+
+	// reads takes that many bytes from the other side.
+	reads := func(n int) []byte {
+		GinkgoHelper()
+		b := make([]byte, n)
+		_, err := io.ReadFull(far, b)
+		Expect(err).NotTo(HaveOccurred())
+		return b
+	}
+
+	const getSize = transport.RequestHeaderSize + 1
+
+	begin := func(conn *transport.Conn, c *transport.Call) <-chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- conn.Do(ctx, c) }()
+		return ended
+	}
+
+	It("gives each caller its own answer, however many share the connection", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(l.Close)
+		go answerKeys(l)
+		nc, err := net.Dial("tcp", l.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		conn := transport.NewConn(nc, mock, transport.EngineLimits{MaxCalls: 20, MaxBytes: 4000})
+		DeferCleanup(conn.Close)
+		var callers sync.WaitGroup
+		for g := range 64 {
+			callers.Go(func() {
+				defer GinkgoRecover()
+				var c transport.Call
+				for i := range 50 {
+					key := fmt.Append(nil, g, "/", i)
+					c.Request = transport.Request{Command: transport.Get, Key: key}
+					Expect(conn.Do(ctx, &c)).To(Succeed())
+					Expect(c.Response.Value).To(Equal(key))
+				}
+			})
+		}
+		callers.Wait()
+	})
+
+	It("lets calls that wait for room in by the order of their coming", func() {
+		conn := pipe(transport.EngineLimits{MaxCalls: 1})
+		var ended []<-chan error
+		for i := range 4 {
+			ended = append(ended, begin(conn, get(fmt.Sprint(i))))
+			if i == 0 {
+				Expect(reads(getSize)[getSize-1:]).To(Equal([]byte("0")))
+			} else {
+				Eventually(func() int { return transport.Waiting(conn) }).Should(Equal(i))
+			}
+		}
+		for i := range 4 {
+			_, err := far.Write(answer(transport.NotFound, ""))
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ended[i]).Should(Receive(BeNil()))
+			if i < 3 {
+				Expect(reads(getSize)[getSize-1:]).To(Equal(fmt.Append(nil, i+1)))
+			}
+		}
+	})
+
+	It("sends many calls in one write and takes their answers together", func() {
+		conn := pipe(transport.EngineLimits{})
+		calls := []*transport.Call{get("a"), get("b"), get("c")}
+		ended := make(chan error, 1)
+		go func() { ended <- conn.DoAll(ctx, calls) }()
+		buffer := make([]byte, 1000)
+		Expect(far.Read(buffer)).To(Equal(3 * getSize))
+		for _, v := range []string{"1", "2", "3"} {
+			_, err := far.Write(answer(transport.OK, v))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Eventually(ended).Should(Receive(BeNil()))
+		Expect(calls[2].Response.Value).To(Equal([]byte("3")))
+	})
+
+	It("is broken by silence, but not by an idle hour", func() {
+		conn := pipe(transport.EngineLimits{Silence: time.Second})
+		ended := begin(conn, get("a"))
+		reads(getSize)
+		_, err := far.Write(answer(transport.NotFound, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ended).Should(Receive(BeNil()))
+		mock.Add(time.Hour)
+		Expect(conn.Broken()).NotTo(BeClosed())
+
+		call := get("b")
+		ended = begin(conn, call)
+		reads(getSize)
+		mock.Add(time.Second)
+		Eventually(ended).Should(Receive(MatchError(transport.ErrSilent)))
+		Expect(call.MaybeApplied).To(BeTrue())
+		Expect(conn.Broken()).To(BeClosed())
+	})
+
+	It("fails all its calls when it is closed, those waiting for room as never sent", func() {
+		conn := pipe(transport.EngineLimits{MaxCalls: 1})
+		sent, waiting := get("a"), get("b")
+		first := begin(conn, sent)
+		reads(getSize)
+		second := begin(conn, waiting)
+		Eventually(func() int { return transport.Waiting(conn) }).Should(Equal(1))
+		Expect(conn.Close()).To(Succeed())
+		Expect(<-first).To(MatchError(transport.ErrConnClosed))
+		Expect(<-second).To(MatchError(transport.ErrConnClosed))
+		Expect(sent.MaybeApplied).To(BeTrue())
+		Expect(waiting.MaybeApplied).To(BeFalse())
+		Expect(conn.Do(ctx, get("c"))).To(MatchError(transport.ErrConnClosed))
+	})
+})
+
+// answerKeys answers every request with its key.
+func answerKeys(l net.Listener) {
+	nc, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer nc.Close() //nolint:errcheck // the client has what it wants
+	var in []byte
+	chunk := make([]byte, 4096)
+	for {
+		n, err := nc.Read(chunk)
+		if err != nil {
+			return
+		}
+		in = append(in, chunk[:n]...)
+		var out []byte
+		for {
+			r, n, err := transport.ParseRequest(in)
+			if err != nil {
+				return
+			}
+			if n == 0 {
+				break
+			}
+			out = transport.AppendResponse(out, transport.OK, r.Key)
+			in = in[n:]
+		}
+		if _, err := nc.Write(out); err != nil {
+			return
+		}
+	}
+}
