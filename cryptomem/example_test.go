@@ -19,7 +19,7 @@ func serveExample() (addr string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	go server.Serve(listener) //nolint:errcheck // ends with the server
+	go server.Serve(listener)
 	return listener.Addr().String(), func() { _ = server.Close() }
 }
 
@@ -38,7 +38,7 @@ func ExampleDial() {
 		fmt.Println(err)
 		return
 	}
-	defer c.Close() //nolint:errcheck // always nil
+	defer c.Close()
 
 	key := []byte("cart:17")
 	err = c.SetContext(ctx, key, []byte("3 apples"), cryptomem.TTL(10*time.Minute))
@@ -57,7 +57,7 @@ func ExampleClient_GetOrLoad() {
 	defer stop()
 	ctx := context.Background()
 	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
-	defer c.Close() //nolint:errcheck // always nil
+	defer c.Close()
 
 	fromDatabase := func(context.Context) ([]byte, error) {
 		fmt.Println("asking the database")
@@ -78,7 +78,7 @@ func ExampleClient_TryLock() {
 	defer stop()
 	ctx := context.Background()
 	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
-	defer c.Close() //nolint:errcheck // always nil
+	defer c.Close()
 
 	lock, err := c.TryLock(ctx, []byte("nightly report"), time.Minute)
 	fmt.Println(err)
@@ -99,7 +99,7 @@ func ExampleJSON() {
 	defer stop()
 	ctx := context.Background()
 	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
-	defer c.Close() //nolint:errcheck // always nil
+	defer c.Close()
 
 	type user struct {
 		Name   string
@@ -126,7 +126,7 @@ func ExampleClient_Batch() {
 	defer stop()
 	ctx := context.Background()
 	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
-	defer c.Close() //nolint:errcheck // always nil
+	defer c.Close()
 
 	batch := c.Batch()
 	batch.Set([]byte("a"), []byte("1"))

@@ -21,16 +21,16 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer server.Close() //nolint:errcheck // the example ends here
+	defer server.Close()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	go server.Serve(listener) //nolint:errcheck // ends with the server
+	go server.Serve(listener)
 
 	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!")
-	defer client.Close() //nolint:errcheck // always nil
+	defer client.Close()
 
 	sessions := scs.New()
 	sessions.Lifetime = 24 * time.Hour
