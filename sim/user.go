@@ -152,14 +152,21 @@ func (u *user) call(step int, a *script.Action) {
 
 // do makes the call.
 func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value []byte, err error) {
-	c, key, ttl := u.client, []byte(a.Key), cryptomem.TTL(a.TTL)
 	if a.Verb.IsWrite() {
-		value = a.Value.AppendTo(nil)
 		u.b.mu.Lock()
 		op.Version = u.versions[a.Key].number
 		u.b.ledger.Sealed(a.Value.Label, a.Key, time.Time{})
 		u.b.values[a.Value.Label] = a.Value
 		u.b.mu.Unlock()
+	}
+	return request(ctx, u.client, a, op)
+}
+
+// request makes an action's call on the product's client.
+func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *oracle.Op) (value []byte, err error) {
+	key, ttl := []byte(a.Key), cryptomem.TTL(a.TTL)
+	if a.Verb.IsWrite() {
+		value = a.Value.AppendTo(nil)
 	}
 	switch a.Verb {
 	case script.Set:
@@ -184,11 +191,8 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 	case script.Touch:
 		return nil, c.Touch(ctx, key, a.TTL)
 	case script.Flush:
-		if u.b.script.Config.Blind {
-			op.Key = ""
-			key = nil
-		}
-		_, err = c.Flush(ctx, key)
+		op.Key = "" // names may be blind, which have no prefixes: everything goes
+		_, err = c.Flush(ctx, nil)
 		return nil, err
 	}
 	return nil, c.Ping(ctx)
@@ -205,7 +209,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 		b.failLocked(oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.As(err, &server) && !b.corrupt && b.script.Config.MaxMemory >= roomy:
 		b.failLocked(RuleRefusal, a.String()+": "+err.Error())
-	case err == nil && (a.Verb == script.Get || a.Verb == script.GetV || a.Verb == script.GetDel):
+	case err == nil && readsValue(a.Verb):
 		how = script.Label(value)
 		op.Seen = how
 		if v := b.ledger.Accepted(how, a.Key, b.clk.Now(), 0); v != nil {
@@ -217,22 +221,15 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 	if op.Outcome == oracle.Done && op.Got != 0 && step > u.versions[a.Key].step {
 		u.versions[a.Key] = version{op.Got, step}
 	}
-	ops := []oracle.Op{op}
-	switch {
-	case op.Outcome == oracle.Unknown:
-		ops[0].Return = oracle.Never
-	case a.Verb == script.Delete && op.Outcome == oracle.Done && b.faults:
-		// It may have been tried twice: the first time may have taken the item
-		// away at any moment, and the second found none, which counts as done.
-		ops[0].Outcome = oracle.Unknown
-		first := ops[0]
-		first.Return = oracle.Never
-		ops = append(ops, first)
-	}
-	b.done = append(b.done, ended{step: step, ops: ops, how: how})
+	b.done = append(b.done, ended{step: step, ops: op.Attempted(b.faults), how: how})
 	if b.trace != nil {
 		b.trace.Calls = append(b.trace.Calls, TraceCall{u.index, time.Duration(op.Call), b.elapsed(), a.String(), how})
 	}
+}
+
+// readsValue reports whether v ends with a value.
+func readsValue(v script.Verb) bool {
+	return v == script.Get || v == script.GetV || v == script.GetDel
 }
 
 // failLocked is violate under b.mu.

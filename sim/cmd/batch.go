@@ -23,7 +23,17 @@ const ruleTwice = "repeatable"
 // minimizeRuns bounds what making a failure smaller may cost.
 const minimizeRuns = 20_000
 
-var runners = map[int]runner{1: sim.Run}
+// runners are the tiers; the second one is there in a bubble only.
+var runners = map[int]runner{1: sim.Run, 3: stress}
+
+// stress runs half of the seeds over the loopback interface.
+func stress(s *script.Script, o sim.Options) *sim.Result {
+	network := "pipe"
+	if s.Seed%2 == 1 {
+		network = "tcp"
+	}
+	return sim.Stress(s, network, o)
+}
 
 // A batch is many runs, and what is known of them together.
 type batch struct {
@@ -119,6 +129,15 @@ const mostReports = 5
 // tell reports a failure, or a single run that was asked about.
 func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
 	small := s
+	if b.tier == 3 {
+		if b.json {
+			line, _ := json.Marshal(finding{s.Seed, r.Failure.Rule, len(s.Actions), len(s.Actions)})
+			fmt.Fprintf(b.out, "%s\n", line)
+			return
+		}
+		fmt.Fprintf(b.out, "\nseed %d: %v\nTier 3 cannot be repeated; try again: go run -race ./sim/cmd --tier 3 --seed %d\n", s.Seed, r.Failure, s.Seed)
+		return
+	}
 	if b.minimize && r.Failure != nil && r.Failure.Rule != ruleTwice {
 		small = script.Minimize(s, minimizeRuns, func(c *script.Script) bool {
 			f := run(c, sim.Options{}).Failure

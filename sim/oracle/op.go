@@ -62,6 +62,24 @@ func (o *Op) String() string {
 	return s
 }
 
+// Attempted returns what a client's call may have been at the server: itself,
+// and with retry, what an attempt did whose answer was lost. Only reads and
+// deletes are ever tried again.
+func (o Op) Attempted(retry bool) []Op {
+	switch {
+	case o.Outcome == Unknown:
+		o.Return = Never
+	case o.Verb == script.Delete && o.Outcome == Done && retry:
+		// The first attempt may have taken the item away at any moment, and
+		// the second found none, which counts as done.
+		o.Outcome = Unknown
+		first := o
+		first.Return = Never
+		return []Op{o, first}
+	}
+	return []Op{o}
+}
+
 // wipe is an operation that takes an item away whatever it is: a restart, or a
 // flush.
 const wipe = script.Flush
