@@ -45,6 +45,7 @@ type batch struct {
 	mu       sync.Mutex // guards everything below
 	runs     int
 	ops      int
+	hash     uint64 // of all runs, in whatever order they ended
 	reached  map[sim.State]int
 	failures int
 	err      error
@@ -106,6 +107,7 @@ func (b *batch) check(s *script.Script, file string, run runner) bool {
 	defer b.mu.Unlock()
 	b.runs++
 	b.ops += r.Ops
+	b.hash ^= r.Hash
 	for _, state := range sim.States() {
 		if r.Coverage.Has(state) {
 			b.reached[state]++
@@ -208,6 +210,9 @@ func (b *batch) summary() {
 	took := b.clk.Since(b.began).Seconds()
 	fmt.Fprintf(b.out, "%d runs, %d operations in %.1fs: %.0f runs/s, %.0f operations/s, %d failures\n",
 		b.runs, b.ops, took, float64(b.runs)/took, float64(b.ops)/took, b.failures)
+	if b.tier < 3 {
+		fmt.Fprintf(b.out, "Hash of all runs: %016x\n", b.hash)
+	}
 	if b.tier != 1 {
 		return
 	}
