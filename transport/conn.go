@@ -202,6 +202,12 @@ func (c *Conn) writeOnce() (all bool) {
 	if len(b) > 0 && !c.failed {
 		c.mu.Unlock()
 		_, err := c.nc.Write(b)
+		if hungUp(err) {
+			// The server may have said why before it left, and reading ends
+			// right after that: let the reader give the reason.
+			c.mu.Lock()
+			return true // the outgoing side stays owned, so nobody writes again
+		}
 		if err != nil {
 			c.fail(fmt.Errorf("write to server: %w", err))
 		}
@@ -216,6 +222,11 @@ func (c *Conn) writeOnce() (all bool) {
 		return true
 	}
 	return false
+}
+
+// hungUp reports whether a write failed because the other side is gone.
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe)
 }
 
 // writeRequests is the writing goroutine: it takes over whenever it is woken.

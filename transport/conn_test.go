@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -135,6 +136,22 @@ var _ = Describe("Conn", func() {
 		Expect(conn.Broken()).To(BeClosed())
 	})
 
+	It("tells what the server said before it hung up, though a write failed first", func() {
+		near, far := net.Pipe()
+		conn := transport.NewConn(&hungUp{Conn: near, wrote: make(chan struct{})}, mock, transport.EngineLimits{})
+		DeferCleanup(conn.Close)
+		go func() {
+			defer GinkgoRecover()
+			_, err := far.Write(transport.AppendResponse(nil, transport.Error, []byte("come back later")))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(far.Close()).To(Succeed())
+		}()
+		call := &transport.Call{Request: transport.Request{Command: transport.Get, Key: []byte("k")}}
+		Expect(conn.Do(ctx, call)).To(Succeed())
+		Expect(call.Response.Value).To(BeEquivalentTo("come back later"))
+		Eventually(conn.Broken()).Should(BeClosed())
+	})
+
 	It("fails all its calls when it is closed, those waiting for room as never sent", func() {
 		conn := pipe(transport.EngineLimits{MaxCalls: 1})
 		sent, waiting := get("a"), get("b")
@@ -182,4 +199,27 @@ func answerKeys(l net.Listener) {
 			return
 		}
 	}
+}
+
+// hungUp is a connection whose other side is gone when it is first written to,
+// with its last words still to be read.
+type hungUp struct {
+	net.Conn
+	once  sync.Once
+	wrote chan struct{}
+}
+
+func (h *hungUp) Write([]byte) (int, error) {
+	h.once.Do(func() { close(h.wrote) })
+	return 0, syscall.EPIPE
+}
+
+func (h *hungUp) Read(b []byte) (int, error) {
+	<-h.wrote
+	return h.Conn.Read(b)
+}
+
+func (h *hungUp) Close() error {
+	h.once.Do(func() { close(h.wrote) })
+	return h.Conn.Close()
 }
