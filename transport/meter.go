@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -10,27 +11,34 @@ import (
 // A Meter counts what the Sessions that share it execute, and how long it
 // takes. A nil Meter counts nothing.
 //
-// Counting costs a request no more than an addition to a field of its session,
-// and a batch a few atomic additions. To keep the cores out of each other's
-// way, sessions are spread over stripes of counters, which Stats adds up.
+// Counting costs a request an addition to a field of its session, and a batch a
+// few atomic additions. What dominates is memory that is not in the processor's
+// cache, so all that a batch touches lies together. To keep the cores out of
+// each other's way, sessions are spread over as many stripes of counters as
+// there are cores; Stats adds them up.
 type Meter struct {
+	rankings rankings
 	keys     bool
 	sessions atomic.Uint32 // handed a stripe so far
-	stripes  [meterStripes]meterStripe
-	slowest  ranking
-	largest  ranking
+	stripes  []meterStripe
 }
 
 const (
-	meterStripes = 16
 	commandKinds = int(Auth) + 1 // index 0 is every unknown command
 	statusKinds  = int(Busy) + 1
 )
 
 type meterStripe struct {
-	requests [commandKinds][statusKinds]atomic.Uint64
-	batches  [commandKinds]latencies // index 0 is batches of several commands
-	_        [64]byte                // a cache line between neighbours
+	commands [commandKinds]commandMeter
+	_        [64]byte // a cache line between neighbours
+}
+
+// commandMeter begins with what is used most. Of requests, index 0 is unknown
+// commands; of batches, it is those of several commands.
+type commandMeter struct {
+	requests [statusKinds]atomic.Uint64
+	took     atomic.Int64 // by all batches, in nanoseconds
+	batches  [latencyBuckets]atomic.Uint64
 }
 
 // Latencies are counted by powers of two: bucket i has those under
@@ -40,38 +48,40 @@ const (
 	latencyBuckets = 26 // up to 17 s, and longer
 )
 
-type latencies struct {
-	counts [latencyBuckets]atomic.Uint64
-	sum    atomic.Int64
-}
-
-func (l *latencies) add(took int64) {
+func (m *commandMeter) batch(took int64) {
 	i := bits.Len64(uint64(took) >> firstLatency)
-	l.counts[min(i, latencyBuckets-1)].Add(1)
-	l.sum.Add(took)
+	m.batches[min(i, latencyBuckets-1)].Add(1)
+	m.took.Add(took)
 }
 
 // NewMeter returns a Meter that has counted nothing. Only with keys does it
 // remember the keys of the slowest and largest requests.
-func NewMeter(keys bool) *Meter { return &Meter{keys: keys} }
+func NewMeter(keys bool) *Meter {
+	return &Meter{keys: keys, stripes: make([]meterStripe, runtime.GOMAXPROCS(0))}
+}
 
 func (m *Meter) stripe() *meterStripe {
-	return &m.stripes[m.sessions.Add(1)%meterStripes]
+	return &m.stripes[m.sessions.Add(1)%uint32(len(m.stripes))]
 }
 
 // A tally is a session's own part of the counting. Equal requests in a row, the
 // usual thing in a pipeline, are published as one addition.
 type tally struct {
-	meter  *Meter
 	stripe *meterStripe
+	meter  *Meter
 
-	command uint8 // of the run
+	command uint8 // of the run of equal requests
 	status  Status
-	run     uint64
+	run     uint32
 
-	batch BatchRecord // since the last measure
-	key   [maxRecordedKey]byte
-	keyed int
+	// The batch since the last measure.
+	batchCommand   uint8 // of all requests, 0 if they differ
+	largestCommand uint8
+	requests       uint32
+	bytes          uint64 // of all requests and their answers
+	largest        uint64 // of one of them
+
+	key []byte // of the largest request, nil unless keys are recorded
 }
 
 // maxRecordedKey is how much of a key is remembered, in bytes.
@@ -82,7 +92,11 @@ func newTally(m *Meter) *tally {
 	if m == nil {
 		return nil
 	}
-	return &tally{meter: m, stripe: m.stripe()}
+	t := &tally{meter: m, stripe: m.stripe()}
+	if m.keys {
+		t.key = make([]byte, 0, maxRecordedKey)
+	}
+	return t
 }
 
 // request counts one request that was answered. size is that of both frames.
@@ -99,19 +113,18 @@ func (t *tally) request(c Command, s Status, size uint64, key []byte) {
 		t.command, t.status = kind, s
 	}
 	t.run++
-	b := &t.batch
 	switch {
-	case b.Requests == 0:
-		b.command = kind
-	case b.command != kind:
-		b.command = 0
+	case t.requests == 0:
+		t.batchCommand = kind
+	case t.batchCommand != kind:
+		t.batchCommand = 0
 	}
-	b.Requests++
-	b.Bytes += size
-	if size > b.Largest {
-		b.Largest, b.largest = size, kind
-		if t.meter.keys {
-			t.keyed = copy(t.key[:], key)
+	t.requests++
+	t.bytes += size
+	if size > t.largest {
+		t.largest, t.largestCommand = size, kind
+		if t.key != nil {
+			t.key = append(t.key[:0], key[:min(len(key), maxRecordedKey)]...)
 		}
 	}
 }
@@ -127,25 +140,24 @@ func (t *tally) keep(key []byte) []byte {
 
 func (t *tally) publish() {
 	if t.run > 0 {
-		t.stripe.requests[t.command][t.status].Add(t.run)
+		t.stripe.commands[t.command].requests[t.status].Add(uint64(t.run))
 		t.run = 0
 	}
 }
 
 // measure ends a batch that was received at began and answered at ended.
 func (t *tally) measure(began, ended int64) {
-	if t == nil || t.batch.Requests == 0 {
+	if t == nil || t.requests == 0 {
 		return
 	}
 	t.publish()
-	b := &t.batch
 	took := max(ended-began, 0)
-	t.stripe.batches[b.command].add(took)
-	b.Took, b.at = time.Duration(took), ended
-	if t.meter.slowest.wants(ended, took) || t.meter.largest.wants(ended, int64(b.Largest)) {
-		b.Key = string(t.key[:t.keyed])
-		t.meter.slowest.offer(ended, took, b)
-		t.meter.largest.offer(ended, int64(b.Largest), b)
+	t.stripe.commands[t.batchCommand].batch(took)
+	if r := &t.meter.rankings; r.want(ended, took, int64(t.largest)) {
+		r.offer(ended, BatchRecord{
+			Command: commandLabel(int(t.largestCommand)), Key: string(t.key),
+			Requests: uint64(t.requests), Largest: t.largest, Bytes: t.bytes, Took: time.Duration(took),
+		})
 	}
-	t.batch, t.keyed = BatchRecord{}, 0
+	t.requests, t.bytes, t.largest, t.key = 0, 0, 0, t.key[:0]
 }

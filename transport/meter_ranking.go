@@ -18,10 +18,6 @@ type BatchRecord struct {
 	Bytes    uint64        `json:"bytes"`    // of all requests and their answers
 	Took     time.Duration `json:"took_ns"`  // from their arrival until their answers were written
 	Ago      time.Duration `json:"ago_ns"`   // since then
-
-	command uint8 // of all requests, 0 if they differ
-	largest uint8 // of the largest one
-	at      int64
 }
 
 // How many batches a ranking keeps, and for how long: one to two windows.
@@ -30,73 +26,87 @@ const (
 	rankingWindow = int64(time.Minute)
 )
 
-// A ranking keeps the recent batches of highest rank.
-type ranking struct {
-	floor atomic.Int64 // a lower rank has no place
-	until atomic.Int64 // when this window ends
+// rankings keep the recent batches that took longest, and those with the
+// largest requests.
+type rankings struct {
+	// A batch below both floors has no place, until the window ends: nearly all
+	// are turned away by a look at these three, which share a cache line.
+	slowestFloor, largestFloor atomic.Int64
+	until                      atomic.Int64
 
-	mu                sync.Mutex // guards what follows
-	current, previous []rankedBatch
+	mu               sync.Mutex // guards what follows
+	slowest, largest ranking
 }
 
-type rankedBatch struct {
-	rank  int64
-	batch BatchRecord
+// want reports whether a batch may have a place. It takes no lock.
+func (r *rankings) want(now, took, largest int64) bool {
+	return took > r.slowestFloor.Load() || largest > r.largestFloor.Load() || now >= r.until.Load()
 }
 
-// wants reports whether a batch may have a place. It takes no lock: nearly all
-// batches are turned away here.
-func (r *ranking) wants(now, rank int64) bool {
-	return rank > r.floor.Load() || now >= r.until.Load()
-}
-
-func (r *ranking) offer(now, rank int64, b *BatchRecord) {
+func (r *rankings) offer(now int64, b BatchRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(now)
-	if rank <= r.floor.Load() {
-		return
-	}
-	i, _ := slices.BinarySearchFunc(r.current, rank, byRank)
-	r.current = slices.Insert(r.current, i, rankedBatch{rank, *b})
-	if len(r.current) > rankingSize {
-		r.current = r.current[:rankingSize]
-	}
-	if len(r.current) == rankingSize {
-		r.floor.Store(r.current[rankingSize-1].rank)
-	}
+	r.slowestFloor.Store(r.slowest.add(rankedBatch{int64(b.Took), now, b}))
+	r.largestFloor.Store(r.largest.add(rankedBatch{int64(b.Largest), now, b}))
 }
 
-// byRank orders the highest rank first.
-func byRank(b rankedBatch, rank int64) int { return cmp.Compare(rank, b.rank) }
-
 // turn begins a new window if the old one is over.
-func (r *ranking) turn(now int64) {
+func (r *rankings) turn(now int64) {
 	until := r.until.Load()
 	if now < until {
 		return
 	}
-	r.previous, r.current = r.current, r.previous[:0]
-	if now >= until+rankingWindow {
-		r.previous = r.previous[:0] // nothing came for so long that both are old
-	}
-	r.floor.Store(0)
+	stale := now >= until+rankingWindow // nothing came for so long that both are old
+	r.slowest.turn(stale)
+	r.largest.turn(stale)
+	r.slowestFloor.Store(0)
+	r.largestFloor.Store(0)
 	r.until.Store(now + rankingWindow)
+}
+
+func (r *rankings) records(now int64) (slowest, largest []BatchRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(now)
+	return r.slowest.records(now), r.largest.records(now)
+}
+
+// A ranking is the batches of highest rank, of this window and the one before.
+type ranking struct{ current, previous []rankedBatch }
+
+type rankedBatch struct {
+	rank, at int64
+	batch    BatchRecord
+}
+
+// add gives b its place, if it has one, and returns the rank below which no
+// other has: 0 while there is room.
+func (r *ranking) add(b rankedBatch) (floor int64) {
+	i, _ := slices.BinarySearchFunc(r.current, b.rank, func(x rankedBatch, rank int64) int { return cmp.Compare(rank, x.rank) })
+	r.current = slices.Insert(r.current, i, b)
+	if len(r.current) < rankingSize {
+		return 0
+	}
+	r.current = r.current[:rankingSize]
+	return r.current[rankingSize-1].rank
+}
+
+func (r *ranking) turn(stale bool) {
+	r.previous, r.current = r.current, r.previous[:0]
+	if stale {
+		r.previous = r.previous[:0]
+	}
 }
 
 // records returns what is in the ranking at now, highest first.
 func (r *ranking) records(now int64) []BatchRecord {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.turn(now)
 	all := slices.Concat(r.current, r.previous)
 	slices.SortStableFunc(all, func(a, b rankedBatch) int { return cmp.Compare(b.rank, a.rank) })
 	records := make([]BatchRecord, min(len(all), rankingSize))
 	for i := range records {
-		b := all[i].batch
-		b.Command = commandLabel(int(b.largest))
-		b.Ago = time.Duration(max(now-b.at, 0))
-		records[i] = b
+		records[i] = all[i].batch
+		records[i].Ago = time.Duration(max(now-all[i].at, 0))
 	}
 	return records
 }

@@ -41,12 +41,13 @@ func LatencyBounds() []time.Duration {
 // Stats returns a snapshot at the instant now. Commands that were never used
 // are left out.
 func (m *Meter) Stats(now int64) RequestStats {
-	st := RequestStats{Slowest: m.slowest.records(now), Largest: m.largest.records(now)}
+	var st RequestStats
+	st.Slowest, st.Largest = m.rankings.records(now)
 	for c := range commandKinds {
 		for s := range statusKinds {
 			n := uint64(0)
 			for i := range m.stripes {
-				n += m.stripes[i].requests[c][s].Load()
+				n += m.stripes[i].commands[c].requests[s].Load()
 			}
 			if n > 0 {
 				label := strings.ReplaceAll(Status(s).String(), " ", "_")
@@ -65,13 +66,13 @@ func (m *Meter) latency(c int) BatchLatency {
 	l := BatchLatency{Counts: make([]uint64, latencyBuckets)}
 	total := uint64(0)
 	for i := range m.stripes {
-		from := &m.stripes[i].batches[c]
+		from := &m.stripes[i].commands[c]
 		for j := range l.Counts {
-			n := from.counts[j].Load()
+			n := from.batches[j].Load()
 			l.Counts[j] += n
 			total += n
 		}
-		l.Sum += time.Duration(from.sum.Load())
+		l.Sum += time.Duration(from.took.Load())
 	}
 	switch {
 	case total == 0:
