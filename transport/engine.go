@@ -20,10 +20,10 @@ const (
 	// larger ones are received straight into the call's own buffer.
 	receiveSize = 32 << 10
 
-	// firstBody is what a large answer is given before its bytes are there.
-	// From then on the buffer doubles, so that memory follows what arrives and
-	// never what a header claims.
-	firstBody = 64 << 10
+	// firstBody is what a large answer is given before its bytes are there, at
+	// most. From then on the buffer doubles, so that memory follows what
+	// arrives and not what a header claims.
+	firstBody = 1 << 20
 
 	// keepOutgoing is how large a drained outgoing buffer may be and stay.
 	keepOutgoing = 1 << 20

@@ -115,7 +115,7 @@ var _ = Describe("Engine", func() {
 		engine = transport.NewEngine(transport.EngineLimits{MaxAnswer: 1 << 30})
 		submit(get("a"))
 		Expect(feed(engine, 0, 7, []byte{'C', 'M', 1, 0x3f, 0, 0, 0})).To(Succeed())
-		Expect(len(engine.Buffer())).To(BeNumerically("<=", 64<<10))
+		Expect(len(engine.Buffer())).To(BeNumerically("<=", 1<<20))
 	})
 
 	Describe("cancelling", func() {
