@@ -36,6 +36,7 @@ export class TimeChart {
     this.empty = html("p", "empty", options.empty ?? "");
     this.tip = html("div", "tip");
     this.tip.hidden = true;
+    this.empty.hidden = true;
     element.append(this.svg, this.empty, this.tip);
     this.pointer = null;
     element.addEventListener("pointermove", (e) => { this.pointer = e.offsetX; this.hover(e.clientX); });
@@ -60,7 +61,7 @@ export class TimeChart {
       return stacked ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
     });
     const highest = Math.max(0, ...tops);
-    this.empty.hidden = highest > 0;
+    this.empty.hidden = highest > 0 || this.points.length === 0;
     const scale = this.options.logarithmic ? this.logarithmic(highest) : linear(highest, this.options);
     const y = (v) => top + (1 - scale.part(v)) * (height - top - bottom);
     this.svg.replaceChildren();

@@ -243,13 +243,16 @@ function identities(uses) {
   ]));
 }
 
+function settled() {
+  state(paused ? "paused" : "live", paused ? "paused" : "live");
+}
+
 function state(name, text) {
   document.documentElement.dataset.state = name;
   set("live", text);
 }
 
 const feed = new EventSource("events");
-feed.addEventListener("open", () => state(paused ? "paused" : "live", paused ? "paused" : "live"));
 feed.addEventListener("error", () => state("lost", "no connection, trying again"));
 feed.addEventListener("history", (e) => { samples = JSON.parse(e.data); });
 feed.addEventListener("sample", (e) => {
@@ -259,13 +262,14 @@ feed.addEventListener("sample", (e) => {
   const begin = Date.parse(s.about.now) - span;
   samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
   draw();
+  settled();
 });
 
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", paused);
   set("pause", paused ? "Go on" : "Pause");
-  state(paused ? "paused" : "live", paused ? "paused" : "live");
+  settled();
   draw();
 });
 
