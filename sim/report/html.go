@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim"
@@ -17,7 +18,7 @@ var page = template.Must(template.New("page").Parse(pageText))
 // Sizes of the picture, in pixels.
 const (
 	marginLeft = 90
-	marginTop  = 28
+	marginTop  = 96
 	laneHeight = 58
 	momentGap  = 26
 	shownRows  = 400
@@ -49,6 +50,7 @@ type instant struct {
 type bar struct {
 	X, Y, Width  int
 	Class, Label string
+	Short        string // what is asked; empty where there is no room
 }
 
 type mark struct {
@@ -118,9 +120,13 @@ func (d *drawing) bars(x map[time.Duration]int, y map[int]int) {
 			busy[c.Lane] = append(busy[c.Lane], 0)
 		}
 		busy[c.Lane][row] = c.To
+		short := ""
+		if words := strings.Fields(c.Text); row == 0 && len(words) > 3 {
+			short = words[2] + " " + words[3]
+		}
 		d.Calls = append(d.Calls, bar{
 			X: from, Y: y[c.Lane] - 20 + row%4*11, Width: max(to-from, 6),
-			Class: "call " + c.Outcome, Label: c.Text + " ⇒ " + c.Outcome,
+			Class: "call " + c.Outcome, Label: c.Text + " ⇒ " + c.Outcome, Short: short,
 		})
 	}
 }
