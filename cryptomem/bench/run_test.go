@@ -24,7 +24,7 @@ var _ = Describe("A run", func() {
 	BeforeEach(func() {
 		clk = clock.NewMock()
 		config = cryptomem.ServerConfig{MaxMemory: 64 << 20, Clock: clk}
-		load = bench.Load{Connections: 3, Depth: 4, Duration: 50 * time.Millisecond, Keys: 100, ValueSize: 64, Gets: 0.9, Fill: true}
+		load = bench.Load{Connections: 3, Depth: 4, Duration: 50 * time.Millisecond, Keys: 100, ValueSize: 64, Gets: 0.9, Fill: true, Patience: time.Hour}
 	})
 
 	// serving dials a real server, over pipes.
@@ -70,6 +70,26 @@ var _ = Describe("A run", func() {
 			counted += bucket.Count
 		}
 		Expect(counted).To(BeEquivalentTo(result.Requests))
+	})
+
+	It("seals what it stores and opens what it finds", func(ctx context.Context) {
+		dial := serving()
+		client, err := cryptomem.Dial(
+			ctx, "pipe",
+			cryptomem.WithSecret([]byte("0123456789abcdef0123456789abcdef")),
+			cryptomem.WithClock(clk), cryptomem.WithTimeout(time.Hour), // the clock runs ahead of the work
+
+			cryptomem.WithConnections(load.Connections),
+			cryptomem.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
+		)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(client.Close)
+		report, err := measure(ctx, bench.Sealed(client))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(report.Target).To(Equal("cryptomem, sealed"))
+		Expect(report.Gets).NotTo(BeZero())
+		Expect(report.Misses).To(BeZero())
+		Expect(report.Failed).To(BeZero())
 	})
 
 	It("sends in an open loop as many requests as were due", func(ctx context.Context) {
