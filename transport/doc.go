@@ -9,5 +9,6 @@
 // Protocol logic does no I/O. A [Session] is fed received bytes and appends
 // answers; an [Engine] takes calls, yields bytes to send and is fed received
 // bytes. Thin shells drive both over a net.Conn, and so do the simulator and
-// the fuzzer.
+// the fuzzer. A [Server] is the shell of many sessions: it accepts connections,
+// holds them to limits and deadlines, and drains them when it shuts down.
 package transport

@@ -61,8 +61,11 @@ func (w *watchdog) arm(at int64) {
 		w.timer.Stop()
 	}
 	w.next.Store(at)
-	wait := max(at-w.server.config.Now(), 1)
-	w.timer = w.server.config.Clock.AfterFunc(time.Duration(wait), w.look)
+	if wait := at - w.server.config.Now(); wait > 0 {
+		w.timer = w.server.config.Clock.AfterFunc(time.Duration(wait), w.look)
+	} else {
+		go w.look() // a timer would need the clock to move once more
+	}
 }
 
 // look interrupts what is overdue and arms the timer for the rest.
