@@ -166,8 +166,8 @@ func (k *checker) checkSegments() {
 	k.expect(used == k.used && dead == k.dead, "log: %d bytes, %d dead; counted %d, %d", used, dead, k.used, k.dead)
 	k.expect(pages == k.memory[memRecords], "records: %d pages, %d charged", pages, k.memory[memRecords])
 	k.expect(chainPages == k.memory[memLarge], "large values: %d pages, %d charged", chainPages, k.memory[memLarge])
-	free := 0
-	droppedSegs := 0
+	free := len(k.warm) * segmentPages
+	droppedSegs := len(k.warm)
 	for _, u := range k.dropped {
 		free += u.pages
 		if u.space == k.space {

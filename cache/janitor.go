@@ -121,6 +121,9 @@ func (c *Cache) Sweep(now int64, budget int) (next int64) {
 			s.mu.Lock()
 			walked, stuck := s.expire(now, min(budget, stepBatch))
 			at := s.next
+			if walked > 0 && at > now {
+				s.cool()
+			}
 			s.unlock()
 			if stuck && !c.finish(now, s) {
 				at = now + int64(stuckDelay)

@@ -9,7 +9,14 @@ import (
 
 // LargeValueSize is the size from which a value has memory of its own, in
 // bytes: a chain of whole segments, each with only its written pages charged.
-const LargeValueSize = 16 << 10
+const LargeValueSize = 32 << 10
+
+// Of its memory a shard keeps one part in warmShare ready for large values, up
+// to warmPages, when they come and go.
+const (
+	warmShare = 32
+	warmPages = 1 << 20 / pageSize
+)
 
 // stagePages bounds how far memory is charged ahead of the bytes received.
 const stagePages = 16
@@ -109,6 +116,13 @@ func (st *Staged) Advance(n int) {
 func (st *Staged) extend() error {
 	s := st.s
 	at := st.filled & (segmentSize - 1)
+	if at == 0 && st.Missing() >= segmentSize {
+		if id := s.takeWarm(); id != none {
+			st.link(id)
+			st.grow(at, segmentSize, segmentPages)
+			return nil
+		}
+	}
 	n := min(st.Missing(), segmentSize-at, stagePages*pageSize)
 	pages := pagesOf(n)
 	if !s.charge(pages, memLarge) {
@@ -120,20 +134,31 @@ func (st *Staged) extend() error {
 			s.refund(pages, memLarge)
 			return errNoRoom
 		}
-		if st.tail == none {
-			st.head = id
-			s.segs[id].refs = 1
-		} else {
-			s.segs[st.tail].next = id
-		}
-		st.tail = id
+		st.link(id)
 	}
+	st.grow(at, n, pages)
+	return nil
+}
+
+// link appends a segment to the chain.
+func (st *Staged) link(id int32) {
+	if st.tail == none {
+		st.head = id
+		st.s.segs[id].refs = 1
+	} else {
+		st.s.segs[st.tail].next = id
+	}
+	st.tail = id
+}
+
+// grow makes n bytes of the last segment, at so many charged pages, the buffer.
+func (st *Staged) grow(at, n, pages int) {
+	s := st.s
 	s.segs[st.tail].pages += pages
 	head := &s.segs[st.head]
 	head.weight += pages
 	head.size += n
 	st.free = s.space.unit(st.tail)[at : at+n]
-	return nil
 }
 
 // fill copies a whole value in.

@@ -72,6 +72,11 @@ func (c *Cache) reclaimOne(now int64) bool {
 // the reserve.
 func (c *Cache) reclaimFrom(now int64, s *shard) bool {
 	s.mu.Lock()
+	if len(s.warm) > 0 {
+		s.cool()
+		s.unlock()
+		return true
+	}
 	if s.victim.seg == none && !s.chooseForRoom(now) {
 		s.mu.Unlock()
 		return false

@@ -11,6 +11,8 @@ const (
 	// segmentRoom is what records may fill: parsing reads up to 8 bytes past
 	// a field.
 	segmentRoom = segmentSize - 8
+	// segmentPages is a full segment, in pages.
+	segmentPages = segmentSize / pageSize
 	// segmentWeight bounds what dropping one segment gives back, large values
 	// included, in pages: beyond it the next record opens another segment.
 	segmentWeight = 2 << 20 / pageSize
@@ -125,8 +127,9 @@ func (s *shard) newSegment(k kind) int32 {
 	return id
 }
 
-// dropSegment lets go of a segment. Its pages stay charged until settle has
-// given them back to the operating system.
+// dropSegment lets go of a segment. Its pages stay charged until unlock has
+// given them back to the operating system, but for a few of large values that
+// are kept for the next.
 func (s *shard) dropSegment(id int32) {
 	seg := &s.segs[id]
 	from := memRecords
@@ -135,8 +138,37 @@ func (s *shard) dropSegment(id int32) {
 	}
 	s.memory[from] -= seg.pages
 	s.memory[memFree] += seg.pages
+	warm := seg.kind == chained && seg.pages == segmentPages && !s.reserve && (len(s.warm)+1)*segmentPages <= s.maxWarm
 	seg.kind = unused
+	if warm {
+		s.warm = append(s.warm, id)
+		return
+	}
 	s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: seg.pages})
+}
+
+// takeWarm returns a segment of a chain with all pages charged and written to
+// before, or none. It saves the system calls and faults that giving pages back
+// and taking others costs, several times the copying of the bytes.
+func (s *shard) takeWarm() int32 {
+	n := len(s.warm)
+	if n == 0 {
+		return none
+	}
+	id := s.warm[n-1]
+	s.warm = s.warm[:n-1]
+	s.memory[memFree] -= segmentPages
+	s.memory[memLarge] += segmentPages
+	s.segs[id] = segment{kind: chained, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
+	return id
+}
+
+// cool makes unlock give the warm segments back.
+func (s *shard) cool() {
+	for _, id := range s.warm {
+		s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: segmentPages})
+	}
+	s.warm = s.warm[:0]
 }
 
 // unit is memory that nobody uses any more.

@@ -31,6 +31,8 @@ type shard struct {
 	budget  *budget
 	space   *memory // of segments
 	dropped []unit  // to be given back by unlock
+	warm    []int32 // segments kept for the next large value
+	maxWarm int     // pages that these may have
 	memory  [memKinds]int
 	pages   atomic.Int64 // sum of memory; read without the lock
 	grant   int          // pages that makeRoom took for the caller
@@ -73,6 +75,7 @@ type counters struct {
 
 func newShard(o *options, b *budget, skip uint) (*shard, error) {
 	s := &shard{budget: b, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
+	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
 	s.victim.seg = none
 	for q := range s.queues {

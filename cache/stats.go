@@ -28,7 +28,7 @@ type Stats struct {
 // Total is what the limit bounds.
 type Memory struct {
 	Records int64 `json:"records"` // items, live or not yet reclaimed
-	Large   int64 `json:"large"`   // values that have memory of their own
+	Large   int64 `json:"large"`   // values that have memory of their own, staged ones too
 	Index   int64 `json:"index"`
 	Free    int64 `json:"free"` // kept for reuse
 	Total   int64 `json:"total"`

@@ -39,7 +39,9 @@ func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 		for tag := uint64(0); tag <= tagMask; {
 			s.mu.Lock()
 			var n uint64
-			n, tag = s.flush(now, prefix, tag)
+			if n, tag = s.flush(now, prefix, tag); tag > tagMask {
+				s.cool()
+			}
 			s.unlock()
 			removed += n
 		}
