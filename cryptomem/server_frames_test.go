@@ -2,8 +2,11 @@ package cryptomem_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"io"
 	"net"
+	"os"
+	"strings"
 
 	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
@@ -65,6 +68,31 @@ var _ = Describe("the golden frames", func() {
 				Expect(store.Close()).To(Succeed())
 			}
 		}
+	})
+})
+
+var _ = Describe("the description of the protocol", func() {
+	It("shows bytes that a server takes and answers", func() {
+		text, err := os.ReadFile("../docs/protocol.md")
+		Expect(err).NotTo(HaveOccurred())
+		c := dial(listen(newServer(cryptomem.ServerConfig{})))
+		lines := 0
+		for line := range strings.Lines(string(text)) {
+			side, rest, _ := strings.Cut(line, " ")
+			if side != ">" && side != "<" {
+				continue
+			}
+			digits, _, _ := strings.Cut(rest, "  ") // then comes the comment
+			want, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+			Expect(err).NotTo(HaveOccurred(), line)
+			if side == ">" {
+				send(c, want)
+			} else {
+				Expect(readN(c, len(want))).To(Equal(want), line)
+			}
+			lines++
+		}
+		Expect(lines).To(BeNumerically(">", 10))
 	})
 })
 
