@@ -224,8 +224,8 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 	if stalled := t.conn.stalledUntil(); stalled.After(until) {
 		until = stalled
 	}
-	if t.side == script.Down && b.frozen.After(until) {
-		until = b.frozen
+	if b.frozen.After(until) {
+		until = b.frozen // nothing reaches a frozen server, and nothing leaves it
 	}
 	return until
 }

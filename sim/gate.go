@@ -8,11 +8,12 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// A gate lets the goroutines of a world do one thing at a time: a read, a
-// write, or the beginning of a call. All come here first and wait to be let
-// through; the one loop that lets them waits until everybody else is blocked,
-// and then picks. Which one it picks depends on the seed, on who they are and
-// on the time, and not on the order in which they came.
+// A gate lets the goroutines of a world do one thing at a time: write, or begin
+// a request. All come here first and wait to be let through; the one loop that
+// lets them waits until everybody else is blocked, and then picks. Which one it
+// picks depends on the seed and on who they are, not on the order in which they
+// came. A read needs no turn of its own: a net.Pipe's ends with the write that
+// it waits for.
 type gate struct {
 	mu      sync.Mutex // guards everything below
 	waiting []*ticket
@@ -96,8 +97,7 @@ func (g *gate) next(seed uint64, now time.Time, held func(*ticket) time.Time) (*
 	return t, now
 }
 
-// A gatedConn is one end of a net.Pipe whose reads and writes pass a gate.
-// Writes go in fragments.
+// A gatedConn is one end of a net.Pipe whose writes pass a gate, in fragments.
 type gatedConn struct {
 	net.Conn
 	b      *bubble
@@ -125,18 +125,8 @@ func (b *bubble) connect(lane int) (client, server *gatedConn) {
 	return client, server
 }
 
-// identity tells the goroutines of a world apart. 0 and 1 write, 2 and 3 read.
-func (c *gatedConn) identity(reads int) uint64 {
-	return uint64(c.lane)<<3 | uint64(reads)<<1 | uint64(c.side)
-}
-
-// Read waits for its turn, and then for bytes.
-func (c *gatedConn) Read(p []byte) (int, error) {
-	if !c.b.gate.pass(c.identity(1), time.Time{}, c, c.side) {
-		return 0, net.ErrClosed
-	}
-	return c.Conn.Read(p)
-}
+// identity tells those who write apart.
+func (c *gatedConn) identity() uint64 { return uint64(c.lane)<<1 | uint64(c.side) }
 
 // Write sends p in fragments, each in its turn and after its delay.
 func (c *gatedConn) Write(p []byte) (n int, err error) {
@@ -144,7 +134,7 @@ func (c *gatedConn) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		c.mu.Lock()
 		c.written++
-		draw := script.Draw(c.b.script.Seed, c.identity(0), c.written)
+		draw := script.Draw(c.b.script.Seed, c.identity(), c.written)
 		tear, cut, flip := c.tear, c.cut, c.flip
 		c.flip = false
 		c.mu.Unlock()
@@ -156,7 +146,7 @@ func (c *gatedConn) Write(p []byte) (n int, err error) {
 		if spread := uint64(config.Delay.Max - config.Delay.Min); spread > 0 {
 			delay += time.Duration(draw >> 32 * spread >> 32)
 		}
-		if !c.b.gate.pass(c.identity(0), c.b.clk.Now().Add(delay), c, c.side) {
+		if !c.b.gate.pass(c.identity(), c.b.clk.Now().Add(delay), c, c.side) {
 			return n, net.ErrClosed
 		}
 		chunk := p[n : n+size]
