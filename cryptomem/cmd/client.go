@@ -38,6 +38,12 @@ const keyFlagsUsage = `
     --namespace NAME     the part of the key space to work in
 `
 
+// otherVariables are those that are read and are no settings of the server.
+var otherVariables = []string{
+	"CRYPTOMEM_CONFIG", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
+	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN",
+}
+
 // clientFlags are the flags of every command that talks to a server.
 type clientFlags struct {
 	addr    string

@@ -52,6 +52,10 @@ type service struct {
 }
 
 func serve(ctx context.Context, c *console, args []string) error {
+	// From here on, SIGHUP no longer ends the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	s, err := newService(c, args)
 	if err != nil {
 		return err
@@ -70,7 +74,7 @@ func serve(ctx context.Context, c *console, args []string) error {
 	}
 	s.operations.setReady("")
 	notify(ready)
-	if err := s.run(ctx, failed); err != nil {
+	if err := s.run(ctx, failed, hangup); err != nil {
 		return errors.Join(err, s.server.Close())
 	}
 	s.operations.setReady("shutting down")
@@ -87,6 +91,9 @@ func newService(c *console, args []string) (*service, error) {
 	s.operations = newOperations(s)
 	s.level.Set(cfg.LogLevel)
 	s.log = newLogger(c, cfg.LogFormat, &s.level)
+	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
+		s.log.Warn("environment: " + warning)
+	}
 	if cfg.TLSCert != "" {
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
 			return nil, err
@@ -143,10 +150,7 @@ func newServer(s *service) (*cryptomem.Server, error) {
 const watchInterval = 5 * time.Second
 
 // run serves until ctx ends, or a listener fails.
-func (s *service) run(ctx context.Context, failed <-chan error) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	files := s.watched()

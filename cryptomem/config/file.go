@@ -54,16 +54,22 @@ func names() []string {
 
 // Suggest names the one of the allowed words that was probably meant, or all.
 func Suggest(word string, allowed []string) string {
+	if meant := closest(word, allowed); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "allowed: " + strings.Join(allowed, ", ")
+}
+
+// closest returns the allowed word that takes the fewest edits to become, but
+// none that takes more than three.
+func closest(word string, allowed []string) string {
 	best, distance := "", 4
 	for _, a := range allowed {
 		if d := editDistance(word, a); d < distance {
 			best, distance = a, d
 		}
 	}
-	if best != "" {
-		return "did you mean " + best + "?"
-	}
-	return "allowed: " + strings.Join(allowed, ", ")
+	return best
 }
 
 // editDistance counts the letters to insert, delete or replace (Levenshtein).

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -77,4 +78,27 @@ func (l *loader) set(s Setting, text, where string) {
 		return
 	}
 	l.config.origins[s.Name] = where
+}
+
+// UnknownEnv returns a warning for each variable of the environment, written as
+// [os.Environ] does, that looks like a setting and is none, nor one of the
+// others. It is no error: Kubernetes sets such variables for a service that is
+// called cryptomem.
+func UnknownEnv(environ, others []string) (warnings []string) {
+	known := slices.Clone(others)
+	for _, s := range settings {
+		known = append(known, s.Env())
+	}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "CRYPTOMEM_") || slices.Contains(known, name) {
+			continue
+		}
+		warning := name + " is no setting"
+		if meant := closest(name, known); meant != "" {
+			warning += "; did you mean " + meant + "?"
+		}
+		warnings = append(warnings, warning)
+	}
+	return warnings
 }

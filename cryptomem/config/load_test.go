@@ -76,6 +76,15 @@ var _ = Describe("A configuration", func() {
 		}
 	})
 
+	It("warns of variables that look like settings and are none", func() {
+		Expect(config.UnknownEnv([]string{
+			"PATH=/bin", "CRYPTOMEM_ADDR=:1", "CRYPTOMEM_KEY=secret", "CRYPTOMEM_MAX_MEMROY=1GiB", "CRYPTOMEM_SERVICE_HOST=10.0.0.1",
+		}, []string{"CRYPTOMEM_KEY"})).To(Equal([]string{
+			"CRYPTOMEM_MAX_MEMROY is no setting; did you mean CRYPTOMEM_MAX_MEMORY?",
+			"CRYPTOMEM_SERVICE_HOST is no setting",
+		}))
+	})
+
 	It("reports what is wrong in every source at once", func() {
 		write("config.yaml", "max_memory: plenty\n")
 		_, err := config.Load(config.Sources{
