@@ -121,6 +121,43 @@ var _ = Describe("The store's memory", func() {
 		Expect(float64(st.Memory.Records) / float64(st.Bytes)).To(BeNumerically("<=", 1.35))
 	})
 
+	It("keeps renewed items when it is full and nothing may be evicted", func() {
+		c, clk := newCache(cache.WithMaxMemory(2<<20), cache.WithShards(1), cache.WithEviction(cache.EvictNone))
+		v := make([]byte, 300)
+		n := 0
+		for {
+			if _, err := c.Set(c.Now(), numbered(n), v, time.Minute); err != nil {
+				Expect(err).To(MatchError(cache.ErrFull))
+				break
+			}
+			n++
+		}
+		for range 12 { // renewed in place, then moved as each bucket ends
+			clk.Add(10 * time.Second)
+			c.Sweep(c.Now(), 0)
+			for i := range n {
+				_, err := c.Set(c.Now(), numbered(i), v, time.Minute)
+				Expect(err).NotTo(HaveOccurred())
+			}
+		}
+		Expect(c.Stats().Items).To(BeEquivalentTo(n))
+		Expect(c.Stats().Expired).To(BeZero())
+	})
+
+	It("is laid out by a key of one's own", func() {
+		order := func(key byte) (keys []string) {
+			c, _ := newCache(cache.WithHashKey([16]byte{key}))
+			load(c, 100, 10, 0)
+			for next := c.Scan(c.Now(), 0, 1<<20, func(k, _ []byte, _ cache.Info) { keys = append(keys, string(k)) }); next != 0; {
+				next = c.Scan(c.Now(), next, 1<<20, func(k, _ []byte, _ cache.Info) { keys = append(keys, string(k)) })
+			}
+			return keys
+		}
+		Expect(order(1)).To(Equal(order(1)))
+		Expect(order(1)).To(ConsistOf(order(2)))
+		Expect(order(1)).NotTo(Equal(order(2)))
+	})
+
 	// The worst case for a store of segments: every deadline has its own.
 	DescribeTable("holds live data, with deadlines from a second to a day, in most of", func(limit, items int, least float64) {
 		c, _ := newCache(cache.WithMaxMemory(int64(limit)))

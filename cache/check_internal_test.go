@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("Check", func() {
+	// fill returns a store with items of every kind, and its one shard.
+	fill := func() (*Cache, *shard) {
+		GinkgoHelper()
+		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 500 {
+			key := []byte{byte(i), byte(i >> 8), 'k'}
+			_, err := c.Set(1, key, make([]byte, []int{10, 1000, LargeValueSize}[i%3]), time.Duration(i%7)*time.Minute)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Expect(c.Check()).To(Succeed())
+		return c, c.shards[0]
+	}
+	firstWord := func(t *table) (i int) {
+		for t.word(i) == 0 {
+			i++
+		}
+		return i
+	}
+	segmentOf := func(s *shard, k kind) *segment {
+		for i := range s.segs {
+			if s.segs[i].kind == k {
+				return &s.segs[i]
+			}
+		}
+		return nil
+	}
+
+	DescribeTable("names what is broken:", func(text string, damage func(s *shard)) {
+		c, s := fill()
+		damage(s)
+		Expect(c.Check()).To(MatchError(ContainSubstring(text)))
+	},
+		Entry("an item more than there are", "501 counted", func(s *shard) { s.index.n++ }),
+		Entry("bytes that no item has", "bytes,", func(s *shard) { s.bytes++ }),
+		Entry("a word that is lost", "counted", func(s *shard) { t := s.index.dir[0]; t.set(firstWord(t), 0) }),
+		Entry("a word out of order", "out of order", func(s *shard) {
+			t := s.index.dir[0]
+			i := firstWord(t)
+			t.set(i, newWord(tagMask, 0, t.word(i).place()))
+		}),
+		Entry("a word that names nothing", "names no record", func(s *shard) {
+			t := s.index.dir[0]
+			i := firstWord(t)
+			t.set(i, t.word(i)|placeMask)
+		}),
+		Entry("a word that names another's record", "another tag", func(s *shard) {
+			t := s.index.dir[0]
+			i := firstWord(t)
+			j := i + 1
+			for t.word(j) == 0 {
+				j++
+			}
+			t.set(i, newWord(t.word(i).tag(), 0, t.word(j).place()))
+		}),
+		Entry("a version from the future", "latest", func(s *shard) { s.version -= 5 }),
+		Entry("live bytes that are not", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
+		Entry("pages that nobody charged", "charged", func(s *shard) { segmentOf(s, records).pages++ }),
+		Entry("a chain shorter than its value", "segments for", func(s *shard) { segmentOf(s, chained).size = 3 * segmentSize }),
+		Entry("a bucket's count", "items, ", func(s *shard) {
+			for i := range s.buckets {
+				s.buckets[i].items++
+			}
+		}),
+		Entry("a deadline that would be slept over", "next deadline", func(s *shard) { s.next++ }),
+		Entry("a queue's weight", "queue 0", func(s *shard) { s.weight[admission]++ }),
+		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
+		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
+	)
+})
