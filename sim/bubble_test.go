@@ -19,7 +19,7 @@ var _ = Describe("a run of real goroutines", func() {
 		// No assertion inside: a bubble has no way to pass its failure on.
 		var wrong []string
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
-			for seed := range uint64(15) {
+			for seed := range uint64(10) {
 				s := script.Generate(seed)
 				first, second := run(s, sim.Options{}), run(s, sim.Options{})
 				if first.Failure != nil {

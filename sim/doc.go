@@ -7,12 +7,16 @@
 // the product's own: its sessions, client engines, handler, cache, janitor and
 // sealing. Only what judges them is not ([oracle]).
 //
-// [Run] is the first of three tiers. There protocol logic is state machines,
-// bytes in and bytes out, so a world needs no goroutine, no socket and no
-// waiting: one loop takes the next thing due from a heap of events and moves
-// the clock to it. It is deterministic by construction and runs some hundred
-// thousand operations a second.
+// There are three tiers. In [Run], protocol logic is state machines, bytes in and
+// bytes out, so a world needs no goroutine, no socket and no waiting: one loop
+// takes the next thing due from a heap of events and moves the clock to it. It is
+// deterministic by construction and runs some hundred thousand operations a
+// second.
 //
 //	result := sim.Run(script.Generate(42), sim.Options{})
 //	if f := result.Failure; f != nil { … }
+//
+// [InBubble] runs the same scripts on real servers and clients, goroutines and
+// all, one of them at a time; [Stress] on the same, all at once, for the race
+// detector. docs/simulation.md says how it works and how to add to it.
 package sim
