@@ -136,6 +136,8 @@ func (c *Client) failure(ctx context.Context, op *operation, err error) error {
 		err = ErrClosed
 	case errors.Is(err, transport.ErrSilent):
 		err = fmt.Errorf("%w: %w", ErrTimeout, err)
+	case ctx.Err() != nil && !errIsContext(ctx, err): // no time was left to try again
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	if op.uncertain && !readOnly(op.call.Request.Command) {
 		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)

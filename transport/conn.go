@@ -363,8 +363,8 @@ func (c *Conn) fail(err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	close(c.broken) // under mu: who is refused a call finds it closed
 	c.mu.Unlock()
-	close(c.broken)
 	_ = c.nc.Close() // its error has nobody to go to: the connection is given up
 	for _, call := range done {
 		call.done <- struct{}{}
