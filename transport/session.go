@@ -14,9 +14,10 @@ const (
 
 // Sizes of the pooled memory that a busy session borrows. Requests that fit
 // the one and batches of answers that fit the other cost no allocation; a
-// session with nothing to do holds neither.
+// session with nothing to do holds neither. The first has room for every value
+// that a store would not rather take to its place as it arrives.
 const (
-	inBlockSize  = 16 << 10
+	inBlockSize  = 40 << 10
 	outBlockSize = 64 << 10
 )
 
