@@ -21,7 +21,8 @@ const DefaultLease = 10 * time.Second
 const leaseSuffix = "\x00cryptomem lease"
 
 // A Loader makes the value that the store does not have. Its context ends when
-// nobody waits for the value any more.
+// nobody waits for the value any more, or the client is closed; Close waits for
+// it to return.
 type Loader func(ctx context.Context) ([]byte, error)
 
 // A LoadOption changes how GetOrLoad works.
