@@ -272,7 +272,7 @@ var _ = Describe("Items", func() {
 			Expect(seen).NotTo(HaveKey(v))
 			seen[v] = true
 		}
-		for range 1000 {
+		for range 200 {
 			fresh(c.Set(c.Now(), key, value, time.Second))
 			fresh(c.Touch(c.Now(), key, time.Minute))
 			fresh(c.Replace(c.Now(), key, other, time.Second))

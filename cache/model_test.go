@@ -360,7 +360,7 @@ func randomScript(seed uint64, n int) []byte {
 var _ = Describe("The cache behaves as a plain map", func() {
 	for seed := range uint64(3) {
 		DescribeTable(fmt.Sprintf("seed %d", seed), func(opts ...cache.Option) {
-			m, err := newModel(randomScript(seed, 12_000), opts...)
+			m, err := newModel(randomScript(seed, 8_000), opts...)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(m.run(50)).To(Succeed())
 		},

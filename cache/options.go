@@ -19,11 +19,13 @@ const (
 	MinMemory = 1 << 20
 	// maxShards bounds WithShards; more than this only costs memory.
 	maxShards = 256
-	// defaultMaxShards serves a few dozen processors.
-	defaultMaxShards = 16
-	// shardMemory is the least memory worth a shard by default, in bytes:
-	// each has a page half full for every deadline bucket.
-	shardMemory = 16 << 20
+	// Shards by default: every one has a page half full for each deadline, so
+	// a cache has fewer of them the less memory it has. Sixteen serve a few
+	// dozen processors; below a gigabyte eight serve nearly as well, and no
+	// shard has less than 16 MiB.
+	manyShards, fewShards = 16, 8
+	manyShardsMemory      = 1 << 30
+	shardMemory           = 16 << 20
 	// leastShardMemory is the least that a shard works with, in bytes.
 	leastShardMemory = 64 << 10
 )
@@ -84,8 +86,8 @@ func WithEviction(e Eviction) Option { return func(o *options) { o.eviction = e 
 func WithMaxValueSize(bytes int) Option { return func(o *options) { o.maxValueSize = bytes } }
 
 // WithShards sets the number of independently locked parts, a power of two. The
-// default is 16, or fewer with less than 256 MiB: every shard has pages of its
-// own for each deadline.
+// default is 16, or fewer with less than 1 GiB: every shard has pages of its own
+// for each deadline.
 func WithShards(n int) Option { return func(o *options) { o.shards = n } }
 
 // WithHashKey keys the hash that places items. A cache that strangers write to
@@ -94,7 +96,10 @@ func WithShards(n int) Option { return func(o *options) { o.shards = n } }
 func WithHashKey(key [16]byte) Option { return func(o *options) { o.hashKey = key } }
 
 func defaultShards(maxMemory int64) int {
-	n := defaultMaxShards
+	n := manyShards
+	if maxMemory < manyShardsMemory {
+		n = fewShards
+	}
 	for n > 1 && maxMemory/int64(n) < shardMemory {
 		n /= 2
 	}

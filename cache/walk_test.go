@@ -104,7 +104,7 @@ var _ = Describe("A scan", func() {
 			}
 		})
 		for i := 0; i < items; i += 2 {
-			Expect(seen).To(HaveKeyWithValue(string(name(i)), 1))
+			Expect(seen[string(name(i))]).To(Equal(1))
 		}
 	})
 
