@@ -110,8 +110,8 @@ var _ = Describe("The documents", func() {
 			Expect(err).NotTo(HaveOccurred())
 			compiled.Write(text)
 		}
-		for _, name := range []string{"../../README.md", "../../docs/migration.md"} {
-			for _, block := range blocks(documents()[name], "go") {
+		for name, text := range documents() {
+			for _, block := range blocks(text, "go") {
 				Expect(compiled.String()).To(ContainSubstring(block), name)
 			}
 		}
