@@ -12,13 +12,14 @@ const (
 	DefaultHighWater    = 32 << 10
 )
 
-// Sizes of the pooled memory that a busy session borrows. Requests that fit
-// the one and batches of answers that fit the other cost no allocation; a
-// session with nothing to do holds neither. The first has room for every value
-// that a store would not rather take to its place as it arrives.
+// Sizes of the pooled memory that a busy session borrows: a small block for
+// input, with room for a value of 16 KiB, a large one for answers and for
+// requests that do not fit the small one. What fits costs no allocation; a
+// session with nothing to do holds none. Large blocks of input are charged to
+// the budget, small ones are not: they bound what a trickling client holds.
 const (
-	inBlockSize  = 40 << 10
-	outBlockSize = 64 << 10
+	smallBlockSize = 20 << 10
+	largeBlockSize = 64 << 10
 )
 
 // maxKept is how much of an unfinished request is moved to memory of its own
@@ -26,8 +27,8 @@ const (
 const maxKept = 1 << 10
 
 var (
-	inBlocks  = sync.Pool{New: func() any { return new([inBlockSize]byte) }}
-	outBlocks = sync.Pool{New: func() any { return new([outBlockSize]byte) }}
+	smallBlocks = sync.Pool{New: func() any { return new([smallBlockSize]byte) }}
+	largeBlocks = sync.Pool{New: func() any { return new([largeBlockSize]byte) }}
 )
 
 // A Handler executes requests.
@@ -101,9 +102,9 @@ func (s *Session) Buffer() []byte {
 			return room
 		}
 	}
-	if len(s.in) < inBlockSize {
+	if len(s.in) < smallBlockSize {
 		kept := s.in[s.start:s.end]
-		s.in = inBlocks.Get().(*[inBlockSize]byte)[:]
+		s.in = smallBlocks.Get().(*[smallBlockSize]byte)[:]
 		s.start, s.end = 0, copy(s.in, kept)
 	}
 	if s.start == s.end {
@@ -133,7 +134,7 @@ func (s *Session) Received(n int) {
 func (s *Session) Release() {
 	kept := s.in[s.start:s.end]
 	switch {
-	case len(s.in) < inBlockSize || len(kept) > maxKept:
+	case len(s.in) < smallBlockSize || len(kept) > maxKept:
 	case len(kept) == 0:
 		s.setInput(nil)
 	default:
@@ -179,7 +180,7 @@ func (s *Session) Execute(now int64) error {
 			if s.large != nil && s.stage(now, h, b) {
 				continue
 			}
-			if len(b) == len(s.in) && len(b) >= inBlockSize && !s.grow(size) {
+			if len(b) == len(s.in) && len(b) >= smallBlockSize && !s.grow(size) {
 				s.refuse(h, memoryUsedUp)
 				continue
 			}
@@ -206,7 +207,7 @@ func (s *Session) Execute(now int64) error {
 	switch {
 	case s.start == s.end && !s.refused.active && s.staging.to == nil:
 		s.begun = 0
-		if len(s.in) > inBlockSize {
+		if len(s.in) > smallBlockSize {
 			s.setInput(nil)
 		}
 	case s.begun == 0:
@@ -243,8 +244,8 @@ func (s *Session) Sent(n int) {
 	if len(s.referrals) > 0 {
 		s.releaseReferrals()
 	}
-	if cap(s.out) == outBlockSize {
-		outBlocks.Put((*[outBlockSize]byte)(s.out[:outBlockSize]))
+	if cap(s.out) == largeBlockSize {
+		largeBlocks.Put((*[largeBlockSize]byte)(s.out[:largeBlockSize]))
 	}
 	s.out, s.sent = nil, 0
 }
@@ -289,20 +290,29 @@ func (s *Session) room() bool { return s.pending() < s.limits.HighWater }
 // output returns the answers so far, ready to be appended to.
 func (s *Session) output() []byte {
 	if s.out == nil {
-		s.out = outBlocks.Get().(*[outBlockSize]byte)[:0]
+		s.out = largeBlocks.Get().(*[largeBlockSize]byte)[:0]
 	}
 	return s.out
 }
 
-// grow makes the full input buffer larger for a request of the given size. It
-// doubles it, so that memory follows what has arrived and not what was
-// declared. It reports false if the server's memory budget is used up.
+// grow makes the full input buffer larger for a request of the given size: a
+// large block first, from there on twice as large each time, so that memory
+// follows what has arrived and not what was declared. It reports false if the
+// server's memory budget is used up.
 func (s *Session) grow(size uint64) bool {
-	larger := int(min(uint64(2*len(s.in)), size))
+	larger := largeBlockSize
+	if len(s.in) >= largeBlockSize {
+		larger = int(min(uint64(2*len(s.in)), size))
+	}
 	if !s.limits.Memory.reserve(larger) {
 		return false
 	}
-	in := make([]byte, larger)
+	var in []byte
+	if larger == largeBlockSize {
+		in = largeBlocks.Get().(*[largeBlockSize]byte)[:]
+	} else {
+		in = make([]byte, larger)
+	}
 	n := copy(in, s.in[s.start:s.end])
 	s.setInput(in)
 	s.end = n
@@ -313,9 +323,12 @@ func (s *Session) grow(size uint64) bool {
 // that back to where it came from.
 func (s *Session) setInput(in []byte) {
 	switch {
-	case len(s.in) == inBlockSize:
-		inBlocks.Put((*[inBlockSize]byte)(s.in))
-	case len(s.in) > inBlockSize:
+	case len(s.in) == smallBlockSize:
+		smallBlocks.Put((*[smallBlockSize]byte)(s.in))
+	case len(s.in) == largeBlockSize:
+		largeBlocks.Put((*[largeBlockSize]byte)(s.in))
+		s.limits.Memory.release(len(s.in))
+	case len(s.in) > smallBlockSize:
 		s.limits.Memory.release(len(s.in))
 	}
 	s.in, s.start, s.end = in, 0, 0

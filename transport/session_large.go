@@ -60,7 +60,7 @@ func (s *Session) stage(now int64, h *Header, b []byte) bool {
 		front += versionSize
 		size -= versionSize
 	}
-	if h.size() <= inBlockSize || len(b) < front || commandTraits[h.Command]&takesTTL == 0 {
+	if h.size() <= smallBlockSize || len(b) < front || commandTraits[h.Command]&takesTTL == 0 {
 		return false
 	}
 	r := Request{Command: h.Command, TTL: h.TTL, Key: b[RequestHeaderSize : RequestHeaderSize+int(h.KeySize)]}
