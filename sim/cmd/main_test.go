@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+var _ = Describe("the command", func() {
+	var out, errs bytes.Buffer
+	var dir string
+
+	BeforeEach(func() {
+		out.Reset()
+		errs.Reset()
+		dir = GinkgoT().TempDir()
+	})
+
+	// failing writes a scenario whose demand is not met and returns its name.
+	failing := func() string {
+		name := filepath.Join(dir, "failing.txt")
+		text := "# Not so.\nclients 2\n@0s c1 ping\n@1ms c1 set k a\n@2ms c2 ping\n@3ms c2 get k => miss\n"
+		Expect(os.WriteFile(name, []byte(text), 0o600)).To(Succeed())
+		return name
+	}
+
+	It("runs seeds and says what they reached", func() {
+		Expect(run([]string{"--seeds", "5", "--twice"}, &out, &errs)).To(Equal(0), errs.String())
+		Expect(out.String()).To(MatchRegexp(`5 runs, \d+ operations in .* 0 failures`))
+		Expect(out.String()).To(MatchRegexp(`Hash of all runs: [0-9a-f]{16}`))
+		Expect(out.String()).To(ContainSubstring("partial frame"))
+	})
+
+	It("comes to the same hash on one worker and on three", func() {
+		hash := func(workers string) string {
+			out.Reset()
+			Expect(run([]string{"--seeds", "10", "--workers", workers}, &out, &errs)).To(Equal(0))
+			_, after, _ := strings.Cut(out.String(), "Hash of all runs: ")
+			return after[:16]
+		}
+		Expect(hash("3")).To(Equal(hash("1")))
+	})
+
+	It("minimises a failure, writes it down and says how to see it again", func() {
+		code := run([]string{"--scenario", failing(), "--write", dir, "--report", filepath.Join(dir, "page.html")}, &out, &errs)
+		Expect(code).To(Equal(1), errs.String())
+		kept := filepath.Join(dir, "expect-0.txt")
+		Expect(out.String()).To(ContainSubstring("replay: go run ./sim/cmd --tier 1 --scenario " + kept))
+		text, err := os.ReadFile(kept)
+		Expect(err).NotTo(HaveOccurred())
+		s, err := script.Parse(string(text))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Actions).To(HaveLen(2))
+		Expect(filepath.Join(dir, "page.html")).To(BeARegularFile())
+	})
+
+	It("prints failures for machines", func() {
+		Expect(run([]string{"--scenario", failing(), "--json"}, &out, &errs)).To(Equal(1))
+		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "expect", "actions": 2, "of": 4}`))
+		found, err := first(&out, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.Rule).To(Equal("expect"))
+	})
+
+	DescribeTable("refuses a command line it cannot follow",
+		func(message string, args ...string) {
+			Expect(run(args, &out, &errs)).To(Equal(2))
+			Expect(errs.String()).To(ContainSubstring(message))
+		},
+		Entry("an unknown flag", "unknown flag: --speed", "--speed"),
+		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
+		Entry("a stray word", `"fast" is not a flag`, "fast"),
+		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
+		Entry("a scenario that is not there", "no such file", "--scenario", "nowhere.txt"),
+		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
+	)
+})
