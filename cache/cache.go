@@ -52,18 +52,39 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
 	}
-	c.budget = newBudget(o.maxMemory - ghostBytes(&o))
-	for range o.shards {
-		s, err := newShard(&c.options, c.budget, 64-c.shift)
-		if err != nil {
-			return nil, fmt.Errorf("cache: %w", err)
-		}
-		c.shards = append(c.shards, s)
+	err := c.makeShards(0)
+	for halvings := uint(1); err != nil && halvings <= maxHalvings; halvings++ {
+		err = c.makeShards(halvings)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	for _, s := range c.shards {
 		runtime.AddCleanup(c, (*shard).close, s)
 	}
 	c.jan.poke = make(chan struct{}, 1)
 	c.jan.wake.Store(math.MaxInt64)
 	return c, nil
+}
+
+// maxHalvings is how often New halves the address space that it asks for, where
+// the system grants no more.
+const maxHalvings = 10
+
+func (c *Cache) makeShards(halvings uint) error {
+	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
+	c.shards = nil
+	for range c.options.shards {
+		s, err := newShard(&c.options, c.budget, 64-c.shift, halvings)
+		if err != nil {
+			for _, s := range c.shards {
+				s.close()
+			}
+			return err
+		}
+		c.shards = append(c.shards, s)
+	}
+	return nil
 }
 
 // Now returns the cache time: nanoseconds since New, plus one.

@@ -17,23 +17,17 @@ type memory struct {
 	shift uint
 }
 
-// newMemory reserves up to size bytes in units of 1<<shift. Where the system
-// grants less address space it takes half, and half again.
+// newMemory reserves size bytes in units of 1<<shift.
 func newMemory(size int64, shift uint) (*memory, error) {
-	const least = 16 << 20
-	for {
-		base, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
-			unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-		if err == nil {
-			// A huge page would charge 2 MiB for one byte written. Where the
-			// kernel knows none, nothing is to be done.
-			_ = unix.Madvise(base, unix.MADV_NOHUGEPAGE)
-			return &memory{base: base, shift: shift}, nil
-		}
-		if size /= 2; size < least {
-			return nil, fmt.Errorf("reserve address space: %w", err)
-		}
+	base, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
+	// A huge page would charge 2 MiB for one byte written. Where the kernel
+	// knows none, nothing is to be done.
+	_ = unix.Madvise(base, unix.MADV_NOHUGEPAGE)
+	return &memory{base: base, shift: shift}, nil
 }
 
 // units is how many units there are.

@@ -73,7 +73,7 @@ type counters struct {
 	hits, misses, sets, refused, deleted, expired, evicted, moved uint64
 }
 
-func newShard(o *options, b *budget, skip uint) (*shard, error) {
+func newShard(o *options, b *budget, skip, halvings uint) (*shard, error) {
 	s := &shard{budget: b, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
 	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
@@ -82,10 +82,10 @@ func newShard(o *options, b *budget, skip uint) (*shard, error) {
 		s.queues[q] = list{none, none}
 	}
 	var err error
-	if s.space, err = newMemory(recordSpace(o.maxMemory), segmentShift); err != nil {
+	if s.space, err = newMemory(recordSpace(o.maxMemory)>>halvings, segmentShift); err != nil {
 		return nil, err
 	}
-	if s.index.space, err = newMemory(indexSpace(o.maxMemory), tableShift); err != nil {
+	if s.index.space, err = newMemory(indexSpace(o.maxMemory)>>halvings, tableShift); err != nil {
 		s.space.free()
 		return nil, err
 	}
@@ -93,6 +93,7 @@ func newShard(o *options, b *budget, skip uint) (*shard, error) {
 	s.segs = append(s.segs, segment{})
 	t := s.newTable(1, 0)
 	if t == nil {
+		s.close()
 		return nil, errNoRoom
 	}
 	s.index.dir = []*table{t}
