@@ -178,7 +178,7 @@ var _ = Describe("The page", Serial, func() {
 		Expect(v.latest().Text).To(And(
 			HaveKeyWithValue("l-ops", "GET 800/s SET 200/s"),
 			HaveKeyWithValue("d-mem", ContainSubstring("items 192 MiB large values 32.0 MiB index 16.0 MiB kept for reuse 16.0 MiB left 256 MiB")),
-			HaveKeyWithValue("c-ttl", ContainSubstring("1.20M 1 min")),
+			HaveKeyWithValue("c-ttl", ContainSubstring("1.20M 1m")),
 			HaveKeyWithValue("l-gone", "deleted 0/s expired 50/s evicted 7/s"),
 			HaveKeyWithValue("x-slow", ContainSubstring("GET user:17 3 700 B 12.0 ms 5.0 s")),
 			HaveKeyWithValue("x-large", ContainSubstring("SET 1 1.00 MiB 1.00 ms 1.0 s")),

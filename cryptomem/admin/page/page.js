@@ -156,7 +156,7 @@ function connections(s, p, points) {
 }
 
 function ttl(counts) {
-  const labels = ["due", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h", "1 d", "7 d", "> 7 d", "never"];
+  const labels = ["due", "1s", "10s", "1m", "10m", "1h", "6h", "1d", "7d", ">7d", "never"];
   const most = Math.max(1, ...counts);
   $("c-ttl").replaceChildren(...counts.map((n, i) => {
     const column = html("div", (i === counts.length - 1 ? "never" : "") + (n === 0 ? " zero" : ""));
