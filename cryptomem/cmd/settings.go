@@ -53,7 +53,11 @@ func loadConfig(c *console, fs *pflag.FlagSet, args []string) (*config.Config, e
 func settingsHelp() string {
 	var b strings.Builder
 	for _, s := range config.Settings() {
-		fmt.Fprintf(&b, "    --%s %s (default %s)\n        %s\n", s.Flag(), strings.ToUpper(s.Kind()), s.Default, wrap(s.Doc, 70, "\n        "))
+		form := "--" + s.Flag() + " " + strings.ToUpper(s.Kind())
+		if s.Kind() == "switch" {
+			form = "--" + s.Flag() + "[=SWITCH]" // alone it means true, so its value cannot be a word of its own
+		}
+		fmt.Fprintf(&b, "    %s (default %s)\n        %s\n", form, s.Default, wrap(s.Doc, 70, "\n        "))
 	}
 	return b.String()
 }

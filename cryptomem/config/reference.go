@@ -19,8 +19,9 @@ environment, or as a flag; each overrules the one before:
 | flag | ` + "`--max-memory 512MiB`" + ` |
 
 Sizes are written with B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
-(powers of 1024); durations with ns, us, ms, s, m, h, d. A key that does not
-exist or a value that is not allowed stops the server from starting, and all
+(powers of 1024); durations with ns, us, ms, s, m, h, d. A flag that is true or
+false is written ` + "`--flush`" + ` or ` + "`--flush=false`" + `. A key that does
+not exist or a value that is not allowed stops the server from starting, and all
 mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
 run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks.
 
