@@ -107,6 +107,11 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	if len(operands) > 0 {
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
+	for _, name := range []string{"connections", "depth", "keys", "rounds"} {
+		if n, _ := fs.GetInt(name); n < 1 {
+			return usageError(fmt.Sprintf("--%s is %d, the least is 1", name, n))
+		}
+	}
 	f.load.Gets, f.load.Fill = f.gets/100, true
 	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
 	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
