@@ -133,7 +133,7 @@ func keyFile(_ context.Context, r *report) {
 		return
 	}
 	defer kr.Close() //nolint:errcheck // it was only looked at
-	r.fine(subject, "%s has %d keys and is its owner's alone", r.KeyFile, len(kr.Keys()))
+	r.fine(subject, "%s is its owner's alone, keys in it: %d", r.KeyFile, len(kr.Keys()))
 }
 
 // snapshotFile asks whether the store will survive a restart.

@@ -65,7 +65,11 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	if err != nil {
-		r.found(Problem, subject, addr+" is something else than cryptomem: "+err.Error(), "find out what holds the port (ss -ltnp), or choose another addr")
+		advice := "find out what holds the port (ss -ltnp), or choose another addr"
+		if !secure {
+			advice += "; if it is a server that speaks TLS, ask with its configuration, tls_cert and tls_key included"
+		}
+		r.found(Problem, subject, addr+" is something else than cryptomem: "+err.Error(), advice)
 		return
 	}
 	r.fine(subject, "%s answered in %v", addr, took.Round(time.Microsecond))
