@@ -106,20 +106,21 @@ func (l *List) Greet(conn net.Conn) cryptomem.Permission {
 	}
 	names := certificateNames(state.VerifiedChains[0][0])
 	var found *account
+	var rules *identity
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for _, a := range l.accounts {
-		if a.rules.Load().hasCertificate(names) {
+		if id := a.rules.Load(); id.hasCertificate(names) {
 			if found != nil {
 				return nil // of two identities, neither
 			}
-			found = a
+			found, rules = a, id
 		}
 	}
 	if found == nil {
 		return nil
 	}
-	p, err := newPermission(found, func(id *identity) bool { return id.hasCertificate(names) })
+	p, err := newPermission(found, rules, func(id *identity) bool { return id.hasCertificate(names) })
 	if err != nil {
 		return nil
 	}
@@ -129,17 +130,21 @@ func (l *List) Greet(conn net.Conn) cryptomem.Permission {
 // Authenticate implements cryptomem.Authenticator.
 func (l *List) Authenticate(_ net.Conn, name, token []byte) (cryptomem.Permission, error) {
 	sum := sha256.Sum256(token)
+	var rules *identity // what the token is checked by, even if a new file comes meanwhile
 	l.mu.RLock()
 	a := l.accounts[string(name)]
+	if a != nil {
+		rules = a.rules.Load() // of an account in the map never nil
+	}
 	l.mu.RUnlock()
 	if a == nil {
 		nobody.hasToken(&sum) // an unknown name takes as long as a known one
 		return nil, ErrUnknownIdentity
 	}
-	if !a.rules.Load().hasToken(&sum) {
+	if !rules.hasToken(&sum) {
 		return nil, ErrWrongToken
 	}
-	p, err := newPermission(a, func(id *identity) bool { return id.hasToken(&sum) })
+	p, err := newPermission(a, rules, func(id *identity) bool { return id.hasToken(&sum) })
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -153,6 +154,31 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+	})
+
+	It("may come while clients prove who they are, and ends what the old one let in", func() {
+		var done atomic.Bool
+		let := make(chan []cryptomem.Permission)
+		go func() {
+			var in []cryptomem.Permission
+			for !done.Load() {
+				if p, err := list.Authenticate(nil, []byte("web"), []byte("one")); err == nil {
+					in = append(in, p)
+				}
+			}
+			let <- in
+		}()
+		for range 200 {
+			Expect(replace("")).To(Succeed())
+			Expect(replace(web("one", "prefixes: [a]"))).To(Succeed())
+		}
+		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
+		done.Store(true)
+		for _, p := range <-let {
+			if p.Allows(transport.Get, []byte("a")) {
+				Fail("a token that is no longer listed still counts")
+			}
+		}
 	})
 
 	It("changes nothing when it is wrong", func() {

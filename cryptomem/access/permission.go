@@ -17,12 +17,9 @@ type permission struct {
 
 var _ cryptomem.ValueLimit = (*permission)(nil)
 
-// newPermission takes one of the account's connections.
-func newPermission(a *account, proven func(*identity) bool) (*permission, error) {
-	rules := a.rules.Load()
-	if rules == nil {
-		return nil, ErrUnknownIdentity
-	}
+// newPermission takes one of the account's connections. The client is proven by
+// rules; should newer ones be there, its first request is held to them.
+func newPermission(a *account, rules *identity, proven func(*identity) bool) (*permission, error) {
 	if n := a.connections.Add(1); rules.maxConnections > 0 && n > rules.maxConnections {
 		a.connections.Add(-1)
 		return nil, ErrTooManyConnections
