@@ -39,7 +39,7 @@ func set(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	key, value, err := setOperands(c, operands, *file)
+	key, value, err := setOperands(ctx, c, operands, *file)
 	if err != nil {
 		return err
 	}
@@ -48,22 +48,41 @@ func set(ctx context.Context, c *console, args []string) error {
 	})
 }
 
-func setOperands(c *console, operands []string, file string) (key string, value []byte, err error) {
+func setOperands(ctx context.Context, c *console, operands []string, file string) (key string, value []byte, err error) {
 	switch {
 	case len(operands) == 0:
 		return "", nil, usageError("KEY is missing")
 	case len(operands) == 1 && file == "":
 		return "", nil, usageError("a value is missing: give VALUE, - or --file FILE")
 	case len(operands) == 1:
-		value, err = readFile(file)
+		value, err = await(ctx, func() ([]byte, error) { return readFile(file) })
 	case len(operands) > 2 || file != "":
 		return "", nil, usageError("more than one value is given")
 	case operands[1] == "-":
-		value, err = readValue(c.in)
+		value, err = await(ctx, func() ([]byte, error) { return readValue(c.in) })
 	default:
 		value = []byte(operands[1])
 	}
 	return operands[0], value, err
+}
+
+// await returns what read does, or the cause of ctx's end if that comes first: a
+// terminal or a pipe may have nothing to say for long, and no read of it can be
+// called back.
+func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	done := make(chan struct{})
+	var value []byte
+	var err error
+	go func() {
+		defer close(done)
+		value, err = read()
+	}()
+	select {
+	case <-done:
+		return value, err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read value: %w", context.Cause(ctx))
+	}
 }
 
 func readFile(name string) ([]byte, error) {
