@@ -59,7 +59,12 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
+	// Versions go on from the time, so that a cache that is filled from an older
+	// one's snapshot gives out none that the older one did: it would have needed
+	// more than one change a nanosecond.
+	first := uint64(max(c.start.UnixNano(), 0))
 	for _, s := range c.shards {
+		s.version = first
 		runtime.AddCleanup(c, (*shard).close, s)
 	}
 	c.jan.poke = make(chan struct{}, 1)

@@ -17,7 +17,7 @@
 //   - Every operation on one key is atomic, and so is each compound one (add,
 //     replace, compare-and-swap, get-and-delete).
 //   - Every change of an item gives it a version that the cache never hands out
-//     again for that key.
+//     again for that key, nor does a later cache, unless the clock was set back.
 //   - Memory stays under the configured maximum. What does not fit evicts
 //     something else or is refused with [ErrFull], as configured.
 //   - Nothing handed out aliases the store unless its doc comment says so:

@@ -102,6 +102,20 @@ var _ = Describe("A snapshot", func() {
 		Expect(contents(again)).To(Equal(map[string]string{"long": "v 1 1ns", "forever": "v 1 0s"}))
 	})
 
+	It("makes no version from before the restart valid for what came after it", func(ctx context.Context) {
+		put(c, "k", "seen", 0)
+		_, seen, _ := c.GetAppend(c.Now(), nil, []byte("k"))
+		put(c, "k", "newer", 0)
+		save(ctx)
+		later := clock.NewMock()
+		later.Set(clk.Now().Add(time.Second))
+		again, _ := load(later)
+		_, err := again.CompareAndSwap(again.Now(), []byte("k"), []byte("lost update"), 0, seen.Version)
+		Expect(err).To(MatchError(cache.ErrExists))
+		_, info, _ := again.GetAppend(again.Now(), nil, []byte("k"))
+		Expect(info.Version).To(BeNumerically(">", seen.Version), "as a lock's fence has to be")
+	})
+
 	It("lengthens no life where the wall clock was set back", func(ctx context.Context) {
 		put(c, "k", "v", time.Minute)
 		save(ctx)
