@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
+	"time"
 )
 
 // initRead sets how the connection is read. Over plain sockets, the session
@@ -49,7 +51,7 @@ func (c *serverConn) setRaw(socket syscall.Conn) {
 // passed. Other connections than sockets are taken to hold nothing.
 func (c *serverConn) readArrived() (n int, err error) {
 	if c.raw == nil {
-		return 0, nil
+		return c.readRecord()
 	}
 	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session) }); failed != nil {
 		return 0, failed
@@ -72,4 +74,36 @@ func readNow(fd int, s *Session) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// readRecord is readArrived for TLS over a socket, whose read deadline has
+// passed. A record that has begun to arrive is waited for.
+func (c *serverConn) readRecord() (n int, err error) {
+	secured, ok := c.Conn.(interface{ NetConn() net.Conn })
+	if !ok {
+		return 0, nil
+	}
+	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err // what TLS had read from the socket already
+	}
+	socket, ok := secured.NetConn().(syscall.Conn)
+	if !ok {
+		return 0, nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	begun := false
+	err = raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, _ := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		begun = n > 0
+	})
+	if err != nil || !begun || c.SetReadDeadline(time.Time{}) != nil {
+		return 0, err
+	}
+	n, err = c.read()
+	_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+	return n, err
 }
