@@ -75,6 +75,7 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf(
 				"identity is %d bytes, limit %d; token is %d bytes, limit %d", h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize)}, false
 		}
+		return transport.Refusal{}, true // a token is not a value to store
 	case g.permission == nil:
 		return transport.Refusal{Status: transport.Denied, Message: authenticationRequired}, false
 	}
@@ -106,7 +107,7 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte
 // staged, but refused, so that it costs no memory.
 func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
 	if !g.allows(r) {
-		return nil, transport.Refusal{Status: transport.Denied, Message: notAllowed(r.Command)}
+		return nil, transport.Refusal{Status: transport.Denied, Message: notAllowed(r)}
 	}
 	return g.Handler.Stage(now, r, size)
 }
@@ -123,15 +124,18 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 	case g.permission == nil:
 		return appendDenied(dst, r.Command, authenticationRequired), true
 	case !g.allows(r):
-		return appendDenied(dst, r.Command, notAllowed(r.Command)), true
+		return appendDenied(dst, r.Command, notAllowed(r)), true
 	}
 	return dst, false
 }
 
 const authenticationRequired = "authentication required"
 
-func notAllowed(c transport.Command) string {
-	return fmt.Sprintf("denied: %s is not allowed on this key", c)
+func notAllowed(r *transport.Request) string {
+	if r.Command == transport.Stats {
+		return "denied: STATS is not allowed"
+	}
+	return fmt.Sprintf("denied: %s is not allowed on this key", r.Command)
 }
 
 func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {

@@ -70,7 +70,7 @@ func certificateNames(cert *x509.Certificate) []string {
 	for _, uri := range cert.URIs {
 		names = append(names, uri.String())
 	}
-	if len(names) == 0 && cert.Subject.CommonName != "" {
+	if len(names) == 0 && len(cert.IPAddresses) == 0 && cert.Subject.CommonName != "" {
 		names = append(names, cert.Subject.CommonName)
 	}
 	return names

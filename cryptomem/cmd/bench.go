@@ -42,7 +42,7 @@ its own there: k00...0 and so on.
     --keys N             how many, all stored before (default 100000)
     --key-size SIZE      (default 24)
     --value-size SIZE    (default 64)
-    --ttl DURATION       of what is stored (default 0s: for good)
+    --ttl DURATION       of what is stored (default 10m; 0 keeps it for good)
     --seed N             the same seed asks for the same keys (default 1)
     --server-pid PID     a process on this machine whose processor time is to be
                          divided among the requests
@@ -77,6 +77,7 @@ func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
 		client:  newClientFlags(fs),
 		keySize: 24, valueSize: 64,
 		duration: durationFlag(10 * time.Second), warmup: durationFlag(time.Second),
+		ttl: durationFlag(10 * time.Minute),
 	}
 	fs.StringVar(&f.protocol, "protocol", "sealed", "")
 	fs.IntVar(&f.load.Connections, "connections", 1, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -30,6 +31,9 @@ func del(ctx context.Context, c *console, args []string) error {
 	}
 	if len(keys) == 0 {
 		return usageError("KEY is missing")
+	}
+	if slices.Contains(keys, "") {
+		return usageError("KEY is empty")
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		var missing error

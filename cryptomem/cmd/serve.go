@@ -74,12 +74,10 @@ func serve(ctx context.Context, c *console, args []string) error {
 	}
 	s.operations.setReady("")
 	notify(ready)
-	if err := s.run(ctx, failed, hangup); err != nil {
-		return errors.Join(err, s.server.Close())
-	}
+	err = s.run(ctx, failed, hangup)
 	s.operations.setReady("shutting down")
 	notify(stopping)
-	return s.drain()
+	return errors.Join(err, s.drain())
 }
 
 func newService(c *console, args []string) (*service, error) {
@@ -153,7 +151,8 @@ const watchInterval = 5 * time.Second
 func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
-	files := s.watched()
+	files := s.watched() // as they were read
+	seen := files        // as they were at the last look
 	for {
 		select {
 		case err := <-failed:
@@ -162,15 +161,17 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 			return nil
 		case <-hangup:
 			notify(reloading)
+			files = s.watched() // before they are read, so that no change is missed
 			s.reload()
-			files = s.watched()
 			notify(ready)
 		case <-look.C:
 			notify(alive)
-			if now := s.watched(); now != files {
+			now := s.watched()
+			if now != files && now == seen { // nobody is writing them any more
 				files = now
 				s.reloadFiles()
 			}
+			seen = now
 		}
 	}
 }

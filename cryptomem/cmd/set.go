@@ -52,6 +52,8 @@ func setOperands(ctx context.Context, c *console, operands []string, file string
 	switch {
 	case len(operands) == 0:
 		return "", nil, usageError("KEY is missing")
+	case operands[0] == "":
+		return "", nil, usageError("KEY is empty")
 	case len(operands) == 1 && file == "":
 		return "", nil, usageError("a value is missing: give VALUE, - or --file FILE")
 	case len(operands) == 1:
@@ -107,10 +109,12 @@ func readValue(r io.Reader) ([]byte, error) {
 
 // oneKey is the operand of commands that work on one key.
 func oneKey(operands []string) (string, error) {
-	switch len(operands) {
-	case 0:
+	switch {
+	case len(operands) == 0:
 		return "", usageError("KEY is missing")
-	case 1:
+	case operands[0] == "":
+		return "", usageError("KEY is empty")
+	case len(operands) == 1:
 		return operands[0], nil
 	}
 	return "", usageError("more than one key is given: " + strings.Join(operands, ", "))

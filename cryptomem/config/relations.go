@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ func (l *loader) relations() {
 	l.needs("tls_client_ca", c.TLSClientCA != "", "tls_cert", c.TLSCert != "")
 	if c.TLSClientCA != "" && c.TLSClientCert == "optional" && c.Identities == "" {
 		l.report(l.chosen("tls_client_cert"), "tls_client_cert: a client without certificate has to authenticate with a token; set identities")
+	}
+	if c.Admin != "" && (slices.Contains(c.Addr, c.Admin) || slices.Contains(c.TLSAddr, c.Admin)) {
+		l.report(l.chosen("admin", "addr", "tls_addr"), "admin: %s is where clients are served already; give it a port of its own", c.Admin)
 	}
 	l.exposure("addr", c.Addr, c.TLSOnly())
 	l.exposure("tls_addr", c.TLSAddr, true)
