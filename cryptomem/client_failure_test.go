@@ -125,14 +125,16 @@ var _ = Describe("Client, when things go wrong", func() {
 			server.refuse = nil
 			c := client(failing, cryptomem.WithAttempts(3), cryptomem.WithBackoff(time.Second, time.Hour))
 			server.refuse = errors.New("no route")
+			began, at := mock.Now(), time.Time{}
 			ended := make(chan error, 1)
 			go func() {
 				_, err := c.Get("k") // which may be the one to find out that the first connection is closed
+				at = mock.Now()
 				ended <- err
 			}()
 			Eventually(func() int { server.mu.Lock(); defer server.mu.Unlock(); return server.dials }).Should(BeNumerically(">=", 2))
-			Expect(ended).NotTo(Receive(), "it waits for the clock")
 			Eventually(func() chan error { mock.Add(500 * time.Millisecond); return ended }).Should(Receive(MatchError(ContainSubstring("no route"))))
+			Expect(at.Sub(began)).To(BeNumerically(">=", 500*time.Millisecond), "half of a pause is not random")
 			Expect(server.dials).To(BeNumerically("~", 3, 1))
 		})
 

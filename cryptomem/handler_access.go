@@ -80,7 +80,11 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 		return transport.Refusal{Status: transport.Denied, Message: authenticationRequired}, false
 	}
 	if l, ok := g.permission.(ValueLimit); ok {
-		if limit := l.MaxValueSize(); limit > 0 && uint64(h.ValueSize) > uint64(limit) {
+		limit := uint64(l.MaxValueSize())
+		if h.Command == transport.CAS && limit > 0 {
+			limit += versionSize // which comes before the value
+		}
+		if limit > 0 && uint64(h.ValueSize) > limit {
 			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", h.ValueSize, limit)}, false
 		}
 	}
