@@ -85,6 +85,9 @@ func (c *Cache) stage(key []byte, size int) (Staged, error) {
 	return Staged{c: c, s: s, hash: h, key: key, size: size, head: none, tail: none}, nil
 }
 
+// Key returns the key that the value is for, which must not be changed.
+func (st *Staged) Key() []byte { return st.key }
+
 // Missing returns how many bytes are still to come.
 func (st *Staged) Missing() int { return st.size - st.filled }
 

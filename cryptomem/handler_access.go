@@ -1,6 +1,7 @@
 package cryptomem
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,25 +16,35 @@ const (
 )
 
 // An Authenticator decides who a server's clients are. It is called from many
-// connections at once.
+// connections at once. An error that is, or wraps, a transport.Refusal is told
+// to the client; the text of any other stays in the server.
 type Authenticator interface {
 	// Greet returns what conn may do without AUTH, for instance because of its
-	// TLS certificate, or nil if it has to authenticate first. The TLS
-	// handshake is done.
-	Greet(conn net.Conn) Permission
+	// TLS certificate, or nil if it has to authenticate first. After an error
+	// that, too, is all it can do. The TLS handshake is done.
+	Greet(conn net.Conn) (Permission, error)
 	// Authenticate checks an AUTH request, in a time that tells nothing about
-	// the token, and returns what conn may do from then on. Any error answers
-	// "denied"; its text stays in the server.
-	Authenticate(conn net.Conn, identity, token []byte) (Permission, error)
+	// the token, and returns what conn may do from then on, in place of
+	// current, which is nil if it could do nothing before. After an error
+	// current stays.
+	Authenticate(conn net.Conn, current Permission, identity, token []byte) (Permission, error)
 }
 
 // A Permission says what one connection may do. One that is also an io.Closer
 // is closed when it is replaced or the connection ends.
 type Permission interface {
 	// Allows reports whether the command may be executed on the key: for FLUSH
-	// a prefix, for STATS a section, for PING anything. key is valid during
-	// the call only.
+	// a prefix, for STATS a section, for PING anything. It is asked before the
+	// value of a large request is received, and again when it has arrived. key
+	// is valid during the call only.
 	Allows(c transport.Command, key []byte) bool
+}
+
+// A Tally is a Permission that counts the requests.
+type Tally interface {
+	Permission
+	// Count is called once for every request but AUTH, with what came of it.
+	Count(allowed bool)
 }
 
 // A ValueLimit is a Permission that bounds values more tightly than the server
@@ -49,7 +60,8 @@ type guard struct {
 	*Handler
 	authenticator Authenticator
 	conn          net.Conn
-	permission    Permission // nil until authenticated
+	permission    Permission        // nil until authenticated
+	refusal       transport.Refusal // as long as it is nil
 }
 
 var (
@@ -60,7 +72,14 @@ var (
 )
 
 func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
-	return &guard{Handler: h, authenticator: a, conn: conn, permission: a.Greet(conn)}
+	g := &guard{Handler: h, authenticator: a, conn: conn, refusal: authenticationRequired}
+	permission, err := a.Greet(conn)
+	if err == nil {
+		g.permission = permission
+	} else if why, ok := errors.AsType[transport.Refusal](err); ok {
+		g.refusal = why
+	}
+	return g
 }
 
 // Authenticated implements transport.Guest.
@@ -77,15 +96,15 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 		}
 		return transport.Refusal{}, true // a token is not a value to store
 	case g.permission == nil:
-		return transport.Refusal{Status: transport.Denied, Message: authenticationRequired}, false
+		return g.refusal, false
 	}
 	if l, ok := g.permission.(ValueLimit); ok {
-		limit := uint64(l.MaxValueSize())
-		if h.Command == transport.CAS && limit > 0 {
-			limit += versionSize // which comes before the value
+		size := int64(h.ValueSize)
+		if h.Command == transport.CAS {
+			size -= versionSize // which comes before the value
 		}
-		if limit > 0 && uint64(h.ValueSize) > limit {
-			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", h.ValueSize, limit)}, false
+		if limit := int64(l.MaxValueSize()); limit > 0 && size > limit {
+			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", size, limit)}, false
 		}
 	}
 	return transport.Refusal{}, true
@@ -110,41 +129,78 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte
 // Stage implements transport.LargeHandler. A request that is not allowed is not
 // staged, but refused, so that it costs no memory.
 func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
-	if !g.allows(r) {
-		return nil, transport.Refusal{Status: transport.Denied, Message: notAllowed(r)}
+	if !g.allows(r.Command, r.Key) {
+		g.count(false)
+		return nil, notAllowed(r.Command)
 	}
-	return g.Handler.Stage(now, r, size)
+	s, err := g.stage(r, size)
+	if err != nil {
+		g.count(true)
+	}
+	if s == nil {
+		return nil, err
+	}
+	return guardedStage{s, g}, nil
 }
 
-func (g *guard) allows(r *transport.Request) bool {
-	return g.permission != nil && g.permission.Allows(r.Command, r.Key)
+// A guardedStage is a staged request whose permission may end while its value
+// is on its way.
+type guardedStage struct {
+	*staged
+	guard *guard
+}
+
+// Finish implements transport.Staged.
+func (s guardedStage) Finish(now int64, dst []byte) []byte {
+	allowed := s.guard.allows(s.command, s.Key())
+	s.guard.count(allowed)
+	if !allowed {
+		return appendRefusal(dst, s.command, notAllowed(s.command))
+	}
+	return s.staged.Finish(now, dst)
+}
+
+func (g *guard) allows(c transport.Command, key []byte) bool {
+	return g.permission != nil && g.permission.Allows(c, key)
+}
+
+func (g *guard) count(allowed bool) {
+	if t, ok := g.permission.(Tally); ok {
+		t.Count(allowed)
+	}
 }
 
 // stop answers what is not to be executed.
 func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bool) {
-	switch {
-	case r.Command == transport.Auth:
+	if r.Command == transport.Auth {
 		return g.authenticate(dst, r), true
-	case g.permission == nil:
-		return appendDenied(dst, r.Command, authenticationRequired), true
-	case !g.allows(r):
-		return appendDenied(dst, r.Command, notAllowed(r)), true
+	}
+	if g.permission == nil {
+		return appendRefusal(dst, r.Command, g.refusal), true
+	}
+	allowed := g.permission.Allows(r.Command, r.Key)
+	g.count(allowed)
+	if !allowed {
+		return appendRefusal(dst, r.Command, notAllowed(r.Command)), true
 	}
 	return dst, false
 }
 
-const authenticationRequired = "authentication required"
+var authenticationRequired = transport.Refusal{Status: transport.Denied, Message: "authentication required"}
 
-func notAllowed(r *transport.Request) string {
-	if r.Command == transport.Stats {
-		return "denied: STATS is not allowed"
+func notAllowed(c transport.Command) transport.Refusal {
+	if c == transport.Stats {
+		return transport.Refusal{Status: transport.Denied, Message: "denied: STATS is not allowed"}
 	}
-	return fmt.Sprintf("denied: %s is not allowed on this key", r.Command)
+	return transport.Refusal{Status: transport.Denied, Message: fmt.Sprintf("denied: %s is not allowed on this key", c)}
 }
 
 func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {
-	permission, err := g.authenticator.Authenticate(g.conn, r.Key, r.Value)
+	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
 	if err != nil || permission == nil {
+		if why, ok := errors.AsType[transport.Refusal](err); ok {
+			return transport.AppendResponse(dst, why.Status, []byte(why.Message))
+		}
 		return transport.AppendResponse(dst, transport.Denied, []byte("denied: unknown identity or wrong token"))
 	}
 	_ = g.Close() // what was allowed before ends here
@@ -160,11 +216,10 @@ func (g *guard) Close() error {
 	return nil
 }
 
-// appendDenied answers with the status that the command's clients know.
-func appendDenied(dst []byte, c transport.Command, message string) []byte {
-	status := transport.Denied
+// appendRefusal answers with the status that the command's clients know.
+func appendRefusal(dst []byte, c transport.Command, why transport.Refusal) []byte {
 	if c <= transport.Delete {
-		status = transport.Error
+		why.Status = transport.Error
 	}
-	return transport.AppendResponse(dst, status, []byte(message))
+	return transport.AppendResponse(dst, why.Status, []byte(why.Message))
 }

@@ -3,6 +3,7 @@ package cryptomem_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -18,13 +19,29 @@ import (
 )
 
 // doorman knows one identity, who may use the keys that begin with its name.
-type doorman struct{ inside atomic.Int32 }
+type doorman struct {
+	inside          atomic.Int32
+	allowed, denied atomic.Int32
+	closed          atomic.Bool // to everyone, from the next request on
+	full            atomic.Bool // to those who come now
+	maxValueSize    atomic.Int64
+}
 
-func (*doorman) Greet(net.Conn) cryptomem.Permission { return nil }
+var full = transport.Refusal{Status: transport.Busy, Message: "busy: alice is everywhere"}
 
-func (d *doorman) Authenticate(_ net.Conn, identity, token []byte) (cryptomem.Permission, error) {
+func (d *doorman) Greet(net.Conn) (cryptomem.Permission, error) {
+	if d.full.Load() {
+		return nil, full
+	}
+	return nil, nil
+}
+
+func (d *doorman) Authenticate(_ net.Conn, _ cryptomem.Permission, identity, token []byte) (cryptomem.Permission, error) {
 	if string(identity) != "alice" || string(token) != "secret" {
 		return nil, errors.New("who is that?")
+	}
+	if d.full.Load() {
+		return nil, fmt.Errorf("no more of her: %w", full)
 	}
 	d.inside.Add(1)
 	return ownKeys{d}, nil
@@ -32,13 +49,31 @@ func (d *doorman) Authenticate(_ net.Conn, identity, token []byte) (cryptomem.Pe
 
 type ownKeys struct{ d *doorman }
 
-func (ownKeys) Allows(c transport.Command, key []byte) bool {
-	return c == transport.Ping || bytes.HasPrefix(key, []byte("alice/"))
+func (o ownKeys) Allows(c transport.Command, key []byte) bool {
+	return !o.d.closed.Load() && (c == transport.Ping || bytes.HasPrefix(key, []byte("alice/")))
 }
+
+func (o ownKeys) Count(allowed bool) {
+	if allowed {
+		o.d.allowed.Add(1)
+	} else {
+		o.d.denied.Add(1)
+	}
+}
+
+func (o ownKeys) MaxValueSize() int { return int(o.d.maxValueSize.Load()) }
 
 func (o ownKeys) Close() error {
 	o.d.inside.Add(-1)
 	return nil
+}
+
+// versionSize is how many bytes come before the value that a command stores.
+func versionSize(c transport.Command) int {
+	if c == transport.CAS {
+		return 8
+	}
+	return 0
 }
 
 var _ = Describe("a server that requires authentication", func() {
@@ -121,6 +156,55 @@ var _ = Describe("a server that requires authentication", func() {
 		Entry(nil, transport.Stats, 0, transport.Denied),
 		Entry(nil, transport.Flush, 0, transport.Denied),
 	)
+
+	It("says so when someone who may come in has to wait", func() {
+		door.full.Store(true)
+		late := dial(c.RemoteAddr().String())
+		status, message := ask(late, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.Busy))
+		Expect(message).To(Equal("busy: alice is everywhere"))
+		status, _ = ask(late, request(transport.Get, "alice/k", ""))
+		Expect(status).To(Equal(transport.Error), "which is older than the other statuses")
+		status, message = ask(late, login)
+		Expect(status).To(Equal(transport.Busy))
+		Expect(message).To(Equal("busy: alice is everywhere"))
+	})
+
+	It("stores no value for a client that was shut out while it was on its way", func() {
+		ask(c, login)
+		set := request(transport.Add, "alice/k", strings.Repeat("v", 100_000))
+		send(c, set[:50_000])
+		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(len(login) + 50_000))
+		door.closed.Store(true)
+		status, message := ask(c, set[50_000:])
+		Expect(status).To(Equal(transport.Denied))
+		Expect(message).To(Equal("denied: ADD is not allowed on this key"))
+		Expect(s.Cache().Stats().Items).To(BeZero())
+		Expect(door.denied.Load()).To(BeEquivalentTo(1))
+	})
+
+	It("may hold a client to shorter values than others, not counting the version that CAS expects", func() {
+		ask(c, login)
+		door.maxValueSize.Store(100)
+		for _, command := range []transport.Command{transport.Set, transport.CAS} {
+			prefix := strings.Repeat("0", versionSize(command))
+			_, message := ask(c, request(command, "alice/k", prefix+strings.Repeat("v", 101)))
+			Expect(message).To(Equal("value is 101 bytes, limit 100 for this identity"))
+			_, message = ask(c, request(command, "alice/k", prefix+strings.Repeat("v", 100)))
+			Expect(message).NotTo(ContainSubstring("limit"))
+		}
+	})
+
+	It("counts every request once", func() {
+		ask(c, login)
+		for _, size := range []int{1, 20_000, 100_000} {
+			ask(c, request(transport.Set, "alice/k", strings.Repeat("v", size)))
+			ask(c, request(transport.Get, "alice/k", ""))
+			ask(c, request(transport.Set, "bob/k", strings.Repeat("v", size)))
+		}
+		Expect(door.allowed.Load()).To(BeEquivalentTo(6))
+		Expect(door.denied.Load()).To(BeEquivalentTo(3))
+	})
 
 	It("lets go of a permission when its connection ends or gets another", func() {
 		ask(c, login)

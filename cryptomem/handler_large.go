@@ -41,6 +41,14 @@ func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]by
 // Stage implements transport.LargeHandler: a large value is received where the
 // cache keeps it.
 func (h *Handler) Stage(_ int64, r *transport.Request, size int) (transport.Staged, error) {
+	s, err := h.stage(r, size)
+	if s == nil {
+		return nil, err // and not a nil of another type
+	}
+	return s, nil
+}
+
+func (h *Handler) stage(r *transport.Request, size int) (*staged, error) {
 	if size < cache.LargeValueSize {
 		return nil, nil
 	}

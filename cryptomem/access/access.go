@@ -34,7 +34,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
-// Why a client is denied, for the server's log; the client is not told.
+// Why a client is denied. It is told of its connections alone; the rest is for
+// the server's log.
 var (
 	ErrUnknownIdentity    = errors.New("unknown identity")
 	ErrWrongToken         = errors.New("wrong token")
@@ -95,14 +96,14 @@ func (l *List) Reload(file string) error {
 
 // Greet implements cryptomem.Authenticator: a verified client certificate that
 // names exactly one identity needs no AUTH.
-func (l *List) Greet(conn net.Conn) cryptomem.Permission {
+func (l *List) Greet(conn net.Conn) (cryptomem.Permission, error) {
 	secured, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	state := secured.ConnectionState()
 	if len(state.VerifiedChains) == 0 {
-		return nil
+		return nil, nil
 	}
 	names := certificateNames(state.VerifiedChains[0][0])
 	var found *account
@@ -112,23 +113,19 @@ func (l *List) Greet(conn net.Conn) cryptomem.Permission {
 	for _, a := range l.accounts {
 		if id := a.rules.Load(); id.hasCertificate(names) {
 			if found != nil {
-				return nil // of two identities, neither
+				return nil, nil // of two identities, neither
 			}
 			found, rules = a, id
 		}
 	}
 	if found == nil {
-		return nil
+		return nil, nil
 	}
-	p, err := newPermission(found, rules, func(id *identity) bool { return id.hasCertificate(names) })
-	if err != nil {
-		return nil
-	}
-	return p
+	return found.permit(rules, nil, func(id *identity) bool { return id.hasCertificate(names) })
 }
 
 // Authenticate implements cryptomem.Authenticator.
-func (l *List) Authenticate(_ net.Conn, name, token []byte) (cryptomem.Permission, error) {
+func (l *List) Authenticate(_ net.Conn, current cryptomem.Permission, name, token []byte) (cryptomem.Permission, error) {
 	sum := sha256.Sum256(token)
 	var rules *identity // what the token is checked by, even if a new file comes meanwhile
 	l.mu.RLock()
@@ -144,11 +141,7 @@ func (l *List) Authenticate(_ net.Conn, name, token []byte) (cryptomem.Permissio
 	if !rules.hasToken(&sum) {
 		return nil, ErrWrongToken
 	}
-	p, err := newPermission(a, rules, func(id *identity) bool { return id.hasToken(&sum) })
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	return a.permit(rules, current, func(id *identity) bool { return id.hasToken(&sum) })
 }
 
 // A Use is what one identity did since it was first listed.

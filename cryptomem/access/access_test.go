@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,27 +36,27 @@ var _ = Describe("An identity", func() {
 		token, hash := access.NewToken()
 		list := load("web: {tokens: ['" + hash + "'], prefixes: ['']}")
 
-		_, err := list.Authenticate(nc, []byte("web"), []byte(token))
+		_, err := list.Authenticate(nc, nil, []byte("web"), []byte(token))
 		Expect(err).NotTo(HaveOccurred())
-		_, err = list.Authenticate(nc, []byte("web"), []byte(hash))
+		_, err = list.Authenticate(nc, nil, []byte("web"), []byte(hash))
 		Expect(err).To(MatchError(access.ErrWrongToken))
-		_, err = list.Authenticate(nc, []byte("web"), nil)
+		_, err = list.Authenticate(nc, nil, []byte("web"), nil)
 		Expect(err).To(MatchError(access.ErrWrongToken))
-		_, err = list.Authenticate(nc, []byte("other"), []byte(token))
+		_, err = list.Authenticate(nc, nil, []byte("other"), []byte(token))
 		Expect(err).To(MatchError(access.ErrUnknownIdentity))
 	})
 
 	It("may have two tokens while one is replaced by the other", func() {
 		list := load("web: {tokens: ['" + access.HashToken("old") + "', '" + access.HashToken("new") + "'], prefixes: ['']}")
 		for _, token := range []string{"old", "new"} {
-			_, err := list.Authenticate(nc, []byte("web"), []byte(token))
+			_, err := list.Authenticate(nc, nil, []byte("web"), []byte(token))
 			Expect(err).NotTo(HaveOccurred())
 		}
 	})
 
 	permission := func(rules string) cryptomem.Permission {
 		GinkgoHelper()
-		p, err := load("web: {tokens: ['"+access.HashToken("t")+"'], "+rules+"}").Authenticate(nc, []byte("web"), []byte("t"))
+		p, err := load("web: {tokens: ['"+access.HashToken("t")+"'], "+rules+"}").Authenticate(nc, nil, []byte("web"), []byte("t"))
 		Expect(err).NotTo(HaveOccurred())
 		return p
 	}
@@ -101,17 +102,30 @@ var _ = Describe("An identity", func() {
 
 	It("has at most as many connections as it may", func() {
 		list := load("web: {tokens: ['" + access.HashToken("t") + "'], prefixes: [''], max_connections: 1}")
-		first, err := list.Authenticate(nc, []byte("web"), []byte("t"))
+		first, err := list.Authenticate(nc, nil, []byte("web"), []byte("t"))
 		Expect(err).NotTo(HaveOccurred())
-		_, err = list.Authenticate(nc, []byte("web"), []byte("t"))
+		_, err = list.Authenticate(nc, nil, []byte("web"), []byte("t"))
 		Expect(err).To(MatchError(access.ErrTooManyConnections))
+		Expect(err).To(MatchError(transport.Refusal{Status: transport.Busy, Message: "busy: web has reached its limit of connections (1)"}))
 
-		closer := first.(interface{ Close() error })
+		closer := first.(io.Closer)
 		Expect(closer.Close()).To(Succeed())
 		Expect(closer.Close()).To(Succeed())
-		_, err = list.Authenticate(nc, []byte("web"), []byte("t"))
+		_, err = list.Authenticate(nc, nil, []byte("web"), []byte("t"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web", Connections: 1}}))
+	})
+
+	It("keeps its connection when it proves itself again, though it has no other", func() {
+		list := load("web: {tokens: ['" + access.HashToken("t") + "'], prefixes: [''], max_connections: 1}")
+		first, err := list.Authenticate(nc, nil, []byte("web"), []byte("t"))
+		Expect(err).NotTo(HaveOccurred())
+		second, err := list.Authenticate(nc, first, []byte("web"), []byte("t"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(first.(io.Closer).Close()).To(Succeed())
+		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web", Connections: 1}}))
+		Expect(second.(io.Closer).Close()).To(Succeed())
+		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web"}}))
 	})
 })
 
@@ -129,7 +143,7 @@ var _ = Describe("A replaced identities file", func() {
 		var err error
 		list, err = access.Load(file)
 		Expect(err).NotTo(HaveOccurred())
-		permission, err = list.Authenticate(nil, []byte("web"), []byte("one"))
+		permission, err = list.Authenticate(nil, nil, []byte("web"), []byte("one"))
 		Expect(err).NotTo(HaveOccurred())
 	})
 	replace := func(text string) error {
@@ -162,7 +176,7 @@ var _ = Describe("A replaced identities file", func() {
 		go func() {
 			var in []cryptomem.Permission
 			for !done.Load() {
-				if p, err := list.Authenticate(nil, []byte("web"), []byte("one")); err == nil {
+				if p, err := list.Authenticate(nil, nil, []byte("web"), []byte("one")); err == nil {
 					in = append(in, p)
 				}
 			}

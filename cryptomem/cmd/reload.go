@@ -86,8 +86,8 @@ type loggedAccess struct {
 	log *slog.Logger
 }
 
-func (a loggedAccess) Authenticate(conn net.Conn, identity, token []byte) (cryptomem.Permission, error) {
-	p, err := a.List.Authenticate(conn, identity, token)
+func (a loggedAccess) Authenticate(conn net.Conn, current cryptomem.Permission, identity, token []byte) (cryptomem.Permission, error) {
+	p, err := a.List.Authenticate(conn, current, identity, token)
 	if err != nil {
 		a.log.Warn("authentication failed", "identity", string(identity), "from", conn.RemoteAddr().String(), "error", err)
 	}

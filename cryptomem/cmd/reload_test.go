@@ -24,7 +24,7 @@ var _ = Describe("A server that is told to reload", func() {
 		log  *bytes.Buffer
 		s    *service
 		open = func(token string) error {
-			_, err := s.identities.Authenticate(nil, []byte("web"), []byte(token))
+			_, err := s.identities.Authenticate(nil, nil, []byte("web"), []byte(token))
 			return err
 		}
 	)
