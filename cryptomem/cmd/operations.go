@@ -25,8 +25,10 @@ type operations struct {
 	clk      clock.Clock
 	about    stats.About
 	notReady atomic.Pointer[string] // why clients should not come, nil if they may
+	lock     *snapshot.Lock         // on the snapshot's path, nil without a snapshot
 	keeper   *snapshot.Keeper       // nil without a snapshot
 	admin    *admin.Server          // nil without an admin listener
+	ending   atomic.Bool            // whether the last snapshot is being saved
 }
 
 func newOperations(s *service) *operations {
@@ -56,9 +58,12 @@ func (o *operations) ready() error {
 }
 
 // start opens the admin listener, loads the snapshot, and begins to keep it.
-func (o *operations) start(ctx context.Context) error {
+func (o *operations) start(ctx context.Context) (err error) {
 	cfg := o.service.config
 	if cfg.Snapshot != "" {
+		if o.lock, err = snapshot.Acquire(cfg.Snapshot); err != nil {
+			return err
+		}
 		o.keeper = snapshot.NewKeeper(cfg.Snapshot, cfg.SnapshotInterval, o.service.server.Cache(), o.clk, o.saved)
 	}
 	if cfg.Admin != "" {
@@ -68,7 +73,10 @@ func (o *operations) start(ctx context.Context) error {
 	}
 	if o.keeper != nil {
 		o.setReady("loading the snapshot")
-		if err := o.load(cfg.Snapshot); err != nil {
+		done := takingLong()
+		err := o.load(cfg.Snapshot)
+		done()
+		if err != nil {
 			return err
 		}
 		o.keeper.Start()
@@ -113,7 +121,7 @@ func (o *operations) load(path string) error {
 	}
 	log.Log(context.Background(), level, message,
 		"items", l.Stored, "expired", l.Expired, "refused", l.Refused, "lost_bytes", l.Lost,
-		"taken", l.Created.Format(time.RFC3339), "took", l.Took.Round(time.Millisecond))
+		"taken", l.Created.Format(time.RFC3339), "took", short(l.Took))
 	return nil
 }
 
@@ -122,7 +130,11 @@ func (o *operations) saved(s snapshot.Saved, err error) {
 		o.service.log.Error("snapshot was not saved; the last one stays", "error", err)
 		return
 	}
-	o.service.log.Debug("snapshot saved", "items", s.Items, "bytes", s.Bytes, "took", s.Took.Round(time.Millisecond))
+	level := slog.LevelDebug
+	if o.ending.Load() {
+		level = slog.LevelInfo
+	}
+	o.service.log.Log(context.Background(), level, "snapshot saved", "items", s.Items, "bytes", s.Bytes, "took", short(s.Took))
 }
 
 // end saves the snapshot once more, when clients are gone, and closes the admin
@@ -130,12 +142,12 @@ func (o *operations) saved(s snapshot.Saved, err error) {
 func (o *operations) end() error {
 	var err error
 	if o.keeper != nil {
+		o.ending.Store(true)
+		done := takingLong()
 		// However long it takes: a second signal breaks it off.
 		err = o.keeper.Close(context.Background())
-		st := o.keeper.Status()
-		if err == nil {
-			o.service.log.Info("snapshot saved", "items", st.Items, "bytes", st.Bytes, "took", st.Took.Round(time.Millisecond))
-		}
+		done()
+		err = errors.Join(err, o.lock.Release())
 	}
 	if o.admin != nil {
 		err = errors.Join(err, o.admin.Close())

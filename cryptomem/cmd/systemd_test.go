@@ -86,6 +86,18 @@ var _ = Describe("A server that systemd starts", func() {
 		Expect(cmd.Wait()).To(Succeed())
 	})
 
+	It("asks for more time than systemd grants while it loads a snapshot, and while it saves one", func() {
+		GinkgoT().Setenv("CRYPTOMEM_SNAPSHOT", filepath.Join(GinkgoT().TempDir(), "store.snapshot"))
+		cmd, told := start("cryptomem", listen("127.0.0.1:0"))
+		Expect(next(told)).To(HavePrefix("EXTEND_TIMEOUT_USEC=30000000\n"))
+		Expect(next(told)).To(Equal("READY=1"))
+
+		Expect(cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
+		Expect(next(told)).To(Equal("STOPPING=1"))
+		Expect(next(told)).To(HavePrefix("EXTEND_TIMEOUT_USEC=30000000\n"))
+		Expect(cmd.Wait()).To(Succeed())
+	})
+
 	It("refuses a socket that strangers can reach, and one for TLS without a certificate", func() {
 		for _, refused := range []struct{ name, addr string }{{"cryptomem", "0.0.0.0:0"}, {"tls", "127.0.0.1:0"}} {
 			cmd, _ := start(refused.name, listen(refused.addr))

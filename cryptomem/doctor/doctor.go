@@ -60,6 +60,7 @@ type Patient struct {
 type report struct {
 	Patient
 	findings []Finding
+	answered bool // whether a server did
 }
 
 func (r *report) fine(subject, format string, args ...any) {
@@ -84,6 +85,7 @@ var checks = []func(context.Context, *report){
 	openFiles,
 	storePolicy,
 	reachability,
+	snapshotHolder,
 }
 
 // Examine runs every check. ctx bounds those that ask the network.

@@ -164,6 +164,22 @@ func snapshotFile(_ context.Context, r *report) {
 	}
 }
 
+// snapshotHolder asks whether another server than this one keeps the snapshot.
+func snapshotHolder(_ context.Context, r *report) {
+	const subject = "snapshot"
+	file := r.Config.Snapshot
+	if file == "" || r.answered {
+		return // whoever answers is taken to be the one that has it
+	}
+	switch err := snapshot.InUse(file); {
+	case errors.Is(err, snapshot.ErrInUse):
+		r.found(Problem, subject, fmt.Sprintf("%s is %v, which is not the server at %s", file, err, strings.Join(r.Config.Addr, ", ")),
+			"give each server a snapshot of its own, or end the other one: this one does not start meanwhile")
+	case err != nil:
+		r.found(Unknown, subject, "whether another server keeps it cannot be found out: "+err.Error(), "run the doctor as the server's user")
+	}
+}
+
 func isWhole(file string) (bool, error) {
 	f, err := os.Open(file)
 	if err != nil {

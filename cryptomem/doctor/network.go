@@ -61,6 +61,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	answers, err := r.exchange(conn)
 	took := r.Now().Sub(asked)
 	if err != nil && secure && r.Config.TLSClientCA != "" && r.Config.TLSClientCert == "required" {
+		r.answered = true
 		r.fine(subject, "%s speaks TLS, and wants a client certificate before it says more", addr)
 		return
 	}
@@ -72,6 +73,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		r.found(Problem, subject, addr+" is something else than cryptomem: "+err.Error(), advice)
 		return
 	}
+	r.answered = true
 	r.fine(subject, "%s answered in %v", addr, took.Round(time.Microsecond))
 	last := answers[len(answers)-1]
 	if last.Status != transport.OK {

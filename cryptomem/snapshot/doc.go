@@ -3,10 +3,12 @@
 // are as unreadable on disk as in memory; keys are written as the server has
 // them.
 //
-//	report, err := snapshot.Load("cache.snapshot", c, clk)  // on start
-//	k := snapshot.NewKeeper("cache.snapshot", time.Minute, c, clk)
+//	lock, err := snapshot.Acquire("cache.snapshot")         // against other processes
+//	loaded, err := snapshot.Load("cache.snapshot", c, clk)  // on start
+//	k := snapshot.NewKeeper("cache.snapshot", time.Minute, c, clk, nil)
 //	k.Start()                                               // on a schedule
 //	err = k.Close(ctx)                                      // and a last time
+//	err = lock.Release()
 //
 // The promises:
 //

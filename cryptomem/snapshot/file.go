@@ -32,7 +32,7 @@ type Saved struct {
 
 // Save writes the unexpired items of c to path and replaces what was there.
 // When it fails, or ctx ends, the old file stays. Meanwhile it uses path with
-// ".tmp" appended, so two servers must not share a path.
+// ".tmp" appended, so two processes must not share a path; see Acquire.
 func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
 	temporary := path + ".tmp"
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)

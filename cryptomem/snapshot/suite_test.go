@@ -14,6 +14,10 @@ func TestSnapshot(t *testing.T) {
 		saveUntilKilled()
 		return
 	}
+	if os.Getenv(lockVariable) != "" {
+		acquireAndWait()
+		return
+	}
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "Snapshot Suite")
