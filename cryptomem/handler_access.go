@@ -15,6 +15,10 @@ const (
 	MaxTokenSize    = 4 << 10
 )
 
+// MaxFailedAuths is how many AUTHs may fail on one connection. The last one's
+// answer closes it, so that guessing costs connections.
+const MaxFailedAuths = 3
+
 // An Authenticator decides who a server's clients are. It is called from many
 // connections at once. An error that is, or wraps, a transport.Refusal is told
 // to the client; the text of any other stays in the server.
@@ -62,12 +66,14 @@ type guard struct {
 	conn          net.Conn
 	permission    Permission        // nil until authenticated
 	refusal       transport.Refusal // as long as it is nil
+	failures      int               // AUTHs that failed, but for refusals
 }
 
 var (
 	_ transport.Gate         = (*guard)(nil)
 	_ transport.LargeHandler = (*guard)(nil)
 	_ transport.Guest        = (*guard)(nil)
+	_ transport.Ender        = (*guard)(nil)
 	_ io.Closer              = (*guard)(nil)
 )
 
@@ -84,6 +90,9 @@ func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
 
 // Authenticated implements transport.Guest.
 func (g *guard) Authenticated() bool { return g.permission != nil }
+
+// Ended implements transport.Ender.
+func (g *guard) Ended() bool { return g.failures >= MaxFailedAuths }
 
 // Admit implements transport.Gate: before authentication, nothing but a small
 // AUTH is worth a buffer.
@@ -201,6 +210,7 @@ func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {
 		if why, ok := errors.AsType[transport.Refusal](err); ok {
 			return transport.AppendResponse(dst, why.Status, []byte(why.Message))
 		}
+		g.failures++
 		return transport.AppendResponse(dst, transport.Denied, []byte("denied: unknown identity or wrong token"))
 	}
 	_ = g.Close() // what was allowed before ends here

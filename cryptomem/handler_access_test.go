@@ -112,8 +112,23 @@ var _ = Describe("a server that requires authentication", func() {
 			Expect(status).To(Equal(transport.Denied))
 			Expect(message).To(Equal("denied: unknown identity or wrong token"))
 		}
-		status, _ := ask(c, request(transport.Get, "alice/k", ""))
-		Expect(status).To(Equal(transport.Error))
+	})
+
+	It("closes a connection after three failed AUTHs, and nothing behind them is executed", func() {
+		guess := request(transport.Auth, "alice", "guess")
+		ask(c, guess)
+		ask(c, login)
+		ask(c, guess)
+		status, _ := ask(c, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.OK), "what was allowed stays so")
+		send(c, bytes.Join([][]byte{guess, request(transport.Set, "alice/k", "v"), login}, nil))
+		status, _ = readAnswer(c)
+		Expect(status).To(Equal(transport.Denied))
+		Expect(io.ReadAll(c)).To(BeEmpty(), "the end, and no reset")
+		Expect(c.Close()).To(Succeed())
+		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
+		Expect(s.Stats().Ended).To(BeEquivalentTo(1))
+		Expect(s.Cache().Stats().Items).To(BeZero())
 	})
 
 	It("executes what was sent right behind a good AUTH", func() {

@@ -36,8 +36,8 @@ type ServerConfig struct {
 	// NewHandler returns what executes one connection's requests. The Server
 	// calls it once per connection, after the handshake if that is TLS, and
 	// uses the handler from one goroutine. A handler may also be a Gate; a
-	// Guest, to be held to AuthTimeout; and an io.Closer, to be closed with its
-	// connection.
+	// Guest, to be held to AuthTimeout; an Ender; and an io.Closer, to be
+	// closed with its connection.
 	NewHandler func(net.Conn) Handler
 	// Now is the time that Handle receives, in nanoseconds and always
 	// positive. The default counts from NewServer on Clock.

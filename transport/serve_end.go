@@ -24,6 +24,9 @@ func (c *serverConn) end(now int64, err error) {
 		s.counters.framing.Add(1)
 		s.config.Logger.Debug("connection lost framing", "peer", c.RemoteAddr())
 		c.linger(now)
+	case errors.Is(err, errEnded):
+		s.counters.ended.Add(1)
+		c.linger(now)
 	case errors.Is(err, errRefused):
 		c.linger(now)
 	case !errors.Is(err, os.ErrDeadlineExceeded):

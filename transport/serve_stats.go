@@ -3,9 +3,9 @@ package transport
 import "sync/atomic"
 
 type counters struct {
-	accepted, refused, framing, handshakes atomic.Uint64
-	received, sent                         atomic.Int64
-	timeouts                               [waitKinds]atomic.Uint64
+	accepted, refused, framing, ended, handshakes atomic.Uint64
+	received, sent                                atomic.Int64
+	timeouts                                      [waitKinds]atomic.Uint64
 }
 
 // ServerStats is a snapshot of a Server's counters. Those not said to be a
@@ -16,6 +16,7 @@ type ServerStats struct {
 	Accepted      uint64 `json:"accepted"`          // connections
 	Refused       uint64 `json:"refused"`           // connections over a limit
 	FramingErrors uint64 `json:"framing_errors"`    // connections closed for bad magic
+	Ended         uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
 	Handshakes    uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
 	BytesReceived int64  `json:"bytes_received"`
 	BytesSent     int64  `json:"bytes_sent"`
@@ -41,6 +42,7 @@ func (s *Server) Stats() ServerStats {
 		Accepted:      c.accepted.Load(),
 		Refused:       c.refused.Load(),
 		FramingErrors: c.framing.Load(),
+		Ended:         c.ended.Load(),
 		Handshakes:    c.handshakes.Load(),
 		BytesReceived: c.received.Load(),
 		BytesSent:     c.sent.Load(),

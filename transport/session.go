@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"sync"
 )
@@ -39,6 +40,18 @@ type Handler interface {
 	Handle(now int64, dst []byte, r *Request) []byte
 }
 
+// An Ender is a Handler that may end its connection, as after too many failed
+// AUTHs.
+type Ender interface {
+	Handler
+	// Ended reports, after a request was handled, whether its answer is the
+	// connection's last one. What the client has sent behind it is dropped.
+	Ended() bool
+}
+
+// errEnded ends a connection whose handler is done with it.
+var errEnded = errors.New("the connection has had its last answer")
+
 // Limits bound what one Session holds. Zero fields mean the defaults.
 type Limits struct {
 	MaxValueSize int     // of a request's value, in bytes
@@ -57,6 +70,7 @@ type Session struct {
 	handler Handler
 	gate    Gate         // the handler, if it is one
 	large   LargeHandler // the same
+	ender   Ender        // the same
 	limits  Limits
 
 	in         []byte  // a block, or larger while a large request arrives
@@ -90,6 +104,7 @@ func NewSession(h Handler, l Limits) *Session {
 	s := &Session{handler: h, limits: l, tally: newTally(l.Meter)}
 	s.gate, _ = h.(Gate)
 	s.large, _ = h.(LargeHandler)
+	s.ender, _ = h.(Ender)
 	return s
 }
 
@@ -145,8 +160,8 @@ func (s *Session) Release() {
 }
 
 // Execute executes whole requests at the instant now, until input runs dry or
-// pending answers reach the high-water mark. After an error (ErrFraming) the
-// connection is to be closed once Pending has been sent.
+// pending answers reach the high-water mark. After an error (ErrFraming, or
+// that an Ender has ended) the connection is to be closed once Pending has been sent.
 func (s *Session) Execute(now int64) error {
 	for s.err == nil && s.room() {
 		if s.refused.active {
@@ -203,6 +218,9 @@ func (s *Session) Execute(now int64) error {
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
+		if s.ender != nil && s.ender.Ended() {
+			s.start, s.end, s.err = 0, 0, errEnded
+		}
 	}
 	switch {
 	case s.start == s.end && !s.refused.active && s.staging.to == nil:

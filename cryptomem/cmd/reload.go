@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
-	"net"
 	"os"
 	"strings"
 
-	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 )
@@ -78,18 +74,4 @@ func tlsFiles(cfg *config.Config) certs.Files {
 		ClientCA: cfg.TLSClientCA,
 		Optional: cfg.TLSClientCert == "optional",
 	}
-}
-
-// loggedAccess writes down who was denied and why, which clients are not told.
-type loggedAccess struct {
-	*access.List
-	log *slog.Logger
-}
-
-func (a loggedAccess) Authenticate(conn net.Conn, current cryptomem.Permission, identity, token []byte) (cryptomem.Permission, error) {
-	p, err := a.List.Authenticate(conn, current, identity, token)
-	if err != nil {
-		a.log.Warn("authentication failed", "identity", string(identity), "from", conn.RemoteAddr().String(), "error", err)
-	}
-	return p, err
 }

@@ -47,6 +47,7 @@ type service struct {
 	log        *slog.Logger
 	certs      *certs.Source // nil without TLS
 	identities *access.List  // nil where nobody authenticates
+	denials    *denials
 	server     *cryptomem.Server
 	operations *operations
 }
@@ -89,6 +90,7 @@ func newService(c *console, args []string) (*service, error) {
 	s.operations = newOperations(s)
 	s.level.Set(cfg.LogLevel)
 	s.log = newLogger(c, cfg.LogFormat, &s.level)
+	s.denials = newDenials(s.log, s.operations.clk)
 	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
 		s.log.Warn("environment: " + warning)
 	}
@@ -139,7 +141,7 @@ func newServer(s *service) (*cryptomem.Server, error) {
 		Logger:                   s.log,
 	}
 	if s.identities != nil {
-		sc.Authenticator = loggedAccess{s.identities, s.log}
+		sc.Authenticator = loggedAccess{s.identities, s.denials}
 	}
 	return cryptomem.NewServer(sc)
 }
@@ -166,6 +168,7 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 			notify(ready)
 		case <-look.C:
 			notify(alive)
+			s.denials.flush()
 			now := s.watched()
 			if now != files && now == seen { // nobody is writing them any more
 				files = now
