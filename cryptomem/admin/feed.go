@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -18,6 +19,9 @@ const (
 	sampleInterval = time.Second
 	historySamples = 180
 )
+
+// retry tells browsers to come back soon, in milliseconds, when a connection ends.
+const retry = "retry: 1000\n"
 
 // A feed samples the server and sends the samples to whoever listens, as
 // server-sent events: first what is remembered, then each new one.
@@ -95,6 +99,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
+	_, _ = io.WriteString(w, retry) // a client that has gone fails at the next write
 	latest, next := f.read()
 	send := func(event string, data []byte) bool {
 		_, err := w.Write(append(append([]byte("event: "+event+"\ndata: "), data...), "\n\n"...))

@@ -47,7 +47,11 @@ type seen struct {
 	Paths      map[string]int    // curves and areas, by the id of their chart
 	Problems   []string          // errors, and loads that the policy refused
 	Background string
-	Overflow   int // pixels that the page is wider than its window
+	Overflow   int      // pixels that the page is wider than its window
+	Width      int      // of the window
+	Shift      float64  // how far things moved about, as layout shift is reckoned; under 0.1 is called good
+	Faint      []string // text of too little contrast
+	Cut        []string // text that does not fit
 }
 
 // A visit is a browser that has the page open.
@@ -55,7 +59,9 @@ type visit struct {
 	mu    sync.Mutex // guards what follows
 	last  seen
 	posts int
-	click string // the id of what is to be clicked next
+	click string // the id of what is to be clicked next, or an id and a key
+
+	server http.Handler // whose page it is; guarded too
 }
 
 func (v *visit) latest() seen {
@@ -64,6 +70,20 @@ func (v *visit) latest() seen {
 	return v.last
 }
 
+// serve lets another server answer from now on.
+func (v *visit) serve(h http.Handler) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.server = h
+}
+
+func (v *visit) handler() http.Handler {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.server
+}
+
+// press clicks an element, or presses a key in it: "id key".
 func (v *visit) press(id string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -101,9 +121,9 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // open opens the page in a browser until the spec ends.
 func open(ctx context.Context, s *admin.Server, width int) *visit {
 	GinkgoHelper()
-	v := &visit{}
+	v := &visit{server: s.Handler()}
 	mux := http.NewServeMux()
-	mux.Handle("/", s.Handler())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { v.handler().ServeHTTP(w, r) })
 	mux.Handle("/probe", v)
 	mux.HandleFunc("/probe.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
@@ -178,7 +198,7 @@ var _ = Describe("The page", Serial, func() {
 		Expect(v.latest().Text).To(And(
 			HaveKeyWithValue("l-ops", "GET 800/s SET 200/s"),
 			HaveKeyWithValue("d-mem", ContainSubstring("items 192 MiB large values 32.0 MiB index 16.0 MiB kept for reuse 16.0 MiB left 256 MiB")),
-			HaveKeyWithValue("c-ttl", ContainSubstring("1.20M 1m")),
+			HaveKeyWithValue("c-ttl", ContainSubstring("1.2M 1 m")),
 			HaveKeyWithValue("l-gone", "deleted 0/s expired 50/s evicted 7/s"),
 			HaveKeyWithValue("x-slow", ContainSubstring("GET user:17 3 700 B 12.0 ms 5.0 s")),
 			HaveKeyWithValue("x-large", ContainSubstring("SET 1 1.00 MiB 1.00 ms 1.0 s")),
@@ -204,17 +224,63 @@ var _ = Describe("The page", Serial, func() {
 
 		By("light and dark")
 		backgrounds := map[string]string{}
-		for _, theme := range []string{"Light", "Dark"} {
+		for _, theme := range []string{"light", "dark"} {
 			v.press("theme")
-			Eventually(v.text("theme"), patience).Should(Equal(theme))
+			Eventually(v.text("theme"), patience).Should(Equal("Theme: " + theme))
+			v.another(2)
 			backgrounds[theme] = v.latest().Background
+			Expect(v.latest().Faint).To(BeEmpty(), theme)
 		}
-		Expect(backgrounds["Light"]).NotTo(Equal(backgrounds["Dark"]))
+		Expect(backgrounds["light"]).NotTo(Equal(backgrounds["dark"]))
 
-		By("saying so when the server is gone")
+		By("what was at a moment, found with the keyboard")
+		v.press("c-ops Home")
+		Eventually(v.text("c-ops"), patience).Should(MatchRegexp(`:01( .M)? SET 200/s GET 800/s`))
+		v.press("c-ops ArrowRight")
+		Eventually(v.text("c-ops"), patience).Should(MatchRegexp(`:02( .M)? SET`))
+		v.press("c-ops Escape")
+		v.another(2)
+
+		Expect(v.latest().Shift).To(BeNumerically("<", 0.02))
+		Expect(v.latest().Cut).To(BeEmpty())
+		Expect(v.latest().Problems).To(BeEmpty())
+	}, NodeTimeout(3*time.Minute))
+
+	It("says that the server is gone, and goes on when it is back", func(ctx context.Context) {
+		s := admin.New(admin.Config{Report: source.report, Clock: clk})
+		source.tick(30)
+		v := open(ctx, s, 1300)
+
+		By("a server that stops")
+		v.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "starting", http.StatusServiceUnavailable) }))
 		Expect(s.Close()).To(Succeed())
 		Eventually(v.text("live"), patience).Should(Equal("no connection, trying again"))
-		Expect(v.latest().Problems).To(BeEmpty())
+		Expect(v.latest().Text).To(HaveKeyWithValue("uptime", "up 30 s"), "it shows what was")
+
+		By("another one in its place")
+		clk.Add(20 * time.Second)
+		again := newExample(clk)
+		next := admin.New(admin.Config{Report: again.report, Clock: clk})
+		DeferCleanup(next.Close)
+		again.tick(3)
+		v.serve(next.Handler())
+		Eventually(v.text("live"), patience).Should(Equal("live"))
+		Eventually(v.text("uptime"), patience).Should(Equal("up 3.0 s"))
+		Expect(v.latest().Text).To(HaveKeyWithValue("c-ops", ContainSubstring("restart")))
+		Expect(v.latest().Paths).To(HaveKeyWithValue("c-hit", 2), "before and after, with nothing between")
+
+		By("one that keeps silent with the connection open")
+		silent := make(chan struct{})
+		v.serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case silent <- struct{}{}:
+			case <-r.Context().Done():
+			}
+		}))
+		Eventually(silent, patience).Should(Receive(), "after a while, it asks again")
+		Eventually(v.text("live"), patience).Should(Equal("no connection, trying again"))
+		v.serve(next.Handler())
+		Eventually(v.text("live"), patience).Should(Equal("live"))
 	}, NodeTimeout(3*time.Minute))
 
 	It("fits a telephone, and a server that has nothing to do", func(ctx context.Context) {
@@ -227,14 +293,20 @@ var _ = Describe("The page", Serial, func() {
 			return &now
 		}})
 		source.tick(10)
-		v := open(ctx, s, 390)
+		v := open(ctx, s, 500) // no window of Chromium is narrower
 		Eventually(v.text("t-ops"), patience).Should(Equal("0"))
 		Expect(v.latest().Text).To(And(
 			HaveKeyWithValue("t-hit", "–"),
-			HaveKeyWithValue("x-slow", ContainSubstring("No requests in the last minute")),
+			HaveKeyWithValue("x-slow", ContainSubstring("No requests of late")),
 			HaveKeyWithValue("x-status", ContainSubstring("No requests yet")),
 		))
+		Expect(v.latest().Text).To(And(
+			HaveKeyWithValue("e-ttl", "Nothing is stored"),
+			HaveKeyWithValue("c-ops", ContainSubstring("No requests in the last three minutes")),
+		))
 		Expect(v.latest().Overflow).To(BeZero())
+		Expect(v.latest().Cut).To(BeEmpty())
+		Expect(v.latest().Faint).To(BeEmpty())
 		Expect(v.latest().Problems).To(BeEmpty())
 	}, NodeTimeout(3*time.Minute))
 })

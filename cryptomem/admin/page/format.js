@@ -14,6 +14,22 @@ export function count(n) {
   return digits(n / 1000) + "T";
 }
 
+/** brief writes a number of things where there is little room: 987, 12k, 4.6M. */
+export function brief(n) {
+  if (n < 999.5) return String(Math.round(n));
+  for (const unit of ["k", "M", "G"]) {
+    n /= 1000;
+    if (n < 9.95) return n.toFixed(1) + unit;
+    if (n < 999.5) return Math.round(n) + unit;
+  }
+  return Math.round(n / 1000) + "T";
+}
+
+/** short leaves out what a label of an axis can do without: 20.0k is 20k. */
+export function short(text) {
+  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
+}
+
 /** bytes writes a size in binary units, as the configuration does. */
 export function bytes(n) {
   if (n == null || !isFinite(n)) return nothing;

@@ -1,24 +1,27 @@
 // The page: it listens to the server's samples and redraws with each.
 
-import { age, bytes, count, nothing, percent, time } from "./format.js";
+import { age, brief, bytes, count, nothing, percent, time } from "./format.js";
 import { TimeChart, html, spark, swatch } from "./chart.js";
-import { derive } from "./rates.js";
+import { listen } from "./feed.js";
+import { derive, restarts } from "./rates.js";
 
 const span = 180_000; // shown, in milliseconds
+// What stores and reads has a colour of its own; the rest shares one.
 const commandColors = {
-  GET: "--c1", SET: "--c2", DELETE: "--c3", ADD: "--c4", REPLACE: "--c5", TOUCH: "--c6", GETV: "--c7", CAS: "--c8",
-  GETDEL: "--c5", PING: "--c9", STATS: "--c9", FLUSH: "--c3", AUTH: "--c6", unknown: "--c9",
+  GET: "--c1", SET: "--c2", DELETE: "--c3", ADD: "--c4", REPLACE: "--c5", TOUCH: "--c6", GETV: "--c7", CAS: "--c8", GETDEL: "--c10",
+  PING: "--c9", STATS: "--c9", FLUSH: "--c9", AUTH: "--c9", unknown: "--c9",
 };
 const commandOrder = Object.keys(commandColors);
 const color = (name) => `var(${name})`;
 const commandColor = (name) => color(commandColors[name] ?? "--c9");
 const $ = (id) => document.getElementById(id);
-const set = (id, text) => { $(id).textContent = text; };
+/** set leaves alone what stays the same, so that nothing is read out twice. */
+const set = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 
 const charts = {
-  ops: new TimeChart($("c-ops"), { span, series: [], stacked: true, format: count, least: 10, empty: "No requests in the last three minutes" }),
+  ops: new TimeChart($("c-ops"), { span, series: [], stacked: true, format: count, least: 10, empty: "No requests in the last three minutes", unit: "/s" }),
   lat: new TimeChart($("c-lat"), {
-    span, logarithmic: true, format: time, empty: "Nothing was asked",
+    span, logarithmic: true, format: time, empty: "No requests in the last three minutes",
     series: [
       { name: "99.9%", color: color("--c3"), value: (p) => p.p999 },
       { name: "99%", color: color("--c4"), value: (p) => p.p99 },
@@ -26,7 +29,7 @@ const charts = {
     ],
   }),
   hit: new TimeChart($("c-hit"), {
-    span, ceiling: 1, format: percent, empty: "Nothing was read",
+    span, ceiling: 1, format: percent, empty: "No reads in the last three minutes",
     series: [{ name: "hit ratio", color: color("--c2"), value: (p) => p.hitRatio }],
   }),
   conn: new TimeChart($("c-conn"), {
@@ -34,7 +37,7 @@ const charts = {
     series: [{ name: "open", color: color("--c7"), value: (p) => p.connections }],
   }),
   gone: new TimeChart($("c-gone"), {
-    span, format: count, least: 4, empty: "Nothing was removed",
+    span, format: count, least: 4, empty: "Nothing removed in the last three minutes", unit: "/s",
     series: [
       { name: "deleted", color: color("--c9"), value: (p) => p.deleted },
       { name: "expired", color: color("--c2"), value: (p) => p.expired },
@@ -51,13 +54,14 @@ function draw() {
   if (!s || paused) return;
   const points = derive(samples);
   const p = points.at(-1);
+  for (const chart of Object.values(charts)) chart.marks = restarts(samples);
   about(s);
   tiles(s, p, points);
   requests(points, p);
   memory(s);
   latency(points, p);
   charts.hit.update(points);
-  legend($("l-hit"), [["hits", "--c2", p && count(p.hits) + "/s"], ["misses", "--c9", p && count(p.misses) + "/s"]]);
+  legend($("l-hit"), [["hits", null, p && count(p.hits) + "/s"], ["misses", null, p && count(p.misses) + "/s"]]);
   connections(s, p, points);
   ttl(s.cache.ttl);
   charts.gone.update(points);
@@ -80,18 +84,24 @@ function about(s) {
 function tiles(s, p, points) {
   const tile = (name, value, note, picture, tone, alarm) => {
     set("t-" + name, value);
-    set(`t-${name}-note`, note || "\u00a0");
+    phrases($(`t-${name}-note`), note);
     $(`t-${name}-note`).classList.toggle("alarm", Boolean(alarm));
     spark($("s-" + name), points, picture, color(tone));
   };
   const ratio = s.cache.hits + s.cache.misses > 0 ? s.cache.hits / (s.cache.hits + s.cache.misses) : null;
-  tile("ops", count(p?.ops), p?.errors > 0 ? count(p.errors) + "/s end in an error" : "in " + bytes(p?.received) + "/s, out " + bytes(p?.sent) + "/s", (x) => x.ops, "--c1", p?.errors > 0);
-  tile("hit", percent(p?.hitRatio), "since the start " + percent(ratio), (x) => x.hitRatio, "--c2");
-  tile("p99", time(p?.p99), p?.p99 ? "for 99%, half in " + time(p.p50) : "nothing was asked", (x) => x.p99, "--c4");
+  tile("ops", count(p?.ops), p?.errors > 0 ? [`${count(p.errors)}/s end in an error`] : [`in ${bytes(p?.received)}/s,`, `out ${bytes(p?.sent)}/s`], (x) => x.ops, "--c1", p?.errors > 0);
+  tile("hit", percent(p?.hitRatio), ["since the start", percent(ratio)], (x) => x.hitRatio, "--c2");
+  tile("p99", time(p?.p99), p?.p99 ? ["for 99%,", `half in ${time(p.p50)}`] : ["nothing was asked"], (x) => x.p99, "--c4");
   const full = s.cache.memory.total / s.cache.max_memory;
-  tile("mem", bytes(s.cache.memory.total), percent(full) + " of " + bytes(s.cache.max_memory), (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
-  tile("items", count(s.cache.items), s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "", (x) => x.items, "--c6");
-  tile("conn", count(s.server.connections), `of ${count(s.about.max_connections)} allowed`, (x) => x.connections, "--c7", s.server.connections > 0.9 * s.about.max_connections);
+  tile("mem", bytes(s.cache.memory.total), [percent(full), `of ${bytes(s.cache.max_memory)}`], (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
+  tile("items", count(s.cache.items), [s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "nothing is stored"], (x) => x.items, "--c6");
+  tile("conn", count(s.server.connections), [`of ${count(s.about.max_connections)} allowed`], (x) => x.connections, "--c7", s.server.connections > 0.9 * s.about.max_connections);
+}
+
+/** phrases writes parts that break between each other and not within. */
+function phrases(element, parts) {
+  const spans = parts.map((text) => html("span", "", text + " "));
+  if (element.textContent !== spans.map((x) => x.textContent).join("")) element.replaceChildren(...spans);
 }
 
 function requests(points, p) {
@@ -102,13 +112,14 @@ function requests(points, p) {
 
 function latency(points, p) {
   charts.lat.update(points);
-  legend($("l-lat"), [...charts.lat.options.series].reverse().map((s) => [s.name + " within", s.color, time(p && s.value(p))]));
+  legend($("l-lat"), [...charts.lat.options.series].reverse().map((s) => [s.name, s.color, time(p && s.value(p))]));
 }
 
 function legend(element, rows) {
   element.replaceChildren(...rows.map(([name, tone, value]) => {
     const item = html("li");
-    item.append(swatch(tone.startsWith("--") ? color(tone) : tone), name, html("b", "", value ?? nothing));
+    if (tone) item.append(swatch(tone.startsWith("--") ? color(tone) : tone));
+    item.append(name, html("b", "", value ?? nothing));
     return item;
   }));
 }
@@ -156,14 +167,15 @@ function connections(s, p, points) {
 }
 
 function ttl(counts) {
-  const labels = ["due", "1s", "10s", "1m", "10m", "1h", "6h", "1d", "7d", ">7d", "never"];
+  const labels = ["due", "1 s", "10 s", "1 m", "10 m", "1 h", "6 h", "1 d", "7 d", ">7 d", "never"];
   const most = Math.max(1, ...counts);
+  $("e-ttl").hidden = counts.some((n) => n > 0);
   $("c-ttl").replaceChildren(...counts.map((n, i) => {
     const column = html("div", (i === counts.length - 1 ? "never" : "") + (n === 0 ? " zero" : ""));
     const stick = html("i");
     stick.style.height = `calc((100% - 42px) * ${n / most})`;
-    column.append(html("b", "", count(n)), stick, html("span", "", labels[i] ?? ""));
-    column.title = `${count(n)} items`;
+    column.append(html("b", "", brief(n)), stick, html("span", "", labels[i] ?? ""));
+    column.title = `${labels[i]}: ${n.toLocaleString("en")} items`;
     return column;
   }));
   $("c-ttl").setAttribute("aria-label", counts.map((n, i) => `${labels[i]}: ${count(n)}`).join(", "));
@@ -211,16 +223,21 @@ function command(name) {
 
 function records(element, list, by) {
   const keys = (list ?? []).some((r) => r.key);
-  const head = [{ text: "command", className: "left" }, ...(keys ? [{ text: "key", className: "left" }] : []), "in one batch", "largest", "took", "ago"];
+  const column = (name) => (name === by ? "strong" : "spare"); // what a narrow window can do without
+  const head = [
+    { text: "command", className: "left" }, ...(keys ? [{ text: "key", className: "left" }] : []),
+    { text: "in one batch", className: "spare" }, { text: "largest", className: column("largest") },
+    { text: "took", className: column("took_ns") }, "ago",
+  ];
   const rows = (list ?? []).slice(0, 8).map((r) => [
     command(r.command),
     ...(keys ? [{ node: html("code", "", r.key), className: "left" }] : []),
-    count(r.requests),
-    { text: bytes(r.largest), className: by === "largest" ? "strong" : "" },
-    { text: time(r.took_ns), className: by === "took_ns" ? "strong" : "" },
+    { text: count(r.requests), className: "spare" },
+    { text: bytes(r.largest), className: column("largest") },
+    { text: time(r.took_ns), className: column("took_ns") },
     age(r.ago_ns),
   ]);
-  if (rows.length === 0) rows.push([{ text: "No requests in the last minute", className: "none", span: head.length }]);
+  if (rows.length === 0) rows.push([{ text: "No requests of late", className: "none", span: head.length }]);
   table(element, head, rows);
 }
 
@@ -252,17 +269,25 @@ function state(name, text) {
   set("live", text);
 }
 
-const feed = new EventSource("events");
-feed.addEventListener("error", () => state("lost", "no connection, trying again"));
-feed.addEventListener("history", (e) => { samples = JSON.parse(e.data); });
-feed.addEventListener("sample", (e) => {
-  const s = JSON.parse(e.data);
-  if (samples.at(-1)?.about.now === s.about.now) samples.pop();
-  samples.push(s);
-  const begin = Date.parse(s.about.now) - span;
-  samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
-  draw();
-  settled();
+/** remember joins what the page has seen, of a server before a restart too, and
+ * what the server remembers. */
+function remember(history) {
+  if (history.length === 0) return;
+  const begin = Date.parse(history[0].about.now);
+  samples = [...samples.filter((x) => Date.parse(x.about.now) < begin), ...history];
+}
+
+listen({
+  history: remember,
+  lost: () => state("lost", "no connection, trying again"),
+  sample: (s) => {
+    if (samples.at(-1)?.about.now === s.about.now) samples.pop();
+    samples.push(s);
+    const begin = Date.parse(s.about.now) - span;
+    samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
+    draw();
+    settled();
+  },
 });
 
 $("pause").addEventListener("click", () => {
@@ -273,11 +298,10 @@ $("pause").addEventListener("click", () => {
   draw();
 });
 
-const themes = { auto: "Auto", light: "Light", dark: "Dark" };
+const themes = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark" };
 function theme(name) {
   document.documentElement.dataset.theme = name;
   set("theme", themes[name]);
-  $("theme").setAttribute("aria-label", `Colours: ${name === "auto" ? "as the system" : name}`);
 }
 $("theme").addEventListener("click", () => {
   const names = Object.keys(themes);

@@ -22,6 +22,11 @@ export function derive(samples) {
   return points;
 }
 
+/** restarts returns when, between two samples, the server began anew. */
+export function restarts(samples) {
+  return samples.filter((b, i) => i > 0 && samples[i - 1].about.started !== b.about.started).map((b) => Date.parse(b.about.started));
+}
+
 function point(a, b, seconds, earlier) {
   const rate = (f) => Math.max(0, f(b) - f(a)) / seconds;
   const commands = {};
