@@ -18,6 +18,12 @@ import (
 // Every operation takes it as now; pass Now(), read once for a batch of
 // operations. Keys and values passed in are copied and may be reused at once.
 type Cache struct {
+	*shared
+	balance *balance // that its writes are charged to; nil is nobody's
+}
+
+// shared is what the Caches of all accounts have in common.
+type shared struct {
 	options
 	clk    clock.Clock
 	start  time.Time
@@ -25,6 +31,8 @@ type Cache struct {
 	shift  uint // the shard is the hash's bits above it
 	shards []*shard
 	budget *budget
+	ledger *ledger
+	opened accounts
 	room   sync.Mutex // held while making room; taken before a shard's lock
 	jan    janitor
 }
@@ -47,7 +55,7 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	c := &Cache{options: o, clk: clk, start: clk.Now(), hash: newHasher(o.hashKey)}
+	c := &Cache{shared: &shared{options: o, clk: clk, start: clk.Now(), hash: newHasher(o.hashKey), ledger: newLedger()}}
 	c.shift = 64
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
@@ -65,7 +73,7 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	first := uint64(max(c.start.UnixNano(), 0))
 	for _, s := range c.shards {
 		s.version = first
-		runtime.AddCleanup(c, (*shard).close, s)
+		runtime.AddCleanup(c.shared, (*shard).close, s)
 	}
 	c.jan.poke = make(chan struct{}, 1)
 	c.jan.wake.Store(math.MaxInt64)
@@ -80,7 +88,7 @@ func (c *Cache) makeShards(halvings uint) error {
 	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
 	c.shards = nil
 	for range c.options.shards {
-		s, err := newShard(&c.options, c.budget, 64-c.shift, halvings)
+		s, err := newShard(&c.options, c.budget, c.ledger, 64-c.shift, halvings)
 		if err != nil {
 			for _, s := range c.shards {
 				s.close()
@@ -131,7 +139,7 @@ func (c *Cache) write(now int64, key, b []byte, ttl time.Duration, cond conditio
 		return c.writeLarge(now, key, b, ttl, cond, version)
 	}
 	s, h := c.shard(key)
-	return c.store(now, s, h, key, value{bytes: b, chain: none, length: len(b)}, ttl, cond, version)
+	return c.store(now, s, h, key, value{bytes: b, chain: none, length: len(b), owner: c.balance}, ttl, cond, version)
 }
 
 // writeLarge copies the value outside the shard's lock, then stores it.
@@ -168,7 +176,8 @@ func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl ti
 
 // Set stores value under key for ttl, in place of whatever is there, and
 // returns the item's version. A ttl of 0 means that it never expires. Errors:
-// ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, ErrNegativeTTL, ErrFull.
+// ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, ErrNegativeTTL, ErrFull,
+// ErrAccountFull.
 func (c *Cache) Set(now int64, key, value []byte, ttl time.Duration) (version uint64, err error) {
 	return c.write(now, key, value, ttl, always, 0)
 }

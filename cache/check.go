@@ -7,25 +7,33 @@ import (
 )
 
 // Check verifies every invariant of the store (docs/cache.md lists them) and
-// returns all that are broken, nil if none is. It locks one shard after
-// another for as long as that takes, so it is for specs and simulators.
+// returns all that are broken, nil if none is. It locks the whole store for as
+// long as that takes, so it is for specs and simulators.
 func (c *Cache) Check() error {
 	var errs []error
 	c.room.Lock()
 	defer c.room.Unlock()
+	for _, s := range c.shards {
+		s.mu.Lock() // all at once, as nobody else has more than one
+		defer s.mu.Unlock()
+	}
 	charged := int64(0)
+	costs := make([]int64, len(*c.ledger.all.Load()))
 	for i, s := range c.shards {
-		k := checker{shard: s}
-		s.mu.Lock()
+		k := checker{shard: s, costs: costs}
 		k.run()
 		charged += s.pages.Load()
-		s.mu.Unlock()
 		for _, err := range k.errs {
 			errs = append(errs, fmt.Errorf("shard %d: %w", i, err))
 		}
 	}
 	if used := c.budget.used.Load(); used > c.budget.max {
 		errs = append(errs, fmt.Errorf("budget: %d pages used of %d, shards hold %d", used, c.budget.max, charged))
+	}
+	for number := 1; number < len(costs); number++ {
+		if b := c.ledger.of(uint16(number)); b.used.Load() != costs[number] {
+			errs = append(errs, fmt.Errorf("account %s: %d bytes used, its items cost %d", b.name, b.used.Load(), costs[number]))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -37,6 +45,7 @@ type checker struct {
 	// tallied from the index: what each segment should say of itself
 	live, items, large map[int32]int
 	owned              map[int32]bool // chains that items own
+	costs              []int64        // of items, by account
 }
 
 func (k *checker) expect(ok bool, format string, args ...any) {
@@ -121,6 +130,11 @@ func (k *checker) checkRecord(w word) (bytes int) {
 	k.expect(k.tag(k.hash.sum(r.key)) == w.tag(), "record %x has another tag than its word", p)
 	k.expect(r.version > 0 && r.version <= k.version, "record %x: version %d, latest %d", p, r.version, k.version)
 	k.expect((r.expiry == 0) == (k.buckets[seg.bucket].width == neverWidth), "record %x: expiry %d in bucket %v", p, r.expiry, k.buckets[seg.bucket].bucketKey)
+	if int(r.account) >= len(k.costs) {
+		k.expect(false, "record %x: account %d of %d", p, r.account, len(k.costs)-1)
+		return 0
+	}
+	k.costs[r.account] += r.cost()
 	k.live[id] += r.size
 	k.items[id]++
 	if r.chain != none {

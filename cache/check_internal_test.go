@@ -12,11 +12,13 @@ var _ = Describe("Check", func() {
 	// fill returns a store with items of every kind, and its one shard.
 	fill := func() (*Cache, *shard) {
 		GinkgoHelper()
-		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1))
+		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1), WithAccounts())
+		Expect(err).NotTo(HaveOccurred())
+		alice, err := c.Account("alice")
 		Expect(err).NotTo(HaveOccurred())
 		for i := range 500 {
 			key := []byte{byte(i), byte(i >> 8), 'k'}
-			_, err := c.Set(1, key, make([]byte, []int{10, 1000, LargeValueSize}[i%3]), time.Duration(i%7)*time.Minute)
+			_, err := alice.Cache().Set(1, key, make([]byte, []int{10, 1000, LargeValueSize}[i%3]), time.Duration(i%7)*time.Minute)
 			Expect(err).NotTo(HaveOccurred())
 		}
 		Expect(c.Check()).To(Succeed())
@@ -76,6 +78,8 @@ var _ = Describe("Check", func() {
 		Entry("a deadline that would be slept over", "next deadline", func(s *shard) { s.next++ }),
 		Entry("a queue's weight", "queue 0", func(s *shard) { s.weight[admission]++ }),
 		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
+		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.ledger.of(1).charge(1) }),
+		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.ledger.all.Store(&[]*balance{nil}) }),
 		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
 	)
 })

@@ -216,7 +216,7 @@ func (st *Staged) commit(now int64, ttl time.Duration, cond condition, version u
 	if st.Missing() > 0 {
 		return 0, fmt.Errorf("value has %d of %d bytes", st.filled, st.size)
 	}
-	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size}, ttl, cond, version)
+	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.balance}, ttl, cond, version)
 	if err == nil {
 		st.head = none // the item's now
 	}

@@ -149,8 +149,8 @@ var _ = Describe("The store's memory", func() {
 		order := func(key byte) (keys []string) {
 			c, _ := newCache(cache.WithHashKey([16]byte{key}))
 			load(c, 100, 10, 0)
-			for next := c.Scan(c.Now(), 0, 1<<20, func(k, _ []byte, _ cache.Info) { keys = append(keys, string(k)) }); next != 0; {
-				next = c.Scan(c.Now(), next, 1<<20, func(k, _ []byte, _ cache.Info) { keys = append(keys, string(k)) })
+			for next := c.Scan(c.Now(), 0, 1<<20, func(it cache.Item) { keys = append(keys, string(it.Key)) }); next != 0; {
+				next = c.Scan(c.Now(), next, 1<<20, func(it cache.Item) { keys = append(keys, string(it.Key)) })
 			}
 			return keys
 		}
@@ -231,7 +231,7 @@ var _ = Describe("Many goroutines", func() {
 			defer GinkgoRecover()
 			for range 20 {
 				Expect(c.Check()).To(Succeed())
-				c.Scan(c.Now(), 0, 1<<20, func(_, _ []byte, _ cache.Info) {})
+				c.Scan(c.Now(), 0, 1<<20, func(cache.Item) {})
 			}
 		})
 		wg.Wait()

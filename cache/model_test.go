@@ -21,6 +21,7 @@ type modelItem struct {
 	value   []byte
 	expiry  int64 // 0 for never
 	version uint64
+	account string
 }
 
 // model runs operations on a cache and on a plain map, and reports the first
@@ -34,6 +35,8 @@ type model struct {
 	refs     []heldRef
 	script   []byte
 	serial   uint64
+	accounts []*cache.Account // if any: writes are charged to one of them, or to nobody
+	account  string           // that the latest write was charged to
 }
 
 type heldRef struct {
@@ -53,6 +56,32 @@ var (
 func newModel(script []byte, opts ...cache.Option) (*model, error) {
 	c, err := cache.New(clock.NewMock(), opts...)
 	return &model{c: c, now: 1, items: map[string]modelItem{}, versions: map[string]uint64{}, script: script}, err
+}
+
+// open charges writes to accounts with these limits, in bytes.
+func (m *model) open(limits ...int64) error {
+	for i, limit := range limits {
+		a, err := m.c.Account(fmt.Sprint("account-", i))
+		if err != nil {
+			return err
+		}
+		a.SetLimit(limit)
+		m.accounts = append(m.accounts, a)
+	}
+	return nil
+}
+
+// writer returns the cache to write to.
+func (m *model) writer() *cache.Cache {
+	if len(m.accounts) == 0 {
+		return m.c
+	}
+	if i := m.next(len(m.accounts) + 1); i < len(m.accounts) {
+		m.account = m.accounts[i].Name()
+		return m.accounts[i].Cache()
+	}
+	m.account = ""
+	return m.c
 }
 
 // next draws a number below n from the script.
@@ -101,7 +130,7 @@ func (m *model) missed(key []byte) error {
 // wrote checks a write's result against what the model expects of it, and
 // applies it.
 func (m *model) wrote(key, value []byte, ttl time.Duration, version uint64, err, want error) error {
-	if errors.Is(err, cache.ErrFull) {
+	if errors.Is(err, cache.ErrFull) || errors.Is(err, cache.ErrAccountFull) && m.account != "" {
 		return nil
 	}
 	if want == nil && errors.Is(err, cache.ErrNotFound) || errors.Is(want, cache.ErrExists) && (err == nil || errors.Is(err, cache.ErrNotFound)) {
@@ -122,7 +151,7 @@ func (m *model) wrote(key, value []byte, ttl time.Duration, version uint64, err,
 	if version <= m.versions[string(key)] {
 		return fmt.Errorf("%.20q: version %d after %d", key, version, m.versions[string(key)])
 	}
-	it := modelItem{value: value, version: version}
+	it := modelItem{value: value, version: version, account: m.account}
 	if ttl != 0 && int64(ttl) <= math.MaxInt64-m.now {
 		it.expiry = m.now + int64(ttl)
 	}
@@ -163,7 +192,7 @@ func (m *model) step() error {
 	switch op := m.next(24); op {
 	case 0, 1, 2, 3, 4:
 		key, value, ttl := m.key(), m.value(), modelTTLs[m.next(len(modelTTLs))]
-		version, err := c.Set(m.now, key, value, ttl)
+		version, err := m.writer().Set(m.now, key, value, ttl)
 		return m.wrote(key, value, ttl, version, err, nil)
 	case 5:
 		key, value, ttl := m.key(), m.value(), modelTTLs[m.next(len(modelTTLs))]
@@ -171,7 +200,7 @@ func (m *model) step() error {
 		if _, ok := m.visible(key); ok {
 			want = cache.ErrExists
 		}
-		version, err := c.Add(m.now, key, value, ttl)
+		version, err := m.writer().Add(m.now, key, value, ttl)
 		return m.wrote(key, value, ttl, version, err, want)
 	case 6:
 		key, value, ttl := m.key(), m.value(), modelTTLs[m.next(len(modelTTLs))]
@@ -179,7 +208,7 @@ func (m *model) step() error {
 		if _, ok := m.visible(key); !ok {
 			want = cache.ErrNotFound
 		}
-		version, err := c.Replace(m.now, key, value, ttl)
+		version, err := m.writer().Replace(m.now, key, value, ttl)
 		return m.wrote(key, value, ttl, version, err, want)
 	case 7, 8:
 		key, value, ttl := m.key(), m.value(), modelTTLs[m.next(len(modelTTLs))]
@@ -193,7 +222,7 @@ func (m *model) step() error {
 			want = cache.ErrExists
 			expect--
 		}
-		version, err := c.CompareAndSwap(m.now, key, value, ttl, expect)
+		version, err := m.writer().CompareAndSwap(m.now, key, value, ttl, expect)
 		if op == 8 && ok && err == nil {
 			return fmt.Errorf("%.20q was swapped at version %d, which it does not have", key, expect)
 		}
@@ -205,7 +234,8 @@ func (m *model) step() error {
 		if !ok {
 			want = cache.ErrNotFound
 		}
-		version, err := c.Touch(m.now, key, ttl)
+		version, err := m.writer().Touch(m.now, key, ttl)
+		m.account = it.account // as it was
 		return m.wrote(key, it.value, ttl, version, err, want)
 	case 11, 12:
 		key := m.key()
@@ -276,7 +306,7 @@ func (m *model) stage() error {
 	if len(value) == 0 {
 		return nil
 	}
-	st, err := m.c.Stage(key, len(value))
+	st, err := m.writer().Stage(key, len(value))
 	if err != nil {
 		return err
 	}
@@ -326,6 +356,11 @@ func (m *model) run(checkEvery int) error {
 		if err := m.step(); err != nil {
 			return fmt.Errorf("step %d: %w", i, err)
 		}
+		for _, a := range m.accounts {
+			if a.Limit() > 0 && a.Used() > a.Limit() {
+				return fmt.Errorf("step %d: %s uses %d bytes, limit %d", i, a.Name(), a.Used(), a.Limit())
+			}
+		}
 		if i%checkEvery == 0 {
 			if err := m.c.Check(); err != nil {
 				return fmt.Errorf("step %d: %w", i, err)
@@ -337,6 +372,9 @@ func (m *model) run(checkEvery int) error {
 			return err
 		}
 	}
+	if err := m.checkAccounts(); err != nil {
+		return err
+	}
 	m.c.Flush(m.now, nil)
 	if err := m.c.Check(); err != nil {
 		return err
@@ -345,7 +383,26 @@ func (m *model) run(checkEvery int) error {
 	if st.Items != 0 || st.Bytes != 0 || st.Memory.Large != 0 {
 		return fmt.Errorf("left after a flush: %+v", st)
 	}
+	for _, a := range m.accounts {
+		if a.Used() != 0 {
+			return fmt.Errorf("left after a flush: %d bytes used by %s", a.Used(), a.Name())
+		}
+	}
 	return nil
+}
+
+// checkAccounts compares whom every item is charged to.
+func (m *model) checkAccounts() (err error) {
+	for cursor := uint64(0); ; {
+		cursor = m.c.Scan(m.now, cursor, 1<<20, func(it cache.Item) {
+			if want := m.items[string(it.Key)].account; it.Account != want {
+				err = fmt.Errorf("%.20q is charged to %q, want %q", it.Key, it.Account, want)
+			}
+		})
+		if cursor == 0 {
+			return err
+		}
+	}
 }
 
 func randomScript(seed uint64, n int) []byte {
@@ -356,6 +413,22 @@ func randomScript(seed uint64, n int) []byte {
 	}
 	return script
 }
+
+var _ = Describe("The cache behaves as a plain map that knows whose its items are", func() {
+	for seed := range uint64(3) {
+		DescribeTable(fmt.Sprintf("seed %d", seed), func(opts ...cache.Option) {
+			m, err := newModel(randomScript(seed, 8_000), append(opts, cache.WithAccounts())...)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(m.open(0, 1<<20, 300<<10)).To(Succeed())
+			Expect(m.run(50)).To(Succeed())
+			Expect(m.accounts[2].Refused()).To(BeNumerically(">", 0), "the limit was never reached")
+		},
+			Entry("with memory to spare", cache.WithMaxMemory(256<<20)),
+			Entry("evicting from several shards", cache.WithMaxMemory(2<<20), cache.WithShards(4)),
+			Entry("refusing writes", cache.WithMaxMemory(1<<20), cache.WithEviction(cache.EvictNone)),
+		)
+	}
+})
 
 var _ = Describe("The cache behaves as a plain map", func() {
 	for seed := range uint64(3) {
@@ -381,11 +454,16 @@ func FuzzOperations(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte, small bool) {
 		opts := []cache.Option{cache.WithMaxMemory(64 << 20), cache.WithShards(2)}
 		if small {
-			opts = []cache.Option{cache.WithMaxMemory(1 << 20)}
+			opts = []cache.Option{cache.WithMaxMemory(1 << 20), cache.WithAccounts()}
 		}
 		m, err := newModel(script, opts...)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if small {
+			if err := m.open(0, 100<<10); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := m.run(3); err != nil {
 			t.Fatal(err)

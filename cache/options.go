@@ -72,6 +72,7 @@ type options struct {
 	maxValueSize int
 	shards       int
 	hashKey      [16]byte
+	accounts     bool
 }
 
 // WithMaxMemory limits everything the cache holds, in bytes, index and

@@ -125,6 +125,7 @@ func (s *shard) move(t *table, at int, p place, r *record) bool {
 	}
 	t.set(at, newWord(w.tag(), use, to))
 	s.bytes += len(r.key) + r.length
+	s.ledger.of(r.account).charge(r.cost()) // which kill ends
 	s.count.moved += uint64(r.size)
 	s.kill(p, r)
 	return true

@@ -11,6 +11,7 @@ import (
 //	uvarint  value length
 //	3 bytes  version less the segment's base; 8 bytes and absolute if full
 //	n bytes  expiry less the segment's start; n is the segment's, 0 to 8
+//	2 bytes  number of the account; only in a cache with accounts
 //	         key
 //	         value; if large, 4 bytes that name the chain that holds it
 //
@@ -21,6 +22,7 @@ type record struct {
 	version    uint64
 	expiry     int64 // cache time, 0 for never
 	length     int   // of the value
+	account    uint16
 	chain      int32 // first segment of a large value, or none
 	size       int   // of the record
 	at         int   // offset of the version within the record
@@ -53,6 +55,7 @@ type frame struct {
 	base        uint64 // of versions
 	start       int64  // of the deadline bucket
 	expiryBytes int    // 0: items never expire
+	accounts    bool   // records have one
 }
 
 // fits reports whether the version can be kept in the short form.
@@ -107,6 +110,10 @@ func (f *frame) parse(b []byte, r *record) {
 		r.expiry = f.start + int64(small(b[n:], f.expiryBytes))
 		n += f.expiryBytes
 	}
+	if f.accounts {
+		r.account = binary.LittleEndian.Uint16(b[n:])
+		n += accountSize
+	}
 	end := n + int(head>>flagBits)
 	r.key = b[n:end:end]
 	if head&largeValue != 0 {
@@ -128,6 +135,9 @@ func (f *frame) sizeOf(r *record) int {
 	} else {
 		n += 8
 	}
+	if f.accounts {
+		n += accountSize
+	}
 	if r.chain != none {
 		return n + chainSize
 	}
@@ -146,7 +156,7 @@ func (f *frame) put(b []byte, r *record) {
 	}
 	n := binary.PutUvarint(b, head)
 	n += binary.PutUvarint(b[n:], uint64(r.length))
-	n += f.putVersion(b[n:], r.version, r.expiry)
+	n += f.putState(b[n:], r)
 	n += copy(b[n:], r.key)
 	if r.chain != none {
 		binary.LittleEndian.PutUint32(b[n:], uint32(r.chain))
@@ -155,17 +165,23 @@ func (f *frame) put(b []byte, r *record) {
 	copy(b[n:], r.value)
 }
 
-// putVersion writes version and expiry and returns their size.
-func (f *frame) putVersion(b []byte, version uint64, expiry int64) (n int) {
-	if f.fits(version) {
+// putState writes what may change while key and length stay, and returns its
+// size.
+func (f *frame) putState(b []byte, r *record) (n int) {
+	if f.fits(r.version) {
 		n = versionBits / 8
-		putSmall(b, n, version-f.base)
+		putSmall(b, n, r.version-f.base)
 	} else {
 		n = 8
-		binary.LittleEndian.PutUint64(b, version)
+		binary.LittleEndian.PutUint64(b, r.version)
 	}
-	putSmall(b[n:], f.expiryBytes, uint64(expiry-f.start))
-	return n + f.expiryBytes
+	putSmall(b[n:], f.expiryBytes, uint64(r.expiry-f.start))
+	n += f.expiryBytes
+	if f.accounts {
+		binary.LittleEndian.PutUint16(b[n:], r.account)
+		n += accountSize
+	}
+	return n
 }
 
 func uvarintSize(v uint64) (n int) {

@@ -293,6 +293,7 @@ func (s *shard) appendRecord(key bucketKey, q pool, r *record) (place, bool) {
 func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	bucket := &s.buckets[b]
 	f := bucket.frame()
+	f.accounts = s.withAccounts
 	// Half the range lies below, for older records that compaction brings.
 	if half := uint64(1) << (versionBits - 1); s.version > half {
 		f.base = s.version - half
@@ -328,6 +329,7 @@ func (s *shard) kill(p place, r *record) {
 	seg.items--
 	s.dead += r.size
 	s.bytes -= len(r.key) + r.length
+	s.ledger.of(r.account).give(r.cost())
 	s.buckets[seg.bucket].items--
 	if r.chain != none {
 		pages := s.segs[r.chain].weight

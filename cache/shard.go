@@ -39,6 +39,10 @@ type shard struct {
 	need    int          // pages that errNoRoom was about
 	reserve bool         // the caller may use the budget's reserve
 
+	// Accounts.
+	ledger       *ledger
+	withAccounts bool // records name one
+
 	// Items.
 	skip    uint // bits of the hash that chose the shard
 	hash    hasher
@@ -73,8 +77,8 @@ type counters struct {
 	hits, misses, sets, refused, deleted, expired, evicted, moved uint64
 }
 
-func newShard(o *options, b *budget, skip, halvings uint) (*shard, error) {
-	s := &shard{budget: b, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
+func newShard(o *options, b *budget, l *ledger, skip, halvings uint) (*shard, error) {
+	s := &shard{budget: b, ledger: l, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
 	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
 	s.victim.seg = none
@@ -221,6 +225,7 @@ type value struct {
 	bytes  []byte
 	chain  int32
 	length int
+	owner  *balance
 }
 
 // condition is what a write demands of the item that is there.
@@ -254,10 +259,19 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 	if err := cond.check(&e, visible, version); err != nil {
 		return 0, err
 	}
-	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1}
+	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1, account: v.owner.id()}
+	back := int64(0) // what the older item is going to give back
+	if found && e.account == r.account {
+		back = e.cost()
+	}
+	if err := v.owner.take(r.cost(), back); err != nil {
+		return 0, err
+	}
 	if found && s.overwrite(now, &e, &r) {
 		copy(e.value, v.bytes)
+		s.ledger.of(e.account).give(e.cost())
 	} else if !s.put(now, h, &e, found, &r) {
+		v.owner.give(r.cost())
 		return 0, errNoRoom
 	}
 	s.count.sets++
@@ -281,7 +295,9 @@ func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, er
 	if r.chain != none {
 		s.segs[r.chain].refs++ // it passes to the new record
 	}
+	s.ledger.of(r.account).charge(r.cost()) // which put ends for the old record
 	if !s.put(now, h, &e, true, &r) {
+		s.ledger.of(r.account).give(r.cost())
 		if r.chain != none {
 			s.segs[r.chain].refs--
 		}
@@ -303,7 +319,7 @@ func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 		return false
 	}
 	b := s.space.unit(e.place.segment())[e.place.offset()+e.record.at:]
-	seg.putVersion(b, r.version, r.expiry)
+	seg.putState(b, r)
 	s.version++
 	if w := e.table.word(e.at); w.use() < maxUse {
 		e.table.set(e.at, w+useOne)
@@ -311,8 +327,8 @@ func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	return true
 }
 
-// put appends r to the log and makes the index name it, in place of e if that
-// was found.
+// put appends r, which has been charged to its account, to the log and makes
+// the index name it, in place of e if that was found.
 func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 	tag := s.tag(h)
 	var use uint8

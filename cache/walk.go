@@ -72,6 +72,13 @@ func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint6
 	return removed, next
 }
 
+// An Item is what Scan visits. Its slices are valid during the visit only.
+type Item struct {
+	Key, Value []byte
+	Info
+	Account string // the name of the account that it is charged to, empty for none
+}
+
 // Scan walks the store in small steps, for a copy of it that does not stop the
 // world. Each call visits unexpired items, at least one if any is left, until
 // their keys and values use up about budget bytes, an item counting at least
@@ -83,9 +90,8 @@ func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint6
 // visited or not, and twice if it was stored anew.
 //
 // visit may run under a lock that requests wait for: it must copy what it
-// needs, return soon and not call the cache. Key and value are valid until it
-// returns. Visiting counts neither as a hit nor as use.
-func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(key, value []byte, info Info)) (next uint64) {
+// needs, return soon and not call the cache. Visiting counts neither as a hit nor as use.
+func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(Item)) (next uint64) {
 	visited := false
 	for i := cursor >> tagBits; i < uint64(len(c.shards)); i++ {
 		for tag := cursor & tagMask; tag <= tagMask; {
@@ -104,11 +110,10 @@ func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(key, value
 
 // scan does one step of Scan: it visits small values under the lock, large
 // ones after it, and returns the bytes used and the tag to go on from.
-func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(key, value []byte, info Info)) (used int, next uint64) {
+func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Item)) (used int, next uint64) {
 	type held struct {
-		key  []byte
-		ref  Ref
-		info Info
+		Item
+		ref Ref
 	}
 	var large []held
 	var batch [stepBatch]place
@@ -123,19 +128,22 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(key
 			continue
 		}
 		used += walkItemCost + len(r.key) + r.length
+		item := Item{Key: r.key, Value: r.value, Info: r.info(now), Account: s.ledger.of(r.account).owner()}
 		if r.chain == none {
-			visit(r.key, r.value, r.info(now))
+			visit(item)
 			continue
 		}
 		s.segs[r.chain].refs++
-		large = append(large, held{bytes.Clone(r.key), Ref{c: c, s: s, head: r.chain, size: r.length}, r.info(now)})
+		item.Key = bytes.Clone(r.key)
+		large = append(large, held{item, Ref{c: c, s: s, head: r.chain, size: r.length}})
 	}
 	s.mu.Unlock()
 
 	var value []byte
 	for _, h := range large {
 		value = h.ref.appendValue(value[:0])
-		visit(h.key, value, h.info)
+		h.Value = value
+		visit(h.Item)
 	}
 	return used, next
 }

@@ -39,7 +39,7 @@ var _ = Describe("A scan", func() {
 		seen := make(map[string]int)
 		cursor := uint64(0)
 		for step := 0; ; step++ {
-			cursor = c.Scan(c.Now(), cursor, budget, func(key, _ []byte, _ cache.Info) { seen[string(key)]++ })
+			cursor = c.Scan(c.Now(), cursor, budget, func(it cache.Item) { seen[string(it.Key)]++ })
 			if cursor == 0 {
 				return seen
 			}
@@ -64,11 +64,11 @@ var _ = Describe("A scan", func() {
 		clk.Add(time.Minute)
 		found := false
 		for cursor := uint64(0); ; {
-			cursor = c.Scan(c.Now(), cursor, 64<<10, func(key, v []byte, info cache.Info) {
-				if string(key) == string(name(1234)) {
+			cursor = c.Scan(c.Now(), cursor, 64<<10, func(it cache.Item) {
+				if string(it.Key) == string(name(1234)) {
 					found = true
-					Expect(v).To(Equal(value(1234)))
-					Expect(info).To(Equal(cache.Info{Version: version.Version, TTL: 1174 * time.Second}))
+					Expect(it.Value).To(Equal(value(1234)))
+					Expect(it.Info).To(Equal(cache.Info{Version: version.Version, TTL: 1174 * time.Second}))
 				}
 			})
 			if cursor == 0 {

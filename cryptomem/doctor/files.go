@@ -194,7 +194,7 @@ func isWhole(file string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	summary, err := reader.Each(func(_, _ []byte, _ int64) {})
+	summary, err := reader.Each(func(snapshot.Item) {})
 	return summary.Whole, err
 }
 

@@ -30,7 +30,7 @@ func encode(items ...string) (file []byte, begins []int) {
 	}
 	for _, it := range items {
 		begins = append(begins, b.Len())
-		w.Append([]byte(it), []byte("value of "+it), 0)
+		w.Append(snapshot.Item{Key: []byte(it), Value: []byte("value of " + it), Account: []byte("of " + it)})
 		if err := w.Flush(); err != nil {
 			panic(err)
 		}
@@ -49,11 +49,11 @@ func decode(file []byte) (string, snapshot.Summary, error) {
 		return "", snapshot.Summary{}, err
 	}
 	var keys []string
-	summary, err := r.Each(func(key, value []byte, _ int64) {
-		if string(value) != "value of "+string(key) {
-			keys = append(keys, fmt.Sprintf("WRONG %q", value))
+	summary, err := r.Each(func(it snapshot.Item) {
+		if string(it.Value) != "value of "+string(it.Key) || string(it.Account) != "of "+string(it.Key) {
+			keys = append(keys, fmt.Sprintf("WRONG %q of %q", it.Value, it.Account))
 		}
-		keys = append(keys, string(key))
+		keys = append(keys, string(it.Key))
 	})
 	return strings.Join(keys, " "), summary, err
 }
@@ -169,7 +169,7 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		size := 0
-		summary, err := r.Each(func(key, value []byte, _ int64) { size += len(key) + len(value) + 14 })
+		summary, err := r.Each(func(it snapshot.Item) { size += len(it.Key) + len(it.Value) + len(it.Account) + 15 })
 		if err != nil {
 			t.Fatal(err)
 		}

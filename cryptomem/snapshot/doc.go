@@ -31,11 +31,12 @@
 //
 // Integers are big-endian. The file is a header and blocks:
 //
-//	header   "CMSNAP\x00\x01" | created int64 | id [16]byte | checksum uint32
+//	header   "CMSNAP\x00\x02" | created int64 | id [16]byte | checksum uint32
 //	block    id [16]byte | sequence uint32 | items uint32 | length uint32 | checksum uint32 | payload
-//	item     key length uint16 | value length uint32 | expiry int64 | key | value
+//	item     key length uint16 | value length uint32 | expiry int64 | account length uint8 | key | value | account
 //
-// Times are Unix times in nanoseconds; expiry 0 means never. A header's
+// Times are Unix times in nanoseconds; expiry 0 means never. The account is the
+// name of the one that the item is charged to, empty for none. A header's
 // checksum is the CRC-32C (Castagnoli) of what stands before it; a block's that
 // of sequence, items, length and payload. The id is random for each file. A
 // reader that has lost its place finds the next block by it, and no value that

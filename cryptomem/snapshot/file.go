@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 	w, err := NewWriter(f, begin)
 	for cursor := uint64(0); err == nil; {
 		now, wall := c.Now(), clk.Now().UnixNano()
-		cursor = c.Scan(now, cursor, scanBudget, func(key, value []byte, info cache.Info) {
-			w.Append(key, value, expiryAt(wall, info.TTL))
+		cursor = c.Scan(now, cursor, scanBudget, func(it cache.Item) {
+			w.Append(Item{Key: it.Key, Value: it.Value, Expiry: expiryAt(wall, it.TTL), Account: []byte(it.Account)})
 		})
 		if cursor == 0 {
 			err = w.Close()
@@ -131,22 +132,42 @@ func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) e
 	// If the clock was set back, the time that is left must not grow.
 	wall := max(clk.Now().UnixNano(), r.Created.UnixNano())
 	now := c.Now()
-	l.Summary, err = r.Each(func(key, value []byte, expiry int64) {
-		if expiry != 0 && expiry <= wall {
+	to := charged{c: c}
+	l.Summary, err = r.Each(func(it Item) {
+		if it.Expiry != 0 && it.Expiry <= wall {
 			l.Expired++
 			return
 		}
 		ttl := time.Duration(0)
-		if expiry != 0 {
-			ttl = time.Duration(expiry - wall)
+		if it.Expiry != 0 {
+			ttl = time.Duration(it.Expiry - wall)
 		}
-		if _, err := c.Set(now, key, value, ttl); err != nil {
+		if _, err := to.account(it.Account).Set(now, it.Key, it.Value, ttl); err != nil {
 			l.Refused++
 			return
 		}
 		l.Stored++
 	})
 	return err
+}
+
+// charged remembers the latest account: items of one mostly come in a row.
+type charged struct {
+	c    *cache.Cache
+	name []byte
+	to   *cache.Cache
+}
+
+// account returns the cache that charges to the account of that name, or to
+// nobody where the cache cannot tell.
+func (a *charged) account(name []byte) *cache.Cache {
+	if a.to == nil || !bytes.Equal(a.name, name) {
+		a.name, a.to = append(a.name[:0], name...), a.c
+		if account, err := a.c.Account(string(name)); err == nil {
+			a.to = account.Cache()
+		}
+	}
+	return a.to
 }
 
 // expiryAt returns when an item that has ttl left ends, as the format says it.

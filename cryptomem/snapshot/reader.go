@@ -49,11 +49,11 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 	return &Reader{time.Unix(0, created), r, size, checked[len(magic)+8:]}, nil
 }
 
-// Each hands out the items of every block that is whole; key and value are
-// valid until visit returns, expiry is a Unix time in nanoseconds, 0 for never.
+// Each hands out the items of every block that is whole; their slices are valid
+// until visit returns.
 // Where a block is damaged it goes on at the next one. Damage is no error, see
 // Summary: the only errors are those of reading.
-func (r *Reader) Each(visit func(key, value []byte, expiry int64)) (Summary, error) {
+func (r *Reader) Each(visit func(Item)) (Summary, error) {
 	d := decoder{Reader: r, visit: visit}
 	err := d.blocks(int64(headerSize))
 	return d.Summary, err
@@ -63,7 +63,7 @@ func (r *Reader) Each(visit func(key, value []byte, expiry int64)) (Summary, err
 type decoder struct {
 	*Reader
 	Summary
-	visit func(key, value []byte, expiry int64)
+	visit func(Item)
 
 	buffer []byte // of the latest payload
 	next   uint32 // the sequence expected
@@ -136,10 +136,9 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 	d.Blocks++
 	d.Items += uint64(items)
 	for len(payload) > 0 {
-		var key, value []byte
-		var expiry int64
-		key, value, expiry, payload, _ = item(payload)
-		d.visit(key, value, expiry)
+		var it Item
+		it, payload, _ = item(payload)
+		d.visit(it)
 	}
 	return end, false, nil
 }
@@ -156,7 +155,7 @@ func (d *decoder) payload(offset int64, length int) ([]byte, error) {
 func wellFormed(payload []byte, items uint32) bool {
 	for ; items > 0; items-- {
 		var ok bool
-		if _, _, _, payload, ok = item(payload); !ok {
+		if _, payload, ok = item(payload); !ok {
 			return false
 		}
 	}
@@ -164,18 +163,20 @@ func wellFormed(payload []byte, items uint32) bool {
 }
 
 // item splits the first item off b.
-func item(b []byte) (key, value []byte, expiry int64, rest []byte, ok bool) {
+func item(b []byte) (it Item, rest []byte, ok bool) {
 	if len(b) < itemHeaderSize {
-		return nil, nil, 0, nil, false
+		return Item{}, nil, false
 	}
-	keySize, valueSize := int(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint32(b[2:]))
-	expiry = int64(binary.BigEndian.Uint64(b[6:]))
+	keySize, valueSize, accountSize := int(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint32(b[2:])), int(b[14])
+	it.Expiry = int64(binary.BigEndian.Uint64(b[6:]))
 	b = b[itemHeaderSize:]
-	if uint64(len(b)) < uint64(keySize)+valueSize {
-		return nil, nil, 0, nil, false
+	if uint64(len(b)) < uint64(keySize)+valueSize+uint64(accountSize) {
+		return Item{}, nil, false
 	}
-	end := keySize + int(valueSize)
-	return b[:keySize:keySize], b[keySize:end:end], expiry, b[end:], true
+	valueEnd := keySize + int(valueSize)
+	end := valueEnd + accountSize
+	it.Key, it.Value, it.Account = b[:keySize:keySize], b[keySize:valueEnd:valueEnd], b[valueEnd:end:end]
+	return it, b[end:], true
 }
 
 // search returns the first offset from the given one on at which the file's id

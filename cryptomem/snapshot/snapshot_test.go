@@ -34,8 +34,8 @@ func put(c *cache.Cache, key, value string, ttl time.Duration) {
 func contents(c *cache.Cache) map[string]string {
 	all := make(map[string]string)
 	for cursor := uint64(0); ; {
-		cursor = c.Scan(c.Now(), cursor, 1<<20, func(key, value []byte, info cache.Info) {
-			all[string(key)] = fmt.Sprintf("%.20s %d %v", value, len(value), info.TTL)
+		cursor = c.Scan(c.Now(), cursor, 1<<20, func(it cache.Item) {
+			all[string(it.Key)] = fmt.Sprintf("%.20s %d %v", it.Value, len(it.Value), it.TTL)
 		})
 		if cursor == 0 {
 			return all

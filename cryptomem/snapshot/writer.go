@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-const magic = "CMSNAP\x00\x01"
+const magic = "CMSNAP\x00\x02"
 
 // Sizes that the format fixes, in bytes.
 const (
 	idSize          = 16
 	headerSize      = len(magic) + 8 + idSize + 4
 	blockHeaderSize = idSize + 16
-	itemHeaderSize  = 14
+	itemHeaderSize  = 15
 )
 
 // blockSize is the payload at which a block is written, in bytes. An item that
@@ -50,15 +50,24 @@ func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 	return s, s.write(header)
 }
 
-// Append adds an item to the block in memory; it does no I/O and keeps neither
-// slice. The key must not be longer than 65,535 bytes, expiry is a Unix time in
-// nanoseconds, 0 for never.
-func (s *Writer) Append(key, value []byte, expiry int64) {
-	s.block = binary.BigEndian.AppendUint16(s.block, uint16(len(key)))
-	s.block = binary.BigEndian.AppendUint32(s.block, uint32(len(value)))
-	s.block = binary.BigEndian.AppendUint64(s.block, uint64(expiry))
-	s.block = append(s.block, key...)
-	s.block = append(s.block, value...)
+// An Item is one item of a snapshot. Its key is at most 65,535 bytes, its
+// account 255.
+type Item struct {
+	Key, Value []byte
+	Expiry     int64  // Unix time in nanoseconds, 0 for never
+	Account    []byte // the name of the account that it is charged to, empty for none
+}
+
+// Append adds an item to the block in memory; it does no I/O and keeps none of
+// the slices.
+func (s *Writer) Append(it Item) {
+	s.block = binary.BigEndian.AppendUint16(s.block, uint16(len(it.Key)))
+	s.block = binary.BigEndian.AppendUint32(s.block, uint32(len(it.Value)))
+	s.block = binary.BigEndian.AppendUint64(s.block, uint64(it.Expiry))
+	s.block = append(s.block, byte(len(it.Account)))
+	s.block = append(s.block, it.Key...)
+	s.block = append(s.block, it.Value...)
+	s.block = append(s.block, it.Account...)
 	s.items++
 }
 

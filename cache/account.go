@@ -1,0 +1,186 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+)
+
+// ItemOverhead is what an item counts against its account beside its key and
+// its value, in bytes: about what its header and its share of the index take.
+const ItemOverhead = 24
+
+// maxAccounts is how many accounts a cache can have: a record names one in
+// accountSize bytes.
+const (
+	maxAccounts = math.MaxUint16
+	accountSize = 2
+)
+
+// MaxAccountName is the longest name of an account, in bytes.
+const MaxAccountName = 255
+
+// Errors of accounts.
+var (
+	// ErrAccountFull means that the item does not fit under the limit of its
+	// account.
+	ErrAccountFull = errors.New("account limit reached")
+	// ErrNoAccounts means that the cache was made without WithAccounts.
+	ErrNoAccounts = errors.New("cache has no accounts")
+	// ErrAccountName means that a name is empty or exceeds MaxAccountName bytes.
+	ErrAccountName = errors.New("account name is empty or too long")
+	// ErrTooManyAccounts means that the cache has 65,535 accounts.
+	ErrTooManyAccounts = errors.New("too many accounts")
+)
+
+// WithAccounts makes the cache remember for each item which account it is
+// charged to. That costs two bytes an item.
+func WithAccounts() Option { return func(o *options) { o.accounts = true } }
+
+// An Account counts the bytes that one owner's items use, and may bound them.
+// An item is charged to the account whose Cache stored it last, from then until
+// its memory is free for others: one that has expired a little longer than it
+// can be read. It is safe for concurrent use.
+//
+//	web, err := c.Account("web")
+//	web.SetLimit(64 << 20)
+//	_, err = web.Cache().Set(now, key, value, ttl)  // may be ErrAccountFull
+type Account struct {
+	*balance
+	cache *Cache
+}
+
+// A balance is what shards know of an account: not the cache, which must not
+// be kept in memory by its own shards.
+type balance struct {
+	name    string
+	number  uint16 // not 0, which is nobody's
+	limit   atomic.Int64
+	used    atomic.Int64
+	refused atomic.Uint64
+}
+
+// A ledger holds the balances of one cache by number, nobody's nil first. None
+// ever goes: a record may name it.
+type ledger struct{ all atomic.Pointer[[]*balance] }
+
+func newLedger() *ledger {
+	l := new(ledger)
+	l.all.Store(&[]*balance{nil})
+	return l
+}
+
+func (l *ledger) of(number uint16) *balance {
+	if number == 0 {
+		return nil
+	}
+	return (*l.all.Load())[number]
+}
+
+// accounts are those of one cache by name.
+type accounts struct {
+	mu     sync.Mutex // guards byName and changes of the ledger
+	byName map[string]*Account
+}
+
+// Account returns the account of that name, which it opens if there is none,
+// without a limit. Errors: ErrNoAccounts, ErrAccountName,
+// ErrTooManyAccounts.
+func (c *Cache) Account(name string) (*Account, error) {
+	if !c.accounts {
+		return nil, ErrNoAccounts
+	}
+	if len(name) == 0 || len(name) > MaxAccountName {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrAccountName, len(name), MaxAccountName)
+	}
+	c.opened.mu.Lock()
+	defer c.opened.mu.Unlock()
+	if a := c.opened.byName[name]; a != nil {
+		return a, nil
+	}
+	all := *c.ledger.all.Load()
+	if len(all) > maxAccounts {
+		return nil, fmt.Errorf("%w: limit %d", ErrTooManyAccounts, maxAccounts)
+	}
+	b := &balance{name: name, number: uint16(len(all))}
+	all = append(all, b) // beyond what readers of the old slice look at
+	c.ledger.all.Store(&all)
+	a := &Account{balance: b, cache: &Cache{shared: c.shared, balance: b}}
+	if c.opened.byName == nil {
+		c.opened.byName = make(map[string]*Account)
+	}
+	c.opened.byName[name] = a
+	return a, nil
+}
+
+// Name returns the name that the account was opened under.
+func (a *Account) Name() string { return a.name }
+
+// Cache returns the cache itself, but what is stored through it is charged to
+// the account. Everything else, Account, Start and Close included, is the same.
+func (a *Account) Cache() *Cache { return a.cache }
+
+// SetLimit bounds what the account's items use, in bytes; 0 is no bound. A
+// bound below what they use already removes none of them, but nothing that
+// adds to them is stored.
+func (a *Account) SetLimit(bytes int64) { a.limit.Store(bytes) }
+
+// Limit returns the bound in bytes, 0 for none.
+func (a *Account) Limit() int64 { return a.limit.Load() }
+
+// Used returns the bytes of the account's items: keys, values, and ItemOverhead
+// for each.
+func (a *Account) Used() int64 { return a.used.Load() }
+
+// Refused returns how many writes were refused with ErrAccountFull.
+func (a *Account) Refused() uint64 { return a.refused.Load() }
+
+// take charges n bytes to the account, of which back bytes are about to be
+// given back, unless that would pass its limit. Nobody's account takes it all.
+func (b *balance) take(n, back int64) error {
+	if b == nil {
+		return nil
+	}
+	after := b.used.Add(n) - back
+	if limit := b.limit.Load(); limit > 0 && after > limit && n > back {
+		b.used.Add(-n)
+		b.refused.Add(1)
+		return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, limit)
+	}
+	return nil
+}
+
+// charge is take without a limit.
+func (b *balance) charge(n int64) {
+	if b != nil {
+		b.used.Add(n)
+	}
+}
+
+// give ends the charge for n bytes.
+func (b *balance) give(n int64) {
+	if b != nil {
+		b.used.Add(-n)
+	}
+}
+
+// id returns the account's number, 0 for nobody's.
+func (b *balance) id() uint16 {
+	if b == nil {
+		return 0
+	}
+	return b.number
+}
+
+// owner returns the account's name, empty for nobody's.
+func (b *balance) owner() string {
+	if b == nil {
+		return ""
+	}
+	return b.name
+}
+
+// cost is what the record's item counts against its account.
+func (r *record) cost() int64 { return int64(ItemOverhead + len(r.key) + r.length) }

@@ -1,0 +1,215 @@
+package cache_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cache"
+)
+
+var _ = Describe("An account", func() {
+	var c *cache.Cache
+	var alice, bob *cache.Account
+	key := []byte("key")
+	// cost of an item with that key.
+	cost := func(size int) int64 { return int64(cache.ItemOverhead + len(key) + size) }
+	start := func(opts ...cache.Option) {
+		GinkgoHelper()
+		var err error
+		c, err = cache.New(clock.NewMock(), append(opts, cache.WithAccounts())...)
+		Expect(err).NotTo(HaveOccurred())
+		alice, err = c.Account("alice")
+		Expect(err).NotTo(HaveOccurred())
+		bob, err = c.Account("bob")
+		Expect(err).NotTo(HaveOccurred())
+	}
+	set := func(a *cache.Account, size int) error {
+		_, err := a.Cache().Set(1, key, make([]byte, size), time.Minute)
+		return err
+	}
+	BeforeEach(func() { start(cache.WithMaxMemory(16 << 20)) })
+	AfterEach(func() { Expect(c.Check()).To(Succeed()) })
+
+	It("is the same each time it is asked for", func() {
+		again, err := c.Account("alice")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(BeIdenticalTo(alice))
+		Expect(again.Name()).To(Equal("alice"))
+		Expect(again.Cache().Account("bob")).To(BeIdenticalTo(bob))
+	})
+
+	DescribeTable("counts keys, values and the overhead of items, whatever their size", func(size int) {
+		Expect(set(alice, size)).To(Succeed())
+		Expect(alice.Used()).To(Equal(cost(size)))
+		Expect(bob.Used()).To(BeZero())
+	}, Entry(nil, 0), Entry(nil, 64), Entry(nil, cache.LargeValueSize), Entry(nil, 200_000))
+
+	It("holds an item that fits to the byte, and refuses one that is a byte longer", func() {
+		alice.SetLimit(cost(100))
+		Expect(set(alice, 101)).To(MatchError(cache.ErrAccountFull))
+		Expect(set(alice, 101)).To(MatchError("account limit reached: alice would use 128 bytes, limit 127"))
+		Expect(alice.Used()).To(BeZero())
+		Expect(alice.Refused()).To(BeEquivalentTo(2))
+		Expect(set(alice, 100)).To(Succeed())
+		Expect(set(bob, 101)).To(Succeed(), "who has no limit")
+	})
+
+	It("lets its items be replaced at the limit by others that are no larger", func() {
+		alice.SetLimit(cost(100))
+		Expect(set(alice, 100)).To(Succeed())
+		Expect(set(alice, 100)).To(Succeed())
+		Expect(set(alice, 101)).To(MatchError(cache.ErrAccountFull))
+		value, _, ok := c.GetAppend(1, nil, key)
+		Expect(ok).To(BeTrue())
+		Expect(value).To(HaveLen(100), "the older item is as it was")
+		Expect(set(alice, 99)).To(Succeed())
+		Expect(alice.Used()).To(Equal(cost(99)))
+	})
+
+	It("lets items shrink when its limit has come to lie below what it uses, and no more come", func() {
+		Expect(set(alice, 100)).To(Succeed())
+		alice.SetLimit(50)
+		Expect(set(alice, 100)).To(Succeed())
+		Expect(set(alice, 80)).To(Succeed())
+		Expect(set(alice, 81)).To(MatchError(cache.ErrAccountFull))
+		_, err := alice.Cache().Set(1, []byte("k2"), nil, 0)
+		Expect(err).To(MatchError(cache.ErrAccountFull))
+		alice.SetLimit(0)
+		Expect(set(alice, 1000)).To(Succeed())
+	})
+
+	It("answers for an item until another account stores it anew", func() {
+		Expect(set(alice, 100)).To(Succeed())
+		_, err := bob.Cache().Touch(1, key, 48*time.Hour)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(alice.Used()).To(Equal(cost(100)))
+		Expect(set(bob, 100)).To(Succeed())
+		Expect(alice.Used()).To(BeZero())
+		Expect(bob.Used()).To(Equal(cost(100)))
+		_, err = c.Set(1, key, make([]byte, 100), time.Minute)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(bob.Used()).To(BeZero(), "it is nobody's now")
+	})
+
+	It("is what a value on its way is charged to when it is stored", func() {
+		value := make([]byte, 100_000)
+		stage := func() (err error) {
+			GinkgoHelper()
+			st, err := alice.Cache().Stage(key, len(value))
+			Expect(err).NotTo(HaveOccurred())
+			defer st.Release()
+			for st.Missing() > 0 {
+				b, err := st.Buffer(1)
+				Expect(err).NotTo(HaveOccurred())
+				st.Advance(copy(b, value))
+			}
+			Expect(alice.Used()).To(BeZero())
+			_, err = st.Set(1, 0)
+			return err
+		}
+		alice.SetLimit(cost(len(value)) - 1)
+		Expect(stage()).To(MatchError(cache.ErrAccountFull))
+		Expect(alice.Used()).To(BeZero())
+		alice.SetLimit(cost(len(value)))
+		Expect(stage()).To(Succeed())
+		Expect(alice.Used()).To(Equal(alice.Limit()))
+	})
+
+	DescribeTable("gets back what an item used when it goes", func(remove func()) {
+		Expect(set(alice, 100)).To(Succeed())
+		remove()
+		Expect(alice.Used()).To(BeZero())
+	},
+		Entry("deleted", func() { c.Delete(1, key) }),
+		Entry("read and deleted", func() { c.GetDelete(1, nil, key) }),
+		Entry("flushed", func() { c.Flush(1, nil) }),
+		Entry("expired", func() { c.Sweep(int64(2*time.Minute), 1000) }),
+	)
+
+	It("gets back what was evicted", func() {
+		start(cache.WithMaxMemory(1<<20), cache.WithShards(1))
+		for i := range 20_000 {
+			_, err := alice.Cache().Set(1, fmt.Appendf(nil, "%06d", i), make([]byte, 100), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		st := c.Stats()
+		Expect(st.Evicted).To(BeNumerically(">", 0))
+		Expect(alice.Used()).To(BeEquivalentTo(st.Items * (cache.ItemOverhead + 6 + 100)))
+	})
+
+	It("pays nothing for a write that the full cache refuses", func() {
+		start(cache.WithMaxMemory(1<<20), cache.WithShards(1), cache.WithEviction(cache.EvictNone))
+		var err error
+		for i := 0; err == nil; i++ {
+			_, err = alice.Cache().Set(1, fmt.Appendf(nil, "%06d", i), make([]byte, 1000), time.Hour)
+		}
+		Expect(err).To(MatchError(cache.ErrFull))
+		used := alice.Used()
+		Expect(set(alice, 1000)).To(MatchError(cache.ErrFull))
+		for i := range 64 { // each into a bucket of its own
+			_, err = alice.Cache().Touch(1, []byte("000000"), time.Duration(1+i)*7*time.Hour)
+			if err != nil {
+				break
+			}
+		}
+		Expect(err).To(MatchError(cache.ErrFull))
+		Expect(alice.Used()).To(Equal(used))
+	})
+
+	It("is never over its limit, however many write at once", func() {
+		const limit = 100_000
+		alice.SetLimit(limit)
+		var writers sync.WaitGroup
+		for w := range 4 {
+			writers.Go(func() {
+				for i := range 2_000 {
+					_, _ = alice.Cache().Set(1, fmt.Appendf(nil, "%d/%04d", w, i), bytes.Repeat([]byte{'v'}, i%300), 0)
+				}
+			})
+		}
+		writers.Wait()
+		Expect(alice.Used()).To(And(BeNumerically("<=", limit), BeNumerically(">", limit-cache.ItemOverhead-400)))
+	})
+
+	It("is on the list of the items that Scan visits", func() {
+		Expect(set(bob, 10)).To(Succeed())
+		_, err := c.Set(1, []byte("other"), nil, 0)
+		Expect(err).NotTo(HaveOccurred())
+		of := map[string]string{}
+		for cursor := c.Scan(1, 0, 1<<20, func(it cache.Item) { of[string(it.Key)] = it.Account }); cursor != 0; {
+			cursor = c.Scan(1, cursor, 1<<20, func(it cache.Item) { of[string(it.Key)] = it.Account })
+		}
+		Expect(of).To(Equal(map[string]string{"key": "bob", "other": ""}))
+	})
+
+	It("is not to be had in a cache that was made without, or by a name that is none", func() {
+		plain, err := cache.New(clock.NewMock(), cache.WithMaxMemory(16<<20))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = plain.Account("alice")
+		Expect(err).To(MatchError(cache.ErrNoAccounts))
+		_, err = c.Account("")
+		Expect(err).To(MatchError(cache.ErrAccountName))
+		_, err = c.Account(strings.Repeat("x", 256))
+		Expect(err).To(MatchError("account name is empty or too long: 256 bytes, limit 255"))
+	})
+
+	It("is one of 65,535 at the most", func() {
+		for i := range 65_533 {
+			_, err := c.Account(fmt.Sprint(i))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		_, err := c.Account("one more")
+		Expect(err).To(MatchError("too many accounts: limit 65535"))
+		last, err := c.Account("65532")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(set(last, 10)).To(Succeed())
+		Expect(last.Used()).To(Equal(cost(10)))
+	})
+})
