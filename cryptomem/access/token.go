@@ -1,11 +1,13 @@
 package access
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -20,6 +22,15 @@ func NewToken() (token, hash string) {
 	_, _ = rand.Read(secret[:]) // never fails
 	token = base64.RawURLEncoding.EncodeToString(secret[:])
 	return token, HashToken(token)
+}
+
+// ReadToken returns the token in a file, without the line's end after it.
+func ReadToken(name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read token: %w", err)
+	}
+	return bytes.TrimRight(text, "\r\n"), nil
 }
 
 // HashToken returns the token as an identities file holds it.

@@ -26,7 +26,6 @@ const benchUsage = `Usage:
 Puts load on a server and shows how long its answers take. It stores keys of
 its own there: k00...0 and so on.
 
-    --addr ADDRESS       the server (default $CRYPTOMEM_ADDR or localhost:8080)
     --protocol NAME      sealed: cryptomem through its client, with a key drawn
                          for the run (default); cryptomem: its bare protocol;
                          memcached, redis: theirs
@@ -47,6 +46,9 @@ its own there: k00...0 and so on.
     --server-pid PID     a process on this machine whose processor time is to be
                          divided among the requests
     --json               print the result as JSON, times in nanoseconds
+
+` + clientFlagsUsage + `
+TLS and identities are for the sealed protocol only.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
 that are installed, each on a port and a processor of its own, puts the same
@@ -121,12 +123,12 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	}
 	target, closeTarget, err := f.target(ctx, c)
 	if err != nil {
-		return err
+		return f.client.explain(c, err)
 	}
 	defer closeTarget()
 	result, err := bench.Run(ctx, clock.New(), target, f.load, f.options(c)...)
 	if err != nil {
-		return err
+		return f.client.explain(c, err)
 	}
 	if f.json {
 		return json.NewEncoder(c.out).Encode(result)

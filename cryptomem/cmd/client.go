@@ -6,18 +6,22 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport"
 )
 
-const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_ADDR or localhost:8080)
+const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else what a server
+                         would listen on here: $CRYPTOMEM_ADDR or localhost:8080)
     --timeout DURATION   give up after this long (default 5s)
 
     --tls                speak TLS, and trust the system's authorities
@@ -40,14 +44,14 @@ const keyFlagsUsage = `
 
 // otherVariables are those that are read and are no settings of the server.
 var otherVariables = []string{
-	"CRYPTOMEM_CONFIG", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
+	"CRYPTOMEM_CONFIG", "CRYPTOMEM_SERVER", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
 	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN",
 }
 
 // clientFlags are the flags of every command that talks to a server.
 type clientFlags struct {
 	addr    string
-	timeout durationFlag
+	timeout positiveFlag
 
 	tls                           bool
 	ca, serverName, cert, certKey string
@@ -57,7 +61,7 @@ type clientFlags struct {
 }
 
 func newClientFlags(fs *pflag.FlagSet) *clientFlags {
-	f := &clientFlags{timeout: durationFlag(5 * time.Second)}
+	f := &clientFlags{timeout: positiveFlag{durationFlag(5 * time.Second)}}
 	fs.StringVar(&f.addr, "addr", "", "")
 	fs.Var(&f.timeout, "timeout", "")
 	fs.BoolVar(&f.tls, "tls", false, "")
@@ -76,9 +80,25 @@ func (f *clientFlags) withKey(fs *pflag.FlagSet) *clientFlags {
 	return f
 }
 
-// address is the first that a server in the same environment listens on.
+// settings joins the flags with the environment. All that a client command does
+// rests on them, and so does what the doctor says of it.
+func (f *clientFlags) settings(c *console) doctor.Client {
+	s := doctor.Client{
+		Addr: f.address(c), Now: time.Now, Timeout: f.timeout.duration(),
+		TLS: f.tls, CA: c.flagOr(f.ca, "CRYPTOMEM_CA"), ServerName: f.serverName,
+		Cert: c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), CertKey: c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY"),
+		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),
+		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: f.namespace,
+	}
+	s.Token, _ = c.env("CRYPTOMEM_TOKEN")
+	s.Secret, _ = c.env("CRYPTOMEM_KEY")
+	return s
+}
+
+// address is the server's, or else the first that a server in the same
+// environment listens on.
 func (f *clientFlags) address(c *console) string {
-	addr := c.flagOr(f.addr, "CRYPTOMEM_ADDR")
+	addr := c.flagOr(c.flagOr(f.addr, "CRYPTOMEM_SERVER"), "CRYPTOMEM_ADDR")
 	if addr == "" {
 		return config.Default().Addr[0]
 	}
@@ -95,61 +115,30 @@ func (c *console) flagOr(value, variable string) string {
 }
 
 func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Option) (*cryptomem.Client, error) {
-	tlsConfig, err := f.tlsConfig(c)
+	s := f.settings(c)
+	tlsConfig, err := s.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
 	if tlsConfig != nil {
 		opts = append(opts, cryptomem.WithTLS(tlsConfig))
 	}
-	if identity := c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"); identity != "" {
-		token, err := f.token(c)
+	if s.Identity != "" {
+		token, err := readToken(s)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, cryptomem.WithAuth(identity, token))
+		opts = append(opts, cryptomem.WithAuth(s.Identity, token))
 	}
-	return cryptomem.Dial(ctx, f.address(c), opts...)
+	return cryptomem.Dial(ctx, s.Addr, opts...)
 }
 
-// tlsConfig returns nil where TLS was not asked for.
-func (f *clientFlags) tlsConfig(c *console) (*tls.Config, error) {
-	ca := c.flagOr(f.ca, "CRYPTOMEM_CA")
-	cert, key := c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY")
-	if !f.tls && ca == "" && cert == "" {
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: f.serverName}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, fmt.Errorf("read authorities: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("no certificate in %s", ca)
-		}
-	}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate: %w", err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	return cfg, nil
-}
-
-func (f *clientFlags) token(c *console) ([]byte, error) {
-	if name := c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"); name != "" {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read token: %w", err)
-		}
-		return []byte(strings.TrimRight(string(text), "\r\n")), nil
-	}
-	if token, _ := c.env("CRYPTOMEM_TOKEN"); token != "" {
-		return []byte(token), nil
+func readToken(s doctor.Client) ([]byte, error) {
+	switch {
+	case s.TokenFile != "":
+		return access.ReadToken(s.TokenFile)
+	case s.Token != "":
+		return []byte(s.Token), nil
 	}
 	return nil, usageError("an identity needs a token: name its file with --token-file or CRYPTOMEM_TOKEN_FILE, or set CRYPTOMEM_TOKEN")
 }
@@ -176,27 +165,48 @@ func (f *clientFlags) withClient(ctx context.Context, c *console, do func(contex
 		opts = append(opts, cryptomem.WithNamespace(f.namespace))
 	}
 	client, err := f.dial(ctx, c, opts...)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(do(ctx, client), client.Close())
 	}
-	return errors.Join(do(ctx, client), client.Close())
+	return f.explain(c, err)
 }
 
 // keyring loads the key that values are sealed with. It is never taken from a
 // flag, which other users of the machine can read.
 func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
-	if name := c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"); name != "" {
-		return sealing.ReadKeyFile(name)
-	}
-	secret, _ := c.env("CRYPTOMEM_KEY")
-	if secret == "" {
+	s := f.settings(c)
+	switch {
+	case s.KeyFile != "":
+		return sealing.ReadKeyFile(s.KeyFile)
+	case s.Secret == "":
 		return nil, usageError(`no key: name a file that "cryptomem keygen" made with --key-file or CRYPTOMEM_KEY_FILE, or set CRYPTOMEM_KEY`)
 	}
-	kr, err := sealing.KeyringFromSecret([]byte(secret))
+	kr, err := sealing.KeyringFromSecret([]byte(s.Secret))
 	if err != nil {
 		return nil, fmt.Errorf("CRYPTOMEM_KEY: %w", err)
 	}
 	return kr, nil
+}
+
+// explain adds to an error what to do about it, where the error alone does not
+// tell.
+func (f *clientFlags) explain(c *console, err error) error {
+	var (
+		s         = f.settings(c)
+		plain     tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+	)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer from %s within %s: %w", s.Addr, f.timeout.String(), err)
+	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, transport.ErrFraming)):
+		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
+	case errors.As(err, &plain):
+		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, s.Addr)
+	case s.CA == "" && errors.As(err, &authority):
+		return fmt.Errorf("%w; name the authority's certificate with --ca FILE", err)
+	}
+	return err
 }
 
 // durationFlag is a duration with the units that the configuration knows.
@@ -209,5 +219,16 @@ func (d *durationFlag) Type() string            { return "duration" }
 func (d *durationFlag) Set(text string) error {
 	parsed, err := config.ParseDuration(text)
 	*d = durationFlag(parsed)
+	return err
+}
+
+// positiveFlag is a duration that cannot be nothing.
+type positiveFlag struct{ durationFlag }
+
+func (d *positiveFlag) Set(text string) error {
+	err := d.durationFlag.Set(text)
+	if err == nil && d.durationFlag == 0 {
+		err = errors.New("it must be longer than nothing")
+	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -18,14 +19,28 @@ import (
 
 const doctorUsage = `Usage:
     cryptomem doctor [--config FILE] [--SETTING VALUE]...
+    cryptomem doctor --client [--write] [flags of "cryptomem get"]
 
-Looks for what is wrong with a set-up and says what to do: configuration,
+Looks for what is wrong with a set-up and says what to do. Exit code 3 says that
+there is a problem.
+
+Without --client it looks at a server, on its machine: configuration,
 certificates, file modes, limits of the machine, whether the server can be
 reached, and whether its clock agrees with this machine's. It changes nothing.
+The flags, the file and the environment ($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and
+so on, one for each setting) are those of "cryptomem serve". The sealing key is
+looked at where $CRYPTOMEM_KEY_FILE names one; $CRYPTOMEM_IDENTITY with
+$CRYPTOMEM_TOKEN_FILE or $CRYPTOMEM_TOKEN is used to ask a server that wants it.
 
-The flags are those of "cryptomem serve". The sealing key is looked at where
-CRYPTOMEM_KEY_FILE names one; CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN are used to
-ask a server that wants them. Exit code 3 says that there is a problem.
+With --client it looks at a client, on any machine: whether the server can be
+reached, speaks TLS or not as the client does, is a cryptomem server and shows a
+certificate that can be trusted; whether the client's certificate, token and key
+are there and secret; whether the server accepts them, and lets them into the
+namespace; and whether the clocks agree.
+
+` + clientFlagsUsage + keyFlagsUsage + `    --write              also store, read and delete a value, under a random key
+                         that expires after 10s
+    --prefix PREFIX      begin that key so, for an identity held to prefixes
 
 Example:
     $ cryptomem doctor --config /etc/cryptomem/config.yaml
@@ -34,15 +49,28 @@ Example:
                               whoever has it can pass for this server
                               -> chmod 0600 server.key
     ...
+    $ cryptomem doctor --client --addr cache.example.com:8443 --namespace web
+    ...
+    PROBLEM  server           cache.example.com:8443 speaks TLS, and this client
+                              does not
+                              -> set CRYPTOMEM_CA (--ca) to the certificate of
+                                 the server's authority, or use --tls where the
+                                 system's authorities vouch for it
 `
 
 // doctorWidth is how long a line of a finding may get, in letters.
 const doctorWidth = 100
 
 func examine(ctx context.Context, c *console, args []string) error {
+	if slices.Contains(args, "--client") {
+		return examineClient(ctx, c, args)
+	}
 	cfg, err := loadConfig(c, pflag.NewFlagSet("doctor", pflag.ContinueOnError), args)
 	var wrong config.Problems
+	var misused usageError
 	switch {
+	case errors.As(err, &misused):
+		return usageError(misused.Error() + ` (a client's flags go with "doctor --client")`)
 	case errors.As(err, &wrong):
 		var findings []doctor.Finding
 		for _, p := range wrong {
@@ -59,15 +87,37 @@ func examine(ctx context.Context, c *console, args []string) error {
 	if runtime.GOOS == "linux" {
 		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
 	}
-	patient.KeyFile, _ = c.env("CRYPTOMEM_KEY_FILE")
-	if patient.Identity, _ = c.env("CRYPTOMEM_IDENTITY"); patient.Identity != "" {
-		token, err := (&clientFlags{}).token(c)
+	client := (&clientFlags{}).settings(c)
+	patient.KeyFile, patient.Identity = client.KeyFile, client.Identity
+	if patient.Identity != "" {
+		token, err := readToken(client)
 		if err != nil {
 			return err
 		}
 		patient.Token = string(token)
 	}
 	return writeFindings(c, doctor.Examine(ctx, patient))
+}
+
+func examineClient(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("doctor", pflag.ContinueOnError)
+	flags := newClientFlags(fs).withKey(fs)
+	fs.Bool("client", true, "")
+	write := fs.Bool("write", false, "")
+	prefix := fs.String("prefix", "", "")
+	operands, err := parse(fs, args)
+	var misused usageError
+	switch {
+	case errors.As(err, &misused):
+		return usageError(misused.Error() + ` (a server's flags go without --client)`)
+	case err != nil:
+		return err
+	case len(operands) > 0:
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	client := flags.settings(c)
+	client.Write, client.Prefix = *write, *prefix
+	return writeFindings(c, doctor.ExamineClient(ctx, client))
 }
 
 // writeFindings writes what was found, and fails if there is a problem.

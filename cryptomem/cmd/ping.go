@@ -43,7 +43,7 @@ func ping(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return err
+			return flags.explain(c, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -39,7 +39,7 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	asJSON := fs.Bool("json", false, "")
 	watch := fs.Bool("watch", false, "")
 	count := fs.Int("count", 0, "")
-	interval := durationFlag(time.Second)
+	interval := positiveFlag{durationFlag(time.Second)}
 	fs.Var(&interval, "interval", "")
 	operands, err := parse(fs, args)
 	if err != nil {
@@ -50,21 +50,25 @@ func showStats(ctx context.Context, c *console, args []string) error {
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	case *watch && *asJSON:
 		return usageError("--watch and --json do not go together")
-	case interval <= 0:
-		return usageError("--interval must be longer than nothing")
+	case *count < 0:
+		return usageError(fmt.Sprintf("--count is %d; allowed: 0, to go on until interrupted, or more", *count))
 	}
-	dialCtx, cancel := context.WithTimeout(ctx, flags.timeout.duration())
+	return flags.explain(c, flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count))
+}
+
+func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON bool, interval time.Duration, count int) error {
+	dialCtx, cancel := context.WithTimeout(ctx, f.timeout.duration())
 	defer cancel()
-	client, err := flags.dialKeyless(dialCtx, c)
+	client, err := f.dialKeyless(dialCtx, c)
 	if err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // it was only asked
-	look := looker{client, flags.timeout.duration()}
+	look := looker{client, f.timeout.duration()}
 	switch {
-	case *watch:
-		return watchStats(ctx, c.out, look, flags.address(c), interval.duration(), *count)
-	case *asJSON:
+	case watch:
+		return watchStats(ctx, c.out, look, f.address(c), interval, count)
+	case asJSON:
 		text, err := look.text(ctx)
 		if err == nil {
 			_, err = fmt.Fprintf(c.out, "%s\n", text)
@@ -75,7 +79,7 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return writeReport(c.out, flags.address(c), r)
+	return writeReport(c.out, f.address(c), r)
 }
 
 // A looker asks a server for its statistics.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -68,8 +69,11 @@ func ParseDuration(s string) (time.Duration, error) {
 	rest := s
 	if number, after, ok := strings.Cut(s, "d"); ok {
 		n, err := strconv.ParseUint(number, 10, 63)
-		if err != nil || n > uint64(math.MaxInt64/day) {
-			return 0, fmt.Errorf("%q is not a duration such as 90s, 5m or 7d", s)
+		if errors.Is(err, strconv.ErrRange) || err == nil && n > uint64(math.MaxInt64/day) {
+			return 0, tooLong(s)
+		}
+		if err != nil {
+			return 0, noDuration(s)
 		}
 		days, rest = n, after
 		if rest == "" {
@@ -78,16 +82,35 @@ func ParseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(rest)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration such as 90s, 5m or 7d", s)
+		// Of the right form with every digit a 0, it can only be too large.
+		if _, err := time.ParseDuration(strings.Map(toZero, rest)); err == nil {
+			return 0, tooLong(s)
+		}
+		return 0, noDuration(s)
 	}
 	if d < 0 {
 		return 0, fmt.Errorf("duration %q is negative", s)
 	}
 	whole := time.Duration(days) * day
 	if d > math.MaxInt64-whole {
-		return 0, fmt.Errorf("duration %q is longer than %s", s, FormatDuration(math.MaxInt64))
+		return 0, tooLong(s)
 	}
 	return whole + d, nil
+}
+
+func noDuration(s string) error {
+	return fmt.Errorf("%q is not a duration such as 90s, 5m or 7d", s)
+}
+
+func tooLong(s string) error {
+	return fmt.Errorf("duration %q is longer than %s, the limit", s, FormatDuration(math.MaxInt64))
+}
+
+func toZero(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return '0'
+	}
+	return r
 }
 
 // FormatDuration writes a duration, not negative, so that ParseDuration reads

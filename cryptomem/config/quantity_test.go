@@ -58,7 +58,10 @@ var _ = DescribeTable("A text that is no duration",
 	Entry("no unit", "90", "not a duration"),
 	Entry("negative", "-1s", "negative"),
 	Entry("negative beside days", "1d-1s", "negative"),
-	Entry("too many days", "106752d", "not a duration"),
+	Entry("too many days", "106752d", "longer than 106751d23h47m16.854775807s, the limit"),
+	Entry("more days than can be counted", "99999999999999999999d", "the limit"),
+	Entry("too many hours", "9999999999999h", "the limit"),
+	Entry("words", "soon", "not a duration"),
 	Entry("days and hours past the end", "106751d24h", "longer"),
 )
 

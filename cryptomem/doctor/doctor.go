@@ -1,13 +1,16 @@
-// Package doctor looks for what is wrong with a server's set-up, and says what
-// to do about it: configuration, certificates, file modes, limits, whether the
-// server can be reached, and whether clocks agree.
+// Package doctor looks for what is wrong with a set-up, and says what to do
+// about it. A server's: configuration, certificates, file modes, limits, whether
+// the server can be reached, and whether clocks agree. And a client's: whether it
+// gets through to the server, is who it says it is, and can seal.
 //
 //	findings := doctor.Examine(ctx, doctor.Patient{Config: cfg, Now: time.Now})
+//	findings := doctor.ExamineClient(ctx, doctor.Client{Addr: "localhost:8080", Now: time.Now})
 //
-// It changes nothing. It reads the files that the configuration names, and asks
-// a running server as a client would. Each check is a function of its own in
-// the table [checks]; each returns a finding even if all is well, so that the
-// list also says what was looked at.
+// It changes nothing, unless a client is to try that it may. It reads the files
+// that it is given the names of, and asks a running server as a client would.
+// Each check is a function of its own in the table [checks] or [clientChecks];
+// each returns a finding even if all is well, so that the list also says what
+// was looked at.
 package doctor
 
 import (
@@ -56,19 +59,25 @@ type Patient struct {
 	Identity, Token string
 }
 
-// report collects the findings of one examination.
-type report struct {
-	Patient
+// record collects the findings of one examination.
+type record struct {
+	now      func() time.Time
 	findings []Finding
-	answered bool // whether a server did
 }
 
-func (r *report) fine(subject, format string, args ...any) {
+func (r *record) fine(subject, format string, args ...any) {
 	r.findings = append(r.findings, Finding{Fine, subject, fmt.Sprintf(format, args...), ""})
 }
 
-func (r *report) found(s Severity, subject, text, advice string) {
+func (r *record) found(s Severity, subject, text, advice string) {
 	r.findings = append(r.findings, Finding{s, subject, text, advice})
+}
+
+// report is what is found out about a server's set-up.
+type report struct {
+	Patient
+	record
+	answered bool // whether a server did
 }
 
 // checks in the order in which their findings are read.
@@ -79,7 +88,7 @@ var checks = []func(context.Context, *report){
 	certificate,
 	clientAuthorities,
 	privateKeyMode,
-	keyFile,
+	sealingKey,
 	snapshotFile,
 	memory,
 	openFiles,
@@ -90,7 +99,7 @@ var checks = []func(context.Context, *report){
 
 // Examine runs every check. ctx bounds those that ask the network.
 func Examine(ctx context.Context, p Patient) []Finding {
-	r := &report{Patient: p}
+	r := &report{Patient: p, record: record{now: p.Now}}
 	for _, check := range checks {
 		check(ctx, r)
 	}

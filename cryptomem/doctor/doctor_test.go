@@ -56,19 +56,23 @@ func (s *setup) issue(name string, from, until time.Time) {
 // serve runs the server that the configuration is about.
 func (s *setup) serve() {
 	GinkgoHelper()
-	identities, err := access.Load(s.Config.Identities)
-	Expect(err).NotTo(HaveOccurred())
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{
-		MaxMemory: 8 << 20, Authenticator: identities,
-		Sections: func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
-	})
+	config := cryptomem.ServerConfig{
+		MaxMemory: 8 << 20,
+		Sections:  func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
+	}
+	if s.Config.Identities != "" {
+		identities, err := access.Load(s.Config.Identities)
+		Expect(err).NotTo(HaveOccurred())
+		config.Authenticator = identities
+	}
+	server, err := cryptomem.NewServer(config)
 	Expect(err).NotTo(HaveOccurred())
 	var l net.Listener
 	l, err = net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	addr := l.Addr().String()
 	if s.Config.TLSCert != "" {
-		source, err := certs.Load(certs.Files{Cert: s.Config.TLSCert, Key: s.Config.TLSKey})
+		source, err := certs.Load(certs.Files{Cert: s.Config.TLSCert, Key: s.Config.TLSKey, ClientCA: s.Config.TLSClientCA})
 		Expect(err).NotTo(HaveOccurred())
 		l = tls.NewListener(l, source.Config())
 	}

@@ -2,8 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,16 +14,6 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
-	"github.com/Zezezknight/cryptomem/sealing"
-)
-
-// renewBefore is how long before its end a certificate should be replaced.
-const renewBefore = 14 * 24 * time.Hour
-
-// Modes that give others more than they need.
-const (
-	othersAll   = 0o077
-	othersWrite = 0o022
 )
 
 // identitiesFile asks whether those who may come are listed as they should be.
@@ -96,21 +84,6 @@ func clientAuthorities(_ context.Context, r *report) {
 	}
 }
 
-func (r *report) expired(subject, file string, cert *x509.Certificate) bool {
-	now := r.Now()
-	switch {
-	case now.After(cert.NotAfter):
-		r.found(Problem, subject, fmt.Sprintf("%s expired on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
-	case now.Before(cert.NotBefore):
-		r.found(Problem, subject, fmt.Sprintf("%s is valid from %s on only", file, cert.NotBefore.Format(time.DateOnly)), "check this machine's clock, or replace the certificate")
-	case now.Add(renewBefore).After(cert.NotAfter):
-		r.found(Warning, subject, fmt.Sprintf("%s expires on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
-	default:
-		return false
-	}
-	return true
-}
-
 // privateKeyMode asks who can pretend to be the server.
 func privateKeyMode(_ context.Context, r *report) {
 	if file := r.Config.TLSKey; file != "" && !r.tooOpen("private key", file, othersAll, "whoever has it can pass for this server") {
@@ -118,22 +91,15 @@ func privateKeyMode(_ context.Context, r *report) {
 	}
 }
 
-// keyFile asks whether the key that seals values is in order and secret.
-func keyFile(_ context.Context, r *report) {
-	const subject = "sealing key"
+// sealingKey asks whether the key that seals values is in order, where there is
+// one: a server needs none.
+func sealingKey(_ context.Context, r *report) {
 	if r.KeyFile == "" {
 		return
 	}
-	if r.tooOpen(subject, r.KeyFile, othersAll, "whoever has it can read every value") {
-		return
+	if keys := r.keyFile(r.KeyFile); keys != nil {
+		_ = keys.Close() // they were only looked at
 	}
-	kr, err := sealing.ReadKeyFile(r.KeyFile)
-	if err != nil {
-		r.found(Problem, subject, err.Error(), `name a file that "cryptomem keygen" made`)
-		return
-	}
-	defer kr.Close() //nolint:errcheck // it was only looked at
-	r.fine(subject, "%s is its owner's alone, keys in it: %d", r.KeyFile, len(kr.Keys()))
 }
 
 // snapshotFile asks whether the store will survive a restart.
@@ -196,49 +162,6 @@ func isWhole(file string) (bool, error) {
 	}
 	summary, err := reader.Each(func(snapshot.Item) {})
 	return summary.Whole, err
-}
-
-// tooOpen reports a file that others may use in a way that they should not.
-func (r *report) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
-	info, err := os.Stat(file)
-	if err != nil {
-		r.found(Problem, subject, err.Error(), "")
-		return true
-	}
-	mode := info.Mode().Perm()
-	if mode&forbidden == 0 {
-		return false
-	}
-	r.found(Problem, subject, fmt.Sprintf("other users may open %s, its mode is %04o: %s", file, mode, why), fmt.Sprintf("chmod %04o %s", mode&^forbidden, file))
-	return true
-}
-
-// readCertificate reads the first certificate of a PEM file.
-func readCertificate(file string) (*x509.Certificate, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return cert, nil
-}
-
-func names(cert *x509.Certificate) string {
-	all := append([]string{}, cert.DNSNames...)
-	for _, ip := range cert.IPAddresses {
-		all = append(all, ip.String())
-	}
-	if len(all) == 0 {
-		return "no name"
-	}
-	return strings.Join(all, ", ")
 }
 
 // hostOf is the host that clients name to reach an address, empty where that

@@ -4,27 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"strings"
-	"syscall"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
 // askTimeout is how long a server may take to answer a few small questions.
 const askTimeout = 5 * time.Second
-
-// maxAnswers bounds what is read of a stranger's answer, in bytes.
-const maxAnswers = 1 << 20
 
 // reachability asks every address for an answer, and a server that is there
 // what it thinks of the time and of its own limits.
@@ -44,7 +32,11 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	defer cancel()
 	conn, err := dial(ctx, addr)
 	if err != nil {
-		r.unreachable(addr, err)
+		severity := Problem
+		if isAbsent(err) {
+			severity = Unknown // which a server that is to be started is
+		}
+		r.unreachable(severity, addr, err)
 		return
 	}
 	defer func() { _ = conn.Close() }()
@@ -58,7 +50,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		conn = over
 	}
 	asked := r.Now()
-	answers, err := r.exchange(conn)
+	answers, err := exchange(conn, questions(r.Identity, []byte(r.Token)))
 	took := r.Now().Sub(asked)
 	if err != nil && secure && r.Config.TLSClientCA != "" && r.Config.TLSClientCert == "required" {
 		r.answered = true
@@ -80,54 +72,14 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN to such a one")
 		return
 	}
-	var said stats.Report
-	if json.Unmarshal(last.Value, &said) != nil || said.About.Now.IsZero() {
-		r.found(Unknown, "clock", "the server does not tell the time", "")
+	said := r.statistics(last.Value)
+	if said == nil {
 		return
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
 	if need := uint64(said.About.MaxConnections) + spareFiles; said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
 		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.About.MaxConnections),
 			fmt.Sprintf("raise the limit where it is started (LimitNOFILE=%d in systemd)", need))
-	}
-}
-
-// clock compares what both sides think of the time. Clients judge a value's
-// expiry by their own clock.
-func (r *report) clock(theirs, ours time.Time, took time.Duration) {
-	skew := theirs.Sub(ours)
-	if max(skew, -skew) <= sealing.DefaultSkew+took/2 {
-		r.fine("clock", "server and client agree to within %v", (max(skew, -skew) + took/2).Round(10*time.Microsecond))
-		return
-	}
-	direction := "ahead of"
-	if skew < 0 {
-		direction = "behind"
-	}
-	r.found(Problem, "clock", fmt.Sprintf("the server's clock is %v %s this machine's: values expire too early or too late", max(skew, -skew).Round(time.Millisecond), direction),
-		"run NTP (systemd-timesyncd, chrony) on both")
-}
-
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	var d net.Dialer
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return d.DialContext(ctx, "unix", path)
-	}
-	return d.DialContext(ctx, "tcp", addr)
-}
-
-func (r *report) unreachable(addr string, err error) {
-	const subject = "server"
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
-		r.found(Unknown, subject, "nobody listens on "+addr, "start it with cryptomem serve, and ask again")
-	case errors.Is(err, os.ErrPermission):
-		r.found(Problem, subject, "this user may not open "+addr, "join the group of the socket, or set unix_mode")
-	case errors.As(err, &dns):
-		r.found(Problem, subject, "the name in "+addr+" cannot be resolved: "+dns.Err, "correct addr, or DNS")
-	default:
-		r.found(Problem, subject, addr+" cannot be reached: "+err.Error(), "check the address, the route and the firewall in between")
 	}
 }
 
@@ -147,54 +99,4 @@ func (r *report) handshake(ctx context.Context, addr string, conn net.Conn) (net
 		r.found(Warning, "server", addr+" shows another certificate than the one in "+r.Config.TLSCert, "send it SIGHUP, or see in its log why it keeps the old one")
 	}
 	return c, true
-}
-
-// exchange asks for a sign of life and for the statistics. The error says that
-// the answers are not cryptomem's.
-func (r *report) exchange(conn net.Conn) ([]transport.Response, error) {
-	requests := []transport.Request{
-		{Command: transport.Ping, Value: []byte("doctor")},
-		{Command: transport.Stats},
-	}
-	if r.Identity != "" {
-		login := transport.Request{Command: transport.Auth, Key: []byte(r.Identity), Value: []byte(r.Token)}
-		requests = append([]transport.Request{login}, requests...)
-	}
-	var out []byte
-	for i := range requests {
-		var err error
-		if out, err = transport.AppendRequest(out, &requests[i]); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := conn.Write(out); err != nil {
-		return nil, err
-	}
-	in := make([]byte, 0, 16<<10)
-	var answers []transport.Response
-	for rest := in; len(answers) < len(requests); {
-		answer, n, err := transport.ParseResponse(rest)
-		switch {
-		case err != nil:
-			return nil, err
-		case n > 0:
-			answers = append(answers, transport.Response{Status: answer.Status, Value: bytes.Clone(answer.Value)})
-			rest = rest[n:]
-			continue
-		case len(in) > maxAnswers:
-			return nil, fmt.Errorf("its answer is longer than %s", config.FormatSize(maxAnswers))
-		}
-		used := len(in) - len(rest)
-		in = append(in, make([]byte, 4<<10)...)
-		got, err := conn.Read(in[len(in)-4<<10:])
-		in = in[:len(in)-4<<10+got]
-		rest = in[used:]
-		if got == 0 && err != nil {
-			if errors.Is(err, io.EOF) {
-				err = errors.New("it hung up")
-			}
-			return nil, err
-		}
-	}
-	return answers, nil
 }

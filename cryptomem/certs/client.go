@@ -1,0 +1,39 @@
+package certs
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+)
+
+// ClientFiles says what a client trusts and shows. All may be empty.
+type ClientFiles struct {
+	CA         string // PEM file of the authorities that are trusted; empty: the system's
+	ServerName string // in the server's certificate; empty: the host that is dialled
+	Cert, Key  string // PEM files of the certificate to show and its private key
+}
+
+// ClientConfig reads the files. It is a client's side of [Source]: TLS 1.3 and
+// nothing older.
+func ClientConfig(files ClientFiles) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: files.ServerName}
+	if files.CA != "" {
+		pem, err := os.ReadFile(files.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read authorities: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in %s", files.CA)
+		}
+	}
+	if files.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}

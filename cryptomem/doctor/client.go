@@ -1,0 +1,198 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// A Client is a client's set-up to be examined. Addr and Now must be set;
+// everything else may be empty.
+type Client struct {
+	Addr    string
+	Now     func() time.Time
+	Timeout time.Duration // for all that is asked of the server; 0 is 5 s
+
+	TLS              bool // speak TLS, even if none of the next is set
+	CA, ServerName   string
+	Cert, CertKey    string
+	Identity         string
+	TokenFile, Token string // the token itself counts where no file is named
+
+	KeyFile   string
+	Secret    string // counts where no file is named
+	Namespace string
+
+	// Write lets the examination store, read and delete a value, under a random
+	// key that begins with Prefix and expires after WriteTTL.
+	Write  bool
+	Prefix string
+}
+
+// SpeaksTLS reports whether the client is to speak TLS.
+func (c Client) SpeaksTLS() bool { return c.TLS || c.CA != "" || c.Cert != "" }
+
+// TLSConfig reads what the client needs for TLS; nil if it does not speak it.
+func (c Client) TLSConfig() (*tls.Config, error) {
+	if !c.SpeaksTLS() {
+		return nil, nil
+	}
+	return certs.ClientConfig(certs.ClientFiles{CA: c.CA, ServerName: c.ServerName, Cert: c.Cert, Key: c.CertKey})
+}
+
+// visit is what is found out about a client's set-up.
+type visit struct {
+	Client
+	record
+	token   []byte           // of the identity
+	keys    *sealing.Keyring // nil if there are none
+	unable  bool             // whether what is needed to ask the server is missing
+	welcome bool             // whether the server answers
+}
+
+// clientChecks in the order in which their findings are read.
+var clientChecks = []func(context.Context, *visit){
+	privacy,
+	authorities,
+	clientCertificate,
+	credentials,
+	clientKey,
+	contact,
+	rights,
+}
+
+// ExamineClient runs every check of a client. ctx bounds those that ask the
+// network.
+func ExamineClient(ctx context.Context, c Client) []Finding {
+	if c.Timeout == 0 {
+		c.Timeout = askTimeout
+	}
+	v := &visit{Client: c, record: record{now: c.Now}}
+	for _, check := range clientChecks {
+		check(ctx, v)
+	}
+	if v.keys != nil {
+		_ = v.keys.Close() // always nil
+	}
+	return v.findings
+}
+
+// privacy asks who on the way can look on.
+func privacy(_ context.Context, v *visit) {
+	const subject = "on the way"
+	switch {
+	case v.SpeaksTLS():
+		v.fine(subject, "TLS")
+	case config.IsLocal(v.Addr):
+		v.fine(subject, "%s is on this machine", v.Addr)
+	default:
+		text := v.Addr + " is asked without TLS: names and sizes can be read on the way, though values cannot"
+		if v.Identity != "" {
+			text += "; and the token, with which anybody can pass for " + v.Identity
+		}
+		v.found(Warning, subject, text, "set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls; the server needs tls_cert and tls_key")
+	}
+}
+
+// authorities asks whether the server's certificate can be checked.
+func authorities(_ context.Context, v *visit) {
+	const subject = "authorities"
+	if v.CA == "" {
+		return
+	}
+	cert, err := readCertificate(v.CA)
+	if err != nil {
+		v.found(Problem, subject, err.Error(), `set CRYPTOMEM_CA (--ca) to the PEM file of the authority that signed the server's certificate; "cryptomem certs" calls it ca.pem`)
+		v.unable = true
+		return
+	}
+	if !v.expired(subject, v.CA, cert) {
+		v.fine(subject, "%s, until %s", v.CA, cert.NotAfter.Format(time.DateOnly))
+	}
+}
+
+// clientCertificate asks whether the client can show who it is by certificate,
+// and whether anybody else could.
+func clientCertificate(_ context.Context, v *visit) {
+	const subject = "client certificate"
+	switch {
+	case v.Cert == "" && v.CertKey == "":
+		return
+	case v.Cert == "" || v.CertKey == "":
+		v.found(Problem, subject, "a certificate and its private key belong together, and only one of them is named", "set both CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key)")
+		v.unable = true
+		return
+	}
+	if _, err := certs.ClientConfig(certs.ClientFiles{Cert: v.Cert, Key: v.CertKey}); err != nil {
+		v.found(Problem, subject, err.Error(), "set CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key) to a certificate and the key that belongs to it")
+		v.unable = true
+		return
+	}
+	if v.tooOpen(subject, v.CertKey, othersAll, "whoever has it can pass for this client") {
+		return
+	}
+	cert, err := readCertificate(v.Cert)
+	if err == nil && !v.expired(subject, v.Cert, cert) {
+		v.fine(subject, "for %s, until %s", names(cert), cert.NotAfter.Format(time.DateOnly))
+	}
+}
+
+// credentials asks whether there is a token for the identity, and who else has
+// it.
+func credentials(_ context.Context, v *visit) {
+	const subject = "token"
+	const advice = "set CRYPTOMEM_TOKEN_FILE (--token-file) to the file that \"cryptomem token\" wrote"
+	if v.Identity == "" {
+		if v.TokenFile != "" || v.Token != "" {
+			v.found(Warning, subject, "there is a token, and no identity to go with it: it is not used", "set CRYPTOMEM_IDENTITY (--identity) to the name that the token was made for")
+		}
+		return
+	}
+	if v.TokenFile == "" {
+		if v.token = []byte(v.Token); v.Token == "" {
+			v.found(Problem, subject, "there is none for the identity "+v.Identity, advice)
+			v.unable = true
+			return
+		}
+		v.fine(subject, "in CRYPTOMEM_TOKEN")
+		return
+	}
+	token, err := access.ReadToken(v.TokenFile)
+	switch {
+	case err != nil:
+		v.found(Problem, subject, err.Error(), advice)
+		v.unable = true
+		return
+	case len(token) == 0:
+		v.found(Problem, subject, v.TokenFile+" is empty", advice)
+		v.unable = true
+		return
+	}
+	v.token = token
+	if !v.tooOpen(subject, v.TokenFile, othersAll, "whoever has it can pass for "+v.Identity) {
+		v.fine(subject, "%s is its owner's alone", v.TokenFile)
+	}
+}
+
+// clientKey asks whether values can be sealed.
+func clientKey(_ context.Context, v *visit) {
+	const subject = "sealing key"
+	var err error
+	switch {
+	case v.KeyFile != "":
+		v.keys = v.keyFile(v.KeyFile)
+	case v.Secret == "":
+		v.found(Problem, subject, "there is none: nothing can be sealed or opened", `set CRYPTOMEM_KEY_FILE (--key-file) to the file that the other clients use; for the first one, "cryptomem keygen --output FILE" makes it`)
+	default:
+		if v.keys, err = sealing.KeyringFromSecret([]byte(v.Secret)); err != nil {
+			v.found(Problem, subject, "CRYPTOMEM_KEY: "+err.Error(), `set it to 32 random bytes, or better CRYPTOMEM_KEY_FILE to a file that "cryptomem keygen" made`)
+			return
+		}
+		v.fine(subject, "in CRYPTOMEM_KEY")
+	}
+}

@@ -1,0 +1,227 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// contact asks whether the client gets through to a cryptomem server that knows
+// it, and what that server thinks of the time.
+func contact(ctx context.Context, v *visit) {
+	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	defer cancel()
+	conn, err := dial(ctx, v.Addr)
+	if err != nil {
+		v.unreachable(Problem, v.Addr, err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	if v.unable {
+		v.fine("server", "%s accepts connections; more was not asked", v.Addr)
+		return
+	}
+	if v.SpeaksTLS() {
+		over, err := v.handshake(ctx, conn)
+		if err != nil {
+			v.noHandshake(ctx, err)
+			return
+		}
+		leaf := over.ConnectionState().PeerCertificates[0]
+		if !v.expired("server certificate", "the certificate of "+v.Addr, leaf) {
+			v.fine("server certificate", "for %s, until %s", names(leaf), leaf.NotAfter.Format(time.DateOnly))
+		}
+		conn = over
+	}
+	asked := v.now()
+	answers, err := exchange(conn, questions(v.Identity, v.token))
+	took := v.now().Sub(asked)
+	if err != nil {
+		v.noAnswer(ctx, err)
+		return
+	}
+	if v.Identity != "" {
+		if !v.admitted(answers[0]) {
+			return
+		}
+		answers = answers[1:]
+	}
+	if v.welcomed(answers[0], took) {
+		v.time(answers[1], asked, took)
+	}
+}
+
+// handshake speaks TLS as the client commands do.
+func (v *visit) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+	cfg, err := v.TLSConfig()
+	if err != nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
+	}
+	cfg.Time = v.now
+	if host, _, err := net.SplitHostPort(v.Addr); cfg.ServerName == "" {
+		cfg.ServerName = v.Addr
+		if err == nil {
+			cfg.ServerName = host
+		}
+	}
+	c := tls.Client(conn, cfg)
+	return c, c.HandshakeContext(ctx)
+}
+
+// noHandshake says why there is no TLS.
+func (v *visit) noHandshake(ctx context.Context, err error) {
+	const subject = "server certificate"
+	var (
+		other     tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &other):
+		v.speaksNoTLS(ctx)
+	case errors.As(err, &authority):
+		trusted := "any of the system's authorities"
+		if v.CA != "" {
+			trusted = "an authority in " + v.CA
+		}
+		v.found(Problem, subject, v.Addr+" shows a certificate that is not signed by "+trusted+": either it is another server, or the authority is missing",
+			"set CRYPTOMEM_CA (--ca) to the certificate of the authority that signed it")
+	case errors.As(err, &name):
+		v.found(Problem, subject, v.Addr+" shows a certificate for "+names(name.Certificate)+", not for "+name.Host,
+			"connect by a name that is in it, name one with --server-name, or have it issued for "+name.Host)
+	case errors.As(err, &invalid) && v.expired(subject, "the certificate of "+v.Addr, invalid.Cert):
+	case errors.As(err, &invalid):
+		v.found(Problem, subject, v.Addr+" shows a certificate that cannot be used: "+err.Error(), "have it issued anew, for a server")
+	case isTimeout(err):
+		v.silent()
+	case strings.Contains(err.Error(), "protocol version"):
+		v.found(Problem, "server", v.Addr+" speaks no TLS 1.3", "ask a cryptomem server: it speaks nothing older; or let what stands before it speak TLS 1.3")
+	default:
+		v.found(Problem, "server", "no TLS handshake with "+v.Addr+": "+err.Error(), "see whether it is the server's TLS address, and what the server's log says")
+	}
+}
+
+// speaksNoTLS says what listens instead of a server with TLS.
+func (v *visit) speaksNoTLS(ctx context.Context) {
+	conn, err := dial(ctx, v.Addr)
+	if err != nil {
+		v.unreachable(Problem, v.Addr, err)
+		return
+	}
+	defer conn.Close() //nolint:errcheck // it was only asked
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	if _, err := exchange(conn, questions("", nil)[:1]); err != nil {
+		v.stranger("it speaks neither TLS nor the protocol of cryptomem")
+		return
+	}
+	v.found(Problem, "server", v.Addr+" is a cryptomem server that does not speak TLS there, and this client does",
+		"ask its tls_addr; or do without CRYPTOMEM_CA (--ca), CRYPTOMEM_CLIENT_CERT (--cert) and --tls")
+}
+
+// noAnswer says why a server that took the connection does not answer.
+func (v *visit) noAnswer(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil || isTimeout(err):
+		v.silent()
+	case v.SpeaksTLS() && strings.Contains(err.Error(), "tls: certificate required"):
+		v.found(Problem, "client certificate", v.Addr+" wants one, and there is none",
+			"set CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key); the server's operator issues them")
+	case v.SpeaksTLS() && strings.Contains(err.Error(), "remote error: tls:"):
+		v.found(Problem, "client certificate", v.Addr+" does not accept it: "+err.Error(), "have one issued by an authority in the server's tls_client_ca")
+	case !v.SpeaksTLS() && v.hearsTLS(ctx):
+		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
+			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls where the system's authorities vouch for it")
+	default:
+		v.stranger(err.Error())
+	}
+}
+
+func (v *visit) silent() {
+	v.found(Problem, "server", fmt.Sprintf("%s takes connections, and does not answer within %v", v.Addr, v.Timeout),
+		"see whether it is a cryptomem server, and whether that is overloaded")
+}
+
+func (v *visit) stranger(why string) {
+	v.found(Problem, "server", v.Addr+" is something else than cryptomem: "+why, "correct the address; on its machine, ss -ltnp tells what holds the port")
+}
+
+// hearsTLS reports whether the server answers a TLS handshake. Nothing is sent
+// to it beyond that, so that it does not matter who it is.
+func (v *visit) hearsTLS(ctx context.Context) bool {
+	conn, err := dial(ctx, v.Addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // it was only asked
+	c := tls.Client(conn, &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		InsecureSkipVerify: true, //nolint:gosec // nothing is told and nothing is believed
+	})
+	return c.HandshakeContext(ctx) == nil
+}
+
+// admitted judges the answer to AUTH.
+func (v *visit) admitted(answer transport.Response) bool {
+	const subject = "identity"
+	switch answer.Status {
+	case transport.OK:
+		v.fine(subject, "%s, with its token", v.Identity)
+		return true
+	case transport.Denied:
+		v.found(Problem, subject, fmt.Sprintf("the server does not accept %s with this token: %q", v.Identity, answer.Value),
+			"compare both with the server's identities file; the server's log says which of them is wrong")
+	case transport.Busy:
+		v.busy(answer)
+	default:
+		v.old("AUTH", answer)
+	}
+	return false
+}
+
+// welcomed judges the answer to PING.
+func (v *visit) welcomed(answer transport.Response, took time.Duration) bool {
+	switch answer.Status {
+	case transport.OK:
+		v.welcome = true
+		v.fine("server", "%s answered in %v", v.Addr, took.Round(time.Microsecond))
+	case transport.Denied:
+		v.found(Problem, "identity", v.Addr+" answers only clients that authenticate, and this one has no identity",
+			"set CRYPTOMEM_IDENTITY (--identity) and CRYPTOMEM_TOKEN_FILE (--token-file); the server's operator makes both with \"cryptomem token\"")
+	case transport.Busy:
+		v.busy(answer)
+	default:
+		v.old("PING", answer)
+	}
+	return v.welcome
+}
+
+func (v *visit) old(question string, answer transport.Response) {
+	v.found(Warning, "server", fmt.Sprintf("%s speaks an older protocol, with SET, GET and DELETE only: to %s it answers %q", v.Addr, question, answer.Value),
+		"replace it by this release: batches, locks, statistics and authentication need more")
+}
+
+func (v *visit) busy(answer transport.Response) {
+	v.found(Problem, "server", fmt.Sprintf("%s is at a limit: %q", v.Addr, answer.Value), "try again later; on the server, raise the limit or find out who uses it up")
+}
+
+// time judges the answer to STATS.
+func (v *visit) time(answer transport.Response, asked time.Time, took time.Duration) {
+	if answer.Status != transport.OK {
+		v.fine("clock", "not compared: the server tells the time only to identities with stats: true")
+		return
+	}
+	if said := v.statistics(answer.Value); said != nil {
+		v.clock(said.About.Now, asked.Add(took/2), took)
+	}
+}

@@ -1,0 +1,317 @@
+package doctor_test
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// A visitor is a client in good health, and the server that it is a client of.
+type visitor struct {
+	doctor.Client
+	server *setup
+}
+
+// restart runs the server anew, as its configuration is now, and has the client
+// ask there.
+func (v *visitor) restart() {
+	GinkgoHelper()
+	v.server.serve()
+	_, port, err := net.SplitHostPort(v.server.Config.Addr[0])
+	Expect(err).NotTo(HaveOccurred())
+	v.Addr = "localhost:" + port
+}
+
+// plain has both sides do without TLS.
+func (v *visitor) plain() {
+	v.server.Config.TLSCert, v.server.Config.TLSKey = "", ""
+	v.CA = ""
+	v.restart()
+}
+
+// identity replaces the one that there is.
+func (v *visitor) identity(rights string) {
+	token, hash := access.NewToken()
+	v.TokenFile = v.server.write("ops.token", []byte(token+"\n"), 0o600)
+	v.server.Config.Identities = v.server.write("identities.yaml", []byte("ops: {tokens: ['"+hash+"'], "+rights+"}"), 0o600)
+	v.restart()
+}
+
+// issue gives the client a certificate.
+func (v *visitor) issue(authority *certs.Authority, from, until time.Time) {
+	GinkgoHelper()
+	cert, key, err := authority.Issue([]string{"ops.example.com"}, certs.Span{From: from, Until: until})
+	Expect(err).NotTo(HaveOccurred())
+	v.Cert, v.CertKey = v.server.write("client.pem", cert, 0o644), v.server.write("client.key", key, 0o600)
+}
+
+// demandCertificate has the server ask for client certificates.
+func (v *visitor) demandCertificate() {
+	v.server.Config.TLSClientCA = v.CA
+	v.restart()
+}
+
+func anotherAuthority() *certs.Authority {
+	GinkgoHelper()
+	authority, err := certs.NewAuthority(certs.Span{From: today.Add(-day), Until: today.Add(1000 * day)})
+	Expect(err).NotTo(HaveOccurred())
+	return authority
+}
+
+// pretend has the client ask something else than a cryptomem server, over TCP.
+func (v *visitor) pretend(serve func(net.Conn)) {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(l.Close)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			DeferCleanup(conn.Close)
+			go serve(conn)
+		}
+	}()
+	v.Addr, v.CA, v.Identity, v.TokenFile = l.Addr().String(), "", "", ""
+}
+
+// always answers every request in the same way.
+func always(status transport.Status, message string) func(net.Conn) {
+	return func(conn net.Conn) {
+		var in []byte
+		for buffer := make([]byte, 1024); ; {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			in = append(in, buffer[:n]...)
+			for {
+				_, used, err := transport.ParseRequest(in)
+				if err != nil || used == 0 {
+					break
+				}
+				in = in[used:]
+				_, _ = conn.Write(transport.AppendResponse(nil, status, []byte(message)))
+			}
+		}
+	}
+}
+
+func healthyClient() *visitor {
+	GinkgoHelper()
+	v := &visitor{server: healthy()}
+	ca, _, err := v.server.authority.PEM()
+	Expect(err).NotTo(HaveOccurred())
+	v.CA = v.server.write("ca.pem", ca, 0o644)
+	v.KeyFile, v.Now = v.server.KeyFile, v.server.Now
+	v.Identity, v.Namespace, v.Write = "ops", "shop", true
+	v.identity("namespaces: [shop], stats: true")
+	return v
+}
+
+var _ = Describe("A client in good health", func() {
+	It("gives no reason to worry, and a list of what was looked at", func(ctx context.Context) {
+		v := healthyClient()
+		findings := doctor.ExamineClient(ctx, v.Client)
+		Expect(serious(findings)).To(BeEmpty())
+		var subjects []string
+		for _, f := range findings {
+			subjects = append(subjects, f.Subject)
+		}
+		Expect(subjects).To(Equal([]string{"on the way", "authorities", "token", "sealing key", "server certificate", "identity", "server", "clock", "rights"}))
+		Expect(findings[len(findings)-1].Text).To(Equal("may write, read and delete in the namespace shop"))
+	})
+
+	It("stores nothing unless it is told to", func(ctx context.Context) {
+		v := healthyClient()
+		v.identity("namespaces: [shop], read_only: true")
+		v.Write = false
+		findings := doctor.ExamineClient(ctx, v.Client)
+		Expect(serious(findings)).To(BeEmpty())
+		Expect(findings[len(findings)-1].Text).To(Equal("may read in the namespace shop"))
+	})
+
+	It("may be held to a prefix, and may show a certificate in place of a token", func(ctx context.Context) {
+		v := healthyClient()
+		v.server.Config.Identities = v.server.write("identities.yaml", []byte("ops: {certificates: [ops.example.com], prefixes: [reports/]}"), 0o600)
+		v.issue(v.server.authority, today.Add(-day), today.Add(100*day))
+		v.demandCertificate()
+		v.Identity, v.TokenFile, v.Namespace, v.Prefix = "", "", "", "reports/"
+		findings := doctor.ExamineClient(ctx, v.Client)
+		Expect(serious(findings)).To(BeEmpty())
+		Expect(findings[len(findings)-1].Text).To(Equal("may write, read and delete in no namespace, under reports/"))
+	})
+
+	It("may have its secrets in the environment, and no TLS on its own machine", func(ctx context.Context) {
+		v := healthyClient()
+		v.plain()
+		token, err := access.ReadToken(v.TokenFile)
+		Expect(err).NotTo(HaveOccurred())
+		v.TokenFile, v.Token = "", string(token)
+		v.KeyFile, v.Secret = "", "your-32-byte-very-secret-key-!!!"
+		findings := doctor.ExamineClient(ctx, v.Client)
+		Expect(serious(findings)).To(BeEmpty())
+		for _, f := range findings {
+			Expect(f.Text).NotTo(Or(ContainSubstring(v.Token), ContainSubstring(v.Secret)))
+		}
+	})
+})
+
+var _ = DescribeTable("A client's planted mistake is found, named, and has a remedy",
+	func(ctx context.Context, plant func(*visitor), severity doctor.Severity, subject, text, advice string) {
+		v := healthyClient()
+		plant(v)
+		found := serious(doctor.ExamineClient(ctx, v.Client))
+		Expect(found).To(HaveLen(1), "one mistake, one finding")
+		Expect(found[0].Severity).To(Equal(severity))
+		Expect(found[0].Subject).To(Equal(subject))
+		Expect(found[0].Text).To(ContainSubstring(text))
+		Expect(found[0].Advice).To(ContainSubstring(advice))
+	},
+	Entry("an address without port", func(v *visitor) { v.Addr = "localhost" },
+		doctor.Problem, "server", "localhost is no address: missing port", "localhost:8080"),
+	Entry("a name that nobody knows", func(v *visitor) { v.Addr = "server.invalid:8080" },
+		doctor.Problem, "server", "the name in server.invalid:8080 cannot be resolved", "DNS"),
+	Entry("a server that is not there", func(v *visitor) { v.Addr = "unix:" + v.KeyFile + ".sock" },
+		doctor.Problem, "server", "nobody listens on unix:", "cryptomem serve"),
+	Entry("a socket of somebody else", func(v *visitor) { v.Addr = "unix:/dev/null/s" },
+		doctor.Problem, "server", "cannot be reached", "check the address"),
+	Entry("no TLS, where the server speaks it", func(v *visitor) { v.CA = "" },
+		doctor.Problem, "server", "speaks TLS, and this client does not", "CRYPTOMEM_CA"),
+	Entry("TLS, where the server does not speak it", func(v *visitor) {
+		ca := v.CA
+		v.plain()
+		v.CA = ca
+	}, doctor.Problem, "server", "does not speak TLS there, and this client does", "tls_addr"),
+	Entry("a web server", func(v *visitor) {
+		web := httptest.NewServer(http.NotFoundHandler())
+		DeferCleanup(web.Close)
+		v.Addr, v.CA = web.Listener.Addr().String(), ""
+	}, doctor.Problem, "server", "something else than cryptomem", "correct the address"),
+	Entry("a web server, asked over TLS", func(v *visitor) {
+		web := httptest.NewServer(http.NotFoundHandler())
+		DeferCleanup(web.Close)
+		web.Config.ErrorLog = log.New(io.Discard, "", 0)
+		v.Addr = web.Listener.Addr().String()
+	}, doctor.Problem, "server", "speaks neither TLS nor the protocol of cryptomem", "correct the address"),
+	Entry("a listener that says nothing", func(v *visitor) {
+		v.pretend(func(net.Conn) {})
+		v.Timeout = 50 * time.Millisecond
+	}, doctor.Problem, "server", "does not answer within 50ms", "overloaded"),
+	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(transport.Error, "unknown command")) },
+		doctor.Warning, "server", `an older protocol, with SET, GET and DELETE only: to PING it answers "unknown command"`, "replace it"),
+	Entry("a server of an older protocol, and an identity", func(v *visitor) {
+		v.pretend(always(transport.Error, "unknown command"))
+		v.Identity, v.Token = "ops", "guessed"
+	}, doctor.Warning, "server", "to AUTH it answers", "replace it"),
+	Entry("a server at its limit", func(v *visitor) { v.pretend(always(transport.Busy, "busy: 1 connections are open")) },
+		doctor.Problem, "server", `is at a limit: "busy: 1 connections are open"`, "try again later"),
+	Entry("no TLS on a network", func(v *visitor) {
+		v.plain()
+		v.Addr = strings.Replace(v.Addr, "localhost", "0.0.0.0", 1)
+	}, doctor.Warning, "on the way", "and the token, with which anybody can pass for ops", "tls_cert"),
+	Entry("authorities that are none", func(v *visitor) { v.CA = v.KeyFile },
+		doctor.Problem, "authorities", "holds no certificate in PEM form", "ca.pem"),
+	Entry("authorities that are missing", func(v *visitor) { v.CA += ".old" },
+		doctor.Problem, "authorities", "no such file", "CRYPTOMEM_CA"),
+	Entry("another authority than the server's", func(v *visitor) {
+		ca, _, err := anotherAuthority().PEM()
+		Expect(err).NotTo(HaveOccurred())
+		v.CA = v.server.write("other.pem", ca, 0o644)
+	}, doctor.Problem, "server certificate", "not signed by an authority in ", "the authority that signed it"),
+	Entry("no authority at all", func(v *visitor) { v.CA, v.TLS = "", true },
+		doctor.Problem, "server certificate", "not signed by any of the system's authorities", "CRYPTOMEM_CA"),
+	Entry("a server with another name", func(v *visitor) { v.Addr = strings.Replace(v.Addr, "localhost", "127.0.0.1", 1) },
+		doctor.Problem, "server certificate", "shows a certificate for localhost, not for 127.0.0.1", "--server-name"),
+	Entry("a server whose certificate has expired", func(v *visitor) {
+		v.server.issue("localhost", today.Add(-100*day), today.Add(-day))
+		v.restart()
+	}, doctor.Problem, "server certificate", "expired on 2026-11-21", "replace it"),
+	Entry("a server whose certificate will expire soon", func(v *visitor) {
+		v.server.issue("localhost", today.Add(-day), today.Add(10*day))
+		v.restart()
+	}, doctor.Warning, "server certificate", "expires on 2026-12-02", "replace it"),
+	Entry("half a client certificate", func(v *visitor) { v.Cert = v.CA },
+		doctor.Problem, "client certificate", "only one of them is named", "CRYPTOMEM_CLIENT_KEY"),
+	Entry("a client certificate with another key", func(v *visitor) {
+		v.issue(v.server.authority, today.Add(-day), today.Add(100*day))
+		v.CertKey = v.server.Config.TLSKey
+	}, doctor.Problem, "client certificate", "private key does not match", "the key that belongs to it"),
+	Entry("a client's private key for everybody", func(v *visitor) {
+		v.issue(v.server.authority, today.Add(-day), today.Add(100*day))
+		Expect(os.Chmod(v.CertKey, 0o644)).To(Succeed())
+	}, doctor.Problem, "client certificate", "mode is 0644: whoever has it can pass for this client", "chmod 0600"),
+	Entry("a client certificate that will expire soon", func(v *visitor) {
+		v.issue(v.server.authority, today.Add(-day), today.Add(day))
+	}, doctor.Warning, "client certificate", "expires on 2026-11-23", "replace it"),
+	Entry("no client certificate, where the server wants one", func(v *visitor) { v.demandCertificate() },
+		doctor.Problem, "client certificate", "wants one, and there is none", "CRYPTOMEM_CLIENT_CERT"),
+	Entry("a client certificate that the server does not accept", func(v *visitor) {
+		v.issue(anotherAuthority(), today.Add(-day), today.Add(100*day))
+		v.demandCertificate()
+	}, doctor.Problem, "client certificate", "does not accept it", "tls_client_ca"),
+	Entry("no identity", func(v *visitor) { v.Identity, v.TokenFile = "", "" },
+		doctor.Problem, "identity", "only clients that authenticate", "CRYPTOMEM_IDENTITY"),
+	Entry("an identity without token", func(v *visitor) { v.TokenFile = "" },
+		doctor.Problem, "token", "there is none for the identity ops", "CRYPTOMEM_TOKEN_FILE"),
+	Entry("a token file that is missing", func(v *visitor) { v.TokenFile += ".old" },
+		doctor.Problem, "token", "no such file", "CRYPTOMEM_TOKEN_FILE"),
+	Entry("a token file that is empty", func(v *visitor) { v.TokenFile = v.server.write("empty", []byte("\n"), 0o600) },
+		doctor.Problem, "token", "is empty", "cryptomem token"),
+	Entry("a token for everybody", func(v *visitor) { Expect(os.Chmod(v.TokenFile, 0o644)).To(Succeed()) },
+		doctor.Problem, "token", "mode is 0644: whoever has it can pass for ops", "chmod 0600"),
+	Entry("a token without identity", func(v *visitor) {
+		v.server.Config.Identities = ""
+		v.restart()
+		v.Identity = ""
+	}, doctor.Warning, "token", "no identity to go with it", "CRYPTOMEM_IDENTITY"),
+	Entry("a wrong token", func(v *visitor) { v.TokenFile = v.server.write("wrong", []byte("guessed"), 0o600) },
+		doctor.Problem, "identity", "does not accept ops with this token", "identities file"),
+	Entry("no sealing key", func(v *visitor) { v.KeyFile = "" },
+		doctor.Problem, "sealing key", "nothing can be sealed or opened", "CRYPTOMEM_KEY_FILE"),
+	Entry("a sealing key that is missing", func(v *visitor) { v.KeyFile += ".old" },
+		doctor.Problem, "sealing key", "does not exist", "cryptomem keygen"),
+	Entry("a sealing key for everybody", func(v *visitor) { Expect(os.Chmod(v.KeyFile, 0o640)).To(Succeed()) },
+		doctor.Problem, "sealing key", "can read every value", "chmod 0600"),
+	Entry("a sealing key that is none", func(v *visitor) { v.KeyFile = v.TokenFile },
+		doctor.Problem, "sealing key", "ops.token", "cryptomem keygen"),
+	Entry("a secret that is too short", func(v *visitor) { v.KeyFile, v.Secret = "", "hunter2" },
+		doctor.Problem, "sealing key", "CRYPTOMEM_KEY: ", "32 random bytes"),
+	Entry("another namespace than the identity's", func(v *visitor) { v.Namespace = "accounts" },
+		doctor.Problem, "rights", "ops may not read in the namespace accounts", "correct --namespace"),
+	Entry("no namespace, where the identity has one", func(v *visitor) { v.Namespace = "" },
+		doctor.Problem, "rights", "ops may not read in no namespace", "name the namespace"),
+	Entry("an identity that may only read", func(v *visitor) { v.identity("namespaces: [shop], read_only: true") },
+		doctor.Problem, "rights", "ops may not write in the namespace shop", "read_only"),
+	Entry("an identity held to tiny values", func(v *visitor) { v.identity("namespaces: [shop], max_value_size: 16B") },
+		doctor.Problem, "rights", "storing a value fails: server: value is 81 bytes, limit 16", "cryptomem stats"),
+	Entry("a clock that is ahead", func(v *visitor) { v.server.said.About.Now = today.Add(time.Minute) },
+		doctor.Problem, "clock", "1m0s ahead of", "NTP"),
+	Entry("a clock that is behind", func(v *visitor) { v.server.said.About.Now = today.Add(-time.Hour) },
+		doctor.Problem, "clock", "1h0m0s behind", "NTP"),
+)
+
+var _ = It("A client's secret is never repeated", func(ctx context.Context) {
+	v := healthyClient()
+	v.KeyFile, v.Secret = "", "hunter2"
+	v.TokenFile, v.Token = "", "guessed"
+	for _, f := range doctor.ExamineClient(ctx, v.Client) {
+		Expect(f.Text + f.Advice).NotTo(Or(ContainSubstring("hunter2"), ContainSubstring("guessed")))
+	}
+})

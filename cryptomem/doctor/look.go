@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// renewBefore is how long before its end a certificate should be replaced.
+const renewBefore = 14 * 24 * time.Hour
+
+// Modes that give others more than they need.
+const (
+	othersAll   = 0o077
+	othersWrite = 0o022
+)
+
+// keyFile looks at a file of sealing keys, and returns them if they are in order
+// and secret; else nil.
+func (r *record) keyFile(file string) *sealing.Keyring {
+	const subject = "sealing key"
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		r.found(Problem, subject, file+" does not exist", `copy the file that the other clients use; for the first one, "cryptomem keygen --output FILE" makes it`)
+		return nil
+	}
+	if r.tooOpen(subject, file, othersAll, "whoever has it can read every value") {
+		return nil
+	}
+	kr, err := sealing.ReadKeyFile(file)
+	if err != nil {
+		r.found(Problem, subject, err.Error(), `name a file that "cryptomem keygen" made`)
+		return nil
+	}
+	r.fine(subject, "%s is its owner's alone, keys in it: %d", file, len(kr.Keys()))
+	return kr
+}
+
+func (r *record) expired(subject, file string, cert *x509.Certificate) bool {
+	now := r.now()
+	switch {
+	case now.After(cert.NotAfter):
+		r.found(Problem, subject, fmt.Sprintf("%s expired on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
+	case now.Before(cert.NotBefore):
+		r.found(Problem, subject, fmt.Sprintf("%s is valid from %s on only", file, cert.NotBefore.Format(time.DateOnly)), "check this machine's clock, or replace the certificate")
+	case now.Add(renewBefore).After(cert.NotAfter):
+		r.found(Warning, subject, fmt.Sprintf("%s expires on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
+	default:
+		return false
+	}
+	return true
+}
+
+// tooOpen reports a file that others may use in a way that they should not.
+func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
+	info, err := os.Stat(file)
+	if err != nil {
+		r.found(Problem, subject, err.Error(), "name a file that there is and that this user may look at")
+		return true
+	}
+	mode := info.Mode().Perm()
+	if mode&forbidden == 0 {
+		return false
+	}
+	r.found(Problem, subject, fmt.Sprintf("other users may open %s, its mode is %04o: %s", file, mode, why), fmt.Sprintf("chmod %04o %s", mode&^forbidden, file))
+	return true
+}
+
+// readCertificate reads the first certificate of a PEM file.
+func readCertificate(file string) (*x509.Certificate, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return cert, nil
+}
+
+func names(cert *x509.Certificate) string {
+	all := append([]string{}, cert.DNSNames...)
+	for _, ip := range cert.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		return "no name"
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,145 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport"
+)
+
+// maxAnswers bounds what is read of a stranger's answer, in bytes.
+const maxAnswers = 1 << 20
+
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		return d.DialContext(ctx, "unix", strings.TrimPrefix(path, "//"))
+	}
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// isAbsent reports whether dialling failed because nobody listens.
+func isAbsent(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
+}
+
+func (r *record) unreachable(severity Severity, addr string, err error) {
+	const subject = "server"
+	var dns *net.DNSError
+	var form *net.AddrError
+	switch {
+	case isAbsent(err):
+		r.found(severity, subject, "nobody listens on "+addr, "start it with cryptomem serve, and ask again")
+	case errors.Is(err, os.ErrPermission):
+		r.found(severity, subject, "this user may not open "+addr, "join the group of the socket, or set unix_mode")
+	case errors.As(err, &form):
+		r.found(severity, subject, addr+" is no address: "+form.Err, "write host:port, such as localhost:8080, or unix:PATH")
+	case errors.As(err, &dns):
+		r.found(severity, subject, "the name in "+addr+" cannot be resolved: "+dns.Err, "correct the address, or DNS")
+	case isTimeout(err):
+		r.found(severity, subject, addr+" cannot be reached: no answer in time", "check the address, the route and the firewall in between")
+	default:
+		r.found(severity, subject, addr+" cannot be reached: "+err.Error(), "check the address, the route and the firewall in between")
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// questions are asked of a server: to authenticate, where there is an identity;
+// for a sign of life; and for the statistics.
+func questions(identity string, token []byte) []transport.Request {
+	requests := []transport.Request{
+		{Command: transport.Ping, Value: []byte("doctor\r\n\r\n")}, // for a server of a text protocol, the end of a question
+		{Command: transport.Stats},
+	}
+	if identity != "" {
+		login := transport.Request{Command: transport.Auth, Key: []byte(identity), Value: token}
+		requests = append([]transport.Request{login}, requests...)
+	}
+	return requests
+}
+
+// exchange sends the requests and returns an answer for each. The error says that
+// the answers are not cryptomem's.
+func exchange(conn net.Conn, requests []transport.Request) ([]transport.Response, error) {
+	var out []byte
+	for i := range requests {
+		var err error
+		if out, err = transport.AppendRequest(out, &requests[i]); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := conn.Write(out); err != nil {
+		return nil, err
+	}
+	in := make([]byte, 0, 16<<10)
+	var answers []transport.Response
+	for rest := in; len(answers) < len(requests); {
+		answer, n, err := transport.ParseResponse(rest)
+		switch {
+		case err != nil:
+			return nil, err
+		case n > 0:
+			answers = append(answers, transport.Response{Status: answer.Status, Value: bytes.Clone(answer.Value)})
+			rest = rest[n:]
+			continue
+		case len(in) > maxAnswers:
+			return nil, fmt.Errorf("its answer is longer than %s", config.FormatSize(maxAnswers))
+		}
+		used := len(in) - len(rest)
+		in = append(in, make([]byte, 4<<10)...)
+		got, err := conn.Read(in[len(in)-4<<10:])
+		in = in[:len(in)-4<<10+got]
+		rest = in[used:]
+		if got == 0 && err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errHungUp
+			}
+			return answers, err
+		}
+	}
+	return answers, nil
+}
+
+var errHungUp = errors.New("it hung up")
+
+// statistics reads the answer to STATS; nil, with a finding, if that cannot be.
+func (r *record) statistics(text []byte) *stats.Report {
+	said := new(stats.Report)
+	if json.Unmarshal(text, said) != nil || said.About.Now.IsZero() {
+		r.found(Unknown, "clock", "the server does not tell the time", "")
+		return nil
+	}
+	return said
+}
+
+// clock compares what both sides think of the time. Clients judge a value's
+// expiry by their own clock.
+func (r *record) clock(theirs, ours time.Time, took time.Duration) {
+	skew := theirs.Sub(ours)
+	if max(skew, -skew) <= sealing.DefaultSkew+took/2 {
+		r.fine("clock", "server and client agree to within %v", (max(skew, -skew) + took/2).Round(10*time.Microsecond))
+		return
+	}
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	r.found(Problem, "clock", fmt.Sprintf("the server's clock is %v %s this machine's: values expire too early or too late", max(skew, -skew).Round(time.Millisecond), direction),
+		"run NTP (systemd-timesyncd, chrony) on both")
+}
