@@ -99,7 +99,7 @@ func runInBubble(s *script.Script, o Options) *Result {
 		for _, u := range b.users {
 			b.trace.Lanes = append(b.trace.Lanes, Lane{u.name(), u.index})
 		}
-		b.trace.Ends = b.elapsed()
+		b.trace.end(b.elapsed())
 	}
 	return &Result{Hash: b.judge(o), Ops: len(b.done), Failure: b.failure, Trace: b.trace}
 }
@@ -233,7 +233,9 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 // act lets one action happen.
 func (b *bubble) act(step int, a *script.Action) {
 	if a.Verb.IsFault() {
+		b.mu.Lock()
 		b.note(max(a.Actor.Index, 0), Fault, a.String())
+		b.mu.Unlock()
 	}
 	until := b.clk.Now().Add(a.TTL)
 	switch {
@@ -384,13 +386,15 @@ func (b *bubble) judge(o Options) uint64 {
 func (b *bubble) violate(rule, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failure == nil {
-		b.failure = &Failure{Rule: rule, Detail: detail, Step: len(b.done), At: b.elapsed()}
-	}
+	b.fail(0, rule, detail)
 }
 
-func (b *bubble) note(lane int, kind MarkKind, text string) {
-	if b.trace != nil {
-		b.trace.Marks = append(b.trace.Marks, Mark{b.elapsed(), lane, kind, text})
+// fail ends the run with a broken rule, in a lane. Only the first counts. It
+// requires b.mu.
+func (b *bubble) fail(lane int, rule, detail string) {
+	if b.failure != nil {
+		return
 	}
+	b.failure = &Failure{Rule: rule, Detail: detail, Step: len(b.done), At: b.elapsed()}
+	b.note(lane, Broken, rule+": "+detail)
 }

@@ -20,6 +20,7 @@ type call struct {
 	began     int64 // virtual time
 	place     int   // among the requests that the connection's handler sees; -1 if it does not
 	refusable bool  // the protocol's rules forbid it
+	traced    int   // among the calls of the trace
 }
 
 // newCall returns a call, one that is done with if there is any: the product
@@ -43,9 +44,7 @@ func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 	k.op.Outcome = outcome
 	w.mix(uint64(outcome)<<8 | uint64(len(how)))
 	w.remember(k.op)
-	if w.trace != nil {
-		w.noteCall(c.index, k.began, k.action.String(), how)
-	}
+	w.noteEnd(k, how)
 	if want := k.action.Want; want != "" && want != how {
 		w.violate(RuleExpect, "%s, and it came to %q", k.action, how)
 	}

@@ -177,6 +177,7 @@ func (c *client) call(a *script.Action) {
 	k := w.newCall()
 	k.action = a
 	k.began = w.now
+	w.noteCall(k, c.index)
 	k.op = oracle.Op{
 		Client: c.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
 		Call: w.server.clk.elapsed(), Return: oracle.Never,

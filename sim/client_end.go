@@ -131,10 +131,14 @@ func (e *clientEnd) complete() {
 		}
 		e.calls = e.calls[1:]
 		w.pending--
+		well := w.failure == nil
 		if k.Err != nil {
 			e.failed(k)
 		} else {
 			e.answered(k)
+		}
+		if well && w.failure != nil {
+			w.noteBroken(k, e.c.index)
 		}
 	}
 }
@@ -186,7 +190,7 @@ func (e *clientEnd) finish() {
 func (e *clientEnd) ended() {
 	w := e.c.w
 	if len(e.calls) > 0 && !w.corrupt && w.server.liar == nil {
-		w.violate(RuleLiveness, "the server has closed c%d's connection and %d calls have no answer", e.c.index, len(e.calls))
+		w.violate(RuleLiveness, "the server has closed c%d's connection; calls without an answer: %d", e.c.index, len(e.calls))
 	}
 	e.conn.shut(io.EOF)
 }

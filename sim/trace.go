@@ -47,7 +47,8 @@ type TraceCall struct {
 	Lane     int
 	From, To time.Duration
 	Text     string
-	Outcome  string
+	Outcome  string // empty if the run ended before it did
+	Broke    bool   // its end broke a rule
 }
 
 // note keeps a mark if the run is recorded.
@@ -72,22 +73,80 @@ func (w *world) noteExecuted(lane int, r *transport.Request, a transport.Respons
 	w.note(0, Executed, "%s → %v", text, a.Status)
 }
 
-// noteCall keeps a call that has ended.
-func (w *world) noteCall(lane int, began int64, text, outcome string) {
+// noteCall keeps a call that begins.
+func (w *world) noteCall(k *call, lane int) {
 	if w.trace != nil {
-		w.trace.Calls = append(w.trace.Calls, TraceCall{lane, time.Duration(began), time.Duration(w.now), text, outcome})
+		k.traced = len(w.trace.Calls)
+		w.trace.Calls = append(w.trace.Calls, TraceCall{Lane: lane, From: time.Duration(w.now), Text: k.action.String()})
 	}
+}
+
+// noteEnd keeps how a call ended.
+func (w *world) noteEnd(k *call, outcome string) {
+	if w.trace != nil {
+		t := &w.trace.Calls[k.traced]
+		t.To, t.Outcome = time.Duration(w.now), outcome
+	}
+}
+
+// noteBroken keeps that the end of a call broke a rule.
+func (w *world) noteBroken(k *call, lane int) {
+	if w.trace == nil {
+		return
+	}
+	t := &w.trace.Calls[k.traced]
+	if t.Broke = true; t.Outcome == "" {
+		w.noteEnd(k, "not what it may")
+	}
+	w.trace.Marks[len(w.trace.Marks)-1].Lane = lane // the verdict's
 }
 
 // finish completes a trace when the run is over.
 func (t *Trace) finish(w *world) {
-	t.Ends = time.Duration(w.now)
+	t.end(time.Duration(w.now))
 	t.Lanes = append(t.Lanes, Lane{"server", 0})
 	for _, c := range w.clients {
 		t.Lanes = append(t.Lanes, Lane{fmt.Sprintf("c%d", c.index), c.index})
 	}
 	for _, r := range w.raws {
 		t.Lanes = append(t.Lanes, Lane{fmt.Sprintf("raw%d", r.index), rawLane + r.index})
+	}
+}
+
+// note keeps a mark if the run is recorded. It requires b.mu.
+func (b *bubble) note(lane int, kind MarkKind, text string) {
+	if b.trace != nil {
+		b.trace.Marks = append(b.trace.Marks, Mark{b.elapsed(), lane, kind, text})
+	}
+}
+
+// noteCall keeps a call that begins, and returns its place in the trace.
+func (b *bubble) noteCall(lane int, a *script.Action) int {
+	if b.trace == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trace.Calls = append(b.trace.Calls, TraceCall{Lane: lane, From: b.elapsed(), Text: a.String()})
+	return len(b.trace.Calls) - 1
+}
+
+// noteEnd keeps how a call ended, and whether that broke a rule. It requires
+// b.mu.
+func (b *bubble) noteEnd(traced int, outcome string, broke bool) {
+	if b.trace != nil {
+		t := &b.trace.Calls[traced]
+		t.To, t.Outcome, t.Broke = b.elapsed(), outcome, broke
+	}
+}
+
+// end closes a trace: calls that have not ended last until then.
+func (t *Trace) end(now time.Duration) {
+	t.Ends = now
+	for i := range t.Calls {
+		if c := &t.Calls[i]; c.Outcome == "" {
+			c.To = now
+		}
 	}
 }
 

@@ -140,13 +140,16 @@ func (u *user) call(step int, a *script.Action) {
 			<-before
 		}
 		op := oracle.Op{Client: u.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL, Call: int64(b.elapsed())}
+		traced := b.noteCall(u.index, a)
 		value, err := u.do(ctx, a, &op)
 		op.Return = int64(b.elapsed())
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.pending--
 		u.calls = slices.DeleteFunc(u.calls, func(c underway) bool { return c.step == step })
-		u.outcome(step, a, op, value, err)
+		well := b.failure == nil
+		how := u.outcome(step, a, op, value, err)
+		b.noteEnd(traced, how, well && b.failure != nil)
 	})
 }
 
@@ -198,45 +201,36 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 	return nil, c.Ping(ctx)
 }
 
-// outcome enters a call's end into the history. It requires b.mu.
-func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, err error) {
+// outcome enters a call's end into the history, and returns it in words. It
+// requires b.mu.
+func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, err error) (how string) {
 	b := u.b
-	var how string
 	op.Outcome, how = classify(a.Verb, err)
 	var server *cryptomem.ServerError
 	switch {
 	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.corrupt:
-		b.failLocked(oracle.RuleSealed, a.String()+": an honest server's value does not open")
+		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.As(err, &server) && !b.corrupt && b.script.Config.MaxMemory >= roomy:
-		b.failLocked(RuleRefusal, a.String()+": "+err.Error())
+		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):
 		how = script.Label(value)
 		op.Seen = how
 		if v := b.ledger.Accepted(how, a.Key, b.clk.Now(), 0); v != nil {
-			b.failLocked(v.Rule, v.Detail)
+			b.fail(u.index, v.Rule, v.Detail)
 		} else if !b.values[how].Is(value) {
-			b.failLocked(oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
+			b.fail(u.index, oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
 		}
 	}
 	if op.Outcome == oracle.Done && op.Got != 0 && step > u.versions[a.Key].step {
 		u.versions[a.Key] = version{op.Got, step}
 	}
 	b.done = append(b.done, ended{step: step, ops: op.Attempted(b.faults), how: how})
-	if b.trace != nil {
-		b.trace.Calls = append(b.trace.Calls, TraceCall{u.index, time.Duration(op.Call), b.elapsed(), a.String(), how})
-	}
+	return how
 }
 
 // readsValue reports whether v ends with a value.
 func readsValue(v script.Verb) bool {
 	return v == script.Get || v == script.GetV || v == script.GetDel
-}
-
-// failLocked is violate under b.mu.
-func (b *bubble) failLocked(rule, detail string) {
-	if b.failure == nil {
-		b.failure = &Failure{Rule: rule, Detail: detail, Step: len(b.done), At: b.elapsed()}
-	}
 }
 
 // classify says what an error of the client claims about the operation.

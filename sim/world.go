@@ -165,7 +165,7 @@ func (w *world) settle() {
 		return
 	}
 	if !w.corrupt && w.server.liar == nil {
-		w.violate(RuleLiveness, "%d calls have no answer after %v without faults", w.pending, time.Duration(peace))
+		w.violate(RuleLiveness, "calls without an answer after %v without faults: %d", time.Duration(peace), w.pending)
 		return
 	}
 	for len(w.conns) > 0 {

@@ -81,7 +81,7 @@ func (b *batch) seeds() {
 		if now := b.clk.Now(); !b.json && b.tier != 2 && now.Sub(progress) >= 5*time.Second {
 			progress = now
 			b.mu.Lock()
-			fmt.Fprintf(b.out, "%d seeds, %d operations, %d failures\n", i, b.ops, b.failures)
+			fmt.Fprintf(b.out, "%s, %s, %s\n", report.Count(i, "seed"), report.Count(b.ops, "operation"), report.Count(b.failures, "failure"))
 			b.mu.Unlock()
 		}
 	}
@@ -159,7 +159,7 @@ func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
 	if r.Failure != nil && b.write != "" {
 		replay = b.keep(small, recorded.Failure)
 	}
-	rep := report.Report{Script: small, Result: recorded, Seed: s.Seed, Whole: len(s.Actions)}
+	rep := report.Report{Script: small, Result: recorded, Seed: s.Seed, File: file, Whole: len(s.Actions)}
 	rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --seed %d", b.tier, s.Seed)
 	if replay != "" {
 		rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --scenario %s", b.tier, replay)
@@ -208,8 +208,8 @@ func (b *batch) summary() {
 		return
 	}
 	took := b.clk.Since(b.began).Seconds()
-	fmt.Fprintf(b.out, "%d runs, %d operations in %.1fs: %.0f runs/s, %.0f operations/s, %d failures\n",
-		b.runs, b.ops, took, float64(b.runs)/took, float64(b.ops)/took, b.failures)
+	fmt.Fprintf(b.out, "%s, %s in %.1fs: %.0f runs/s, %.0f operations/s, %s\n", report.Count(b.runs, "run"), report.Count(b.ops, "operation"),
+		took, float64(b.runs)/took, float64(b.ops)/took, report.Count(b.failures, "failure"))
 	if b.tier < 3 {
 		fmt.Fprintf(b.out, "Hash of all runs: %016x\n", b.hash)
 	}

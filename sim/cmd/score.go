@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/sim/plant"
+	"github.com/Zezezknight/cryptomem/sim/report"
 )
 
 // score plants one known bug after the other and looks how it is found. The
@@ -54,7 +55,7 @@ func score(args []string, out, errs io.Writer) int {
 			fmt.Fprintf(out, "%-32s %v\n", p.Name, err)
 		case found == nil:
 			missed++
-			fmt.Fprintf(out, "%-32s NOT FOUND within %d seeds: %s\n", p.Name, *seeds, p.Bug)
+			fmt.Fprintf(out, "%-32s NOT FOUND within %s: %s\n", p.Name, report.Count(*seeds, "seed"), p.Bug)
 		default:
 			sizes = append(sizes, found.Actions)
 			fmt.Fprintf(out, "%-32s %-13s %5d %8d %8d\n", p.Name, found.Rule, p.Tier, found.Seed, found.Actions)
@@ -62,7 +63,7 @@ func score(args []string, out, errs io.Writer) int {
 	}
 	slices.Sort(sizes)
 	if len(sizes) > 0 {
-		fmt.Fprintf(out, "%d of %d found; minimised, the median is %d actions\n", len(sizes), len(plants), sizes[len(sizes)/2])
+		fmt.Fprintf(out, "%d of %d found; minimised, the median is %s\n", len(sizes), len(plants), report.Count(sizes[len(sizes)/2], "action"))
 	}
 	return min(missed, 1)
 }

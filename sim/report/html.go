@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,39 +19,50 @@ var page = template.Must(template.New("page").Parse(pageText))
 // Sizes of the picture, in pixels.
 const (
 	marginLeft = 90
-	marginTop  = 96
-	laneHeight = 58
-	momentGap  = 26
-	shownRows  = 400
+	marginTop  = 78 // of which the labels of time take nearly all
+	laneHead   = 30 // of a lane: its name, and its marks
+	laneFoot   = 8
+	callHeight = 17
+	momentGap  = 34
+	letter     = 6 // how wide one is, in a bar
 )
+
+// shownRows is how many moments a page shows: the last ones, with which a run
+// broke its rule, or the first ones of a clean run.
+const shownRows = 1000
 
 // drawing is what the page is made of.
 type drawing struct {
 	*Report
-	Title         string
-	Width, Height int
-	Lanes         []lane
-	Instants      []instant
-	Calls         []bar
-	Marks         []mark
-	Rows          []line
-	Left          int // of rows that are not shown
+	Title            string
+	Width, Height    int
+	Top, End         int // of the lanes
+	Lanes            []lane
+	Instants         []instant
+	Calls            []bar
+	Marks            []mark
+	Rows             []line
+	Earlier, Further int // moments that are not shown
+
+	x           map[time.Duration]int
+	first, last time.Duration // that are shown
 }
 
 type lane struct {
 	Name string
-	Y    int
+	Y    int // of its line, on which its marks lie
 }
 
 type instant struct {
 	X    int
 	Text string
+	Last bool // and the rule was broken at it
 }
 
 type bar struct {
-	X, Y, Width  int
-	Class, Label string
-	Short        string // what is asked; empty where there is no room
+	X, Y, Width, Height int
+	Class, Label        string
+	Short               string // what is asked, as far as there is room
 }
 
 type mark struct {
@@ -64,79 +76,122 @@ type line struct{ At, Lane, Class, Text string }
 // the right; instants at which nothing happens are left out, so the distance
 // between two says nothing, their labels do.
 func (r *Report) HTML(w io.Writer) error {
+	d := &drawing{Report: r, Title: "clean run", Top: marginTop}
 	rows := r.rows()
-	d := &drawing{Report: r, Title: "clean run"}
 	if f := r.Result.Failure; f != nil {
 		d.Title = f.Rule + " broken"
+		d.Earlier = max(0, len(rows)-shownRows)
+	} else {
+		d.Further = max(0, len(rows)-shownRows)
 	}
-	d.Left = max(0, len(rows)-shownRows)
-	rows = rows[d.Left:]
-	x := d.place(rows)
-	y := map[int]int{}
-	names := map[int]string{}
-	for i, l := range r.Result.Trace.Lanes {
-		y[l.ID], names[l.ID] = marginTop+laneHeight/2+i*laneHeight, l.Name
+	rows = rows[d.Earlier : len(rows)-d.Further]
+	d.place(rows)
+	y, names := map[int]int{}, map[int]string{}
+	top := marginTop
+	for _, l := range r.Result.Trace.Lanes {
+		y[l.ID], names[l.ID] = top+laneHead-10, l.Name
 		d.Lanes = append(d.Lanes, lane{l.Name, y[l.ID]})
+		top += laneHead + d.bars(l.ID, top+laneHead)*callHeight + laneFoot
 	}
-	d.Height = marginTop + len(d.Lanes)*laneHeight + 10
-	d.bars(x, y)
+	d.End, d.Height = top, top+8
 	for _, row := range rows {
 		d.Rows = append(d.Rows, line{row.At.String(), names[row.Lane], class(row), row.Text})
 		if !row.Begins && !row.Ends {
-			d.Marks = append(d.Marks, mark{x[row.At], y[row.Lane], class(row), row.At.String() + " " + row.Text})
+			d.Marks = append(d.Marks, mark{d.x[row.At], y[row.Lane], class(row), row.At.String() + " " + row.Text})
 		}
 	}
 	return page.Execute(w, d)
 }
 
-// place gives every instant its place on the axis.
-func (d *drawing) place(rows []row) map[time.Duration]int {
-	x := map[time.Duration]int{}
-	for _, row := range rows {
-		if _, ok := x[row.At]; !ok {
-			x[row.At] = marginLeft + len(x)*momentGap + momentGap/2
-			d.Instants = append(d.Instants, instant{x[row.At], row.At.String()})
-		}
-	}
-	d.Width = marginLeft + (len(x)+4)*momentGap
-	return x
-}
+// Lasted is the run's virtual time.
+func (r *Report) Lasted() string { return rounded(r.Result.Trace.Ends) }
 
-// bars draws the calls; of those that overlap in one lane, each lies a little
-// lower than the one before.
-func (d *drawing) bars(x map[time.Duration]int, y map[int]int) {
-	busy := map[int][]time.Duration{} // by lane: until when each row is taken
-	for _, c := range d.Result.Trace.Calls {
-		from, ok := x[c.From]
-		to, ends := x[c.To]
-		if !ok || !ends {
+// place gives every instant its place on the axis.
+func (d *drawing) place(rows []row) {
+	d.x = map[time.Duration]int{}
+	for _, row := range rows {
+		if _, ok := d.x[row.At]; ok {
+			d.Instants[len(d.Instants)-1].Last = row.Kind == sim.Broken
 			continue
 		}
-		row := 0
-		for row < len(busy[c.Lane]) && busy[c.Lane][row] > c.From {
-			row++
+		x := marginLeft + len(d.x)*momentGap + momentGap/2
+		text := rounded(row.At)
+		if len(d.x) > 0 && text == rounded(d.last) {
+			text = "+" + rounded(row.At-d.last) // what is rounded away is what counts
 		}
-		if row == len(busy[c.Lane]) {
-			busy[c.Lane] = append(busy[c.Lane], 0)
+		d.Instants = append(d.Instants, instant{x, text, row.Kind == sim.Broken})
+		if len(d.x) == 0 {
+			d.first = row.At
 		}
-		busy[c.Lane][row] = c.To
-		short := ""
-		if words := strings.Fields(c.Text); row == 0 && len(words) > 3 {
-			short = words[2] + " " + words[3]
-		}
-		d.Calls = append(d.Calls, bar{
-			X: from, Y: y[c.Lane] - 20 + row%4*11, Width: max(to-from, 6),
-			Class: "call " + c.Outcome, Label: c.Text + " ⇒ " + c.Outcome, Short: short,
-		})
+		d.x[row.At], d.last = x, row.At
 	}
+	d.Width = marginLeft + (len(d.x)+2)*momentGap
+}
+
+// rounded writes a time with four digits at most.
+func rounded(t time.Duration) string {
+	unit := time.Duration(1)
+	for t/unit >= 10_000 {
+		unit *= 10
+	}
+	return t.Round(unit).String()
+}
+
+// bars draws the calls of a lane, from top on, and returns how many rows they
+// need for none to lie over another.
+func (d *drawing) bars(id, top int) int {
+	var busy []int // until where each row is taken
+	calls := slices.Clone(d.Result.Trace.Calls)
+	slices.SortStableFunc(calls, func(a, b sim.TraceCall) int { return int(a.From - b.From) })
+	for _, c := range calls {
+		if c.Lane != id || c.To < d.first || c.From > d.last {
+			continue
+		}
+		from, to := marginLeft, d.Width
+		if x, ok := d.x[c.From]; ok {
+			from = x
+		}
+		if x, ok := d.x[c.To]; ok && c.Outcome != "" {
+			to = x
+		}
+		b := bar{X: from, Width: max(to-from-2, 6), Height: callHeight - 3, Class: "call " + c.Outcome, Label: c.Text + " ⇒ " + c.Outcome}
+		switch {
+		case c.Broke:
+			b.Class = "call broke"
+		case c.Outcome == "":
+			b.Class, b.Label = "call open", c.Text+", and the run ended first"
+		}
+		row := slices.IndexFunc(busy, func(until int) bool { return until <= from })
+		if row < 0 {
+			row = len(busy)
+			busy = append(busy, 0)
+		}
+		busy[row] = max(to, from+b.Width)
+		b.Y = top + row*callHeight
+		b.Short = fit(c.Text, (b.Width-8)/letter)
+		d.Calls = append(d.Calls, b)
+	}
+	return len(busy)
+}
+
+// fit returns as much of a call, without its time and its client, as there is
+// room for: with its key, its verb alone, or nothing.
+func fit(text string, letters int) string {
+	words := strings.Fields(text)
+	for n := min(len(words), 4); n > 2; n-- {
+		if short := strings.Join(words[2:n], " "); len([]rune(short)) <= letters {
+			return short
+		}
+	}
+	return ""
 }
 
 func class(r row) string {
 	switch {
+	case r.Broke, r.Kind == sim.Broken:
+		return "broken"
 	case r.Begins || r.Ends:
 		return "call"
-	case r.Kind == sim.Broken:
-		return "broken"
 	case r.Kind == sim.Fault:
 		return "fault"
 	case r.Kind == sim.Executed:

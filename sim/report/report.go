@@ -18,6 +18,7 @@ type Report struct {
 	Script *script.Script // minimised, or as it was
 	Result *sim.Result    // recorded
 	Seed   uint64         // that the script was drawn from
+	File   string         // that it was read from, if it was
 	Whole  int            // actions before it was minimised
 	Replay string         // the command that runs it again
 }
@@ -30,6 +31,7 @@ type row struct {
 	Kind   sim.MarkKind
 	Begins bool // a call
 	Ends   bool // a call
+	Broke  bool // a rule, by how the call ended
 }
 
 // rows are all moments in order of time.
@@ -44,7 +46,10 @@ func (r *Report) rows() []row {
 		if _, after, ok := strings.Cut(text, " "); ok {
 			text = after // without the time, which has a column of its own
 		}
-		all = append(all, row{At: c.From, Lane: c.Lane, Text: text, Begins: true}, row{At: c.To, Lane: c.Lane, Text: text + " ⇒ " + c.Outcome, Ends: true})
+		all = append(all, row{At: c.From, Lane: c.Lane, Text: text, Begins: true})
+		if c.Outcome != "" {
+			all = append(all, row{At: c.To, Lane: c.Lane, Text: text + " ⇒ " + c.Outcome, Ends: true, Broke: c.Broke})
+		}
 	}
 	// Within an instant: beginnings, what the server did, endings, the verdict.
 	order := func(r row) int {
@@ -64,6 +69,30 @@ func (r *Report) rows() []row {
 	return all
 }
 
+// Origin says where the script comes from.
+func (r *Report) Origin() string {
+	if r.File != "" {
+		return r.File
+	}
+	return fmt.Sprintf("seed %d", r.Seed)
+}
+
+// Size says how long the script is.
+func (r *Report) Size() string {
+	if now := len(r.Script.Actions); now == r.Whole || r.Whole == 0 {
+		return Count(now, "action")
+	}
+	return fmt.Sprintf("%d of %s", len(r.Script.Actions), Count(r.Whole, "action"))
+}
+
+// Count writes how many there are of something: 1 run, 2 runs.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // lastMoments is how many moments the text shows.
 const lastMoments = 60
 
@@ -71,10 +100,7 @@ const lastMoments = 60
 func (r *Report) Text() string {
 	var b strings.Builder
 	f := r.Result.Failure
-	fmt.Fprintf(&b, "%v\n\nseed %d, %d actions", f, r.Seed, len(r.Script.Actions))
-	if r.Whole > len(r.Script.Actions) {
-		fmt.Fprintf(&b, " of %d", r.Whole)
-	}
+	fmt.Fprintf(&b, "%v\n\n%s, %s", f, r.Origin(), r.Size())
 	fmt.Fprintf(&b, "\nreplay: %s\n\n%s\n", r.Replay, r.Script)
 	r.lanes(&b)
 	return b.String()
