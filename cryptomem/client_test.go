@@ -275,6 +275,8 @@ var _ = Describe("Client", func() {
 		},
 		Entry("busy, to SET", transport.Error, "busy: 9 connections are open, limit 9", cryptomem.ErrBusy),
 		Entry("busy, to PING", transport.Busy, "", cryptomem.ErrBusy),
+		Entry("full", transport.Error, "memory limit reached", cryptomem.ErrFull),
+		Entry("full for an identity", transport.Error, "account limit reached: web would use 128 bytes, limit 127", cryptomem.ErrFull),
 		Entry("no credentials, to SET", transport.Error, "authentication required", cryptomem.ErrDenied),
 		Entry("other credentials, to SET", transport.Error, "denied: SET is not allowed on this key", cryptomem.ErrDenied),
 		Entry("no credentials, to PING", transport.Denied, "authentication required", cryptomem.ErrDenied),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport"
 )
@@ -41,6 +42,11 @@ var (
 	// is a *ServerError.
 	ErrBusy = errors.New("server is busy")
 
+	// ErrFull: the value does not fit into the store, which evicts nothing, or
+	// into the identity's share of it. What was under the key is as it was. The
+	// error is a *ServerError.
+	ErrFull = errors.New("store is full")
+
 	// ErrDenied: the server wants other credentials. The error is a
 	// *ServerError.
 	ErrDenied = errors.New("access denied")
@@ -68,12 +74,15 @@ func (e *ServerError) Error() string {
 	return "server: " + e.Message
 }
 
-// Is makes a ServerError match ErrBusy and ErrDenied. GET, SET and DELETE are
-// older than the statuses of that name; for them the server's wording counts.
+// Is makes a ServerError match ErrBusy, ErrDenied and ErrFull. GET, SET and
+// DELETE are older than the statuses of the first two, and the last has none:
+// for them the server's wording counts.
 func (e *ServerError) Is(target error) bool {
 	switch target {
 	case ErrBusy:
 		return e.Status == transport.Busy || strings.HasPrefix(e.Message, "busy: ")
+	case ErrFull:
+		return strings.HasPrefix(e.Message, cache.ErrFull.Error()) || strings.HasPrefix(e.Message, cache.ErrAccountFull.Error())
 	case ErrDenied:
 		return e.Status == transport.Denied || strings.HasPrefix(e.Message, "denied: ") || e.Message == "authentication required"
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
@@ -59,9 +60,25 @@ type ValueLimit interface {
 	MaxValueSize() int
 }
 
+// An Accountant is an Authenticator whose clients' items are charged to accounts
+// of the server's store, see Owner.
+type Accountant interface {
+	Authenticator
+	// OpenAccounts is called by NewServer, once, with the server's store.
+	OpenAccounts(c *cache.Cache) error
+}
+
+// An Owner is a Permission that has what its connection stores charged to an
+// account, and so bounded by the account's limit.
+type Owner interface {
+	Permission
+	Account() *cache.Account // nil charges nobody
+}
+
 // A guard is the Handler of one connection where an Authenticator decides.
 type guard struct {
-	*Handler
+	Handler                    // its Cache charges the permission's account
+	store         *cache.Cache // that charges nobody
 	authenticator Authenticator
 	conn          net.Conn
 	permission    Permission        // nil until authenticated
@@ -78,14 +95,24 @@ var (
 )
 
 func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
-	g := &guard{Handler: h, authenticator: a, conn: conn, refusal: authenticationRequired}
+	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: authenticationRequired}
 	permission, err := a.Greet(conn)
 	if err == nil {
-		g.permission = permission
+		g.admit(permission)
 	} else if why, ok := errors.AsType[transport.Refusal](err); ok {
 		g.refusal = why
 	}
 	return g
+}
+
+// admit makes permission, which may be nil, the one that counts.
+func (g *guard) admit(permission Permission) {
+	g.permission, g.Cache = permission, g.store
+	if owner, ok := permission.(Owner); ok {
+		if account := owner.Account(); account != nil {
+			g.Cache = account.Cache()
+		}
+	}
 }
 
 // Authenticated implements transport.Guest.
@@ -214,7 +241,7 @@ func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {
 		return transport.AppendResponse(dst, transport.Denied, []byte("denied: unknown identity or wrong token"))
 	}
 	_ = g.Close() // what was allowed before ends here
-	g.permission = permission
+	g.admit(permission)
 	return transport.AppendResponse(dst, transport.OK, nil)
 }
 

@@ -77,6 +77,11 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if accountant, ok := c.Authenticator.(Accountant); ok {
+		if err := accountant.OpenAccounts(store); err != nil {
+			return nil, err
+		}
+	}
 	s := &Server{cache: store, extra: c.Sections}
 	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
 	s.transport = transport.NewServer(transport.ServerConfig{
@@ -117,13 +122,16 @@ func newCache(c *ServerConfig) (*cache.Cache, error) {
 		c.HashKey = new([16]byte)
 		_, _ = rand.Read(c.HashKey[:]) // never fails
 	}
-	return cache.New(
-		c.Clock,
+	options := []cache.Option{
 		cache.WithMaxMemory(c.MaxMemory),
 		cache.WithMaxValueSize(c.MaxValueSize),
 		cache.WithEviction(c.Eviction),
 		cache.WithHashKey(*c.HashKey),
-	)
+	}
+	if _, ok := c.Authenticator.(Accountant); ok {
+		options = append(options, cache.WithAccounts())
+	}
+	return cache.New(c.Clock, options...)
 }
 
 // Cache returns the server's store.

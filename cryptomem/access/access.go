@@ -13,6 +13,7 @@
 //	  stats: false                         # whether STATS is answered
 //	  max_connections: 100
 //	  max_value_size: 64KiB                # tighter than the server's
+//	  max_memory: 512MiB                   # of the store, for all that it keeps there
 //
 // Nothing is allowed that the file does not name. A [List] is the Authenticator
 // of a server; replacing its file takes effect on open connections with their
@@ -31,6 +32,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
@@ -42,21 +44,23 @@ var (
 	ErrTooManyConnections = errors.New("the identity has all its connections open")
 )
 
-// A List is the identities of a server. It is safe for concurrent use.
+// A List is the identities of one server. It is safe for concurrent use.
 type List struct {
-	mu       sync.RWMutex // guards the map; what it leads to guards itself
+	mu       sync.RWMutex // guards the fields; what they lead to guards itself
 	accounts map[string]*account
+	store    *cache.Cache // that keeps the identities' accounts; nil without a server
 }
 
 // An account outlives the rules for its identity, which a new file replaces.
 type account struct {
-	rules       atomic.Pointer[identity] // nil when the identity is no longer listed
+	rules       atomic.Pointer[identity]      // nil when the identity is no longer listed
+	memory      atomic.Pointer[cache.Account] // what its items use; nil without a server
 	connections atomic.Int64
 	requests    atomic.Uint64
 	denied      atomic.Uint64
 }
 
-var _ cryptomem.Authenticator = (*List)(nil)
+var _ cryptomem.Accountant = (*List)(nil)
 
 // Load reads an identities file. The error is a config.Problems if it is wrong.
 func Load(file string) (*List, error) {
@@ -76,13 +80,19 @@ func (l *List) Reload(file string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	memory := make([]*cache.Account, len(identities))
+	for i, id := range identities {
+		if memory[i], err = l.open(id.name); err != nil {
+			return err
+		}
+	}
 	listed := make(map[string]bool, len(identities))
-	for _, id := range identities {
+	for i, id := range identities {
 		listed[id.name] = true
 		if l.accounts[id.name] == nil {
 			l.accounts[id.name] = new(account)
 		}
-		l.accounts[id.name].rules.Store(id)
+		l.accounts[id.name].rule(id, memory[i])
 	}
 	for name, a := range l.accounts {
 		if listed[name] {
@@ -92,6 +102,43 @@ func (l *List) Reload(file string) error {
 		delete(l.accounts, name)
 	}
 	return nil
+}
+
+// OpenAccounts implements cryptomem.Accountant: what an identity stores in c is
+// charged to an account of its name, whose limit is the identity's max_memory.
+func (l *List) OpenAccounts(c *cache.Cache) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store = c
+	for name, a := range l.accounts {
+		memory, err := l.open(name)
+		if err != nil {
+			return err
+		}
+		a.rule(a.rules.Load(), memory)
+	}
+	return nil
+}
+
+// open returns the account in the server's store, nil without one.
+func (l *List) open(name string) (*cache.Account, error) {
+	if l.store == nil {
+		return nil, nil
+	}
+	a, err := l.store.Account(name)
+	if err != nil {
+		return nil, fmt.Errorf("identity %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// rule makes the account follow rules.
+func (a *account) rule(rules *identity, memory *cache.Account) {
+	if memory != nil {
+		memory.SetLimit(rules.maxMemory)
+		a.memory.Store(memory)
+	}
+	a.rules.Store(rules)
 }
 
 // Greet implements cryptomem.Authenticator: a verified client certificate that
@@ -146,10 +193,13 @@ func (l *List) Authenticate(_ net.Conn, current cryptomem.Permission, name, toke
 
 // A Use is what one identity did since it was first listed.
 type Use struct {
-	Identity    string `json:"identity"`
-	Connections int64  `json:"connections"` // open now
-	Requests    uint64 `json:"requests"`    // allowed and denied
-	Denied      uint64 `json:"denied"`
+	Identity      string `json:"identity"`
+	Connections   int64  `json:"connections"` // open now
+	Requests      uint64 `json:"requests"`    // allowed and denied
+	Denied        uint64 `json:"denied"`
+	Memory        int64  `json:"memory"`         // bytes that its items use
+	MaxMemory     int64  `json:"max_memory"`     // limit of that, 0 = none
+	MemoryRefused uint64 `json:"memory_refused"` // writes refused for that limit
 }
 
 // Use returns the use of every identity, in the order of their names.
@@ -158,7 +208,11 @@ func (l *List) Use() []Use {
 	defer l.mu.RUnlock()
 	all := make([]Use, 0, len(l.accounts))
 	for name, a := range l.accounts {
-		all = append(all, Use{name, a.connections.Load(), a.requests.Load(), a.denied.Load()})
+		u := Use{Identity: name, Connections: a.connections.Load(), Requests: a.requests.Load(), Denied: a.denied.Load()}
+		if m := a.memory.Load(); m != nil {
+			u.Memory, u.MaxMemory, u.MemoryRefused = m.Used(), m.Limit(), m.Refused()
+		}
+		all = append(all, u)
 	}
 	slices.SortFunc(all, func(a, b Use) int { return cmp.Compare(a.Identity, b.Identity) })
 	return all

@@ -12,6 +12,7 @@ type Entry struct {
 	Stats          bool     `yaml:"stats,omitempty"`
 	MaxConnections int      `yaml:"max_connections,omitempty"`
 	MaxValueSize   string   `yaml:"max_value_size,omitempty"`
+	MaxMemory      string   `yaml:"max_memory,omitempty"`
 }
 
 // YAML returns the lines that give the identity its entry in a file. The error

@@ -10,9 +10,12 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// maxConnections is the highest limit that an identity can be given, as it is
-// for all of them together.
-const maxConnections = 1_000_000
+// The highest limits that an identity can be given, as they are for all of them
+// together.
+const (
+	maxConnections = 1_000_000
+	maxMemory      = 1 << 40
+)
 
 // parse reads an identities file, and reports all that is wrong with it.
 func parse(name string, text []byte) ([]*identity, config.Problems) {
@@ -51,7 +54,10 @@ var rules = []rule{
 	{"read_only", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.readOnly, v[0]) }},
 	{"stats", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.stats, v[0]) }},
 	{"max_connections", false, (*parser).maxConnections},
-	{"max_value_size", false, (*parser).maxValueSize},
+	{"max_value_size", false, func(_ *parser, id *identity, v []string) error {
+		return size(&id.maxValueSize, v[0], cache.MaxValueSizeLimit)
+	}},
+	{"max_memory", false, func(_ *parser, id *identity, v []string) error { return size(&id.maxMemory, v[0], maxMemory) }},
 }
 
 func (p *parser) identity(f config.Field) *identity {
@@ -148,12 +154,12 @@ func (p *parser) maxConnections(id *identity, values []string) error {
 	return nil
 }
 
-func (p *parser) maxValueSize(id *identity, values []string) error {
-	n, err := config.ParseSize(values[0])
-	if err != nil || n < 1 || n > cache.MaxValueSizeLimit {
-		return fmt.Errorf("%q is not allowed; allowed: a size from 1B to %s, such as 64KiB", values[0], config.FormatSize(cache.MaxValueSizeLimit))
+func size(p *int64, text string, most int64) error {
+	n, err := config.ParseSize(text)
+	if err != nil || n < 1 || n > most {
+		return fmt.Errorf("%q is not allowed; allowed: a size from 1B to %s, such as 64KiB", text, config.FormatSize(most))
 	}
-	id.maxValueSize = n
+	*p = n
 	return nil
 }
 

@@ -22,6 +22,7 @@ type identity struct {
 	stats          bool
 	maxConnections int64 // 0 = no limit
 	maxValueSize   int64 // bytes, 0 = no limit but the server's
+	maxMemory      int64 // bytes, 0 = no limit but the server's
 }
 
 // nobody takes the place of an identity that does not exist.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/transport"
 )
@@ -19,6 +20,7 @@ type permission struct {
 var (
 	_ cryptomem.ValueLimit = (*permission)(nil)
 	_ cryptomem.Tally      = (*permission)(nil)
+	_ cryptomem.Owner      = (*permission)(nil)
 )
 
 // permit takes one of the account's connections, or current's if that is of the
@@ -76,6 +78,9 @@ func (p *permission) MaxValueSize() int {
 	}
 	return 0
 }
+
+// Account implements cryptomem.Owner.
+func (p *permission) Account() *cache.Account { return p.account.memory.Load() }
 
 // Close gives the connection back.
 func (p *permission) Close() error {

@@ -68,7 +68,7 @@ func (e *example) report() *stats.Report {
 		},
 		Process:    stats.Process{Resident: 300 << 20, Heap: 10 << 20, CPU: time.Duration(n) * 100 * time.Millisecond, Goroutines: 30},
 		Snapshot:   &snapshot.Status{Saves: 4, Saved: e.started, Items: 1000, Bytes: 5 << 20},
-		Identities: []access.Use{{Identity: "web", Connections: 20, Requests: 900 * n, Denied: 2}},
+		Identities: []access.Use{{Identity: "web", Connections: 20, Requests: 900 * n, Denied: 2, Memory: 100 << 20, MaxMemory: 128 << 20, MemoryRefused: 3}},
 	}
 	r.Server.Batches[0].Counts[3] = 500 * n
 	c := &r.Cache

@@ -143,6 +143,21 @@ var metricTable = []metric{
 		[]string{"identity"},
 		eachIdentity(func(u access.Use) float64 { return float64(u.Denied) }),
 	},
+	{
+		"identity_memory_bytes", "Memory that an identity's items use.", prometheus.GaugeValue,
+		[]string{"identity"},
+		eachIdentity(func(u access.Use) float64 { return float64(u.Memory) }),
+	},
+	{
+		"identity_memory_limit_bytes", "Limit of identity_memory_bytes, 0 for none.", prometheus.GaugeValue,
+		[]string{"identity"},
+		eachIdentity(func(u access.Use) float64 { return float64(u.MaxMemory) }),
+	},
+	{
+		"identity_memory_refused_total", "Writes refused for an identity's memory limit.", prometheus.CounterValue,
+		[]string{"identity"},
+		eachIdentity(func(u access.Use) float64 { return float64(u.MemoryRefused) }),
+	},
 
 	{
 		"snapshot_saves_total", "Attempts to save the snapshot, by outcome.", prometheus.CounterValue,

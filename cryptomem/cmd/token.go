@@ -22,7 +22,9 @@ for the server's identities file, which holds only a hash of the token.
     --prefix PREFIX      let it use keys that begin so; may be repeated. Without
                          a namespace and a prefix it may use every key
     --read-only          let it change nothing
+    --max-connections N  let it have so many connections open
     --max-value-size S   hold it to values of this size, such as 64KiB
+    --max-memory S       let its items use so much of the store, such as 512MiB
     --stats              let it see the server's statistics
 
 Example:
@@ -38,7 +40,9 @@ func token(_ context.Context, c *console, args []string) error {
 	fs.StringArrayVar(&entry.Namespaces, "namespace", nil, "")
 	fs.StringArrayVar(&entry.Prefixes, "prefix", nil, "")
 	fs.BoolVar(&entry.ReadOnly, "read-only", false, "")
+	fs.IntVar(&entry.MaxConnections, "max-connections", 0, "")
 	fs.StringVar(&entry.MaxValueSize, "max-value-size", "", "")
+	fs.StringVar(&entry.MaxMemory, "max-memory", "", "")
 	fs.BoolVar(&entry.Stats, "stats", false, "")
 	operands, err := parse(fs, args)
 	switch {
