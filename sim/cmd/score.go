@@ -27,7 +27,15 @@ import (
 func score(args []string, out, errs io.Writer) int {
 	set := pflag.NewFlagSet("sim score", pflag.ContinueOnError)
 	seeds := set.Int("seeds", 1000, "how many seeds may be run to find a bug")
-	if err := set.Parse(args); err != nil {
+	set.Usage = func() {
+		fmt.Fprintf(out, "Usage:\n    sim score [--seeds N] [NAME]...\n\nPlants known bugs one by one, all or those named, and reports how each is found.\n\n%s", set.FlagUsages())
+	}
+	set.SetOutput(io.Discard) // errors are said below
+	err := set.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
 		fmt.Fprintln(errs, "sim score:", err)
 		return 2
 	}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("docs/simulation.md", func() {
+	var text string
+	BeforeEach(func() {
+		b, err := os.ReadFile("../../docs/simulation.md")
+		Expect(err).NotTo(HaveOccurred())
+		text = string(b)
+	})
+	blocks := func(language string) (found []string) {
+		for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+			found = append(found, m[1])
+		}
+		return found
+	}
+
+	It("shows commands that run", func() {
+		ran := 0
+		for _, block := range blocks("sh") {
+			for line := range strings.Lines(block) {
+				line, _, _ = strings.Cut(line, "#")
+				_, after, ok := strings.Cut(line, "./sim/cmd")
+				Expect(ok).To(BeTrue(), line)
+				args := strings.Fields(after)
+				switch {
+				case len(args) > 0 && args[0] == "score":
+					args = []string{"score", "--help"} // all of it takes minutes; CI runs it
+				case strings.Contains(after, "--seed ") || strings.Contains(after, "--scenario"):
+				default:
+					args = append(args, "--seeds", "1") // a later flag overrules
+				}
+				for i := range args {
+					if i > 0 && args[i-1] == "--report" {
+						args[i] = filepath.Join(GinkgoT().TempDir(), args[i])
+					}
+					if strings.HasPrefix(args[i], "testdata/") {
+						args[i] = filepath.Join("../..", args[i])
+					}
+				}
+				ran++
+				var out, errs bytes.Buffer
+				if strings.Contains(line, "--tier 2") {
+					_, err := parse(args, &out) // what it does ends the process; CI runs it
+					Expect(err).NotTo(HaveOccurred(), line)
+					continue
+				}
+				Expect(run(args, &out, &errs)).To(Equal(0), line+errs.String())
+			}
+		}
+		Expect(ran).To(BeNumerically(">", 5))
+	})
+
+	It("shows a scenario that comes out as it says", func() {
+		scenarios := blocks("scenario")
+		Expect(scenarios).NotTo(BeEmpty())
+		for _, scenario := range scenarios {
+			name := filepath.Join(GinkgoT().TempDir(), "shown.txt")
+			Expect(os.WriteFile(name, []byte(scenario), 0o600)).To(Succeed())
+			var out, errs bytes.Buffer
+			Expect(run([]string{"--scenario", name}, &out, &errs)).To(Equal(0), out.String()+errs.String())
+		}
+	})
+})
