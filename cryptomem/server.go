@@ -84,17 +84,26 @@ func NewServer(c ServerConfig) (*Server, error) {
 	}
 	s := &Server{cache: store, extra: c.Sections}
 	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
-	s.transport = transport.NewServer(transport.ServerConfig{
-		NewHandler: func(conn net.Conn) transport.Handler {
-			if c.Authenticator == nil {
-				return s.handler
-			}
-			return newGuard(s.handler, c.Authenticator, conn)
-		},
-		Now:                      store.Now,
-		Clock:                    c.Clock,
-		Logger:                   c.Logger,
-		MaxValueSize:             c.MaxValueSize,
+	t := c.limits()
+	t.NewHandler = func(conn net.Conn) transport.Handler {
+		if c.Authenticator == nil {
+			return s.handler
+		}
+		return newGuard(s.handler, c.Authenticator, conn)
+	}
+	t.Now = store.Now
+	t.Clock = c.Clock
+	t.Logger = c.Logger
+	t.MaxValueSize = c.MaxValueSize
+	t.RecordKeys = c.RecordKeys
+	s.transport = transport.NewServer(t)
+	store.Start()
+	return s, nil
+}
+
+// limits are those that can change while the server runs.
+func (c *ServerConfig) limits() transport.ServerConfig {
+	return transport.ServerConfig{
 		MaxConnections:           c.MaxConnections,
 		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
 		MaxInFlight:              c.MaxInFlight,
@@ -102,11 +111,14 @@ func NewServer(c ServerConfig) (*Server, error) {
 		WriteTimeout:             c.WriteTimeout,
 		IdleTimeout:              c.IdleTimeout,
 		AuthTimeout:              c.AuthTimeout,
-		RecordKeys:               c.RecordKeys,
-	})
-	store.Start()
-	return s, nil
+	}
 }
+
+// SetLimits replaces the limits of connections and memory in flight, and the
+// timeouts, by those of c, where a zero field means its default; it ignores the
+// rest of c. Connections that are open stay, and are held to a new timeout from
+// their next request on.
+func (s *Server) SetLimits(c ServerConfig) { s.transport.SetLimits(c.limits()) }
 
 func newCache(c *ServerConfig) (*cache.Cache, error) {
 	if c.MaxMemory == 0 {

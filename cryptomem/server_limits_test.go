@@ -242,6 +242,33 @@ var _ = Describe("a server under attack", func() {
 		Expect(s.Stats().FramingErrors).To(BeEquivalentTo(100))
 	})
 
+	It("keeps to new limits from the moment that it is given them", func() {
+		start(cryptomem.ServerConfig{MaxConnections: 2})
+		first, second := dial(addr), dial(addr)
+		ask(first, request(transport.Ping, "", ""))
+		ask(second, request(transport.Ping, "", ""))
+		refused := func() {
+			GinkgoHelper()
+			status, message := ask(dial(addr), request(transport.Ping, "", ""))
+			Expect(status).To(Equal(transport.Busy))
+			Expect(message).To(HavePrefix("busy: "))
+		}
+		refused()
+		s.SetLimits(cryptomem.ServerConfig{MaxConnections: 3, IdleTimeout: time.Second})
+		Expect(s.Stats().MaxConnections).To(Equal(3))
+		ask(dial(addr), request(transport.Ping, "", ""))
+		refused()
+		s.SetLimits(cryptomem.ServerConfig{MaxConnections: 1, IdleTimeout: time.Second})
+		for _, open := range []net.Conn{first, second} {
+			status, _ := ask(open, request(transport.Ping, "", ""))
+			Expect(status).To(Equal(transport.OK), "who is in stays in")
+		}
+		Eventually(func() bool { // once they wait for the next request
+			clk.Add(time.Second)
+			return s.Stats().IdleTimeouts >= 2
+		}).Should(BeTrue())
+	})
+
 	It("forgets connections that were reset in the middle of anything", func() {
 		start(cryptomem.ServerConfig{})
 		whole := request(transport.Set, "k", "value")

@@ -71,7 +71,8 @@ type Guest interface {
 // net.Conn: TCP, TLS, Unix, net.Pipe. Plain sockets that wait for a request
 // cost no goroutine where the system can poll them (Linux).
 type Server struct {
-	config   ServerConfig
+	config   ServerConfig                 // but for what limits say
+	limits   atomic.Pointer[ServerConfig] // limits and timeouts
 	memory   *Budget
 	meter    *Meter
 	watchdog watchdog
@@ -89,13 +90,6 @@ type Server struct {
 
 // NewServer returns a Server that has no connections yet.
 func NewServer(c ServerConfig) *Server {
-	setDefault(&c.MaxConnections, DefaultMaxConnections)
-	setDefault(&c.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress)
-	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
-	setDefault(&c.FrameTimeout, DefaultFrameTimeout)
-	setDefault(&c.WriteTimeout, DefaultWriteTimeout)
-	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
-	setDefault(&c.AuthTimeout, DefaultAuthTimeout)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -108,14 +102,31 @@ func NewServer(c ServerConfig) *Server {
 		meter:     NewMeter(c.RecordKeys),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*serverConn]struct{}),
-		places:    places{total: c.MaxConnections, perAddress: c.MaxConnectionsPerAddress},
 		idle:      make(chan struct{}),
+		memory:    new(Budget),
 	}
-	if c.MaxInFlight > 0 {
-		s.memory = NewBudget(c.MaxInFlight)
-	}
+	s.SetLimits(c)
 	s.watchdog.init(s)
 	return s
+}
+
+// SetLimits replaces the limits of connections and memory in flight, and the
+// timeouts, by those of c, where a zero field means its default; it ignores the
+// rest of c. Connections that are open stay, and their deadlines are the new
+// ones from the next time that they are set.
+func (s *Server) SetLimits(c ServerConfig) {
+	setDefault(&c.MaxConnections, DefaultMaxConnections)
+	setDefault(&c.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress)
+	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
+	setDefault(&c.FrameTimeout, DefaultFrameTimeout)
+	setDefault(&c.WriteTimeout, DefaultWriteTimeout)
+	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
+	setDefault(&c.AuthTimeout, DefaultAuthTimeout)
+	s.limits.Store(&c)
+	s.memory.SetLimit(c.MaxInFlight)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places.total, s.places.perAddress = c.MaxConnections, c.MaxConnectionsPerAddress
 }
 
 func setDefault[T int | int64 | time.Duration](field *T, value T) {

@@ -98,7 +98,7 @@ func (c *serverConn) resume(err error) {
 func (c *serverConn) start() error {
 	s := c.server
 	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
-		if !c.wait(forHandshake, c.since, s.config.FrameTimeout) {
+		if !c.wait(forHandshake, c.since, s.limits.Load().FrameTimeout) {
 			return os.ErrDeadlineExceeded
 		}
 		if err := tls.HandshakeContext(context.Background()); err != nil {
@@ -157,7 +157,7 @@ func (c *serverConn) answer(now int64) error {
 
 // send writes the answers and waits until the socket has taken them.
 func (c *serverConn) send(now int64, pending net.Buffers) error {
-	if !c.wait(forWrite, now, c.server.config.WriteTimeout) {
+	if !c.wait(forWrite, now, c.server.limits.Load().WriteTimeout) {
 		return os.ErrDeadlineExceeded
 	}
 	if len(pending) == 1 {
@@ -178,20 +178,20 @@ func (c *serverConn) sent(n int) {
 
 // await sets the deadline for the next bytes of the client.
 func (c *serverConn) await(now int64) bool {
-	config := &c.server.config
+	limits := c.server.limits.Load()
 	if c.place != servingPlace {
 		return c.wait(forEnd, c.since, refusalTimeout)
 	}
 	if c.guest != nil {
 		if !c.guest.Authenticated() {
-			return c.wait(forAuth, c.since, config.AuthTimeout)
+			return c.wait(forAuth, c.since, limits.AuthTimeout)
 		}
 		c.guest = nil
 	}
 	if since, begun := c.session.Begun(); begun {
-		return c.wait(forFrame, since, config.FrameTimeout)
+		return c.wait(forFrame, since, limits.FrameTimeout)
 	}
-	return c.wait(forRequest, now, config.IdleTimeout)
+	return c.wait(forRequest, now, limits.IdleTimeout)
 }
 
 // wait sets the deadline for what comes next. It reports false if the previous

@@ -47,9 +47,9 @@ func (c *serverConn) overdue(now int64) {
 	var reason error
 	switch c.waitsFor {
 	case forFrame:
-		reason = fmt.Errorf("request did not arrive whole within %v", s.config.FrameTimeout)
+		reason = fmt.Errorf("request did not arrive whole within %v", s.limits.Load().FrameTimeout)
 	case forAuth:
-		reason = fmt.Errorf("no successful AUTH within %v", s.config.AuthTimeout)
+		reason = fmt.Errorf("no successful AUTH within %v", s.limits.Load().AuthTimeout)
 	default:
 		return
 	}

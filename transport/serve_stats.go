@@ -11,15 +11,16 @@ type counters struct {
 // ServerStats is a snapshot of a Server's counters. Those not said to be a
 // present value count from NewServer on.
 type ServerStats struct {
-	Connections   int    `json:"connections"`       // open now, those being refused included
-	InFlight      int64  `json:"in_flight_bytes"`   // held now by large requests that are arriving and large answers that are not read
-	Accepted      uint64 `json:"accepted"`          // connections
-	Refused       uint64 `json:"refused"`           // connections over a limit
-	FramingErrors uint64 `json:"framing_errors"`    // connections closed for bad magic
-	Ended         uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
-	Handshakes    uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
-	BytesReceived int64  `json:"bytes_received"`
-	BytesSent     int64  `json:"bytes_sent"`
+	Connections    int    `json:"connections"`       // open now, those being refused included
+	MaxConnections int    `json:"max_connections"`   // that may be, below 0 for no limit
+	InFlight       int64  `json:"in_flight_bytes"`   // held now by large requests that are arriving and large answers that are not read
+	Accepted       uint64 `json:"accepted"`          // connections
+	Refused        uint64 `json:"refused"`           // connections over a limit
+	FramingErrors  uint64 `json:"framing_errors"`    // connections closed for bad magic
+	Ended          uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
+	Handshakes     uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
+	BytesReceived  int64  `json:"bytes_received"`
+	BytesSent      int64  `json:"bytes_sent"`
 
 	// Connections closed because a deadline passed.
 	IdleTimeouts  uint64 `json:"idle_timeouts"`
@@ -37,20 +38,21 @@ func (s *Server) Stats() ServerStats {
 	s.mu.Unlock()
 	c := &s.counters
 	return ServerStats{
-		Connections:   open,
-		InFlight:      s.memory.Used(),
-		Accepted:      c.accepted.Load(),
-		Refused:       c.refused.Load(),
-		FramingErrors: c.framing.Load(),
-		Ended:         c.ended.Load(),
-		Handshakes:    c.handshakes.Load(),
-		BytesReceived: c.received.Load(),
-		BytesSent:     c.sent.Load(),
-		IdleTimeouts:  c.timeouts[forRequest].Load(),
-		FrameTimeouts: c.timeouts[forFrame].Load(),
-		WriteTimeouts: c.timeouts[forWrite].Load(),
-		AuthTimeouts:  c.timeouts[forAuth].Load(),
-		RequestStats:  s.meter.Stats(s.config.Now()),
+		Connections:    open,
+		MaxConnections: s.limits.Load().MaxConnections,
+		InFlight:       s.memory.Used(),
+		Accepted:       c.accepted.Load(),
+		Refused:        c.refused.Load(),
+		FramingErrors:  c.framing.Load(),
+		Ended:          c.ended.Load(),
+		Handshakes:     c.handshakes.Load(),
+		BytesReceived:  c.received.Load(),
+		BytesSent:      c.sent.Load(),
+		IdleTimeouts:   c.timeouts[forRequest].Load(),
+		FrameTimeouts:  c.timeouts[forFrame].Load(),
+		WriteTimeouts:  c.timeouts[forWrite].Load(),
+		AuthTimeouts:   c.timeouts[forAuth].Load(),
+		RequestStats:   s.meter.Stats(s.config.Now()),
 	}
 }
 

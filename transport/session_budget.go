@@ -1,16 +1,32 @@
 package transport
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // A Budget bounds the memory that requests in flight may use over all sessions
 // that share it. It is safe for concurrent use; a nil Budget has no bound.
 type Budget struct {
-	limit int64
+	limit atomic.Int64
 	used  atomic.Int64
 }
 
-// NewBudget returns a Budget of limit bytes.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+// NewBudget returns a Budget of limit bytes; below 0 there is no bound.
+func NewBudget(limit int64) *Budget {
+	b := new(Budget)
+	b.SetLimit(limit)
+	return b
+}
+
+// SetLimit replaces the bound. What is reserved beyond a lower one stays
+// reserved until its requests are done.
+func (b *Budget) SetLimit(bytes int64) {
+	if bytes < 0 {
+		bytes = math.MaxInt64
+	}
+	b.limit.Store(bytes)
+}
 
 // Used returns the bytes reserved at the moment.
 func (b *Budget) Used() int64 {
@@ -24,7 +40,7 @@ func (b *Budget) reserve(n int) bool {
 	if b == nil {
 		return true
 	}
-	if b.used.Add(int64(n)) > b.limit {
+	if b.used.Add(int64(n)) > b.limit.Load() {
 		b.used.Add(-int64(n))
 		return false
 	}

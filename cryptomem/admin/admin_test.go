@@ -50,10 +50,10 @@ func (e *example) report() *stats.Report {
 	n := uint64(e.clk.Since(e.started)/time.Second) + 2
 	r := &stats.Report{
 		About: stats.About{
-			Version: "v1.2.3", Addr: []string{"localhost:8080"}, Started: e.started, Now: e.clk.Now(), MaxConnections: 16384,
+			Version: "v1.2.3", Addr: []string{"localhost:8080"}, Started: e.started, Now: e.clk.Now(),
 		},
 		Server: transport.ServerStats{
-			Connections: 24, Accepted: 100 + n, Refused: 3, BytesReceived: int64(40_000 * n), BytesSent: int64(90_000 * n),
+			Connections: 24, MaxConnections: 16384, Accepted: 100 + n, Refused: 3, BytesReceived: int64(40_000 * n), BytesSent: int64(90_000 * n),
 			RequestStats: transport.RequestStats{
 				Requests: []transport.RequestCount{
 					{Command: "SET", Status: "ok", Count: 200 * n},

@@ -74,7 +74,7 @@ var metricTable = []metric{
 	counter("sent_bytes_total", "Bytes sent to clients.", func(r *stats.Report) uint64 { return uint64(r.Server.BytesSent) }),
 
 	gauge("connections", "Connections open.", func(r *stats.Report) float64 { return float64(r.Server.Connections) }),
-	gauge("connections_limit", "Connections that may be open at once.", func(r *stats.Report) float64 { return float64(r.About.MaxConnections) }),
+	gauge("connections_limit", "Connections that may be open at once.", func(r *stats.Report) float64 { return float64(r.Server.MaxConnections) }),
 	counter("connections_accepted_total", "Connections accepted.", func(r *stats.Report) uint64 { return r.Server.Accepted }),
 	counter("connections_refused_total", "Connections refused because of a limit.", func(r *stats.Report) uint64 { return r.Server.Refused }),
 	counter("connections_framing_errors_total", "Connections closed because their bytes were no requests.", func(r *stats.Report) uint64 { return r.Server.FramingErrors }),

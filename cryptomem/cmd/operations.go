@@ -35,7 +35,7 @@ func newOperations(s *service) *operations {
 	clk := clock.New()
 	version, _ := buildVersion()
 	o := &operations{service: s, clk: clk, about: stats.About{
-		Version: version, Addr: s.config.Addr, Started: clk.Now(), MaxConnections: s.config.MaxConnections,
+		Version: version, Addr: s.config.Addr, Started: clk.Now(),
 	}}
 	o.setReady("starting")
 	return o

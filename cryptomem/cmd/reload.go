@@ -27,6 +27,7 @@ func (s *service) reload() {
 	}
 	s.config.Reload(next)
 	s.level.Set(s.config.LogLevel)
+	s.server.SetLimits(limits(s.config))
 	s.reloadFiles()
 	s.log.Info("reload: done")
 }

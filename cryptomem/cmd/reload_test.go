@@ -50,10 +50,11 @@ var _ = Describe("A server that is told to reload", func() {
 	})
 
 	It("applies what it can and says what needs a restart", func() {
-		write("c.yaml", "log_level: debug\nmax_memory: 64MiB\nidentities: "+s.config.Identities+"\n")
+		write("c.yaml", "log_level: debug\nmax_memory: 64MiB\nmax_connections: 7\nidentities: "+s.config.Identities+"\n")
 		s.reload()
 		Expect(s.level.Level()).To(Equal(slog.LevelDebug))
 		Expect(log.String()).To(ContainSubstring(`msg="reload: changed" setting=log_level from=info to=debug`))
+		Expect(s.server.Stats().MaxConnections).To(Equal(7))
 		Expect(log.String()).To(ContainSubstring(`msg="reload: needs a restart" setting=max_memory running=auto configured=64MiB`))
 		Expect(s.config.MaxMemory).To(BeZero(), "auto, as before")
 	})

@@ -123,12 +123,24 @@ func newServer(s *service) (*cryptomem.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := cryptomem.ServerConfig{
-		MaxMemory:                cfg.MaxMemory,
-		MaxValueSize:             int(cfg.MaxValueSize),
-		Eviction:                 eviction,
-		DefaultTTL:               cfg.DefaultTTL,
-		AllowFlush:               cfg.Flush,
+	sc := limits(cfg)
+	sc.MaxMemory = cfg.MaxMemory
+	sc.MaxValueSize = int(cfg.MaxValueSize)
+	sc.Eviction = eviction
+	sc.DefaultTTL = cfg.DefaultTTL
+	sc.AllowFlush = cfg.Flush
+	sc.RecordKeys = cfg.RecordKeys
+	sc.Sections = s.operations.sections
+	sc.Logger = s.log
+	if s.identities != nil {
+		sc.Authenticator = loggedAccess{s.identities, s.denials}
+	}
+	return cryptomem.NewServer(sc)
+}
+
+// limits are those that a reload may change.
+func limits(cfg *config.Config) cryptomem.ServerConfig {
+	return cryptomem.ServerConfig{
 		MaxConnections:           cfg.MaxConnections,
 		MaxConnectionsPerAddress: orUnlimited(cfg.MaxConnectionsPerAddress),
 		MaxInFlight:              cfg.MaxInFlight,
@@ -136,14 +148,7 @@ func newServer(s *service) (*cryptomem.Server, error) {
 		WriteTimeout:             cfg.WriteTimeout,
 		IdleTimeout:              orUnlimited(cfg.IdleTimeout),
 		AuthTimeout:              cfg.AuthTimeout,
-		RecordKeys:               cfg.RecordKeys,
-		Sections:                 s.operations.sections,
-		Logger:                   s.log,
 	}
-	if s.identities != nil {
-		sc.Authenticator = loggedAccess{s.identities, s.denials}
-	}
-	return cryptomem.NewServer(sc)
 }
 
 // watchInterval is how often files are looked at for changes.

@@ -127,7 +127,7 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 		row("refused", "%s writes, because the store was full", thousands(r.Cache.Refused))
 	}
 	s := r.Server
-	row("connections", "%d open of %s allowed, %s accepted, %s refused", s.Connections, thousands(uint64(r.About.MaxConnections)), thousands(s.Accepted), thousands(s.Refused))
+	row("connections", "%d open of %s allowed, %s accepted, %s refused", s.Connections, thousands(uint64(s.MaxConnections)), thousands(s.Accepted), thousands(s.Refused))
 	row("closed", "%s silent, %s slow, %s not of this protocol", thousands(s.IdleTimeouts), thousands(s.FrameTimeouts+s.WriteTimeouts+s.AuthTimeouts), thousands(s.FramingErrors))
 	row("traffic", "%s received, %s sent", inBytes(s.BytesReceived), inBytes(s.BytesSent))
 	row("process", "%s in RAM, %s of processor time, %d goroutines", inBytes(r.Process.Resident), r.Process.CPU.Round(10*time.Millisecond), r.Process.Goroutines)

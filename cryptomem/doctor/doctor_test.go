@@ -57,8 +57,8 @@ func (s *setup) issue(name string, from, until time.Time) {
 func (s *setup) serve() {
 	GinkgoHelper()
 	config := cryptomem.ServerConfig{
-		MaxMemory: 8 << 20,
-		Sections:  func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
+		MaxMemory: 8 << 20, MaxConnections: 1000,
+		Sections: func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
 	}
 	if s.Config.Identities != "" {
 		identities, err := access.Load(s.Config.Identities)
@@ -112,7 +112,7 @@ func healthy() *setup {
 	s.Config.Snapshot = filepath.Join(dir, "store.snapshot")
 	s.Memory, s.MaxFiles = 4<<30, 1<<20
 	s.Now = func() time.Time { return today }
-	s.said.About = stats.About{Now: today, Started: today.Add(-day), MaxConnections: 1000}
+	s.said.About = stats.About{Now: today, Started: today.Add(-day)}
 	s.said.Process.MaxFiles = 4096
 	s.serve()
 	return s

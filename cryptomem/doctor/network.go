@@ -77,8 +77,8 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
-	if need := uint64(said.About.MaxConnections) + spareFiles; said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
-		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.About.MaxConnections),
+	if need := uint64(max(said.Server.MaxConnections, 0)) + spareFiles; said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
+		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.Server.MaxConnections),
 			fmt.Sprintf("raise the limit where it is started (LimitNOFILE=%d in systemd)", need))
 	}
 }

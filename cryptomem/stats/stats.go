@@ -26,11 +26,10 @@ type Report struct {
 
 // About says which server it is.
 type About struct {
-	Version        string    `json:"version"`
-	Addr           []string  `json:"addr"`    // where it listens
-	Started        time.Time `json:"started"` // by its wall clock
-	Now            time.Time `json:"now"`     // the same, when the report was made
-	MaxConnections int       `json:"max_connections"`
+	Version string    `json:"version"`
+	Addr    []string  `json:"addr"`    // where it listens
+	Started time.Time `json:"started"` // by its wall clock
+	Now     time.Time `json:"now"`     // the same, when the report was made
 }
 
 // Process is what the operating system and the Go runtime say.

@@ -95,7 +95,7 @@ function tiles(s, p, points) {
   const full = s.cache.memory.total / s.cache.max_memory;
   tile("mem", bytes(s.cache.memory.total), [percent(full), `of ${bytes(s.cache.max_memory)}`], (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
   tile("items", count(s.cache.items), [s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "nothing is stored"], (x) => x.items, "--c6");
-  tile("conn", count(s.server.connections), [`of ${count(s.about.max_connections)} allowed`], (x) => x.connections, "--c7", s.server.connections > 0.9 * s.about.max_connections);
+  tile("conn", count(s.server.connections), [`of ${count(s.server.max_connections)} allowed`], (x) => x.connections, "--c7", s.server.connections > 0.9 * s.server.max_connections);
 }
 
 /** phrases writes parts that break between each other and not within. */
