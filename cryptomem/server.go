@@ -169,8 +169,9 @@ func (s *Server) Serve(l net.Listener) error { return s.transport.Serve(l) }
 func (s *Server) ServeConn(conn net.Conn) { s.transport.ServeConn(conn) }
 
 // Shutdown stops accepting, lets each connection answer the requests that have
-// arrived whole, closes it, and stops the janitor. When ctx ends first,
-// Shutdown cuts the remaining connections and returns ctx's error.
+// arrived whole by then, ends it behind the last answer, and stops the janitor.
+// It waits for up to two seconds for clients to end their side. When ctx ends
+// first, Shutdown cuts the remaining connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.transport.Shutdown(ctx), s.cache.Close())
 }

@@ -303,10 +303,15 @@ var _ = Describe("shutting a server down", func() {
 		addr := listen(s)
 		expect := dial(addr)
 		ask(expect, request(transport.Ping, "", ""))
-		Expect(s.Shutdown(ctx)).To(Succeed())
-		Expect(s.Shutdown(ctx)).To(Succeed())
+		done := make(chan error, 2)
+		for range cap(done) {
+			go func() { done <- s.Shutdown(ctx) }()
+		}
+		Expect(io.ReadAll(expect)).To(BeEmpty())
+		Expect(expect.Close()).To(Succeed())
+		Expect(<-done).To(Succeed())
+		Expect(<-done).To(Succeed())
 		_, err := net.Dial("tcp", addr)
 		Expect(err).To(HaveOccurred())
-		Expect(io.ReadAll(expect)).To(BeEmpty())
 	})
 })

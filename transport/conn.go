@@ -34,6 +34,9 @@ const inlineBytes = 32 << 10
 // is left to the writing goroutine.
 //
 // A Conn does not reconnect: once broken, it fails every call with the reason.
+// A server that shuts down answers what has reached it and then ends the stream;
+// calls that it left unanswered fail with ErrConnClosed. Nobody can tell which of
+// them never reached it, so those that were sent count as MaybeApplied.
 type Conn struct {
 	nc     net.Conn
 	clk    clock.Clock
@@ -279,9 +282,10 @@ func (c *Conn) readAnswers() {
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
+				c.fail(fmt.Errorf("%w by the server: %w", ErrConnClosed, io.ErrUnexpectedEOF))
+			} else {
+				c.fail(fmt.Errorf("read from server: %w", err))
 			}
-			c.fail(fmt.Errorf("read from server: %w", err))
 			return
 		}
 	}

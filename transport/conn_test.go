@@ -152,6 +152,29 @@ var _ = Describe("Conn", func() {
 		Eventually(conn.Broken()).Should(BeClosed())
 	})
 
+	It("fails the calls that the server leaves unanswered when it ends, as maybe applied", func() {
+		conn := pipe(transport.EngineLimits{MaxCalls: 2})
+		answered, unanswered, waiting := get("a"), get("b"), get("c")
+		first := begin(conn, answered)
+		reads(getSize)
+		second := begin(conn, unanswered)
+		reads(getSize)
+		third := begin(conn, waiting)
+		Eventually(func() int { return transport.Waiting(conn) }).Should(Equal(1))
+		_, err := far.Write(transport.AppendResponse(nil, transport.OK, nil))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(<-first).To(Succeed())
+		reads(getSize) // the call that had to wait
+		Expect(far.Close()).To(Succeed())
+		for _, ended := range []<-chan error{second, third} {
+			err := <-ended
+			Expect(err).To(MatchError(transport.ErrConnClosed))
+			Expect(err).To(MatchError("connection is closed by the server: unexpected EOF"))
+		}
+		Expect(unanswered.MaybeApplied).To(BeTrue())
+		Expect(waiting.MaybeApplied).To(BeTrue())
+	})
+
 	It("fails all its calls when it is closed, those waiting for room as never sent", func() {
 		conn := pipe(transport.EngineLimits{MaxCalls: 1})
 		sent, waiting := get("a"), get("b")

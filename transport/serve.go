@@ -106,7 +106,7 @@ func NewServer(c ServerConfig) *Server {
 		memory:    new(Budget),
 	}
 	s.SetLimits(c)
-	s.watchdog.init(s)
+	s.watchdog.server = s
 	return s
 }
 
@@ -200,6 +200,7 @@ func (s *Server) ServeConn(conn net.Conn) {
 // nil if there is none.
 func (s *Server) enter(conn net.Conn) *serverConn {
 	c := &serverConn{Conn: conn, server: s, address: addressOf(conn), since: s.config.Now()}
+	c.heard = c.since
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -226,6 +227,7 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 
 // leave gives up the place of a connection that is closed.
 func (s *Server) leave(c *serverConn) {
+	s.watchdog.forget(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
@@ -236,8 +238,11 @@ func (s *Server) leave(c *serverConn) {
 }
 
 // Shutdown stops accepting, lets each connection answer the requests that have
-// arrived whole, and closes it. It returns nil once all are closed. When ctx
-// ends first, it cuts the remaining ones and returns ctx's error.
+// arrived whole by then, and ends it behind the last answer: the client sees the
+// end of the stream, and no reset destroys answers on their way. For that, it
+// waits for up to two seconds for clients to end their side, unless they have
+// been silent for as long. It returns nil once all are closed. When ctx ends
+// first, it cuts the remaining ones and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	select {
@@ -267,7 +272,6 @@ func (s *Server) stop() {
 	}
 	s.closed = true
 	s.draining.Store(true)
-	s.watchdog.stop()
 	for l := range s.listeners {
 		_ = l.Close() // Serve's Accept fails either way
 	}
@@ -282,6 +286,7 @@ func (s *Server) stop() {
 
 // end needs the lock.
 func (s *Server) end() {
+	s.watchdog.stop()
 	s.pollers.close()
 	close(s.idle)
 }

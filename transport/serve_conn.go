@@ -18,17 +18,19 @@ const refusalTimeout = 5 * time.Second
 type serverConn struct {
 	net.Conn
 	polling
-	server   *Server
-	handler  Handler
-	guest    Guest // the handler, as long as it is one to wait for
-	session  *Session
-	read     func() (int, error) // waits and reads into the session
+	server  *Server
+	handler Handler
+	guest   Guest // the handler, as long as it is one to wait for
+	session *Session
+	read    func() (int, error) // waits and reads into the session
+	since   int64               // when the connection began
+	heard   int64               // when bytes came last
+	address netip.Prefix
+	place   place
+	mayPoll bool // whether a poller may do the waiting
+
 	deadline deadline
-	waitsFor waitKind
-	since    int64 // when the connection began
-	address  netip.Prefix
-	place    place
-	mayPoll  bool // whether a poller may do the waiting
+	waitsFor waitKind // what the deadline is about
 }
 
 // A waitKind is what a connection's deadline is about.
@@ -80,7 +82,7 @@ func (c *serverConn) resume(err error) {
 		n, err = c.read()
 		now = c.server.config.Now()
 		if n > 0 {
-			c.received(n)
+			c.received(n, now)
 			began := now
 			if failed := c.answer(began); failed != nil {
 				err = failed
@@ -133,7 +135,8 @@ func (c *serverConn) finish() {
 }
 
 // received notes n bytes that have been read into the session.
-func (c *serverConn) received(n int) {
+func (c *serverConn) received(n int, now int64) {
+	c.heard = now
 	c.session.Received(n)
 	c.server.counters.received.Add(int64(n))
 }
@@ -201,7 +204,7 @@ func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) boo
 	if timeout > 0 {
 		at = max(since+int64(timeout), 0) // 0, none, where it overflows
 	}
-	if !c.server.watchdog.set(&c.deadline, at) {
+	if !c.server.watchdog.set(c, at) {
 		return false
 	}
 	c.waitsFor = kind

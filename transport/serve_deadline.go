@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"math"
+	"container/heap"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,52 +15,78 @@ var longAgo = time.Unix(1, 0)
 // cut marks a deadline that has passed with its connection interrupted.
 const cut = -1
 
-// A deadline is the instant by which a connection must have made progress:
-// 0 if there is none. The connection moves it; the watchdog acts on it.
-type deadline struct{ at atomic.Int64 }
+// A deadline is the instant by which a connection must have made progress. The
+// connection moves it; the watchdog acts on it.
+type deadline struct {
+	at    atomic.Int64 // 0 if there is none
+	due   atomic.Int64 // when the watchdog looks at it, never after at; 0 if it does not
+	place int          // in the watchdog's queue, which guards it
+}
 
-// watchdog interrupts connections whose deadline has passed. One timer, armed
-// for the earliest deadline it knows, serves all of them: a connection's way
-// from request to request costs a store and a load, no timer of its own, and
-// the injected clock decides all of it. A deadline that has moved on by the
-// time the timer fires is simply looked at again.
+// watchdog interrupts connections whose deadline has passed, at that instant of
+// the injected clock. One timer, armed for the head of a queue, serves all of
+// them.
+//
+// Most deadlines are moved long before they pass, to a later instant. So a
+// connection's way from request to request costs a swap and a load: its place in
+// the queue is that of an earlier deadline, and once that has come the watchdog
+// looks at the present one and queues it again. Only a deadline before that
+// place takes the lock.
 type watchdog struct {
 	server *Server
-	next   atomic.Int64 // what the timer is armed for; MaxInt64 if it is not
 
 	mu      sync.Mutex // guards what follows
+	queue   queue
 	timer   *clock.Timer
+	armed   int64 // what the timer is armed for; 0 if it is not
 	stopped bool
 }
 
-func (w *watchdog) init(s *Server) {
-	w.server = s
-	w.next.Store(math.MaxInt64)
-}
-
-// set moves a connection's deadline to the instant at, 0 for none. It reports
-// false if the old one has passed and the connection is being cut.
-func (w *watchdog) set(d *deadline, at int64) bool {
+// set moves c's deadline to the instant at, 0 for none. It reports false if the
+// old one has passed and c is being cut.
+func (w *watchdog) set(c *serverConn, at int64) bool {
+	d := &c.deadline
 	if d.at.Swap(at) == cut {
 		d.at.Store(cut)
 		return false
 	}
-	if at != 0 && at < w.next.Load() {
-		w.arm(at)
+	if due := d.due.Load(); at != 0 && (due == 0 || at < due) {
+		w.expect(c, at)
 	}
 	return true
 }
 
-func (w *watchdog) arm(at int64) {
+// expect sees to it that c is looked at by the instant at.
+func (w *watchdog) expect(c *serverConn, at int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped || at >= w.next.Load() {
+	d := &c.deadline
+	switch due := d.due.Load(); {
+	case w.stopped:
 		return
+	case due == 0:
+		d.due.Store(at)
+		heap.Push(&w.queue, c)
+	case at < due:
+		d.due.Store(at)
+		heap.Fix(&w.queue, d.place)
+	}
+	w.arm()
+}
+
+// arm requires the lock.
+func (w *watchdog) arm() {
+	if w.stopped || len(w.queue) == 0 {
+		return
+	}
+	at := w.queue[0].deadline.due.Load()
+	if w.armed != 0 && w.armed <= at {
+		return // it will be armed for the rest then
 	}
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	w.next.Store(at)
+	w.armed = at
 	if wait := at - w.server.config.Now(); wait > 0 {
 		w.timer = w.server.config.Clock.AfterFunc(time.Duration(wait), w.look)
 	} else {
@@ -70,25 +96,43 @@ func (w *watchdog) arm(at int64) {
 
 // look interrupts what is overdue and arms the timer for the rest.
 func (w *watchdog) look() {
-	// Cleared before looking, so that a deadline set meanwhile arms by itself.
-	w.next.Store(math.MaxInt64)
+	for _, c := range w.overdue() {
+		_ = c.SetDeadline(longAgo) // a broken connection notices by itself
+		c.unpoll()
+	}
+}
+
+// overdue marks connections whose deadline has passed as cut and returns them.
+func (w *watchdog) overdue() (cuts []*serverConn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = 0
 	now := w.server.config.Now()
-	earliest := int64(math.MaxInt64)
-	w.server.mu.Lock()
-	for c := range w.server.conns {
-		at := c.deadline.at.Load()
-		switch {
-		case at <= 0:
-		case at > now:
-			earliest = min(earliest, at)
-		case c.deadline.at.CompareAndSwap(at, cut):
-			_ = c.SetDeadline(longAgo) // a broken connection notices by itself
-			c.unpoll()
+	for len(w.queue) > 0 && w.queue[0].deadline.due.Load() <= now {
+		c := w.queue[0]
+		d := &c.deadline
+		d.due.Store(0) // before at is read, so that who sets it meanwhile calls expect
+		at := d.at.Load()
+		if at > now {
+			d.due.Store(at)
+			heap.Fix(&w.queue, 0)
+			continue
+		}
+		heap.Pop(&w.queue)
+		if at > 0 && d.at.CompareAndSwap(at, cut) {
+			cuts = append(cuts, c)
 		}
 	}
-	w.server.mu.Unlock()
-	if earliest != math.MaxInt64 {
-		w.arm(earliest)
+	w.arm()
+	return cuts
+}
+
+// forget drops c, which sets no deadline any more.
+func (w *watchdog) forget(c *serverConn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.deadline.due.Swap(0) != 0 {
+		heap.Remove(&w.queue, c.deadline.place)
 	}
 }
 
@@ -99,4 +143,32 @@ func (w *watchdog) stop() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
+}
+
+// A queue is a heap of connections, the one that is due first at its head.
+type queue []*serverConn
+
+func (q queue) Len() int { return len(q) }
+
+func (q queue) Less(i, j int) bool { return q[i].deadline.due.Load() < q[j].deadline.due.Load() }
+
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].deadline.place, q[j].deadline.place = i, j
+}
+
+// Push implements heap.Interface.
+func (q *queue) Push(c any) {
+	conn := c.(*serverConn)
+	conn.deadline.place = len(*q)
+	*q = append(*q, conn)
+}
+
+// Pop implements heap.Interface.
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	c := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return c
 }

@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 )
 
 // What a connection that is being closed may still send before it is cut, so
-// that the reason reaches it: data that nobody reads resets a TCP connection,
-// and a reset destroys answers on their way.
+// that the last answers reach it: data that nobody reads resets a connection,
+// and a reset destroys answers on their way. The bytes are more than the
+// sockets' buffers of both sides usually hold, so that a client that stops when
+// it sees the end is heard to its own; of one that goes on, nothing more is read
+// until the time is over.
 const (
-	lingerBytes   = 256 << 10
+	lingerBytes   = 16 << 20
 	lingerTimeout = 2 * time.Second
 )
 
@@ -23,12 +27,12 @@ func (c *serverConn) end(now int64, err error) {
 	case errors.Is(err, ErrFraming):
 		s.counters.framing.Add(1)
 		s.config.Logger.Debug("connection lost framing", "peer", c.RemoteAddr())
-		c.linger(now)
+		c.linger()
 	case errors.Is(err, errEnded):
 		s.counters.ended.Add(1)
-		c.linger(now)
+		c.linger()
 	case errors.Is(err, errRefused):
-		c.linger(now)
+		c.linger()
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		// End of stream, or a broken connection.
 	case c.deadline.at.Load() == cut:
@@ -62,33 +66,74 @@ func (c *serverConn) overdue(now int64) {
 	}
 	c.session.Abort(reason)
 	if c.send(now, c.session.Pending()) == nil {
-		c.linger(now)
+		c.linger()
 	}
 }
 
-// drain answers the whole requests that have reached this machine, at the
-// server's end.
+// drain answers the whole requests that have reached this machine at the
+// server's end, and none of those that follow: a client that always sends one
+// more does not keep the server from ending. Each client sees the end behind its
+// last answer.
 func (c *serverConn) drain(now int64) {
-	for {
-		n, err := c.readArrived()
+	left := c.arrived()
+	// What has long been silent has long had its answers, and may not notice
+	// the end before it has something to ask.
+	_, begun := c.session.Begun()
+	quiet := left == 0 && !begun && now-c.heard >= int64(lingerTimeout)
+	for left > 0 {
+		n, _ := c.readArrived(left) // an error comes again when it is closed
 		if n == 0 {
+			break
+		}
+		left -= n
+		c.received(n, now)
+		if err := c.answer(now); err != nil {
+			c.end(now, err)
 			return
 		}
-		c.received(n)
-		if c.answer(now) != nil || err != nil {
-			return
-		}
+		now = c.server.config.Now()
+	}
+	if !quiet {
+		c.linger()
 	}
 }
 
-// linger drops what the client still sends until it has had a chance to read
-// the last answer.
-func (c *serverConn) linger(now int64) {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || c.server.draining.Load() || half.CloseWrite() != nil || !c.wait(forEnd, now, lingerTimeout) {
+// linger ends the server's side and drops what the client still sends, until
+// the client has ended its own or has had a chance to read the last answer.
+func (c *serverConn) linger() {
+	socket, ok := closeWrite(c.Conn)
+	if !ok || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, onlyReader{c.Conn}, lingerBytes) // either way it is over
+	left, err := int64(lingerBytes), os.ErrDeadlineExceeded
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		// The end of the server may have interrupted it before; what
+		// interrupts it from here on is for good.
+		if c.SetReadDeadline(time.Time{}) != nil || c.deadline.at.Load() == cut {
+			return
+		}
+		var n int64
+		n, err = io.CopyN(io.Discard, onlyReader{socket}, left)
+		left -= n
+	}
+	if err == nil {
+		c.awaitInterruption()
+	}
+}
+
+// closeWrite ends the server's side of a connection, that of TLS and that of
+// the socket below it, and returns the latter. It reports false if the
+// connection has no sides that end by themselves, or is broken.
+func closeWrite(conn net.Conn) (net.Conn, bool) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return nil, false
+	}
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
+		_, _ = closeWrite(conn) // TLS has said it already
+	}
+	return conn, true
 }
 
 // onlyReader hides the other methods of a connection from io.Copy, which would

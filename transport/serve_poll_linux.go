@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -193,14 +194,14 @@ func (c *serverConn) turn() {
 
 // serveReady reads once, executes, and writes what the socket takes at once.
 func (c *serverConn) serveReady(fd uintptr) {
-	n, err := readNow(int(fd), c.session)
+	n, err := readNow(int(fd), c.session, math.MaxInt)
 	c.now = c.server.config.Now()
 	if n == 0 {
 		c.stay = errors.Is(err, syscall.EAGAIN)
 		c.result = err
 		return
 	}
-	c.received(n)
+	c.received(n, c.now)
 	began := c.now
 	for {
 		all, failed := c.session.executeQuick(began)

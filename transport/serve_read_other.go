@@ -7,6 +7,11 @@ func (c *serverConn) initRead() {
 	c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
 }
 
-// readArrived would read what the connection has received and not handed out
-// yet, which this system cannot tell without waiting.
-func (c *serverConn) readArrived() (int, error) { return 0, nil }
+// arrived and readArrived would tell and read what the connection has received
+// and not handed out yet, which this system cannot without waiting.
+func (c *serverConn) arrived() int { return 0 }
+
+func (c *serverConn) readArrived(int) (int, error) { return 0, nil }
+
+// awaitInterruption would wait for the connection's deadline.
+func (c *serverConn) awaitInterruption() {}

@@ -5,6 +5,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -34,7 +35,7 @@ func (c *serverConn) setRaw(socket syscall.Conn) {
 	var n int
 	var failed error
 	try := func(fd uintptr) bool {
-		n, failed = readNow(int(fd), c.session)
+		n, failed = readNow(int(fd), c.session, math.MaxInt)
 		return !errors.Is(failed, syscall.EAGAIN)
 	}
 	c.raw = raw
@@ -46,24 +47,12 @@ func (c *serverConn) setRaw(socket syscall.Conn) {
 	}
 }
 
-// readArrived reads into the session what the connection has received and not
-// handed out yet. It does not wait, and does not mind a read deadline that has
-// passed. Other connections than sockets are taken to hold nothing.
-func (c *serverConn) readArrived() (n int, err error) {
-	if c.raw == nil {
-		return c.readRecord()
-	}
-	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session) }); failed != nil {
-		return 0, failed
-	}
-	return n, err
-}
-
-// readNow reads from a non-blocking socket. It gives s's buffer back when
-// nothing is there.
-func readNow(fd int, s *Session) (int, error) {
+// readNow reads at most limit bytes from a non-blocking socket. It gives s's
+// buffer back when nothing is there.
+func readNow(fd int, s *Session, limit int) (int, error) {
 	for {
-		n, err := readSocket(fd, s.Buffer())
+		b := s.Buffer()
+		n, err := readSocket(fd, b[:min(len(b), limit)])
 		switch {
 		case n > 0:
 			return n, nil
@@ -76,34 +65,66 @@ func readNow(fd int, s *Session) (int, error) {
 	}
 }
 
-// readRecord is readArrived for TLS over a socket, whose read deadline has
-// passed. A record that has begun to arrive is waited for.
-func (c *serverConn) readRecord() (n int, err error) {
-	secured, ok := c.Conn.(interface{ NetConn() net.Conn })
-	if !ok {
-		return 0, nil
+// socket returns the socket that the connection, TLS or not, is over; nil if it
+// is over something else.
+func (c *serverConn) socket() syscall.RawConn {
+	conn := c.Conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
 	}
-	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, err // what TLS had read from the socket already
-	}
-	socket, ok := secured.NetConn().(syscall.Conn)
+	socket, ok := conn.(syscall.Conn)
 	if !ok {
-		return 0, nil
+		return nil
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil
 	}
-	begun := false
-	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, _ := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		begun = n > 0
-	})
-	if err != nil || !begun || c.SetReadDeadline(time.Time{}) != nil {
+	return raw
+}
+
+// arrived returns how many bytes the socket holds, or more.
+func (c *serverConn) arrived() (n int) {
+	if socket := c.socket(); socket != nil {
+		_ = socket.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
+	}
+	return n
+}
+
+// readArrived reads into the session what the connection has received and not
+// handed out yet, at most limit bytes, or of TLS a record. It does not wait, and
+// does not mind a read deadline that has passed. Other connections than sockets
+// are taken to hold nothing.
+func (c *serverConn) readArrived(limit int) (n int, err error) {
+	if c.raw == nil {
+		return c.readRecord()
+	}
+	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session, limit) }); failed != nil {
+		return 0, failed
+	}
+	return n, err
+}
+
+// readRecord is readArrived for TLS, whose read deadline has passed. A record
+// that has begun to arrive is waited for, but not for long.
+func (c *serverConn) readRecord() (n int, err error) {
+	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err // what TLS had read from the socket already
+	}
+	if c.arrived() == 0 || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) || c.SetReadDeadline(time.Time{}) != nil {
 		return 0, err
 	}
 	n, err = c.read()
-	_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+	if c.deadline.at.Load() != cut {
+		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+	}
 	return n, err
+}
+
+// awaitInterruption reads nothing and returns when the connection's deadline
+// passes or it is closed.
+func (c *serverConn) awaitInterruption() {
+	if socket := c.socket(); socket != nil {
+		_ = socket.Read(func(uintptr) bool { return false }) // fails, and is meant to
+	}
 }

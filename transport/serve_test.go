@@ -133,10 +133,18 @@ var _ = Describe("a server", func() {
 		Expect(err).NotTo(HaveOccurred())
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
-		for range 10 {
-			converse(dial(l.Addr().String()), ping, pong)
+		clients := make([]*net.TCPConn, 10)
+		for i := range clients {
+			clients[i] = dial(l.Addr().String())
+			converse(clients[i], ping, pong)
 		}
-		Expect(s.Shutdown(ctx)).To(Succeed())
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(ctx) }()
+		for _, c := range clients {
+			Expect(io.ReadAll(c)).To(BeEmpty())
+			Expect(c.Close()).To(Succeed())
+		}
+		Expect(<-done).To(Succeed())
 		Expect(<-served).To(MatchError(transport.ErrServerClosed))
 		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
 	})

@@ -19,20 +19,24 @@ import (
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
+// selfSigned returns the configuration of a TLS server that nobody need trust.
+func selfSigned() *tls.Config {
+	GinkgoHelper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	Expect(err).NotTo(HaveOccurred())
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	Expect(err).NotTo(HaveOccurred())
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
 var _ = Describe("a server over TLS", func() {
 	It("answers at its end what has arrived whole, too", func(ctx context.Context) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		Expect(err).NotTo(HaveOccurred())
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		Expect(err).NotTo(HaveOccurred())
 		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
 		s := transport.NewServer(transport.ServerConfig{NewHandler: func(net.Conn) transport.Handler { return h }, Clock: clock.NewMock()})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
-		go func() {
-			_ = s.Serve(tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}))
-		}()
+		go func() { _ = s.Serve(tls.NewListener(l, selfSigned())) }()
 		c := tls.Client(dial(l.Addr().String()), &tls.Config{InsecureSkipVerify: true})
 
 		_, err = c.Write(frame(transport.Stats, 0, "", ""))
@@ -52,6 +56,7 @@ var _ = Describe("a server over TLS", func() {
 		_ = s.Stats() // waits until Shutdown has told every connection
 		close(h.answer)
 		Expect(io.ReadAll(c)).To(HaveSuffix("arrived"))
+		Expect(c.Close()).To(Succeed())
 		Expect(<-done).To(Succeed())
 	})
 })
