@@ -30,7 +30,11 @@ func ReadToken(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read token: %w", err)
 	}
-	return bytes.TrimRight(text, "\r\n"), nil
+	token := bytes.TrimRight(text, "\r\n")
+	if len(token) == 0 {
+		return nil, fmt.Errorf("read token: %s is empty", name)
+	}
+	return token, nil
 }
 
 // HashToken returns the token as an identities file holds it.

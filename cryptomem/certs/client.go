@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -25,8 +26,11 @@ func ClientConfig(files ClientFiles) (*tls.Config, error) {
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("no certificate in %s", files.CA)
+			return nil, fmt.Errorf("read authorities: %s holds no certificate in PEM form", files.CA)
 		}
+	}
+	if (files.Cert == "") != (files.Key == "") {
+		return nil, errors.New("client certificate: a certificate and its private key belong together, and only one of them is named")
 	}
 	if files.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)

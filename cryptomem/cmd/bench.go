@@ -48,7 +48,9 @@ its own there: k00...0 and so on.
     --json               print the result as JSON, times in nanoseconds
 
 ` + clientFlagsUsage + `
-TLS and identities are for the sealed protocol only.
+    --namespace NAME     the part of the key space to work in
+
+TLS, identities and namespaces are for the sealed protocol only.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
 that are installed, each on a port and a processor of its own, puts the same
@@ -81,6 +83,7 @@ func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
 		duration: durationFlag(10 * time.Second), warmup: durationFlag(time.Second),
 		ttl: durationFlag(10 * time.Minute),
 	}
+	fs.StringVar(&f.client.namespace, "namespace", "", "")
 	fs.StringVar(&f.protocol, "protocol", "sealed", "")
 	fs.IntVar(&f.load.Connections, "connections", 1, "")
 	fs.IntVar(&f.load.Depth, "depth", 16, "")
@@ -170,6 +173,7 @@ func (f *benchFlags) dialSealed(ctx context.Context, c *console) (*cryptomem.Cli
 	return f.client.dial(
 		ctx, c,
 		cryptomem.WithKeyring(keyring),
+		cryptomem.WithNamespace(f.client.namespace),
 		cryptomem.WithTimeout(f.client.timeout.duration()),
 		cryptomem.WithConnections(max(f.load.Connections, 1)),
 		cryptomem.WithMaxValueSize(max(f.load.ValueSize+sealing.Overhead, 1<<20)),

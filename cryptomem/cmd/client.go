@@ -20,8 +20,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
-const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else what a server
-                         would listen on here: $CRYPTOMEM_ADDR or localhost:8080)
+const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
+                         would listen: $CRYPTOMEM_ADDR or localhost:8080)
     --timeout DURATION   give up after this long (default 5s)
 
     --tls                speak TLS, and trust the system's authorities
@@ -103,7 +103,11 @@ func (f *clientFlags) address(c *console) string {
 		return config.Default().Addr[0]
 	}
 	first, _, _ := strings.Cut(addr, ",")
-	return strings.TrimSpace(first)
+	first = strings.TrimSpace(first)
+	if strings.HasPrefix(first, ":") { // where a server listens on every address
+		first = "localhost" + first
+	}
+	return first
 }
 
 // flagOr returns a flag's value, or where it is empty the variable's.

@@ -25,6 +25,7 @@ const usage = `Usage:
     cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
     cryptomem stats [--watch] [--json]
     cryptomem doctor [--config FILE] [--SETTING VALUE]...
+    cryptomem doctor --client [--write] [flags]
     cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
@@ -93,8 +94,7 @@ func run(ctx context.Context, c *console, args []string) int {
 		case first == "--version":
 			name, args = "version", args[1:]
 		case first == "help" || first == "-h" || first == "--help":
-			fmt.Fprint(c.out, usage)
-			return exitDone
+			return c.help(args[1:])
 		case !strings.HasPrefix(first, "-"):
 			name, args = first, args[1:]
 		}
@@ -106,6 +106,18 @@ func run(ctx context.Context, c *console, args []string) int {
 	}
 	fmt.Fprintf(c.err, "cryptomem: %q is not a command; run \"cryptomem --help\" for those there are\n", name)
 	return exitUsage
+}
+
+// help explains one command, or what there is.
+func (c *console) help(names []string) int {
+	for _, cmd := range commands {
+		if len(names) > 0 && cmd.name == names[0] {
+			fmt.Fprint(c.out, cmd.help)
+			return exitDone
+		}
+	}
+	fmt.Fprint(c.out, usage)
+	return exitDone
 }
 
 // exit reports how cmd ended, and translates it for the shell.

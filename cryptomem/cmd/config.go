@@ -11,7 +11,8 @@ import (
 )
 
 const configUsage = `Usage:
-    cryptomem config [--check | --reference] [--config FILE] [--SETTING VALUE]...
+    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem config --reference
 
 Prints the configuration that "cryptomem serve" would run with, as a file that
 it could be started from, with the place that each value came from.

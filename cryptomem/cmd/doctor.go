@@ -96,7 +96,11 @@ func examine(ctx context.Context, c *console, args []string) error {
 		}
 		patient.Token = string(token)
 	}
-	return writeFindings(c, doctor.Examine(ctx, patient))
+	err = writeFindings(c, doctor.Examine(ctx, patient))
+	if server, _ := c.env("CRYPTOMEM_SERVER"); server != "" {
+		fmt.Fprintf(c.err, "cryptomem doctor: this was about a server here; for a client of %s, add --client\n", server)
+	}
+	return err
 }
 
 func examineClient(ctx context.Context, c *console, args []string) error {

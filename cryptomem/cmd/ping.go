@@ -13,7 +13,7 @@ const pingUsage = `Usage:
 
 Asks the server for an answer and prints how long it took.
 
-    --wait DURATION      keep trying for this long, for a server that is starting
+    --wait DURATION      keep trying for this long, for a server that starts
 ` + clientFlagsUsage + `
 Example:
     $ cryptomem ping --wait 10s

@@ -30,7 +30,7 @@ for the server's identities file, which holds only a hash of the token.
 Example:
     $ cryptomem token web --output web.token --namespace web >> identities.yaml
     $ cryptomem serve --identities identities.yaml &
-    $ cryptomem get greeting --namespace web --identity web --token-file web.token
+    $ cryptomem ping --identity web --token-file web.token
 `
 
 func token(_ context.Context, c *console, args []string) error {

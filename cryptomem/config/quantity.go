@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -82,8 +83,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(rest)
 	if err != nil {
-		// Of the right form with every digit a 0, it can only be too large.
-		if _, err := time.ParseDuration(strings.Map(toZero, rest)); err == nil {
+		// If only its numbers are in the way, they are too large.
+		if _, err := time.ParseDuration(digits.ReplaceAllString(rest, "1")); err == nil {
 			return 0, tooLong(s)
 		}
 		return 0, noDuration(s)
@@ -106,12 +107,7 @@ func tooLong(s string) error {
 	return fmt.Errorf("duration %q is longer than %s, the limit", s, FormatDuration(math.MaxInt64))
 }
 
-func toZero(r rune) rune {
-	if r >= '0' && r <= '9' {
-		return '0'
-	}
-	return r
-}
+var digits = regexp.MustCompile(`[0-9]+`)
 
 // FormatDuration writes a duration, not negative, so that ParseDuration reads
 // it back exactly: "90s" as "1m30s", a week as "7d".

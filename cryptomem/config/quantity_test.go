@@ -56,6 +56,7 @@ var _ = DescribeTable("A text that is no duration",
 		Expect(err).To(MatchError(ContainSubstring(because)))
 	},
 	Entry("no unit", "90", "not a duration"),
+	Entry("no unit, and one digit", "5", "not a duration"),
 	Entry("negative", "-1s", "negative"),
 	Entry("negative beside days", "1d-1s", "negative"),
 	Entry("too many days", "106752d", "longer than 106751d23h47m16.854775807s, the limit"),

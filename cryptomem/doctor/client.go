@@ -35,7 +35,7 @@ type Client struct {
 }
 
 // SpeaksTLS reports whether the client is to speak TLS.
-func (c Client) SpeaksTLS() bool { return c.TLS || c.CA != "" || c.Cert != "" }
+func (c Client) SpeaksTLS() bool { return c.TLS || c.CA != "" || c.Cert != "" || c.CertKey != "" }
 
 // TLSConfig reads what the client needs for TLS; nil if it does not speak it.
 func (c Client) TLSConfig() (*tls.Config, error) {
@@ -120,16 +120,11 @@ func authorities(_ context.Context, v *visit) {
 // and whether anybody else could.
 func clientCertificate(_ context.Context, v *visit) {
 	const subject = "client certificate"
-	switch {
-	case v.Cert == "" && v.CertKey == "":
-		return
-	case v.Cert == "" || v.CertKey == "":
-		v.found(Problem, subject, "a certificate and its private key belong together, and only one of them is named", "set both CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key)")
-		v.unable = true
+	if v.Cert == "" && v.CertKey == "" {
 		return
 	}
 	if _, err := certs.ClientConfig(certs.ClientFiles{Cert: v.Cert, Key: v.CertKey}); err != nil {
-		v.found(Problem, subject, err.Error(), "set CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key) to a certificate and the key that belongs to it")
+		v.found(Problem, subject, err.Error(), "set both CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key), to a certificate and the key that belongs to it")
 		v.unable = true
 		return
 	}
@@ -163,13 +158,8 @@ func credentials(_ context.Context, v *visit) {
 		return
 	}
 	token, err := access.ReadToken(v.TokenFile)
-	switch {
-	case err != nil:
+	if err != nil {
 		v.found(Problem, subject, err.Error(), advice)
-		v.unable = true
-		return
-	case len(token) == 0:
-		v.found(Problem, subject, v.TokenFile+" is empty", advice)
 		v.unable = true
 		return
 	}

@@ -218,7 +218,7 @@ func (v *visit) busy(answer transport.Response) {
 // time judges the answer to STATS.
 func (v *visit) time(answer transport.Response, asked time.Time, took time.Duration) {
 	if answer.Status != transport.OK {
-		v.fine("clock", "not compared: the server tells the time only to identities with stats: true")
+		v.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "ask with such a one, or see that NTP runs on both")
 		return
 	}
 	if said := v.statistics(answer.Value); said != nil {

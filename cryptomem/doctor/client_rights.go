@@ -50,7 +50,7 @@ func rights(ctx context.Context, v *visit) {
 	case v.Write && v.keys != nil:
 		v.roundTrip(ctx, client, key)
 	default:
-		v.fine("rights", "may read in %s", v.where())
+		v.fine("rights", "may read %s", v.where())
 	}
 }
 
@@ -93,7 +93,7 @@ func (v *visit) roundTrip(ctx context.Context, client *cryptomem.Client, key []b
 	case !bytes.Equal(got, value):
 		v.found(Problem, "rights", "another value came back than was stored", "see whether others write under "+string(key))
 	default:
-		v.fine("rights", "may write, read and delete in %s", v.where())
+		v.fine("rights", "may write, read and delete %s", v.where())
 	}
 	if err := client.DeleteContext(ctx, key); err != nil && !errors.Is(err, cryptomem.ErrNotFound) {
 		v.found(Warning, "rights", fmt.Sprintf("%s could not be deleted: %v", key, err), fmt.Sprintf("it expires by itself, within %v", WriteTTL))
@@ -116,14 +116,14 @@ func (v *visit) denied(verb string, err error) {
 	default:
 		advice = "name the namespace that the identity has with --namespace, or a prefix that it has with --prefix"
 	}
-	v.found(Problem, "rights", fmt.Sprintf("%s may not %s in %s: %q", who, verb, v.where(), err.Error()), advice)
+	v.found(Problem, "rights", fmt.Sprintf("%s may not %s %s: %q", who, verb, v.where(), err.Error()), advice)
 }
 
 // where is the part of the key space that is asked about.
 func (v *visit) where() string {
-	where := "no namespace"
+	where := "without a namespace"
 	if v.Namespace != "" {
-		where = "the namespace " + v.Namespace
+		where = "in the namespace " + v.Namespace
 	}
 	if v.Prefix != "" {
 		where += ", under " + v.Prefix

@@ -140,7 +140,7 @@ var _ = Describe("A client in good health", func() {
 
 	It("stores nothing unless it is told to", func(ctx context.Context) {
 		v := healthyClient()
-		v.identity("namespaces: [shop], read_only: true")
+		v.identity("namespaces: [shop], read_only: true, stats: true")
 		v.Write = false
 		findings := doctor.ExamineClient(ctx, v.Client)
 		Expect(serious(findings)).To(BeEmpty())
@@ -149,13 +149,13 @@ var _ = Describe("A client in good health", func() {
 
 	It("may be held to a prefix, and may show a certificate in place of a token", func(ctx context.Context) {
 		v := healthyClient()
-		v.server.Config.Identities = v.server.write("identities.yaml", []byte("ops: {certificates: [ops.example.com], prefixes: [reports/]}"), 0o600)
+		v.server.Config.Identities = v.server.write("identities.yaml", []byte("ops: {certificates: [ops.example.com], prefixes: [reports/], stats: true}"), 0o600)
 		v.issue(v.server.authority, today.Add(-day), today.Add(100*day))
 		v.demandCertificate()
 		v.Identity, v.TokenFile, v.Namespace, v.Prefix = "", "", "", "reports/"
 		findings := doctor.ExamineClient(ctx, v.Client)
 		Expect(serious(findings)).To(BeEmpty())
-		Expect(findings[len(findings)-1].Text).To(Equal("may write, read and delete in no namespace, under reports/"))
+		Expect(findings[len(findings)-1].Text).To(Equal("may write, read and delete without a namespace, under reports/"))
 	})
 
 	It("may have its secrets in the environment, and no TLS on its own machine", func(ctx context.Context) {
@@ -296,11 +296,13 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("another namespace than the identity's", func(v *visitor) { v.Namespace = "accounts" },
 		doctor.Problem, "rights", "ops may not read in the namespace accounts", "correct --namespace"),
 	Entry("no namespace, where the identity has one", func(v *visitor) { v.Namespace = "" },
-		doctor.Problem, "rights", "ops may not read in no namespace", "name the namespace"),
-	Entry("an identity that may only read", func(v *visitor) { v.identity("namespaces: [shop], read_only: true") },
+		doctor.Problem, "rights", "ops may not read without a namespace", "name the namespace"),
+	Entry("an identity that may only read", func(v *visitor) { v.identity("namespaces: [shop], stats: true, read_only: true") },
 		doctor.Problem, "rights", "ops may not write in the namespace shop", "read_only"),
-	Entry("an identity held to tiny values", func(v *visitor) { v.identity("namespaces: [shop], max_value_size: 16B") },
+	Entry("an identity held to tiny values", func(v *visitor) { v.identity("namespaces: [shop], stats: true, max_value_size: 16B") },
 		doctor.Problem, "rights", "storing a value fails: server: value is 81 bytes, limit 16", "cryptomem stats"),
+	Entry("an identity that may not ask for the time", func(v *visitor) { v.identity("namespaces: [shop]") },
+		doctor.Unknown, "clock", "only to identities that may ask for statistics", "NTP"),
 	Entry("a clock that is ahead", func(v *visitor) { v.server.said.About.Now = today.Add(time.Minute) },
 		doctor.Problem, "clock", "1m0s ahead of", "NTP"),
 	Entry("a clock that is behind", func(v *visitor) { v.server.said.About.Now = today.Add(-time.Hour) },
