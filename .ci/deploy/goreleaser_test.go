@@ -1,0 +1,56 @@
+package deploy_test
+
+import (
+	"bytes"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+)
+
+// release is as much of GoReleaser's configuration as names files here. Whether
+// all of it is what GoReleaser understands, goreleaser check says, which takes
+// longer to build than everything else together.
+type release struct {
+	Version int `json:"version"`
+	Builds  []struct {
+		Main string   `json:"main"`
+		Env  []string `json:"env"`
+	} `json:"builds"`
+	Archives []struct {
+		Files []string `json:"files"`
+	} `json:"archives"`
+	NFPMs []struct {
+		Contents []struct {
+			Source string `json:"src"`
+		} `json:"contents"`
+	} `json:"nfpms"`
+}
+
+var _ = Describe("The configuration of GoReleaser", func() {
+	It("builds and packs what is there", func() {
+		var r release
+		Expect(yaml.Unmarshal(bytes.TrimSpace(read("goreleaser.yaml")), &r)).To(Succeed())
+		Expect(r.Version).To(Equal(2))
+		for _, b := range r.Builds {
+			Expect(filepath.Join(top, b.Main, "main.go")).To(BeARegularFile())
+			Expect(b.Env).To(ContainElement("CGO_ENABLED=0"))
+		}
+		var files []string
+		for _, a := range r.Archives {
+			files = append(files, a.Files...)
+		}
+		for _, p := range r.NFPMs {
+			for _, f := range p.Contents {
+				files = append(files, f.Source)
+			}
+		}
+		Expect(len(files)).To(BeNumerically(">=", 6))
+		for _, pattern := range files {
+			found, err := filepath.Glob(filepath.Join(top, pattern))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(found).NotTo(BeEmpty(), pattern)
+		}
+	})
+})
