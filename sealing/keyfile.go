@@ -127,6 +127,18 @@ func (kr *Keyring) encode() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
+// withoutContent returns an error of decoding without what was decoded: a file
+// that is no key file may be another secret.
+func withoutContent(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("it is not JSON, from byte %d on", syntax.Offset)
+	}
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("a value of the wrong type ends at byte %d", kind.Offset)
+	}
+	return err
+}
+
 // ParseKeyFile reads a keyring from what a key file holds, for those who keep it
 // elsewhere than in a file. It copies the secrets; wiping b is up to the caller.
 func ParseKeyFile(b []byte) (*Keyring, error) {
@@ -135,7 +147,7 @@ func ParseKeyFile(b []byte) (*Keyring, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
-		return nil, fmt.Errorf("no key file: %w", err)
+		return nil, fmt.Errorf("no key file: %w", withoutContent(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("no key file: something follows the closing brace")

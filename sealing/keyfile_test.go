@@ -105,7 +105,8 @@ var _ = Describe("A key file", func() {
 		Expect(err.Error()).NotTo(ContainSubstring("leak"))
 	},
 		Entry("nothing", good, "", "no key file: EOF"),
-		Entry("a number", good, "1", "no key file"),
+		Entry("a number", good, "1", "no key file: a value of the wrong type ends at byte 1"),
+		Entry("another secret", good, "hunter2", "no key file: it is not JSON, from byte 1 on"),
 		Entry("half a file", `]}`, "", "no key file: unexpected EOF"),
 		Entry("something behind it", `]}`, `]}{}`, "something follows"),
 		Entry("a field that is not known", `"version"`, `"comment":"","version"`, `unknown field "comment"`),

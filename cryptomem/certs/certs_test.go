@@ -190,3 +190,46 @@ var _ = Describe("An authority", func() {
 		Expect(err).To(MatchError(ContainSubstring(`"no name"`)))
 	})
 })
+
+var _ = Describe("What a client trusts and shows", func() {
+	It("is TLS 1.3 with its authorities and certificate, and no half of a certificate", func() {
+		dir := GinkgoT().TempDir()
+		file := func(name string, text []byte) string {
+			name = filepath.Join(dir, name)
+			Expect(os.WriteFile(name, text, 0o600)).To(Succeed())
+			return name
+		}
+		authority, err := certs.NewAuthority(valid)
+		Expect(err).NotTo(HaveOccurred())
+		caPEM, _, err := authority.PEM()
+		Expect(err).NotTo(HaveOccurred())
+		certPEM, keyPEM, err := authority.Issue([]string{"web"}, valid)
+		Expect(err).NotTo(HaveOccurred())
+		ca, cert, key := file("ca.pem", caPEM), file("web.pem", certPEM), file("web.key", keyPEM)
+
+		cfg, err := certs.ClientConfig(certs.ClientFiles{CA: ca, ServerName: "cache", Cert: cert, Key: key})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(cfg.MinVersion).To(BeEquivalentTo(tls.VersionTLS13))
+		Expect(cfg.ServerName).To(Equal("cache"))
+		Expect(cfg.RootCAs).NotTo(BeNil())
+		Expect(cfg.Certificates).To(HaveLen(1))
+
+		cfg, err = certs.ClientConfig(certs.ClientFiles{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(cfg.RootCAs).To(BeNil(), "the system's")
+
+		for _, wrong := range []struct {
+			files certs.ClientFiles
+			text  string
+		}{
+			{certs.ClientFiles{CA: key}, "holds no certificate in PEM form"},
+			{certs.ClientFiles{CA: ca + ".old"}, "no such file"},
+			{certs.ClientFiles{Cert: cert}, "only one of them is named"},
+			{certs.ClientFiles{Key: key}, "only one of them is named"},
+			{certs.ClientFiles{Cert: ca, Key: key}, "private key does not match"},
+		} {
+			_, err := certs.ClientConfig(wrong.files)
+			Expect(err).To(MatchError(ContainSubstring(wrong.text)))
+		}
+	})
+})

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
@@ -62,6 +63,7 @@ var clientChecks = []func(context.Context, *visit){
 	clientCertificate,
 	credentials,
 	clientKey,
+	namespace,
 	contact,
 	rights,
 }
@@ -107,7 +109,7 @@ func authorities(_ context.Context, v *visit) {
 	}
 	cert, err := readCertificate(v.CA)
 	if err != nil {
-		v.found(Problem, subject, err.Error(), `set CRYPTOMEM_CA (--ca) to the PEM file of the authority that signed the server's certificate; "cryptomem certs" calls it ca.pem`)
+		v.found(Problem, subject, err.Error(), remedy(err, `set CRYPTOMEM_CA (--ca) to the PEM file of the authority that signed the server's certificate; "cryptomem certs" calls it ca.pem`))
 		v.unable = true
 		return
 	}
@@ -124,7 +126,7 @@ func clientCertificate(_ context.Context, v *visit) {
 		return
 	}
 	if _, err := certs.ClientConfig(certs.ClientFiles{Cert: v.Cert, Key: v.CertKey}); err != nil {
-		v.found(Problem, subject, err.Error(), "set both CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key), to a certificate and the key that belongs to it")
+		v.found(Problem, subject, err.Error(), remedy(err, "set both CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key), to a certificate and the key that belongs to it"))
 		v.unable = true
 		return
 	}
@@ -159,7 +161,7 @@ func credentials(_ context.Context, v *visit) {
 	}
 	token, err := access.ReadToken(v.TokenFile)
 	if err != nil {
-		v.found(Problem, subject, err.Error(), advice)
+		v.found(Problem, subject, err.Error(), remedy(err, advice))
 		v.unable = true
 		return
 	}
@@ -184,5 +186,13 @@ func clientKey(_ context.Context, v *visit) {
 			return
 		}
 		v.fine(subject, "in CRYPTOMEM_KEY")
+	}
+}
+
+// namespace asks whether the namespace can be one.
+func namespace(_ context.Context, v *visit) {
+	if n := len(v.Namespace); n > sealing.MaxNamespace {
+		v.found(Problem, "namespace", fmt.Sprintf("its name is %d bytes, limit %d", n, sealing.MaxNamespace), "choose a shorter --namespace")
+		v.unable = true
 	}
 }

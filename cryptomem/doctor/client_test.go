@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -291,6 +292,10 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		doctor.Problem, "sealing key", "can read every value", "chmod 0600"),
 	Entry("a sealing key that is none", func(v *visitor) { v.KeyFile = v.TokenFile },
 		doctor.Problem, "sealing key", "ops.token", "cryptomem keygen"),
+	Entry("a sealing key that is a directory", func(v *visitor) { v.KeyFile = filepath.Dir(v.KeyFile) },
+		doctor.Problem, "sealing key", "it is a directory", "name a file"),
+	Entry("a namespace with a very long name", func(v *visitor) { v.Namespace = strings.Repeat("n", 256) },
+		doctor.Problem, "namespace", "its name is 256 bytes, limit 255", "shorter"),
 	Entry("a secret that is too short", func(v *visitor) { v.KeyFile, v.Secret = "", "hunter2" },
 		doctor.Problem, "sealing key", "CRYPTOMEM_KEY: ", "32 random bytes"),
 	Entry("another namespace than the identity's", func(v *visitor) { v.Namespace = "accounts" },

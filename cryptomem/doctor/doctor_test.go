@@ -185,6 +185,8 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		Expect(err).NotTo(HaveOccurred())
 		s.Config.TLSKey = s.write("other.key", key, 0o600)
 	}, doctor.Problem, "certificate", "private key does not match", "key that belongs to it"),
+	Entry("a key that is missing", func(s *setup) { s.Config.TLSKey += ".old" },
+		doctor.Problem, "certificate", "no such file", "cryptomem certs"),
 	Entry("a certificate that the server has not read yet", func(s *setup) { s.issue("localhost", today.Add(-day), today.Add(200*day)) },
 		doctor.Warning, "server", "another certificate", "SIGHUP"),
 	Entry("authorities that are none", func(s *setup) {

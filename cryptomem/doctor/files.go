@@ -26,7 +26,7 @@ func identitiesFile(_ context.Context, r *report) {
 	}
 	l, err := access.Load(file)
 	if err != nil {
-		r.found(Problem, subject, err.Error(), "mend the file: the server does not start with it")
+		r.found(Problem, subject, err.Error(), remedy(err, "mend the file: the server does not start with it"))
 		return
 	}
 	if r.tooOpen(subject, file, othersWrite, "anyone could let themselves in") {
@@ -45,7 +45,7 @@ func certificate(_ context.Context, r *report) {
 	}
 	// The authorities are a check of their own.
 	if _, err := certs.Load(certs.Files{Cert: c.TLSCert, Key: c.TLSKey}); err != nil {
-		r.found(Problem, subject, err.Error(), `name a certificate and the key that belongs to it; "cryptomem certs" makes both`)
+		r.found(Problem, subject, err.Error(), remedy(err, `name a certificate and the key that belongs to it; "cryptomem certs" makes both`))
 		return
 	}
 	cert, err := readCertificate(c.TLSCert)
@@ -76,7 +76,7 @@ func clientAuthorities(_ context.Context, r *report) {
 	}
 	cert, err := readCertificate(file)
 	if err != nil {
-		r.found(Problem, subject, err.Error(), "set tls_client_ca to the PEM file of the authority that issues client certificates")
+		r.found(Problem, subject, err.Error(), remedy(err, "set tls_client_ca to the PEM file of the authority that issues client certificates"))
 		return
 	}
 	if !r.expired(subject, file, cert) {
@@ -86,7 +86,11 @@ func clientAuthorities(_ context.Context, r *report) {
 
 // privateKeyMode asks who can pretend to be the server.
 func privateKeyMode(_ context.Context, r *report) {
-	if file := r.Config.TLSKey; file != "" && !r.tooOpen("private key", file, othersAll, "whoever has it can pass for this server") {
+	file := r.Config.TLSKey
+	if _, err := os.Stat(file); err != nil {
+		return // there is none, or the certificate's check has said so
+	}
+	if !r.tooOpen("private key", file, othersAll, "whoever has it can pass for this server") {
 		r.fine("private key", "%s is its owner's alone", file)
 	}
 }

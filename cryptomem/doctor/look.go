@@ -35,7 +35,7 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 	}
 	kr, err := sealing.ReadKeyFile(file)
 	if err != nil {
-		r.found(Problem, subject, err.Error(), `name a file that "cryptomem keygen" made`)
+		r.found(Problem, subject, err.Error(), remedy(err, `name a file that "cryptomem keygen" made`))
 		return nil
 	}
 	r.fine(subject, "%s is its owner's alone, keys in it: %d", file, len(kr.Keys()))
@@ -60,8 +60,11 @@ func (r *record) expired(subject, file string, cert *x509.Certificate) bool {
 // tooOpen reports a file that others may use in a way that they should not.
 func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
 	info, err := os.Stat(file)
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "read", Path: file, Err: errors.New("it is a directory")}
+	}
 	if err != nil {
-		r.found(Problem, subject, err.Error(), "name a file that there is and that this user may look at")
+		r.found(Problem, subject, err.Error(), remedy(err, "name a file that there is"))
 		return true
 	}
 	mode := info.Mode().Perm()
@@ -70,6 +73,15 @@ func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string
 	}
 	r.found(Problem, subject, fmt.Sprintf("other users may open %s, its mode is %04o: %s", file, mode, why), fmt.Sprintf("chmod %04o %s", mode&^forbidden, file))
 	return true
+}
+
+// remedy returns what to do about a file that cannot be read: advice, unless it
+// is another user's.
+func remedy(err error, advice string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run this as the user whose file it is, or give the file to this user"
+	}
+	return advice
 }
 
 // readCertificate reads the first certificate of a PEM file.
