@@ -235,7 +235,7 @@ function records(element, list, by) {
     { text: count(r.requests), className: "spare" },
     { text: bytes(r.largest), className: column("largest") },
     { text: time(r.took_ns), className: column("took_ns") },
-    age(r.ago_ns),
+    Math.round(r.ago_ns / 1e9) + " s",
   ]);
   if (rows.length === 0) rows.push([{ text: "No requests of late", className: "none", span: head.length }]);
   table(element, head, rows);
@@ -254,9 +254,15 @@ function statuses(list) {
 
 function identities(uses) {
   $("identities").hidden = uses.length === 0;
-  table($("x-who"), [{ text: "identity", className: "left" }, "connections", "requests", "denied"], uses.map((u) => [
-    { text: u.identity, className: "left" }, count(u.connections), count(u.requests),
-    { text: count(u.denied), className: u.denied ? "alarm" : "nil" },
+  const bad = (n) => (n ? "alarm" : "nil");
+  const head = [
+    { text: "identity", className: "left" }, { text: "connections", className: "spare" }, "requests", "denied",
+    "memory", { text: "limit", className: "spare" }, { text: "refused, full", className: "spare" },
+  ];
+  table($("x-who"), head, uses.map((u) => [
+    { text: u.identity, className: "left" }, { text: count(u.connections), className: "spare" }, count(u.requests), { text: count(u.denied), className: bad(u.denied) },
+    bytes(u.memory), { text: u.max_memory ? bytes(u.max_memory) : "no limit", className: u.max_memory ? "spare" : "spare nil" },
+    { text: count(u.memory_refused), className: "spare " + bad(u.memory_refused) },
   ]));
 }
 
