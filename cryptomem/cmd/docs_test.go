@@ -193,7 +193,7 @@ func judgeLine(line string) error {
 	case strings.HasPrefix(line, "cryptomem bench"): // TestDocuments runs it
 	case strings.HasPrefix(line, "go run ./sim/cmd"), strings.HasPrefix(line, "go run -race ./sim/cmd"): // sim/cmd does
 	case line == "go run ./cryptomem/cmd": // every script does
-	case line == "git clone https://github.com/Zezezknight/cryptomem", line == "cd cryptomem", line == "export PATH=$PWD/bin:$PATH":
+	case line == "git clone https://github.com/Zezezknight/cryptomem", line == "cd cryptomem", line == "export PATH=$PWD/bin:$PATH", line == "mkdir try && cd try":
 	case line == "go build -o bin/cryptomem ./cryptomem/cmd":
 	case strings.HasPrefix(line, "go run github.com/go-task/task/"):
 		return named("../../Taskfile.yml", `(?m)^  `+words[3]+`:$`)

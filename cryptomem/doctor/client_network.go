@@ -15,8 +15,8 @@ import (
 
 // contact asks whether the client gets through to a cryptomem server that knows
 // it, and what that server thinks of the time.
-func contact(ctx context.Context, v *visit) {
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+func contact(parent context.Context, v *visit) {
+	ctx, cancel := context.WithTimeout(parent, v.Timeout)
 	defer cancel()
 	conn, err := dial(ctx, v.Addr)
 	if err != nil {
@@ -46,7 +46,7 @@ func contact(ctx context.Context, v *visit) {
 	answers, err := exchange(conn, questions(v.Identity, v.token))
 	took := v.now().Sub(asked)
 	if err != nil {
-		v.noAnswer(ctx, err)
+		v.noAnswer(parent, err, ctx.Err() != nil)
 		return
 	}
 	if v.Identity != "" {
@@ -129,19 +129,20 @@ func (v *visit) speaksNoTLS(ctx context.Context) {
 		"ask its tls_addr; or do without CRYPTOMEM_CA (--ca), CRYPTOMEM_CLIENT_CERT (--cert) and --tls")
 }
 
-// noAnswer says why a server that took the connection does not answer.
-func (v *visit) noAnswer(ctx context.Context, err error) {
+// noAnswer says why a server that took the connection does not answer, or not in
+// time.
+func (v *visit) noAnswer(ctx context.Context, err error, late bool) {
 	switch {
-	case ctx.Err() != nil || isTimeout(err):
+	case !v.SpeaksTLS() && v.hearsTLS(ctx):
+		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
+			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls where the system's authorities vouch for it")
+	case late || isTimeout(err):
 		v.silent()
 	case v.SpeaksTLS() && strings.Contains(err.Error(), "tls: certificate required"):
 		v.found(Problem, "client certificate", v.Addr+" wants one, and there is none",
 			"set CRYPTOMEM_CLIENT_CERT (--cert) and CRYPTOMEM_CLIENT_KEY (--cert-key); the server's operator issues them")
 	case v.SpeaksTLS() && strings.Contains(err.Error(), "remote error: tls:"):
 		v.found(Problem, "client certificate", v.Addr+" does not accept it: "+err.Error(), "have one issued by an authority in the server's tls_client_ca")
-	case !v.SpeaksTLS() && v.hearsTLS(ctx):
-		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
-			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls where the system's authorities vouch for it")
 	default:
 		v.stranger(err.Error())
 	}
@@ -159,6 +160,8 @@ func (v *visit) stranger(why string) {
 // hearsTLS reports whether the server answers a TLS handshake. Nothing is sent
 // to it beyond that, so that it does not matter who it is.
 func (v *visit) hearsTLS(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	defer cancel()
 	conn, err := dial(ctx, v.Addr)
 	if err != nil {
 		return false

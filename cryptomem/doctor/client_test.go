@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -114,6 +115,22 @@ func always(status transport.Status, message string) func(net.Conn) {
 	}
 }
 
+// A patientConn hides what is no TLS handshake, as if more had to come first.
+type patientConn struct {
+	net.Conn
+	begun bool
+}
+
+func (c *patientConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		c.begun = c.begun || n > 0 && b[0] == 22 // a handshake record
+		if c.begun || err != nil {
+			return n, err
+		}
+	}
+}
+
 func healthyClient() *visitor {
 	GinkgoHelper()
 	v := &visitor{server: healthy()}
@@ -195,6 +212,15 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		doctor.Problem, "server", "cannot be reached", "check the address"),
 	Entry("no TLS, where the server speaks it", func(v *visitor) { v.CA = "" },
 		doctor.Problem, "server", "speaks TLS, and this client does not", "CRYPTOMEM_CA"),
+	Entry("no TLS, where the server waits for it in silence", func(v *visitor) {
+		source, err := certs.Load(certs.Files{Cert: v.server.Config.TLSCert, Key: v.server.Config.TLSKey})
+		Expect(err).NotTo(HaveOccurred())
+		v.pretend(func(conn net.Conn) {
+			patient := &patientConn{Conn: conn}
+			_ = tls.Server(patient, source.Config()).Handshake()
+		})
+		v.Timeout = time.Second
+	}, doctor.Problem, "server", "speaks TLS, and this client does not", "CRYPTOMEM_CA"),
 	Entry("TLS, where the server does not speak it", func(v *visitor) {
 		ca := v.CA
 		v.plain()
@@ -213,8 +239,8 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	}, doctor.Problem, "server", "speaks neither TLS nor the protocol of cryptomem", "correct the address"),
 	Entry("a listener that says nothing", func(v *visitor) {
 		v.pretend(func(net.Conn) {})
-		v.Timeout = 50 * time.Millisecond
-	}, doctor.Problem, "server", "does not answer within 50ms", "overloaded"),
+		v.Timeout = 500 * time.Millisecond
+	}, doctor.Problem, "server", "does not answer within 500ms", "overloaded"),
 	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(transport.Error, "unknown command")) },
 		doctor.Warning, "server", `an older protocol, with SET, GET and DELETE only: to PING it answers "unknown command"`, "replace it"),
 	Entry("a server of an older protocol, and an identity", func(v *visitor) {
