@@ -16,7 +16,6 @@
 package admin
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -148,15 +147,6 @@ func (s *Server) onlyKnownHosts(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// Listen opens an admin address, host:port or unix:PATH.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return lc.Listen(ctx, "unix", path)
-	}
-	return lc.Listen(ctx, "tcp", addr)
 }
 
 // IsClosed reports whether err is what Serve returns after Close.

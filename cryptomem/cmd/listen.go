@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -90,45 +89,15 @@ func (s *service) mayServe(addr net.Addr, secure bool) error {
 	return fmt.Errorf("socket %s from systemd can be reached from other machines, and nobody has to authenticate", addr)
 }
 
-func listenOn(ctx context.Context, addr string, mode os.FileMode) (net.Listener, error) {
-	var lc net.ListenConfig
-	path, unix := strings.CutPrefix(addr, "unix:")
-	if !unix {
-		l, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
-		}
-		return l, nil
-	}
-	l, err := lc.Listen(ctx, "unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) && abandoned(ctx, path) {
-		if err = os.Remove(path); err == nil {
-			l, err = lc.Listen(ctx, "unix", path)
-		}
-	}
-	if err == nil {
-		if err = os.Chmod(path, mode); err != nil {
-			_ = l.Close() // the mode's error is the one to report
-		}
+// listenOn opens host:port or unix:PATH. The mode is a Unix socket's.
+func listenOn(ctx context.Context, addr string, mode os.FileMode) (l net.Listener, err error) {
+	if path, unix := strings.CutPrefix(addr, "unix:"); unix {
+		l, err = listenUnix(ctx, path, mode)
+	} else {
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	return l, nil
-}
-
-// abandoned reports whether the socket is one that a killed server left behind:
-// it is there, and nobody answers.
-func abandoned(ctx context.Context, path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Type() != os.ModeSocket {
-		return false
-	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", path)
-	if err == nil {
-		_ = conn.Close() // somebody answered
-		return false
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -28,6 +28,7 @@ type operations struct {
 	lock     *snapshot.Lock         // on the snapshot's path, nil without a snapshot
 	keeper   *snapshot.Keeper       // nil without a snapshot
 	admin    *admin.Server          // nil without an admin listener
+	listener net.Listener           // of admin
 	ending   atomic.Bool            // whether the last snapshot is being saved
 }
 
@@ -85,10 +86,12 @@ func (o *operations) start(ctx context.Context) (err error) {
 }
 
 func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
-	l, err := admin.Listen(ctx, cfg.Admin)
+	// It asks for no password, so strangers never get in.
+	l, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
+	o.listener = l
 	log := o.service.log
 	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !config.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
 	log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
@@ -149,9 +152,18 @@ func (o *operations) end() error {
 		done()
 		err = errors.Join(err, o.lock.Release())
 	}
-	if o.admin != nil {
-		err = errors.Join(err, o.admin.Close())
+	return errors.Join(err, o.closeAdmin())
+}
+
+// abandon ends a start that has failed: it leaves no socket, and saves nothing.
+func (o *operations) abandon() error { return o.closeAdmin() }
+
+func (o *operations) closeAdmin() error {
+	if o.admin == nil {
+		return nil
 	}
+	err := o.admin.Close()
+	_ = o.listener.Close() // it is closed, unless Serve was yet to begin
 	return err
 }
 

@@ -62,11 +62,11 @@ func serve(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if err := s.operations.start(ctx); err != nil {
-		return errors.Join(err, s.server.Close())
+		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
 	listeners, err := s.listen(ctx)
 	if err != nil {
-		return errors.Join(err, s.server.Close())
+		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {

@@ -29,7 +29,7 @@ var _ = Describe("A server that systemd starts", func() {
 		cmd.Env = append(os.Environ(), "LISTEN_FDNAMES="+names, "NOTIFY_SOCKET="+file)
 		cmd.Stderr = GinkgoWriter
 		for _, s := range sockets {
-			f, err := s.(*net.TCPListener).File()
+			f, err := s.(interface{ File() (*os.File, error) }).File()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(s.Close()).To(Succeed())
 			cmd.ExtraFiles = append(cmd.ExtraFiles, f)
@@ -96,6 +96,30 @@ var _ = Describe("A server that systemd starts", func() {
 		Expect(next(told)).To(Equal("STOPPING=1"))
 		Expect(next(told)).To(HavePrefix("EXTEND_TIMEOUT_USEC=30000000\n"))
 		Expect(cmd.Wait()).To(Succeed())
+	})
+
+	It("leaves a Unix socket that it is given where it is, for the next one", func(ctx SpecContext) {
+		path := filepath.Join(GinkgoT().TempDir(), "s")
+		socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		Expect(err).NotTo(HaveOccurred())
+		socket.SetUnlinkOnClose(false)
+		held, err := socket.File() // as systemd holds it
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(held.Close)
+		for range 2 {
+			again, err := net.FileListener(held)
+			Expect(err).NotTo(HaveOccurred())
+			cmd, told := start("cryptomem", again)
+			Expect(next(told)).To(Equal("READY=1"))
+			client, err := cryptomem.Dial(ctx, "unix:"+path, cryptomem.WithSecret(make([]byte, 32)))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(client.Ping(ctx)).To(Succeed())
+			Expect(client.Close()).To(Succeed())
+			Expect(cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
+			Expect(cmd.Wait()).To(Succeed())
+			Expect(path).To(BeAnExistingFile())
+		}
+		Expect(socket.Close()).To(Succeed())
 	})
 
 	It("refuses a socket that strangers can reach, and one for TLS without a certificate", func() {

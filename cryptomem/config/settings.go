@@ -53,7 +53,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "unix_mode", Default: "0600",
-		Doc:  "Who may connect to the Unix sockets among the addresses, as a file mode.",
+		Doc:  "Who may connect to the Unix sockets among the addresses, as a file mode. The one of admin, which asks for no password, is for the owner and the group at most.",
 		bind: func(c *Config) Value { return mode(&c.UnixMode) },
 	},
 	{

@@ -221,10 +221,11 @@ func mode(p *fs.FileMode) Value {
 	}
 }
 
-// isAddress checks the form only: names are looked up when the server listens.
+// isAddress checks the form only: names are looked up when the server listens. A
+// Unix socket needs a file: an abstract one (@NAME) lets every user in.
 func isAddress(a string) bool {
 	if path, ok := strings.CutPrefix(a, "unix:"); ok {
-		return path != ""
+		return path != "" && path[0] != '@'
 	}
 	_, port, err := net.SplitHostPort(a)
 	if err != nil {
