@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -188,6 +189,13 @@ func (c *serverConn) turn() {
 	}
 	if c.stay {
 		c.result = nil // its deadline has passed, which it will find out
+	}
+	if errors.Is(c.result, io.EOF) {
+		// Nothing is left to say, and a goroutine for each would be many when a
+		// crowd leaves at once.
+		c.poller.remove(c)
+		c.finish()
+		return
 	}
 	c.unwatch()
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -158,8 +160,11 @@ const watchInterval = 5 * time.Second
 func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
+	settle := time.NewTicker(ebbInterval)
+	defer settle.Stop()
 	files := s.watched() // as they were read
 	seen := files        // as they were at the last look
+	var connections ebb
 	for {
 		select {
 		case err := <-failed:
@@ -171,6 +176,11 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 			files = s.watched() // before they are read, so that no change is missed
 			s.reload()
 			notify(ready)
+		case <-settle.C:
+			if connections.fell(s.server.Stats()) {
+				runtime.GC() // for what pools keep until the second one
+				debug.FreeOSMemory()
+			}
 		case <-look.C:
 			notify(alive)
 			s.denials.flush()
