@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
 const pingUsage = `Usage:
@@ -35,6 +39,9 @@ func ping(ctx context.Context, c *console, args []string) error {
 	if len(operands) > 0 {
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
+	if err := flags.check(c); err != nil {
+		return err
+	}
 	deadline := time.Now().Add(wait.duration())
 	for {
 		took, err := flags.ping(ctx, c)
@@ -42,7 +49,7 @@ func ping(ctx context.Context, c *console, args []string) error {
 			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", flags.address(c), took.Round(time.Microsecond))
 			return err
 		}
-		if time.Now().After(deadline) {
+		if isFinal(err) || time.Now().After(deadline) {
 			return flags.explain(c, err)
 		}
 		select {
@@ -51,6 +58,23 @@ func ping(ctx context.Context, c *console, args []string) error {
 		case <-time.After(pingInterval):
 		}
 	}
+}
+
+// check looks for what no waiting mends: files that cannot be read.
+func (f *clientFlags) check(c *console) error {
+	s := f.settings(c)
+	_, err := s.TLSConfig()
+	if err == nil && s.Identity != "" {
+		_, err = readToken(s)
+	}
+	return err
+}
+
+// isFinal reports whether the server is up, and has said no.
+func isFinal(err error) bool {
+	var refused *cryptomem.ServerError
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &refused) && !errors.Is(err, cryptomem.ErrBusy) || errors.As(err, &untrusted)
 }
 
 // ping measures one question and its answer on a connection that is up.

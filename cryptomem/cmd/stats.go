@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -53,7 +54,11 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	case *count < 0:
 		return usageError(fmt.Sprintf("--count is %d; allowed: 0, to go on until interrupted, or more", *count))
 	}
-	return flags.explain(c, flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count))
+	err = flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count)
+	if identity := flags.settings(c).Identity; identity != "" && errors.Is(err, cryptomem.ErrDenied) {
+		return fmt.Errorf("%w; %s may, with stats: true in the server's identities file", err, identity)
+	}
+	return flags.explain(c, err)
 }
 
 func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON bool, interval time.Duration, count int) error {

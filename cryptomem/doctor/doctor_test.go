@@ -166,6 +166,8 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		doctor.Warning, "admin address", "and shows keys", "record_keys: false"),
 	Entry("identities that do not parse", func(s *setup) { s.Config.Identities = s.write("bad.yaml", []byte("web: {colour: blue}"), 0o600) },
 		doctor.Problem, "identities", "colour", "mend the file"),
+	Entry("identities that are nobody", func(s *setup) { s.Config.Identities = s.write("empty.yaml", nil, 0o600) },
+		doctor.Problem, "identities", "lists nobody", "cryptomem token"),
 	Entry("identities that anyone may change", func(s *setup) { Expect(os.Chmod(s.Config.Identities, 0o666)).To(Succeed()) },
 		doctor.Problem, "identities", "mode is 0666", "chmod 0644"),
 	Entry("a certificate that has expired", func(s *setup) {
