@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -137,11 +138,22 @@ func (c *console) exit(cmd command, err error) int {
 		fmt.Fprintln(c.err, problems)
 		return exitUsage
 	}
-	fmt.Fprintf(c.err, "cryptomem %s: %v\n", cmd.name, err)
+	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
 	if errors.Is(err, cryptomem.ErrNotFound) {
 		return exitNotFound
 	}
 	return exitFailed
+}
+
+// printable replaces what a terminal would obey rather than show: the text may
+// be a server's, and that need not be a friend.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // parse reads flags, which may stand before, between and behind the operands,

@@ -137,9 +137,9 @@ func writeFindings(c *console, findings []doctor.Finding) error {
 		if f.Severity == doctor.Problem {
 			problems++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Severity, f.Subject, wrap(f.Text, doctorWidth-subjects-11, margin))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Severity, f.Subject, wrap(printable(f.Text), doctorWidth-subjects-11, margin))
 		if f.Advice != "" {
-			fmt.Fprintf(w, "\t\t-> %s\n", wrap(f.Advice, doctorWidth-subjects-14, margin+"   "))
+			fmt.Fprintf(w, "\t\t-> %s\n", wrap(printable(f.Advice), doctorWidth-subjects-14, margin+"   "))
 		}
 	}
 	if err := w.Flush(); err != nil {

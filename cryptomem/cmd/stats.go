@@ -96,7 +96,11 @@ type looker struct {
 func (l looker) text(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	return l.client.Stats(ctx, "")
+	text, err := l.client.Stats(ctx, "")
+	if err == nil && !json.Valid(text) {
+		err = errors.New("the server's statistics cannot be read: they are not JSON")
+	}
+	return text, err
 }
 
 func (l looker) report(ctx context.Context) (*stats.Report, error) {
@@ -107,6 +111,16 @@ func (l looker) report(ctx context.Context) (*stats.Report, error) {
 	r := new(stats.Report)
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("the server's statistics cannot be read: %w", err)
+	}
+	r.About.Version = printable(r.About.Version)
+	for i := range r.Server.Requests {
+		r.Server.Requests[i].Command = printable(r.Server.Requests[i].Command)
+	}
+	for i := range r.Identities {
+		r.Identities[i].Identity = printable(r.Identities[i].Identity)
+	}
+	if r.Snapshot != nil {
+		r.Snapshot.Error = printable(r.Snapshot.Error)
 	}
 	return r, nil
 }
