@@ -135,6 +135,7 @@ var _ = Describe("A replaced identities file", func() {
 		list       *access.List
 		permission cryptomem.Permission
 	)
+	const other = "other: {certificates: [other.example.com], prefixes: ['']}"
 	web := func(token, rules string) string {
 		return "web: {tokens: ['" + access.HashToken(token) + "'], " + rules + "}\n"
 	}
@@ -164,7 +165,7 @@ var _ = Describe("A replaced identities file", func() {
 	})
 
 	It("ends what an identity that it no longer lists had opened, and does not revive it", func() {
-		Expect(replace("")).To(Succeed())
+		Expect(replace(other)).To(Succeed())
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
@@ -183,7 +184,7 @@ var _ = Describe("A replaced identities file", func() {
 			let <- in
 		}()
 		for range 200 {
-			Expect(replace("")).To(Succeed())
+			Expect(replace(other)).To(Succeed())
 			Expect(replace(web("one", "prefixes: [a]"))).To(Succeed())
 		}
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
@@ -198,6 +199,13 @@ var _ = Describe("A replaced identities file", func() {
 	It("changes nothing when it is wrong", func() {
 		Expect(replace("web: {}")).NotTo(Succeed())
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue())
+	})
+
+	It("locks nobody out by being empty", func() {
+		for _, text := range []string{"", "# web: {}\n", "{}", "---\n"} {
+			Expect(replace(text)).To(MatchError(ContainSubstring(file+": the file names no identity")), text)
+			Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue(), text)
+		}
 	})
 })
 

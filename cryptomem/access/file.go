@@ -22,6 +22,10 @@ func parse(name string, text []byte) ([]*identity, config.Problems) {
 	p := parser{certificates: make(map[string]string)}
 	fields, problems := config.ParseDocument(name, text)
 	p.problems = problems
+	if len(fields) == 0 && len(problems) == 0 {
+		// More likely cut off or half written than meant: it would lock everybody out.
+		p.report(name, "the file names no identity; `cryptomem token` prints what to put there")
+	}
 	identities := make([]*identity, len(fields))
 	for i, f := range fields {
 		identities[i] = p.identity(f)

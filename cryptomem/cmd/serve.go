@@ -105,9 +105,6 @@ func newService(c *console, args []string) (*service, error) {
 		if s.identities, err = access.Load(cfg.Identities); err != nil {
 			return nil, err
 		}
-		if len(s.identities.Use()) == 0 {
-			s.log.Warn("the identities file lists nobody: every client is refused", "file", cfg.Identities)
-		}
 	}
 	s.server, err = newServer(s)
 	if err != nil {

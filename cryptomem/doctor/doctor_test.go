@@ -167,7 +167,7 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 	Entry("identities that do not parse", func(s *setup) { s.Config.Identities = s.write("bad.yaml", []byte("web: {colour: blue}"), 0o600) },
 		doctor.Problem, "identities", "colour", "mend the file"),
 	Entry("identities that are nobody", func(s *setup) { s.Config.Identities = s.write("empty.yaml", nil, 0o600) },
-		doctor.Problem, "identities", "lists nobody", "cryptomem token"),
+		doctor.Problem, "identities", "names no identity", "mend the file"),
 	Entry("identities that anyone may change", func(s *setup) { Expect(os.Chmod(s.Config.Identities, 0o666)).To(Succeed()) },
 		doctor.Problem, "identities", "mode is 0666", "chmod 0644"),
 	Entry("a certificate that has expired", func(s *setup) {
