@@ -200,7 +200,7 @@ func (s *Server) ServeConn(conn net.Conn) {
 // nil if there is none.
 func (s *Server) enter(conn net.Conn) *serverConn {
 	c := &serverConn{Conn: conn, server: s, address: addressOf(conn), since: s.config.Now()}
-	c.heard = c.since
+	c.active = c.since
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -24,7 +24,7 @@ type serverConn struct {
 	session *Session
 	read    func() (int, error) // waits and reads into the session
 	since   int64               // when the connection began
-	heard   int64               // when bytes came last
+	active  int64               // when it last received, or sent what had to wait
 	address netip.Prefix
 	place   place
 	mayPoll bool // whether a poller may do the waiting
@@ -136,7 +136,7 @@ func (c *serverConn) finish() {
 
 // received notes n bytes that have been read into the session.
 func (c *serverConn) received(n int, now int64) {
-	c.heard = now
+	c.active = now
 	c.session.Received(n)
 	c.server.counters.received.Add(int64(n))
 }
@@ -163,14 +163,18 @@ func (c *serverConn) send(now int64, pending net.Buffers) error {
 	if !c.wait(forWrite, now, c.server.limits.Load().WriteTimeout) {
 		return os.ErrDeadlineExceeded
 	}
-	if len(pending) == 1 {
-		n, err := c.Write(pending[0])
-		c.sent(n)
-		return err
-	}
-	n, err := pending.WriteTo(c.Conn)
+	n, err := write(c.Conn, pending)
+	c.active = c.server.config.Now()
 	c.sent(int(n))
 	return err
+}
+
+func write(conn net.Conn, pending net.Buffers) (int64, error) {
+	if len(pending) == 1 {
+		n, err := conn.Write(pending[0])
+		return int64(n), err
+	}
+	return pending.WriteTo(conn)
 }
 
 // sent notes n bytes of the session's answers that have been written.

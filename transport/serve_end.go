@@ -79,7 +79,7 @@ func (c *serverConn) drain(now int64) {
 	// What has long been silent has long had its answers, and may not notice
 	// the end before it has something to ask.
 	_, begun := c.session.Begun()
-	quiet := left == 0 && !begun && now-c.heard >= int64(lingerTimeout)
+	quiet := left == 0 && !begun && now-c.active >= int64(lingerTimeout)
 	for left > 0 {
 		n, _ := c.readArrived(left) // an error comes again when it is closed
 		if n == 0 {

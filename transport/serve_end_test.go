@@ -109,10 +109,14 @@ var _ = Describe("the end of a server", func() {
 	pong := transport.AppendResponse(nil, transport.OK, []byte("hello"))
 
 	// start serves on a socket of the given kind and returns how to connect.
-	start := func(kind string) func() net.Conn {
+	start := func(kind string, handlers ...transport.Handler) func() net.Conn {
 		GinkgoHelper()
 		clk = clock.NewMock()
-		s = transport.NewServer(transport.ServerConfig{NewHandler: func(net.Conn) transport.Handler { return echo{} }, Clock: clk})
+		var h transport.Handler = echo{}
+		if len(handlers) > 0 {
+			h = handlers[0]
+		}
+		s = transport.NewServer(transport.ServerConfig{NewHandler: func(net.Conn) transport.Handler { return h }, Clock: clk})
 		network, addr := "tcp", "127.0.0.1:0"
 		if kind == "unix" {
 			network, addr = "unix", filepath.Join(GinkgoT().TempDir(), "s")
@@ -216,6 +220,23 @@ var _ = Describe("the end of a server", func() {
 		clk.Add(time.Minute)
 		Expect(s.Shutdown(ctx)).To(Succeed())
 		Expect(io.ReadAll(c)).To(BeEmpty())
+	})
+
+	It("waits for a client that has just been answered, however long that took", func(ctx context.Context) {
+		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
+		c := start("tcp", h)()
+		_, err := c.Write(frame(transport.Stats, 0, "", ""))
+		Expect(err).NotTo(HaveOccurred())
+		<-h.begun
+		clk.Add(time.Minute)
+		close(h.answer)
+		converse(c, nil, transport.AppendResponse(nil, transport.OK, nil))
+		done := shutdown(ctx)
+		_, err = io.ReadAll(c)
+		Expect(err).NotTo(HaveOccurred())
+		Consistently(done, "20ms").ShouldNot(Receive())
+		Expect(c.Close()).To(Succeed())
+		Expect(<-done).To(Succeed())
 	})
 
 	It("cuts a client that sends on and on when its context ends", func(ctx context.Context) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 // rights and gets its mode when it is in place, and Close removes it unless it
 // has become somebody else's meanwhile.
 //
-// Servers look at a path, take it over and leave it while they hold the lock of
-// its directory. So of several that start at once, one takes the place of a
-// socket that a killed server left behind, and none takes that of a socket that
-// is listened on.
+// Servers look at a path and take it over while they hold the lock of its
+// directory. So of several that start at once, one takes the place of a socket
+// that a killed server left behind, and none takes that of a socket that is
+// listened on.
 type socket struct {
 	*net.UnixListener
 	path string
@@ -60,10 +61,8 @@ func listenUnix(ctx context.Context, path string, mode os.FileMode) (net.Listene
 // Close removes the socket's file and stops listening. It may be called again.
 func (s *socket) Close() error {
 	s.once.Do(func() {
-		// In that order: as long as it is open, no other file has its identity.
-		if unlock, err := lockDirectory(context.Background(), filepath.Dir(s.path)); err == nil {
-			defer unlock()
-		}
+		// In that order: as long as it is listened on, no other server takes its
+		// place, and no other file has its identity.
 		s.remove()
 		s.err = s.UnixListener.Close()
 	})
@@ -78,9 +77,12 @@ func (s *socket) remove() {
 }
 
 // removeAbandoned removes the socket that a killed server left at path: it is
-// there, and nobody answers.
+// there, and nobody answers. One that its server removes meanwhile is gone, too.
 func removeAbandoned(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -88,12 +90,17 @@ func removeAbandoned(ctx context.Context, path string) error {
 		return errors.New("the name is in use by a file that is no socket")
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err == nil {
+	switch {
+	case err == nil:
 		_ = conn.Close()
 		return errors.New("it is in use: another server answers there")
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("it is in use, and nobody can tell by whom: %w", err)
 	}
-	return os.Remove(path)
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -115,6 +115,23 @@ var _ = Describe("A Unix socket", func() {
 		}
 	})
 
+	It("is free for the next server while one leaves it", func(ctx SpecContext) {
+		for range 200 {
+			l, err := listenUnix(ctx, path, 0o600)
+			Expect(err).NotTo(HaveOccurred())
+			left := make(chan error, 1)
+			go func() { left <- l.Close() }()
+			var next net.Listener
+			Eventually(func() (err error) {
+				next, err = listenUnix(ctx, path, 0o600)
+				return err
+			}).Should(Succeed())
+			Expect(<-left).To(Succeed())
+			Expect(answers()).To(BeTrue())
+			Expect(next.Close()).To(Succeed())
+		}
+	})
+
 	It("is left alone at the end if it is another server's by then", func(ctx SpecContext) {
 		first, err := listenUnix(ctx, path, 0o600)
 		Expect(err).NotTo(HaveOccurred())
