@@ -42,7 +42,9 @@ func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 // An Account counts the bytes that one owner's items use, and may bound them.
 // An item is charged to the account whose Cache stored it last, from then until
 // its memory is free for others: one that has expired a little longer than it
-// can be read. It is safe for concurrent use.
+// can be read, and a large value that is being read until it has been. Large
+// values on their way into the cache count separately, up to the same limit. It
+// is safe for concurrent use.
 //
 //	web, err := c.Account("web")
 //	web.SetLimit(64 << 20)
@@ -59,6 +61,7 @@ type balance struct {
 	number  uint16 // not 0, which is nobody's
 	limit   atomic.Int64
 	used    atomic.Int64
+	staged  atomic.Int64 // in values on their way
 	refused atomic.Uint64
 }
 
@@ -152,6 +155,39 @@ func (b *balance) take(n, back int64) error {
 	return nil
 }
 
+// admit refuses an item that the account could not hold if it were empty.
+func (b *balance) admit(n int64) error {
+	if b == nil {
+		return nil
+	}
+	if limit := b.limit.Load(); limit > 0 && n > limit {
+		b.refused.Add(1)
+		return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, n, limit)
+	}
+	return nil
+}
+
+// stage counts n bytes of a value on its way, unless all that are would pass
+// the account's limit.
+func (b *balance) stage(n int64) error {
+	if b == nil {
+		return nil
+	}
+	after := b.staged.Add(n)
+	if limit := b.limit.Load(); limit > 0 && after > limit {
+		b.staged.Add(-n)
+		b.refused.Add(1)
+		return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, after, limit)
+	}
+	return nil
+}
+
+func (b *balance) unstage(n int64) {
+	if b != nil {
+		b.staged.Add(-n)
+	}
+}
+
 // charge is take without a limit.
 func (b *balance) charge(n int64) {
 	if b != nil {
@@ -183,4 +219,6 @@ func (b *balance) owner() string {
 }
 
 // cost is what the record's item counts against its account.
-func (r *record) cost() int64 { return int64(ItemOverhead + len(r.key) + r.length) }
+func (r *record) cost() int64 { return cost(len(r.key), r.length) }
+
+func cost(key, value int) int64 { return int64(ItemOverhead + key + value) }

@@ -99,6 +99,7 @@ var _ = Describe("An account", func() {
 	})
 
 	It("is what a value on its way is charged to when it is stored", func() {
+		const small = int64(cache.ItemOverhead + len("small"))
 		value := make([]byte, 100_000)
 		stage := func() (err error) {
 			GinkgoHelper()
@@ -110,16 +111,69 @@ var _ = Describe("An account", func() {
 				Expect(err).NotTo(HaveOccurred())
 				st.Advance(copy(b, value))
 			}
-			Expect(alice.Used()).To(BeZero())
+			Expect(alice.Used()).To(Equal(small))
 			_, err = st.Set(1, 0)
 			return err
 		}
-		alice.SetLimit(cost(len(value)) - 1)
+		_, err := alice.Cache().Set(1, []byte("small"), nil, 0)
+		Expect(err).NotTo(HaveOccurred())
+		alice.SetLimit(small + cost(len(value)) - 1)
 		Expect(stage()).To(MatchError(cache.ErrAccountFull))
-		Expect(alice.Used()).To(BeZero())
-		alice.SetLimit(cost(len(value)))
+		Expect(alice.Used()).To(Equal(small))
+		alice.SetLimit(small + cost(len(value)))
 		Expect(stage()).To(Succeed())
 		Expect(alice.Used()).To(Equal(alice.Limit()))
+	})
+
+	It("pays for a large value that is gone for as long as somebody reads it", func() {
+		Expect(set(alice, 100_000)).To(Succeed())
+		_, ref, _, ok := c.GetRef(1, nil, key)
+		Expect(ok).To(BeTrue())
+		_, err := c.Touch(1, key, 48*time.Hour)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(alice.Used()).To(Equal(cost(100_000)), "it is the same value")
+		Expect(set(alice, 10)).To(Succeed())
+		Expect(alice.Used()).To(Equal(cost(10) + 100_000))
+		Expect(c.Check()).To(Succeed())
+		Expect(set(bob, 10)).To(Succeed())
+		Expect(alice.Used()).To(BeEquivalentTo(100_000))
+		ref.Release()
+		Expect(alice.Used()).To(BeZero())
+	})
+
+	It("has no more large values on their way at once than its limit holds", func() {
+		const size = 200_000
+		alice.SetLimit(2*size + 1000)
+		stage := func() (*cache.Staged, error) {
+			GinkgoHelper()
+			st, err := alice.Cache().Stage(key, size)
+			Expect(err).NotTo(HaveOccurred())
+			for st.Missing() > 0 {
+				b, err := st.Buffer(1)
+				if err != nil {
+					return st, err
+				}
+				st.Advance(len(b))
+			}
+			return st, nil
+		}
+		first, err := stage()
+		Expect(err).NotTo(HaveOccurred())
+		second, err := stage()
+		Expect(err).NotTo(HaveOccurred())
+		third, err := stage()
+		Expect(err).To(MatchError(cache.ErrAccountFull))
+		third.Release()
+		_, err = second.Set(1, 0)
+		Expect(err).NotTo(HaveOccurred())
+		second.Release()
+		third, err = stage()
+		Expect(err).NotTo(HaveOccurred(), "what is stored is not on its way any more")
+		third.Release()
+		first.Release()
+		Expect(alice.Used()).To(Equal(cost(size)))
+		_, err = alice.Cache().Stage(key, 2*size+1001)
+		Expect(err).To(MatchError(cache.ErrAccountFull), "which could never be stored")
 	})
 
 	DescribeTable("gets back what an item used when it goes", func(remove func()) {

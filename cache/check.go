@@ -174,6 +174,9 @@ func (k *checker) checkSegments() {
 			chainPages += seg.pages
 			if seg.refs > 0 {
 				k.checkChain(int32(id))
+				if int(seg.debtor) < len(k.costs) {
+					k.costs[seg.debtor] += int64(seg.size)
+				}
 			}
 		}
 	}

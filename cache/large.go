@@ -29,6 +29,7 @@ func (s *shard) releaseChain(head int32) {
 	if s.segs[head].refs--; s.segs[head].refs > 0 {
 		return
 	}
+	s.ledger.of(s.segs[head].debtor).give(int64(s.segs[head].size))
 	for id := head; id != none; {
 		next := s.segs[id].next
 		s.dropSegment(id)
@@ -59,12 +60,13 @@ type Staged struct {
 	head   int32
 	tail   int32
 	free   []byte // charged and not filled
+	staged int64  // bytes that the account knows to be on their way
 }
 
 // Stage starts a value of size bytes for key, which it copies. It is meant for
 // values of LargeValueSize and more; smaller ones waste most of a page.
-// Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull for a
-// value larger than the memory limit.
+// Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull or
+// ErrAccountFull for a value larger than the memory limit or the account's.
 func (c *Cache) Stage(key []byte, size int) (*Staged, error) {
 	st, err := c.stage(key, size)
 	if err != nil {
@@ -81,6 +83,9 @@ func (c *Cache) stage(key []byte, size int) (Staged, error) {
 	if int64(pagesOf(size)) > c.budget.max-c.budget.reserved {
 		return Staged{}, fmt.Errorf("%w: value is %d bytes, max memory %d", ErrFull, size, c.maxMemory)
 	}
+	if err := c.balance.admit(cost(len(key), size)); err != nil {
+		return Staged{}, err
+	}
 	s, h := c.shard(key)
 	return Staged{c: c, s: s, hash: h, key: key, size: size, head: none, tail: none}, nil
 }
@@ -92,8 +97,8 @@ func (st *Staged) Key() []byte { return st.key }
 func (st *Staged) Missing() int { return st.size - st.filled }
 
 // Buffer returns where the next bytes go: a part of the value's memory, never
-// empty while bytes are missing. ErrFull means that there is no memory for
-// more; the caller then drops the value with Release.
+// empty while bytes are missing. ErrFull and ErrAccountFull mean that there is
+// no memory for more; the caller then drops the value with Release.
 func (st *Staged) Buffer(now int64) ([]byte, error) {
 	if len(st.free) > 0 || st.Missing() == 0 {
 		return st.free, nil
@@ -119,28 +124,39 @@ func (st *Staged) Advance(n int) {
 func (st *Staged) extend() error {
 	s := st.s
 	at := st.filled & (segmentSize - 1)
-	if at == 0 && st.Missing() >= segmentSize {
-		if id := s.takeWarm(); id != none {
-			st.link(id)
-			st.grow(at, segmentSize, segmentPages)
-			return nil
-		}
-	}
 	n := min(st.Missing(), segmentSize-at, stagePages*pageSize)
-	pages := pagesOf(n)
-	if !s.charge(pages, memLarge) {
+	if at == 0 && st.Missing() >= segmentSize && len(s.warm) > 0 {
+		n = segmentSize
+	}
+	if err := st.c.balance.stage(int64(n)); err != nil {
+		return err
+	}
+	if !st.take(at, n) {
+		st.c.balance.unstage(int64(n))
 		return errNoRoom
 	}
-	if at == 0 {
+	st.staged += int64(n)
+	return nil
+}
+
+// take makes n bytes of memory the buffer, if there are any.
+func (st *Staged) take(at, n int) bool {
+	s := st.s
+	pages := pagesOf(n)
+	if n == segmentSize { // only a warm segment is taken whole
+		st.link(s.takeWarm())
+	} else if !s.charge(pages, memLarge) {
+		return false
+	} else if at == 0 {
 		id := s.newSegment(chained)
 		if id == none {
 			s.refund(pages, memLarge)
-			return errNoRoom
+			return false
 		}
 		st.link(id)
 	}
 	st.grow(at, n, pages)
-	return nil
+	return true
 }
 
 // link appends a segment to the chain.
@@ -185,7 +201,8 @@ func (st *Staged) Release() {
 		st.s.releaseChain(st.head)
 		st.s.unlock()
 	}
-	st.head, st.tail, st.free, st.size, st.filled = none, none, nil, 0, 0
+	st.c.balance.unstage(st.staged)
+	st.head, st.tail, st.free, st.size, st.filled, st.staged = none, none, nil, 0, 0, 0
 }
 
 // Set stores the value, as Cache.Set does. After an error it may be tried

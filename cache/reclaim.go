@@ -93,7 +93,7 @@ func (s *shard) drop(t *table, at int, p place, r *record) {
 	tag := t.word(at).tag()
 	t.remove(at)
 	s.index.n--
-	s.kill(p, r)
+	s.kill(p, r, false)
 	s.shrink(tag, t)
 }
 
@@ -127,7 +127,7 @@ func (s *shard) move(t *table, at int, p place, r *record) bool {
 	s.bytes += len(r.key) + r.length
 	s.ledger.of(r.account).charge(r.cost()) // which kill ends
 	s.count.moved += uint64(r.size)
-	s.kill(p, r)
+	s.kill(p, r, r.chain != none)
 	return true
 }
 

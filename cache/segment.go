@@ -52,7 +52,8 @@ type segment struct {
 	queuePrev  int32
 	kind       kind
 	pool       pool
-	open       bool // takes records of its bucket and pool
+	open       bool   // takes records of its bucket and pool
+	debtor     uint16 // of a chain's first segment: the account of the item that is gone while readers are not
 
 	// Of a chain's first segment:
 	size   int   // bytes in the chain
@@ -320,23 +321,29 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	return id
 }
 
-// kill counts the record at p as dead and lets go of its large value. The
-// index must not name it any more.
-func (s *shard) kill(p place, r *record) {
+// kill counts the record at p as dead and lets go of its large value, which its
+// account pays for until the last reader has, too; unless another record has
+// inherited it. The index must not name the record any more.
+func (s *shard) kill(p place, r *record, inherited bool) {
 	id := p.segment()
 	seg := &s.segs[id]
 	seg.live -= r.size
 	seg.items--
 	s.dead += r.size
 	s.bytes -= len(r.key) + r.length
-	s.ledger.of(r.account).give(r.cost())
+	cost := r.cost()
 	s.buckets[seg.bucket].items--
 	if r.chain != none {
 		pages := s.segs[r.chain].weight
 		seg.large -= pages
 		s.weight[seg.pool] -= pages
+		if head := &s.segs[r.chain]; head.refs > 1 && !inherited {
+			head.debtor = r.account
+			cost -= int64(r.length)
+		}
 		s.releaseChain(r.chain)
 	}
+	s.ledger.of(r.account).give(cost)
 	switch {
 	case seg.items > 0:
 	case !seg.open || seg.pages > 1:

@@ -199,7 +199,7 @@ func (s *shard) unlink(e *entry) {
 	tag := e.table.word(e.at).tag()
 	e.table.remove(e.at)
 	s.index.n--
-	s.kill(e.place, &e.record)
+	s.kill(e.place, &e.record, false)
 	s.shrink(tag, e.table)
 }
 
@@ -356,7 +356,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 	s.bytes += len(r.key) + r.length
 	if found {
 		e.table.set(e.at, newWord(tag, use, p))
-		s.kill(e.place, &e.record)
+		s.kill(e.place, &e.record, r.chain != none && r.chain == e.chain)
 	} else {
 		e.table.insert(e.at, newWord(tag, 0, p))
 		s.index.n++
