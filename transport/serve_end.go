@@ -105,6 +105,7 @@ func (c *serverConn) linger() {
 	if !ok || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) {
 		return
 	}
+	c.session.Close() // nothing of it is needed any more
 	left, err := int64(lingerBytes), os.ErrDeadlineExceeded
 	for errors.Is(err, os.ErrDeadlineExceeded) {
 		// The end of the server may have interrupted it before; what
