@@ -36,7 +36,7 @@ type Saved struct {
 // ".tmp" appended, so two processes must not share a path; see Acquire.
 func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
 	temporary := path + ".tmp"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	f, err := create(temporary)
 	if err != nil {
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
 	}
@@ -57,6 +57,16 @@ func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Sa
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
 	}
 	return saved, nil
+}
+
+// create makes a new file. What a crash left behind under the name, or anybody
+// put there, is removed: written to, it would keep its mode, and a link would
+// lead elsewhere.
+func create(name string) (*os.File, error) {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 }
 
 func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Saved, error) {

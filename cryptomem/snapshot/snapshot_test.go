@@ -165,6 +165,25 @@ var _ = Describe("A snapshot", func() {
 		Expect(contents(again)).To(HaveLen(1))
 	})
 
+	It("follows no link that stands where it is being written", func(ctx context.Context) {
+		precious := filepath.Join(filepath.Dir(path), "precious")
+		Expect(os.WriteFile(precious, []byte("precious"), 0o644)).To(Succeed())
+		Expect(os.Symlink(precious, path+".tmp")).To(Succeed())
+		save(ctx)
+		Expect(os.ReadFile(precious)).To(BeEquivalentTo("precious"))
+		info, err := os.Lstat(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(info.Mode()).To(Equal(fs.FileMode(0o600)))
+	})
+
+	It("is its owner's alone though a crash left something behind that others may read", func(ctx context.Context) {
+		Expect(os.WriteFile(path+".tmp", []byte("half a snapshot"), 0o644)).To(Succeed())
+		save(ctx)
+		info, err := os.Stat(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(info.Mode().Perm()).To(Equal(fs.FileMode(0o600)))
+	})
+
 	It("fails when its directory is missing, and names the file", func(ctx context.Context) {
 		path = filepath.Join(filepath.Dir(path), "missing", "cache.snapshot")
 		_, err := snapshot.Save(ctx, path, c, clk)
