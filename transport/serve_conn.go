@@ -119,6 +119,9 @@ func (c *serverConn) start() error {
 // failed notes a connection that did not get as far as its first request.
 func (c *serverConn) failed(err error) {
 	c.server.counters.handshakes.Add(1)
+	if c.deadline.at.Load() == cut {
+		c.server.counters.timeouts[forHandshake].Add(1)
+	}
 	c.server.config.Logger.Debug("TLS handshake failed", "peer", c.RemoteAddr(), "error", err)
 }
 

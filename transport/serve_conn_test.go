@@ -79,6 +79,7 @@ var _ = Describe("a server's connections", func() {
 		_, err = io.ReadAll(client)
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() uint64 { return s.Stats().Handshakes }).Should(BeEquivalentTo(1))
+		Expect(s.Stats().HandshakeTimeouts).To(BeEquivalentTo(1))
 	})
 
 	It("are accepted again once there are file descriptors for them", func() {

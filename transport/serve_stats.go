@@ -23,10 +23,11 @@ type ServerStats struct {
 	BytesSent      int64  `json:"bytes_sent"`
 
 	// Connections closed because a deadline passed.
-	IdleTimeouts  uint64 `json:"idle_timeouts"`
-	FrameTimeouts uint64 `json:"frame_timeouts"`
-	WriteTimeouts uint64 `json:"write_timeouts"`
-	AuthTimeouts  uint64 `json:"auth_timeouts"`
+	IdleTimeouts      uint64 `json:"idle_timeouts"`
+	FrameTimeouts     uint64 `json:"frame_timeouts"`
+	WriteTimeouts     uint64 `json:"write_timeouts"`
+	AuthTimeouts      uint64 `json:"auth_timeouts"`
+	HandshakeTimeouts uint64 `json:"handshake_timeouts"` // of TLS; failed_handshakes counts them too
 
 	RequestStats
 }
@@ -38,21 +39,22 @@ func (s *Server) Stats() ServerStats {
 	s.mu.Unlock()
 	c := &s.counters
 	return ServerStats{
-		Connections:    open,
-		MaxConnections: s.limits.Load().MaxConnections,
-		InFlight:       s.memory.Used(),
-		Accepted:       c.accepted.Load(),
-		Refused:        c.refused.Load(),
-		FramingErrors:  c.framing.Load(),
-		Ended:          c.ended.Load(),
-		Handshakes:     c.handshakes.Load(),
-		BytesReceived:  c.received.Load(),
-		BytesSent:      c.sent.Load(),
-		IdleTimeouts:   c.timeouts[forRequest].Load(),
-		FrameTimeouts:  c.timeouts[forFrame].Load(),
-		WriteTimeouts:  c.timeouts[forWrite].Load(),
-		AuthTimeouts:   c.timeouts[forAuth].Load(),
-		RequestStats:   s.meter.Stats(s.config.Now()),
+		Connections:       open,
+		MaxConnections:    s.limits.Load().MaxConnections,
+		InFlight:          s.memory.Used(),
+		Accepted:          c.accepted.Load(),
+		Refused:           c.refused.Load(),
+		FramingErrors:     c.framing.Load(),
+		Ended:             c.ended.Load(),
+		Handshakes:        c.handshakes.Load(),
+		BytesReceived:     c.received.Load(),
+		BytesSent:         c.sent.Load(),
+		IdleTimeouts:      c.timeouts[forRequest].Load(),
+		FrameTimeouts:     c.timeouts[forFrame].Load(),
+		WriteTimeouts:     c.timeouts[forWrite].Load(),
+		AuthTimeouts:      c.timeouts[forAuth].Load(),
+		HandshakeTimeouts: c.timeouts[forHandshake].Load(),
+		RequestStats:      s.meter.Stats(s.config.Now()),
 	}
 }
 

@@ -53,7 +53,7 @@ func (e *example) report() *stats.Report {
 			Version: "v1.2.3", Addr: []string{"localhost:8080"}, Started: e.started, Now: e.clk.Now(),
 		},
 		Server: transport.ServerStats{
-			Connections: 24, MaxConnections: 16384, Accepted: 100 + n, Refused: 3, BytesReceived: int64(40_000 * n), BytesSent: int64(90_000 * n),
+			Connections: 24, MaxConnections: 16384, Accepted: 100 + n, Refused: 3, Handshakes: 5, HandshakeTimeouts: 4, BytesReceived: int64(40_000 * n), BytesSent: int64(90_000 * n),
 			RequestStats: transport.RequestStats{
 				Requests: []transport.RequestCount{
 					{Command: "SET", Status: "ok", Count: 200 * n},

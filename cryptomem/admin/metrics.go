@@ -78,6 +78,7 @@ var metricTable = []metric{
 	counter("connections_accepted_total", "Connections accepted.", func(r *stats.Report) uint64 { return r.Server.Accepted }),
 	counter("connections_refused_total", "Connections refused because of a limit.", func(r *stats.Report) uint64 { return r.Server.Refused }),
 	counter("connections_framing_errors_total", "Connections closed because their bytes were no requests.", func(r *stats.Report) uint64 { return r.Server.FramingErrors }),
+	counter("connections_failed_handshakes_total", "Connections whose TLS handshake failed, or took too long.", func(r *stats.Report) uint64 { return r.Server.Handshakes }),
 	counter("connections_ended_total", "Connections closed after too many failed AUTHs.", func(r *stats.Report) uint64 { return r.Server.Ended }),
 	{
 		"connections_timed_out_total", "Connections closed because a deadline passed, by what was waited for.", prometheus.CounterValue,
@@ -87,6 +88,7 @@ var metricTable = []metric{
 			emit(float64(r.Server.FrameTimeouts), "frame")
 			emit(float64(r.Server.WriteTimeouts), "write")
 			emit(float64(r.Server.AuthTimeouts), "auth")
+			emit(float64(r.Server.HandshakeTimeouts), "handshake")
 		},
 	},
 	gauge("in_flight_bytes", "Memory held by large requests that have not arrived whole.", func(r *stats.Report) float64 { return float64(r.Server.InFlight) }),
