@@ -140,13 +140,18 @@ func (s *Server) onlyKnownHosts(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		host = strings.Trim(host, "[]")
-		if !s.config.AnyHost && host != "" && host != "localhost" && net.ParseIP(host) == nil {
+		if !s.config.AnyHost && host != "" && !isLocalhost(host) && net.ParseIP(strings.Trim(host, "[]")) == nil {
 			say(w, http.StatusMisdirectedRequest, "reach this listener by localhost or by an IP address")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isLocalhost compares as names are: without case, and with or without the dot
+// of the root.
+func isLocalhost(host string) bool {
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 // IsClosed reports whether err is what Serve returns after Close.

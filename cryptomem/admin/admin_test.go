@@ -121,10 +121,10 @@ var _ = Describe("The admin listener", func() {
 	})
 
 	It("answers only under names that no stranger's web page can have", func() {
-		for _, host := range []string{"localhost:8081", "127.0.0.1:8081", "[::1]:8081", "10.1.2.3"} {
+		for _, host := range []string{"localhost:8081", "127.0.0.1:8081", "[::1]:8081", "10.1.2.3", "LOCALHOST:8081", "Localhost", "localhost.", "localhost.:8081"} {
 			Expect(get("http://"+host+"/healthz")).To(HaveHTTPStatus(http.StatusOK), host)
 		}
-		for _, host := range []string{"evil.example", "localhost.evil.example:8081", "127.0.0.1.evil.example"} {
+		for _, host := range []string{"evil.example", "localhost.evil.example:8081", "localhost..", "127.0.0.1.evil.example"} {
 			Expect(get("http://"+host+"/stats")).To(HaveHTTPStatus(http.StatusMisdirectedRequest), host)
 		}
 		config.AnyHost = true
