@@ -15,6 +15,10 @@ func (l *loader) relations() {
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
 	}
 	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
+	if c.MaxValueSize > c.MaxInFlight {
+		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than max_in_flight, which is %s; such a value would always be answered busy",
+			FormatSize(c.MaxValueSize), FormatSize(c.MaxInFlight))
+	}
 	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")
 	l.needs("tls_addr", len(c.TLSAddr) > 0, "tls_cert", c.TLSCert != "")
 	l.needs("tls_client_ca", c.TLSClientCA != "", "tls_cert", c.TLSCert != "")
