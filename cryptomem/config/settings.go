@@ -98,7 +98,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_value_size", Default: "1MiB",
-		Doc:  "Longest value that a request may carry, as sealed. A longer one is answered with an error and never buffered.",
+		Doc:  "Longest value that a request may carry, as sealed. A longer one is answered with an error and never buffered. It is at most half of max_memory, and no more than max_in_flight.",
 		bind: func(c *Config) Value { return size(&c.MaxValueSize, 1, gib) },
 	},
 	{
@@ -118,12 +118,12 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_connections", Default: "16384", Reload: true,
-		Doc:  "Connections open at once. One more is answered busy and closed.",
+		Doc:  "Connections open at once. One more is answered busy and closed; of those that come together, 64 at a time are told, and the others closed without an answer.",
 		bind: func(c *Config) Value { return count(&c.MaxConnections, 1, 1_000_000) },
 	},
 	{
 		Name: "max_connections_per_address", Default: "12288", Reload: true,
-		Doc:  "Connections open at once from one IPv4 address or IPv6 /64 network, so that one host cannot take all; 0 sets no such bound.",
+		Doc:  "Connections open at once from one IPv4 address or IPv6 /64 network, so that one host cannot take all; 0 sets no such bound. Connections over a Unix socket have no address and are only counted among all.",
 		bind: func(c *Config) Value { return count(&c.MaxConnectionsPerAddress, 0, 1_000_000) },
 	},
 	{
