@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,7 +23,7 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/report"
 )
 
-// score plants one known bug after the other and looks how it is found. The
+// score plants known bugs, each by itself, and looks how they are found. The
 // product's source is not touched: the compiler is told to read an altered copy
 // of one file instead.
 func score(args []string, out, errs io.Writer) int {
@@ -55,8 +57,9 @@ func score(args []string, out, errs io.Writer) int {
 
 	missed, sizes := 0, []int{}
 	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
-	for _, p := range plants {
-		found, err := find(p, dir, *seeds)
+	for i, find := range findAll(plants, dir, *seeds) {
+		p := plants[i]
+		found, err := find()
 		switch {
 		case err != nil:
 			missed++
@@ -91,6 +94,22 @@ func named(plants []plant.Plant, names []string) ([]plant.Plant, error) {
 	return some, nil
 }
 
+// findAll looks for every bug, as many at a time as there are processors, and
+// returns functions that wait for what was found, in the order of the plants.
+func findAll(plants []plant.Plant, dir string, seeds int) []func() (*finding, error) {
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	all := make([]func() (*finding, error), len(plants))
+	for i, p := range plants {
+		all[i] = sync.OnceValues(func() (*finding, error) {
+			room <- struct{}{}
+			defer func() { <-room }()
+			return find(p, filepath.Join(dir, p.Name), seeds)
+		})
+		go func() { _, _ = all[i]() }() // whoever asks later gets the same
+	}
+	return all
+}
+
 // patience is how long a bug may take to be found: one that makes the product
 // hang is not found at all.
 const patience = 5 * time.Minute
@@ -98,12 +117,15 @@ const patience = 5 * time.Minute
 // find builds the simulator with the bug in it and runs seeds until one fails.
 // It returns nil if none does.
 func find(p plant.Plant, dir string, seeds int) (*finding, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
 	overlay, err := p.Overlay(".", dir)
 	if err != nil {
 		return nil, err
 	}
 	bin := filepath.Join(dir, "sim")
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", bin, "./sim/cmd") //nolint:gosec // G204: the arguments are our own files
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-overlay", overlay, "-o", bin, "./sim/cmd") //nolint:gosec // G204: the arguments are our own files
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("does not build: %s", bytes.TrimSpace(text))
 	}
