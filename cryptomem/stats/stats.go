@@ -4,7 +4,6 @@
 package stats
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -57,57 +56,6 @@ func (r *Report) Requests(command, status string) (n uint64) {
 func (r *Report) HitRatio() (float64, bool) {
 	reads := r.Cache.Hits + r.Cache.Misses
 	return float64(r.Cache.Hits) / float64(max(reads, 1)), reads > 0
-}
-
-// Since returns what happened from an earlier report of the same server to r:
-// counters are differences, everything else is as in r. It fails if the server
-// was restarted in between.
-func (r *Report) Since(earlier *Report) (*Report, error) {
-	if !r.About.Started.Equal(earlier.About.Started) {
-		return nil, fmt.Errorf("the server was restarted at %v", r.About.Started.Format(time.RFC3339))
-	}
-	d := *r
-	d.Server.Requests = nil
-	for _, c := range r.Server.Requests {
-		c.Count -= earlier.Requests(c.Command, c.Status)
-		d.Server.Requests = append(d.Server.Requests, c)
-	}
-	d.Server.Batches = nil
-	for _, b := range r.Server.Batches {
-		d.Server.Batches = append(d.Server.Batches, batchesSince(b, earlier.Server.Batches))
-	}
-	for _, counter := range [][2]*uint64{
-		{&d.Server.Accepted, &earlier.Server.Accepted},
-		{&d.Server.Refused, &earlier.Server.Refused},
-		{&d.Cache.Hits, &earlier.Cache.Hits},
-		{&d.Cache.Misses, &earlier.Cache.Misses},
-		{&d.Cache.Sets, &earlier.Cache.Sets},
-		{&d.Cache.Refused, &earlier.Cache.Refused},
-		{&d.Cache.Deleted, &earlier.Cache.Deleted},
-		{&d.Cache.Expired, &earlier.Cache.Expired},
-		{&d.Cache.Evicted, &earlier.Cache.Evicted},
-		{&d.Cache.MovedBytes, &earlier.Cache.MovedBytes},
-	} {
-		*counter[0] -= *counter[1]
-	}
-	d.Server.BytesReceived -= earlier.Server.BytesReceived
-	d.Server.BytesSent -= earlier.Server.BytesSent
-	d.Process.CPU -= earlier.Process.CPU
-	return &d, nil
-}
-
-func batchesSince(b transport.BatchLatency, earlier []transport.BatchLatency) transport.BatchLatency {
-	for _, e := range earlier {
-		if e.Command != b.Command || len(e.Counts) != len(b.Counts) {
-			continue
-		}
-		counts := make([]uint64, len(b.Counts))
-		for i := range counts {
-			counts[i] = b.Counts[i] - e.Counts[i]
-		}
-		return transport.BatchLatency{Command: b.Command, Counts: counts, Sum: b.Sum - e.Sum}
-	}
-	return b
 }
 
 // Latency returns the time within which the part q of all batches were

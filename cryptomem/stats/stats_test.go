@@ -41,24 +41,6 @@ var _ = Describe("A report", func() {
 		Expect(ratio).To(Equal(0.75))
 	})
 
-	It("says what happened since an earlier one", func() {
-		d, err := report(30, 9, 3, 100, 0).Since(report(10, 5, 2, 60, 0))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(d.Requests("GET", "")).To(BeEquivalentTo(60))
-		Expect(d.Requests("SET", "")).To(BeZero())
-		Expect(d.Cache.Hits).To(BeEquivalentTo(4))
-		Expect(d.Server.Batches[0].Counts[2]).To(BeEquivalentTo(40))
-		Expect(d.Server.Batches[0].Sum).To(BeZero())
-	})
-
-	It("cannot be compared with one from before a restart", func() {
-		before := report(10, 0, 0, 0, 0)
-		after := report(1, 0, 0, 0, 0)
-		after.About.Started = time.Unix(2000, 0)
-		_, err := after.Since(before)
-		Expect(err).To(MatchError(ContainSubstring("restarted")))
-	})
-
 	It("tells the latency of all but a few", func() {
 		_, ok := report(0, 0, 0, 0, 0).Latency(0.5)
 		Expect(ok).To(BeFalse())
