@@ -152,7 +152,7 @@ func (c *serverConn) answer(now int64) error {
 		if len(pending) == 0 {
 			return failed
 		}
-		if err := c.send(now, pending); err != nil {
+		if err := c.send(pending); err != nil {
 			return err
 		}
 		if failed == nil && c.place != servingPlace {
@@ -161,9 +161,10 @@ func (c *serverConn) answer(now int64) error {
 	}
 }
 
-// send writes the answers and waits until the socket has taken them.
-func (c *serverConn) send(now int64, pending net.Buffers) error {
-	if !c.wait(forWrite, now, c.server.limits.Load().WriteTimeout) {
+// send writes the answers and waits until the socket has taken them. The time
+// for that does not count what their requests took.
+func (c *serverConn) send(pending net.Buffers) error {
+	if !c.wait(forWrite, c.server.config.Now(), c.server.limits.Load().WriteTimeout) {
 		return os.ErrDeadlineExceeded
 	}
 	n, err := write(c.Conn, pending)

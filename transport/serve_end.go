@@ -36,7 +36,7 @@ func (c *serverConn) end(now int64, err error) {
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		// End of stream, or a broken connection.
 	case c.deadline.at.Load() == cut:
-		c.overdue(now)
+		c.overdue()
 	case s.draining.Load():
 		c.drain(now)
 	}
@@ -44,7 +44,7 @@ func (c *serverConn) end(now int64, err error) {
 
 // overdue ends a connection whose deadline has passed. A client that is in the
 // middle of a request, or has yet to authenticate, is told why.
-func (c *serverConn) overdue(now int64) {
+func (c *serverConn) overdue() {
 	s := c.server
 	s.counters.timeouts[c.waitsFor].Add(1)
 	s.config.Logger.Debug("connection timed out", "peer", c.RemoteAddr(), "waiting_for", c.waitsFor)
@@ -65,7 +65,7 @@ func (c *serverConn) overdue(now int64) {
 		return
 	}
 	c.session.Abort(reason)
-	if c.send(now, c.session.Pending()) == nil {
+	if c.send(c.session.Pending()) == nil {
 		c.linger()
 	}
 }

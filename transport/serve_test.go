@@ -84,6 +84,26 @@ var _ = Describe("a server", func() {
 		converse(slow, ping, pong)
 	})
 
+	It("answers a request that took longer than answers may", func() {
+		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
+		clk := clock.NewMock()
+		s := transport.NewServer(transport.ServerConfig{NewHandler: func(net.Conn) transport.Handler { return h }, Clock: clk})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		go func() { _ = s.Serve(l) }()
+		DeferCleanup(s.Close)
+		c := dial(l.Addr().String())
+		for range 10 {
+			_, err = c.Write(frame(transport.Stats, 0, "", ""))
+			Expect(err).NotTo(HaveOccurred())
+			<-h.begun
+			clk.Add(2 * transport.DefaultWriteTimeout)
+			h.answer <- struct{}{}
+			converse(c, ping, bytes.Join([][]byte{transport.AppendResponse(nil, transport.OK, nil), pong}, nil))
+		}
+		Expect(s.Stats().WriteTimeouts).To(BeZero())
+	})
+
 	It("goes on with a client that stopped reading for a while", func() {
 		_, addr := serve(echo{})
 		c := dial(addr)
