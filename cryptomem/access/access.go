@@ -27,14 +27,18 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
 )
+
+// MaxFileSize is the size in bytes up to which an identities file is read: room
+// for some 50,000 of them.
+const MaxFileSize = 16 << 20
 
 // Why a client is denied. It is told of its connections alone; the rest is for
 // the server's log.
@@ -70,7 +74,7 @@ func Load(file string) (*List, error) {
 
 // Reload replaces all rules by those of the file; on an error all stay.
 func (l *List) Reload(file string) error {
-	text, err := os.ReadFile(file)
+	text, err := textfile.Read(file, MaxFileSize)
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}

@@ -219,6 +219,15 @@ var _ = Describe("An identities file", func() {
 		Expect(err.Error()).NotTo(ContainSubstring("hunter2"))
 	})
 
+	It("that is too large, or no file at all, is not read", func() {
+		file := writeList("")
+		Expect(os.Truncate(file, access.MaxFileSize+1)).To(Succeed())
+		_, err := access.Load(file)
+		Expect(err).To(MatchError(ContainSubstring(file + " is 16777217 bytes, limit 16777216")))
+		_, err = access.Load(os.DevNull)
+		Expect(err).To(MatchError(ContainSubstring("not a regular file")))
+	})
+
 	It("that is missing is named", func() {
 		_, err := access.Load("missing.yaml")
 		Expect(err).To(MatchError(os.ErrNotExist))

@@ -11,10 +11,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
 )
+
+// MaxFileSize is the size in bytes up to which a server's files are read: room
+// for the authorities of all the world.
+const MaxFileSize = 1 << 20
 
 // Files names what a Source reads, all of it PEM.
 type Files struct {
@@ -39,7 +44,7 @@ func Load(files Files) (*Source, error) {
 
 // Reload reads the files again. On an error the Source stays as it was.
 func (s *Source) Reload() error {
-	cert, err := tls.LoadX509KeyPair(s.files.Cert, s.files.Key)
+	cert, err := readPair(s.files.Cert, s.files.Key)
 	if err != nil {
 		return fmt.Errorf("certificate %s with key %s: %w", s.files.Cert, s.files.Key, err)
 	}
@@ -63,8 +68,20 @@ func (s *Source) Reload() error {
 	return nil
 }
 
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := textfile.Read(certFile, MaxFileSize)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := textfile.Read(keyFile, MaxFileSize)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
 func readPool(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := textfile.Read(file, MaxFileSize)
 	if err != nil {
 		return nil, fmt.Errorf("client authorities: %w", err)
 	}

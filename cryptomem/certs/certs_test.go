@@ -114,6 +114,20 @@ var _ = Describe("A server's certificates", func() {
 		Expect(source.Expiry()).To(Equal(valid.Until))
 	})
 
+	It("stay as they were when a file is too large, or none at all", func() {
+		before := files
+		for _, file := range []*string{&files.Cert, &files.Key, &files.ClientCA} {
+			files = before
+			*file = write("large.pem", nil)
+			Expect(os.Truncate(*file, certs.MaxFileSize+1)).To(Succeed())
+			_, err := certs.Load(files)
+			Expect(err).To(MatchError(ContainSubstring("large.pem is 1048577 bytes, limit 1048576")))
+			*file = os.DevNull
+			_, err = certs.Load(files)
+			Expect(err).To(MatchError(ContainSubstring("not a regular file")))
+		}
+	})
+
 	It("stay as they were when the new ones do not fit together", func() {
 		source := load()
 		write("server.pem", []byte("not a certificate"))

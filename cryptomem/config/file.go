@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
 )
+
+// maxFileSize is hundreds of times what all settings need.
+const maxFileSize = 1 << 20
 
 // file reads the settings of the named file, or of FileName if there is one.
 func (l *loader) file(name string) error {
@@ -14,7 +18,7 @@ func (l *loader) file(name string) error {
 	if !chosen {
 		name = FileName
 	}
-	text, err := os.ReadFile(name)
+	text, err := textfile.Read(name, maxFileSize)
 	if errors.Is(err, fs.ErrNotExist) && !chosen {
 		return nil
 	}

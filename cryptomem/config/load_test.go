@@ -143,6 +143,16 @@ var _ = Describe("A configuration file", func() {
 		Expect(c.LogLevel).To(Equal(slog.LevelDebug))
 	})
 
+	It("is not read if it is too large, or no file at all", func() {
+		file := filepath.Join(GinkgoT().TempDir(), "config.yaml")
+		Expect(os.WriteFile(file, nil, 0o600)).To(Succeed())
+		Expect(os.Truncate(file, 1<<20+1)).To(Succeed())
+		_, err := config.Load(config.Sources{File: file, Env: nothing})
+		Expect(err).To(MatchError(ContainSubstring(file + " is 1048577 bytes, limit 1048576")))
+		_, err = config.Load(config.Sources{File: os.DevNull, Env: nothing})
+		Expect(err).To(MatchError(ContainSubstring("not a regular file")))
+	})
+
 	It("is refused with file, line and what is allowed", func() {
 		bad, err := filepath.Glob("testdata/bad/*.yaml")
 		Expect(err).NotTo(HaveOccurred())

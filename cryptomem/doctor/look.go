@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
@@ -86,7 +88,7 @@ func remedy(err error, advice string) string {
 
 // readCertificate reads the first certificate of a PEM file.
 func readCertificate(file string) (*x509.Certificate, error) {
-	text, err := os.ReadFile(file)
+	text, err := textfile.Read(file, certs.MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
