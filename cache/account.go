@@ -118,6 +118,15 @@ func (c *Cache) Account(name string) (*Account, error) {
 	return a, nil
 }
 
+// FindAccount returns the account of that name if it has been opened, and opens
+// none: for names that nobody vouches for, since an account stays for good.
+func (c *Cache) FindAccount(name string) (*Account, bool) {
+	c.opened.mu.Lock()
+	defer c.opened.mu.Unlock()
+	a, ok := c.opened.byName[name]
+	return a, ok
+}
+
 // Name returns the name that the account was opened under.
 func (a *Account) Name() string { return a.name }
 

@@ -45,6 +45,22 @@ var _ = Describe("An account", func() {
 		Expect(again.Cache().Account("bob")).To(BeIdenticalTo(bob))
 	})
 
+	It("is found by its name once it is open, and asking opens none", func() {
+		found, ok := c.FindAccount("alice")
+		Expect(ok).To(BeTrue())
+		Expect(found).To(BeIdenticalTo(alice))
+		for i := range 1 << 16 {
+			_, ok = c.FindAccount(fmt.Sprint("stranger ", i))
+			Expect(ok).To(BeFalse())
+		}
+		_, err := c.Account("carol")
+		Expect(err).NotTo(HaveOccurred(), "there is room for more accounts")
+		bare, err := cache.New(clock.NewMock())
+		Expect(err).NotTo(HaveOccurred())
+		_, ok = bare.FindAccount("alice")
+		Expect(ok).To(BeFalse())
+	})
+
 	DescribeTable("counts keys, values and the overhead of items, whatever their size", func(size int) {
 		Expect(set(alice, size)).To(Succeed())
 		Expect(alice.Used()).To(Equal(cost(size)))

@@ -25,7 +25,8 @@
 // What a snapshot does not promise: changes after the last one are lost with a
 // crash, so an item deleted or overwritten since is back as it was. Versions
 // are not kept. A loaded item gets a new one, and numbers from before the
-// restart may come again.
+// restart may come again. An item of an account that is not open when it is
+// loaded is charged to nobody from then on.
 //
 // # Format
 //

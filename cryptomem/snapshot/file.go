@@ -107,7 +107,8 @@ type Loaded struct {
 	Took    time.Duration
 }
 
-// Load stores the items of the snapshot at path in c. An error is
+// Load stores the items of the snapshot at path in c, and charges them to the
+// accounts that are open there; those of others to nobody. An error is
 // fs.ErrNotExist if there is none, ErrNotSnapshot, or one of reading; then, and
 // when the file is not Whole, what could be loaded has been.
 func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
@@ -142,7 +143,7 @@ func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) e
 	// If the clock was set back, the time that is left must not grow.
 	wall := max(clk.Now().UnixNano(), r.Created.UnixNano())
 	now := c.Now()
-	to := charged{c: c}
+	owners := owners{all: c}
 	l.Summary, err = r.Each(func(it Item) {
 		if it.Expiry != 0 && it.Expiry <= wall {
 			l.Expired++
@@ -152,7 +153,7 @@ func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) e
 		if it.Expiry != 0 {
 			ttl = time.Duration(it.Expiry - wall)
 		}
-		if _, err := to.account(it.Account).Set(now, it.Key, it.Value, ttl); err != nil {
+		if _, err := owners.cacheFor(it.Account).Set(now, it.Key, it.Value, ttl); err != nil {
 			l.Refused++
 			return
 		}
@@ -161,23 +162,24 @@ func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) e
 	return err
 }
 
-// charged remembers the latest account: items of one mostly come in a row.
-type charged struct {
-	c    *cache.Cache
+// owners finds the accounts that items are charged to. It remembers the latest:
+// items of one mostly come in a row.
+type owners struct {
+	all  *cache.Cache
 	name []byte
-	to   *cache.Cache
+	own  *cache.Cache
 }
 
-// account returns the cache that charges to the account of that name, or to
-// nobody where the cache cannot tell.
-func (a *charged) account(name []byte) *cache.Cache {
-	if a.to == nil || !bytes.Equal(a.name, name) {
-		a.name, a.to = append(a.name[:0], name...), a.c
-		if account, err := a.c.Account(string(name)); err == nil {
-			a.to = account.Cache()
+// cacheFor returns the cache that charges to the account of that name, and to
+// nobody where no such account is open: whatever the file says, it opens none.
+func (o *owners) cacheFor(name []byte) *cache.Cache {
+	if o.own == nil || !bytes.Equal(o.name, name) {
+		o.name, o.own = append(o.name[:0], name...), o.all
+		if account, ok := o.all.FindAccount(string(name)); ok {
+			o.own = account.Cache()
 		}
 	}
-	return a.to
+	return o.own
 }
 
 // expiryAt returns when an item that has ttl left ends, as the format says it.

@@ -145,6 +145,34 @@ var _ = Describe("A snapshot", func() {
 		Expect(loaded.Refused).To(BeEquivalentTo(1))
 	})
 
+	It("charges items to the accounts that are open, and opens none for its names", func(ctx context.Context) {
+		withAccounts := func(names ...string) (*cache.Cache, []*cache.Account) {
+			GinkgoHelper()
+			c, err := cache.New(clk, cache.WithMaxMemory(64<<20), cache.WithAccounts())
+			Expect(err).NotTo(HaveOccurred())
+			var opened []*cache.Account
+			for _, name := range names {
+				account, err := c.Account(name)
+				Expect(err).NotTo(HaveOccurred())
+				opened = append(opened, account)
+			}
+			return c, opened
+		}
+		before, opened := withAccounts("listed", "gone")
+		for i, account := range opened {
+			put(account.Cache(), fmt.Sprint("key-", i), "value", 0)
+		}
+		_, err := snapshot.Save(ctx, path, before, clk)
+		Expect(err).NotTo(HaveOccurred())
+		after, again := withAccounts("listed")
+		loaded, err := snapshot.Load(path, after, clk)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(loaded.Stored).To(BeEquivalentTo(2))
+		Expect(again[0].Used()).To(Equal(opened[0].Used()))
+		_, ok := after.FindAccount("gone")
+		Expect(ok).To(BeFalse())
+	})
+
 	It("is not there before the first save", func() {
 		_, err := snapshot.Load(path, c, clk)
 		Expect(err).To(MatchError(fs.ErrNotExist))
