@@ -29,7 +29,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
@@ -50,29 +49,20 @@ var (
 
 // A List is the identities of one server. It is safe for concurrent use.
 type List struct {
-	mu       sync.RWMutex // guards the fields; what they lead to guards itself
-	accounts map[string]*account
-	store    *cache.Cache // that keeps the identities' accounts; nil without a server
-}
-
-// An account outlives the rules for its identity, which a new file replaces.
-type account struct {
-	rules       atomic.Pointer[identity]      // nil when the identity is no longer listed
-	memory      atomic.Pointer[cache.Account] // what its items use; nil without a server
-	connections atomic.Int64
-	requests    atomic.Uint64
-	denied      atomic.Uint64
+	mu      sync.RWMutex // guards the fields; what they lead to guards itself
+	members map[string]*member
+	store   *cache.Cache // that keeps the identities' accounts; nil without a server
 }
 
 var _ cryptomem.Accountant = (*List)(nil)
 
 // Load reads an identities file. The error is a config.Problems if it is wrong.
 func Load(file string) (*List, error) {
-	l := &List{accounts: make(map[string]*account)}
+	l := &List{members: make(map[string]*member)}
 	return l, l.Reload(file)
 }
 
-// Reload replaces all rules by those of the file; on an error all stay.
+// Reload replaces all identities by those of the file; on an error all stay.
 func (l *List) Reload(file string) error {
 	text, err := textfile.Read(file, MaxFileSize)
 	if err != nil {
@@ -84,26 +74,26 @@ func (l *List) Reload(file string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	memory := make([]*cache.Account, len(identities))
+	accounts := make([]*cache.Account, len(identities))
 	for i, id := range identities {
-		if memory[i], err = l.open(id.name); err != nil {
+		if accounts[i], err = l.open(id.name); err != nil {
 			return err
 		}
 	}
 	listed := make(map[string]bool, len(identities))
 	for i, id := range identities {
 		listed[id.name] = true
-		if l.accounts[id.name] == nil {
-			l.accounts[id.name] = new(account)
+		if l.members[id.name] == nil {
+			l.members[id.name] = new(member)
 		}
-		l.accounts[id.name].rule(id, memory[i])
+		l.members[id.name].follow(id, accounts[i])
 	}
-	for name, a := range l.accounts {
+	for name, m := range l.members {
 		if listed[name] {
 			continue
 		}
-		a.rules.Store(nil)
-		delete(l.accounts, name)
+		m.identity.Store(nil)
+		delete(l.members, name)
 	}
 	return nil
 }
@@ -114,12 +104,12 @@ func (l *List) OpenAccounts(c *cache.Cache) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.store = c
-	for name, a := range l.accounts {
-		memory, err := l.open(name)
+	for name, m := range l.members {
+		account, err := l.open(name)
 		if err != nil {
 			return err
 		}
-		a.rule(a.rules.Load(), memory)
+		m.follow(m.identity.Load(), account)
 	}
 	return nil
 }
@@ -136,15 +126,6 @@ func (l *List) open(name string) (*cache.Account, error) {
 	return a, nil
 }
 
-// rule makes the account follow rules.
-func (a *account) rule(rules *identity, memory *cache.Account) {
-	if memory != nil {
-		memory.SetLimit(rules.maxMemory)
-		a.memory.Store(memory)
-	}
-	a.rules.Store(rules)
-}
-
 // Greet implements cryptomem.Authenticator: a verified client certificate that
 // names exactly one identity needs no AUTH.
 func (l *List) Greet(conn net.Conn) (cryptomem.Permission, error) {
@@ -157,42 +138,42 @@ func (l *List) Greet(conn net.Conn) (cryptomem.Permission, error) {
 		return nil, nil
 	}
 	names := certificateNames(state.VerifiedChains[0][0])
-	var found *account
-	var rules *identity
+	var found *member
+	var as *identity
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for _, a := range l.accounts {
-		if id := a.rules.Load(); id.hasCertificate(names) {
+	for _, m := range l.members {
+		if id := m.identity.Load(); id.hasCertificate(names) {
 			if found != nil {
 				return nil, nil // of two identities, neither
 			}
-			found, rules = a, id
+			found, as = m, id
 		}
 	}
 	if found == nil {
 		return nil, nil
 	}
-	return found.permit(rules, nil, func(id *identity) bool { return id.hasCertificate(names) })
+	return found.permit(as, nil, func(id *identity) bool { return id.hasCertificate(names) })
 }
 
 // Authenticate implements cryptomem.Authenticator.
 func (l *List) Authenticate(_ net.Conn, current cryptomem.Permission, name, token []byte) (cryptomem.Permission, error) {
 	sum := sha256.Sum256(token)
-	var rules *identity // what the token is checked by, even if a new file comes meanwhile
+	var id *identity // what the token is checked by, even if a new file comes meanwhile
 	l.mu.RLock()
-	a := l.accounts[string(name)]
-	if a != nil {
-		rules = a.rules.Load() // of an account in the map never nil
+	m := l.members[string(name)]
+	if m != nil {
+		id = m.identity.Load() // of a member in the map never nil
 	}
 	l.mu.RUnlock()
-	if a == nil {
+	if m == nil {
 		nobody.hasToken(&sum) // an unknown name takes as long as a known one
 		return nil, ErrUnknownIdentity
 	}
-	if !rules.hasToken(&sum) {
+	if !id.hasToken(&sum) {
 		return nil, ErrWrongToken
 	}
-	return a.permit(rules, current, func(id *identity) bool { return id.hasToken(&sum) })
+	return m.permit(id, current, func(id *identity) bool { return id.hasToken(&sum) })
 }
 
 // A Use is what one identity did since it was first listed.
@@ -210,11 +191,11 @@ type Use struct {
 func (l *List) Use() []Use {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	all := make([]Use, 0, len(l.accounts))
-	for name, a := range l.accounts {
-		u := Use{Identity: name, Connections: a.connections.Load(), Requests: a.requests.Load(), Denied: a.denied.Load()}
-		if m := a.memory.Load(); m != nil {
-			u.Memory, u.MaxMemory, u.MemoryRefused = m.Used(), m.Limit(), m.Refused()
+	all := make([]Use, 0, len(l.members))
+	for name, m := range l.members {
+		u := Use{Identity: name, Connections: m.connections.Load(), Requests: m.requests.Load(), Denied: m.denied.Load()}
+		if a := m.account.Load(); a != nil {
+			u.Memory, u.MaxMemory, u.MemoryRefused = a.Used(), a.Limit(), a.Refused()
 		}
 		all = append(all, u)
 	}

@@ -42,15 +42,15 @@ func (p *parser) report(where, format string, args ...any) {
 	p.problems = append(p.problems, config.Problem{Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
-// A rule is one key of an identity. Its apply returns what is allowed if the
+// A setting is one key of an identity. Its apply returns what is allowed if the
 // values, one unless it is a list, are something else.
-type rule struct {
+type setting struct {
 	key   string
 	list  bool
 	apply func(p *parser, id *identity, values []string) error
 }
 
-var rules = []rule{
+var settings = []setting{
 	{"tokens", true, (*parser).tokens},
 	{"certificates", true, (*parser).certificateNames},
 	{"namespaces", true, (*parser).namespaces},
@@ -73,7 +73,7 @@ func (p *parser) identity(f config.Field) *identity {
 	fields, problems := f.Value.Fields()
 	p.problems = append(p.problems, problems...)
 	for _, field := range fields {
-		p.rule(id, field)
+		p.set(id, field)
 	}
 	if len(p.problems) > before {
 		return id // what seems to be missing may only be written wrong
@@ -87,19 +87,19 @@ func (p *parser) identity(f config.Field) *identity {
 	return id
 }
 
-func (p *parser) rule(id *identity, f config.Field) {
-	allowed := make([]string, len(rules))
-	for i, r := range rules {
-		allowed[i] = r.key
-		if r.key != f.Key {
+func (p *parser) set(id *identity, f config.Field) {
+	allowed := make([]string, len(settings))
+	for i, s := range settings {
+		allowed[i] = s.key
+		if s.key != f.Key {
 			continue
 		}
 		values, ok := f.Value.List()
-		if !ok || !r.list && len(values) != 1 {
+		if !ok || !s.list && len(values) != 1 {
 			p.report(f.Value.Where, "%s: %s: the value has the wrong form", id.name, f.Key)
 			return
 		}
-		if err := r.apply(p, id, values); err != nil {
+		if err := s.apply(p, id, values); err != nil {
 			p.report(f.Value.Where, "%s: %s: %v", id.name, f.Key, err)
 		}
 		return
