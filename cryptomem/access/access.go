@@ -17,7 +17,8 @@
 //
 // Nothing is allowed that the file does not name. A [List] is the Authenticator
 // of a server; replacing its file takes effect on open connections with their
-// next request, so that a removed identity or token works no longer.
+// next request, so that a removed identity or token works no longer, and works
+// again when it is back.
 package access
 
 import (
@@ -49,9 +50,9 @@ var (
 
 // A List is the identities of one server. It is safe for concurrent use.
 type List struct {
-	mu      sync.RWMutex // guards the fields; what they lead to guards itself
-	members map[string]*member
-	store   *cache.Cache // that keeps the identities' accounts; nil without a server
+	mu      sync.RWMutex       // guards the fields; what they lead to guards itself
+	members map[string]*member // by name, all that were ever listed: they may have connections and items
+	store   *cache.Cache       // that keeps the identities' accounts; nil without a server
 }
 
 var _ cryptomem.Accountant = (*List)(nil)
@@ -89,11 +90,9 @@ func (l *List) Reload(file string) error {
 		l.members[id.name].follow(id, accounts[i])
 	}
 	for name, m := range l.members {
-		if listed[name] {
-			continue
+		if !listed[name] {
+			m.identity.Store(nil)
 		}
-		m.identity.Store(nil)
-		delete(l.members, name)
 	}
 	return nil
 }
@@ -105,11 +104,15 @@ func (l *List) OpenAccounts(c *cache.Cache) error {
 	defer l.mu.Unlock()
 	l.store = c
 	for name, m := range l.members {
+		id := m.identity.Load()
+		if id == nil {
+			continue
+		}
 		account, err := l.open(name)
 		if err != nil {
 			return err
 		}
-		m.follow(m.identity.Load(), account)
+		m.follow(id, account)
 	}
 	return nil
 }
@@ -143,7 +146,7 @@ func (l *List) Greet(conn net.Conn) (cryptomem.Permission, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for _, m := range l.members {
-		if id := m.identity.Load(); id.hasCertificate(names) {
+		if id := m.identity.Load(); id != nil && id.hasCertificate(names) {
 			if found != nil {
 				return nil, nil // of two identities, neither
 			}
@@ -159,14 +162,14 @@ func (l *List) Greet(conn net.Conn) (cryptomem.Permission, error) {
 // Authenticate implements cryptomem.Authenticator.
 func (l *List) Authenticate(_ net.Conn, current cryptomem.Permission, name, token []byte) (cryptomem.Permission, error) {
 	sum := sha256.Sum256(token)
-	var id *identity // what the token is checked by, even if a new file comes meanwhile
 	l.mu.RLock()
 	m := l.members[string(name)]
-	if m != nil {
-		id = m.identity.Load() // of a member in the map never nil
-	}
 	l.mu.RUnlock()
-	if m == nil {
+	var id *identity // what the token is checked by, even if a new file comes meanwhile
+	if m != nil {
+		id = m.identity.Load()
+	}
+	if id == nil {
 		nobody.hasToken(&sum) // an unknown name takes as long as a known one
 		return nil, ErrUnknownIdentity
 	}
@@ -176,7 +179,8 @@ func (l *List) Authenticate(_ net.Conn, current cryptomem.Permission, name, toke
 	return m.permit(id, current, func(id *identity) bool { return id.hasToken(&sum) })
 }
 
-// A Use is what one identity did since it was first listed.
+// A Use is what one identity did since it was first listed, times included in
+// which it was not.
 type Use struct {
 	Identity      string `json:"identity"`
 	Connections   int64  `json:"connections"` // open now
@@ -187,12 +191,16 @@ type Use struct {
 	MemoryRefused uint64 `json:"memory_refused"` // writes refused for that limit
 }
 
-// Use returns the use of every identity, in the order of their names.
+// Use returns the use of every identity that is listed, in the order of their
+// names.
 func (l *List) Use() []Use {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	all := make([]Use, 0, len(l.members))
 	for name, m := range l.members {
+		if m.identity.Load() == nil {
+			continue
+		}
 		u := Use{Identity: name, Connections: m.connections.Load(), Requests: m.requests.Load(), Denied: m.denied.Load()}
 		if a := m.account.Load(); a != nil {
 			u.Memory, u.MaxMemory, u.MemoryRefused = a.Used(), a.Limit(), a.Refused()

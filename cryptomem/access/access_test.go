@@ -171,6 +171,22 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
 	})
 
+	It("strands nobody who was missing for a while", func() {
+		const rules = "prefixes: [a], max_connections: 1"
+		Expect(replace(web("one", rules))).To(Succeed())
+		permission.(cryptomem.Tally).Count(true)
+		Expect(replace(other)).To(Succeed())
+		Expect(list.Use()).To(Equal([]access.Use{{Identity: "other"}}))
+		_, err := list.Authenticate(nil, nil, []byte("web"), []byte("one"))
+		Expect(err).To(MatchError(access.ErrUnknownIdentity))
+
+		Expect(replace(web("one", rules))).To(Succeed())
+		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue())
+		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web", Connections: 1, Requests: 1}}))
+		_, err = list.Authenticate(nil, nil, []byte("web"), []byte("one"))
+		Expect(err).To(MatchError(access.ErrTooManyConnections), "the open one counts")
+	})
+
 	It("may come while clients prove who they are, and ends what the old one let in", func() {
 		var done atomic.Bool
 		let := make(chan []cryptomem.Permission)

@@ -12,7 +12,7 @@ import (
 // A member is who goes by one identity's name. It outlives the identity, which
 // a new file replaces.
 type member struct {
-	identity    atomic.Pointer[identity]      // nil when it is no longer listed
+	identity    atomic.Pointer[identity]      // nil while it is not listed
 	account     atomic.Pointer[cache.Account] // what its items are charged to; nil without a server
 	connections atomic.Int64
 	requests    atomic.Uint64

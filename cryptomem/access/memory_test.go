@@ -105,6 +105,18 @@ worker: {tokens: ["` + access.HashToken("k") + `"], prefixes: [""]}
 		Expect(web.Set("c", strings.Repeat("v", big))).To(MatchError(cryptomem.ErrFull))
 	})
 
+	It("stays charged to an identity that is missing for a while", func() {
+		web := as("web", "w")
+		Expect(web.Set("a", strings.Repeat("v", big))).To(Succeed())
+		Expect(os.WriteFile(file, []byte("other: {certificates: [o], prefixes: ['']}"), 0o600)).To(Succeed())
+		Expect(list.Reload(file)).To(Succeed())
+		Expect(web.Set("b", strings.Repeat("v", small))).NotTo(Succeed())
+		Expect(os.WriteFile(file, []byte(rules("12000B")), 0o600)).To(Succeed())
+		Expect(list.Reload(file)).To(Succeed())
+		Expect(web.Set("c", strings.Repeat("v", big))).To(MatchError(cryptomem.ErrFull))
+		Expect(web.Set("c", strings.Repeat("v", small))).To(Succeed())
+	})
+
 	It("is remembered by a snapshot", func() {
 		Expect(as("web", "w").Set("a", strings.Repeat("v", big))).To(Succeed())
 		Expect(as("worker", "k").Set("b", strings.Repeat("v", small))).To(Succeed())

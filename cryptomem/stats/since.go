@@ -89,17 +89,10 @@ func batchesSince(b transport.BatchLatency, earlier []transport.BatchLatency) tr
 	return b
 }
 
-// useSince leaves counters as they are that are below the earlier ones: they
-// began again when the identity was listed again.
 func useSince(u access.Use, earlier []access.Use) access.Use {
 	for _, e := range earlier {
-		if e.Identity != u.Identity || e.Requests > u.Requests || e.Denied > u.Denied {
-			continue
-		}
-		u.Requests -= e.Requests
-		u.Denied -= e.Denied
-		if e.MemoryRefused <= u.MemoryRefused { // the store counts it for itself
-			u.MemoryRefused -= e.MemoryRefused
+		if e.Identity == u.Identity {
+			subtract([]counter[uint64]{{&u.Requests, e.Requests}, {&u.Denied, e.Denied}, {&u.MemoryRefused, e.MemoryRefused}})
 		}
 	}
 	return u

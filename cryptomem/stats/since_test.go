@@ -100,15 +100,6 @@ var _ = Describe("What happened since an earlier report", func() {
 		Expect(d).To(Equal(now))
 	})
 
-	It("is all that an identity did since it was listed again", func() {
-		use := func(requests, denied uint64) *stats.Report {
-			return &stats.Report{Identities: []access.Use{{Identity: "api"}, {Identity: "web", Requests: requests, Denied: denied}}}
-		}
-		d, err := use(5, 1).Since(use(90, 0))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(d).To(Equal(use(5, 1)))
-	})
-
 	It("cannot be told when the server was restarted", func() {
 		now := &stats.Report{About: stats.About{Started: time.Unix(2000, 0)}}
 		_, err := now.Since(&stats.Report{About: stats.About{Started: time.Unix(1000, 0)}})
