@@ -26,6 +26,17 @@ var _ = Describe("a planted bug", func() {
 		return plant.Plant{}
 	}
 
+	It("fits the product as it is", func() {
+		all, err := plant.All()
+		Expect(err).NotTo(HaveOccurred())
+		for _, p := range all {
+			source, err := os.ReadFile(filepath.Join("..", "..", p.File))
+			Expect(err).NotTo(HaveOccurred())
+			_, err = p.Apply(string(source))
+			Expect(err).NotTo(HaveOccurred())
+		}
+	})
+
 	It("says what is wrong and where", func() {
 		all, err := plant.All()
 		Expect(err).NotTo(HaveOccurred())
