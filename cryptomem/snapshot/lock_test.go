@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -83,6 +84,48 @@ var _ = Describe("The path of a snapshot", func() {
 		}
 		_, said := acquire(ctx)
 		Expect(said).To(Equal("acquired\n"))
+	})
+
+	It("stays taken when the process that has it asks, or tries to take it again", func(ctx context.Context) {
+		lock, err := snapshot.Acquire(path)
+		Expect(err).NotTo(HaveOccurred())
+		own := "in use by process " + strconv.Itoa(os.Getpid())
+		Expect(snapshot.InUse(path)).To(MatchError(own))
+		_, err = snapshot.Acquire(path)
+		Expect(err).To(MatchError("snapshot " + path + ": " + own))
+		_, said := acquire(ctx)
+		Expect(said).To(HaveSuffix(own + "\n"))
+		Expect(lock.Release()).To(Succeed())
+		Expect(snapshot.InUse(path)).To(Succeed())
+	})
+
+	It("is in use whatever the lock file says, and free whatever it says", func() {
+		lock, err := snapshot.Acquire(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.WriteFile(path+".lock", []byte("nobody\n"), 0o600)).To(Succeed())
+		Expect(snapshot.InUse(path)).To(MatchError(snapshot.ErrInUse))
+		Expect(snapshot.InUse(path)).To(MatchError("in use by another process"))
+		Expect(lock.Release()).To(Succeed())
+		Expect(os.WriteFile(path+".lock", []byte(strings.Repeat("1234567890", 1000)), 0o600)).To(Succeed())
+		Expect(snapshot.InUse(path)).To(Succeed())
+	})
+
+	It("is locked without writing to what another has put in place of the lock file", func() {
+		other := filepath.Join(filepath.Dir(path), "other")
+		for _, text := range []string{"", "somebody's notes, longer than a process ID"} {
+			Expect(os.WriteFile(other, []byte(text), 0o600)).To(Succeed())
+			for _, put := range []func(from, to string) error{os.Symlink, os.Rename} {
+				Expect(put(other, path+".lock")).To(Succeed())
+				lock, err := snapshot.Acquire(path)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(snapshot.InUse(path)).To(MatchError(snapshot.ErrInUse))
+				Expect(lock.Release()).To(Succeed())
+				if _, err := os.Stat(other); err == nil || text != "" {
+					Expect(os.ReadFile(path + ".lock")).To(BeEquivalentTo(text))
+				}
+				Expect(os.Remove(path + ".lock")).To(Succeed())
+			}
+		}
 	})
 
 	It("has to be one that a file can be saved at", func() {
