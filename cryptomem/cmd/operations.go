@@ -115,6 +115,10 @@ func (o *operations) load(path string) error {
 		log.Info("no snapshot yet, the store begins empty")
 		return nil
 	}
+	if errors.Is(err, snapshot.ErrEmpty) {
+		log.Warn("the snapshot file is empty, and so the store begins")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

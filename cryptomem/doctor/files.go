@@ -125,6 +125,8 @@ func snapshotFile(_ context.Context, r *report) {
 	switch whole, err := isWhole(file); {
 	case errors.Is(err, fs.ErrNotExist):
 		r.fine(subject, "%s, not saved yet", file)
+	case errors.Is(err, snapshot.ErrEmpty):
+		r.found(Warning, subject, file+" is empty; a start begins without it", "find out what emptied it: a save never does")
 	case err != nil:
 		r.found(Problem, subject, fmt.Sprintf("%s: %v", file, err), "move the file away, or set snapshot to another one: the server does not start with it")
 	case !whole:

@@ -17,6 +17,8 @@ import (
 // Where things are in a file, in bytes.
 const (
 	headerSize      = 36
+	copyOffset      = 4096
+	prefixSize      = copyOffset + headerSize
 	blockHeaderSize = 32
 )
 
@@ -87,12 +89,12 @@ var _ = Describe("A damaged snapshot", func() {
 			}
 			Expect(keys).To(Equal(strings.Join([]string{"a", "b", "c", "d"}[:whole], " ")), "cut at %d", size)
 			Expect(summary.Whole).To(BeFalse(), "cut at %d", size)
-			Expect(summary.Lost).To(BeEquivalentTo(size-begins[whole]), "cut at %d", size)
+			Expect(summary.Lost).To(BeEquivalentTo(max(size-begins[whole], 0)), "cut at %d", size)
 		}
 	})
 
 	It("gives all blocks but the one in which a bit has flipped, whichever bit it is", func() {
-		for bit := headerSize * 8; bit < len(file)*8; bit++ {
+		for bit := prefixSize * 8; bit < len(file)*8; bit++ {
 			damaged := bytes.Clone(file)
 			damaged[bit/8] ^= 1 << (bit % 8)
 			hit := 0
@@ -109,13 +111,60 @@ var _ = Describe("A damaged snapshot", func() {
 		}
 	})
 
-	It("is refused when its header is damaged, whichever bit it is", func() {
-		for bit := range headerSize * 8 {
-			damaged := bytes.Clone(file)
-			damaged[bit/8] ^= 1 << (bit % 8)
-			_, _, err := decode(damaged)
-			Expect(err).To(MatchError(snapshot.ErrNotSnapshot), "bit %d", bit)
+	It("is read by one of its headers when the other is damaged, whichever bit it is", func() {
+		for _, begin := range []int{0, copyOffset} {
+			for bit := begin * 8; bit < (begin+headerSize)*8; bit++ {
+				damaged := bytes.Clone(file)
+				damaged[bit/8] ^= 1 << (bit % 8)
+				keys, summary := read(damaged)
+				Expect(keys).To(Equal("a b c d"), "bit %d", bit)
+				Expect(summary).To(Equal(snapshot.Summary{Items: 4, Blocks: 4}), "bit %d", bit)
+				r, err := snapshot.NewReader(bytes.NewReader(damaged), int64(len(damaged)))
+				Expect(err).NotTo(HaveOccurred())
+				Expect(r.Created).To(BeTemporally("==", time.Unix(1, 0)))
+			}
 		}
+	})
+
+	It("survives the loss of its first 4 KiB, and says that it is not whole", func() {
+		clear(file[:copyOffset])
+		keys, summary := read(file)
+		Expect(keys).To(Equal("a b c d"))
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("is not whole when something stands between its headers", func() {
+		file[copyOffset/2] = 1
+		keys, summary := read(file)
+		Expect(keys).To(Equal("a b c d"))
+		Expect(summary.Whole).To(BeFalse())
+	})
+
+	It("is refused when both headers are damaged", func() {
+		file[20] ^= 1
+		file[copyOffset+20] ^= 1
+		_, _, err := decode(file)
+		Expect(err).To(MatchError(snapshot.ErrNotSnapshot))
+	})
+
+	It("is no other file that merely holds one where the copy of the header would be", func() {
+		_, _, err := decode(append(make([]byte, copyOffset), file...))
+		Expect(err).To(MatchError(snapshot.ErrNotSnapshot))
+		_, _, err = decode(file[copyOffset:])
+		Expect(err).To(MatchError(snapshot.ErrNotSnapshot))
+	})
+
+	It("is told from one of another format, with what to do", func() {
+		for _, older := range []string{"CMSNAP\x00\x01", "CMSNAP\x00\x01" + strings.Repeat("x", 10_000)} {
+			_, _, err := decode([]byte(older))
+			Expect(err).To(MatchError(snapshot.ErrFormat))
+			Expect(err).To(MatchError(ContainSubstring("it has format 1, this version reads 2; load it with the version that saved it")))
+		}
+	})
+
+	It("is as good as none when it is empty", func() {
+		_, _, err := decode(nil)
+		Expect(err).To(MatchError(snapshot.ErrEmpty))
 	})
 
 	It("finds the next block where bytes were lost or came in between", func() {
@@ -163,6 +212,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(file[:begins[2]])
 	f.Add(append(file[:begins[1]:begins[1]], file[begins[2]:]...))
 	f.Add([]byte("CMSNAP"))
+	f.Add(append(make([]byte, headerSize), file[headerSize:]...))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r, err := snapshot.NewReader(bytes.NewReader(input), int64(len(input)))
 		if err != nil {
@@ -173,7 +223,7 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if taken := size + int(summary.Blocks)*blockHeaderSize + int(summary.Lost) + headerSize; taken > len(input) {
+		if taken := size + int(summary.Blocks)*blockHeaderSize + int(summary.Lost) + min(prefixSize, len(input)); taken > len(input) {
 			t.Fatalf("%d bytes accounted for, the file has %d", taken, len(input))
 		}
 	})

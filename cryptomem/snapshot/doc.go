@@ -30,17 +30,21 @@
 //
 // # Format
 //
-// Integers are big-endian. The file is a header and blocks:
+// Integers are big-endian. The file is a header, zeros, at offset 4096 a copy of
+// the header, and blocks:
 //
-//	header   "CMSNAP\x00\x02" | created int64 | id [16]byte | checksum uint32
+//	header   "CMSNAP" | copy uint8 | format uint8 | created int64 | id [16]byte | checksum uint32
 //	block    id [16]byte | sequence uint32 | items uint32 | length uint32 | checksum uint32 | payload
 //	item     key length uint16 | value length uint32 | expiry int64 | account length uint8 | key | value | account
 //
-// Times are Unix times in nanoseconds; expiry 0 means never. The account is the
-// name of the one that the item is charged to, empty for none. A header's
-// checksum is the CRC-32C (Castagnoli) of what stands before it; a block's that
-// of sequence, items, length and payload. The id is random for each file. A
-// reader that has lost its place finds the next block by it, and no value that
-// a client stored can pass for a block. Sequences count from 0. The last block
-// has no items, and the number of all items (uint64) as its payload.
+// The format is 2. Copy is 0 in the header and 1 in its copy, which is read where
+// the header is damaged: what spoils one sector of a disk leaves one of the two,
+// and no client chooses what stands at either place. Times are Unix times in
+// nanoseconds; expiry 0 means never. The account is the name of the one that the
+// item is charged to, empty for none. A header's checksum is the CRC-32C
+// (Castagnoli) of what stands before it; a block's that of sequence, items, length
+// and payload. The id is random for each file. A reader that has lost its place
+// finds the next block by it, and no value that a client stored can pass for a
+// block. Sequences count from 0. The last block has no items, and the number of
+// all items (uint64) as its payload.
 package snapshot

@@ -109,8 +109,8 @@ type Loaded struct {
 
 // Load stores the items of the snapshot at path in c, and charges them to the
 // accounts that are open there; those of others to nobody. An error is
-// fs.ErrNotExist if there is none, ErrNotSnapshot, or one of reading; then, and
-// when the file is not Whole, what could be loaded has been.
+// fs.ErrNotExist if there is none, ErrEmpty, ErrFormat, ErrNotSnapshot, or one of
+// reading; then, and when the file is not Whole, what could be loaded has been.
 func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	var l Loaded
 	begin := clk.Now()

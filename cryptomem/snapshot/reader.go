@@ -5,14 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"time"
 )
-
-// ErrNotSnapshot reports a file whose first bytes are not those of a snapshot,
-// or are damaged. Nothing of it can be trusted.
-var ErrNotSnapshot = errors.New("not a snapshot, or its header is damaged")
 
 // A Summary says what Each found.
 type Summary struct {
@@ -26,27 +21,10 @@ type Summary struct {
 type Reader struct {
 	Created time.Time // when the snapshot was taken
 
-	r    io.ReaderAt
-	size int64
-	id   []byte
-}
-
-// NewReader reads the header of a snapshot that is the first size bytes of r.
-// The error is ErrNotSnapshot or one of reading.
-func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
-	if size < int64(headerSize) {
-		return nil, fmt.Errorf("%w: %d bytes, the header alone has %d", ErrNotSnapshot, size, headerSize)
-	}
-	var header [headerSize]byte
-	if err := readFull(r, header[:], 0, size); err != nil {
-		return nil, err
-	}
-	checked, checksum := header[:headerSize-4], binary.BigEndian.Uint32(header[headerSize-4:])
-	if string(header[:len(magic)]) != magic || crc32.Checksum(checked, castagnoli) != checksum {
-		return nil, ErrNotSnapshot
-	}
-	created := int64(binary.BigEndian.Uint64(header[len(magic):]))
-	return &Reader{time.Unix(0, created), r, size, checked[len(magic)+8:]}, nil
+	r      io.ReaderAt
+	size   int64
+	id     []byte
+	intact bool // both headers, and what is between them
 }
 
 // Each hands out the items of every block that is whole; their slices are valid
@@ -55,7 +33,7 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 // Summary: the only errors are those of reading.
 func (r *Reader) Each(visit func(Item)) (Summary, error) {
 	d := decoder{Reader: r, visit: visit}
-	err := d.blocks(int64(headerSize))
+	err := d.blocks(int64(prefixSize))
 	return d.Summary, err
 }
 
@@ -79,7 +57,7 @@ func (d *decoder) blocks(offset int64) error {
 		switch {
 		case err == nil && last:
 			d.Lost += d.size - end
-			d.Whole = d.Lost == 0 && !d.gap
+			d.Whole = d.intact && d.Lost == 0 && !d.gap
 			return nil
 		case err == nil:
 			offset = end

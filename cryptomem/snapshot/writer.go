@@ -10,12 +10,8 @@ import (
 	"time"
 )
 
-const magic = "CMSNAP\x00\x02"
-
 // Sizes that the format fixes, in bytes.
 const (
-	idSize          = 16
-	headerSize      = len(magic) + 8 + idSize + 4
 	blockHeaderSize = idSize + 16
 	itemHeaderSize  = 15
 )
@@ -38,16 +34,11 @@ type Writer struct {
 
 // NewWriter begins a snapshot taken at the given time.
 func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
-	header := make([]byte, 0, headerSize)
-	header = append(header, magic...)
-	header = binary.BigEndian.AppendUint64(header, uint64(created.UnixNano()))
-	id := header[len(header) : len(header)+idSize]
-	rand.Read(id)
-	header = header[:len(header)+idSize]
-	header = binary.BigEndian.AppendUint32(header, crc32.Checksum(header, castagnoli))
+	h := header{created: created.UnixNano()}
+	rand.Read(h.id[:])
 	s := &Writer{w: w, block: make([]byte, blockHeaderSize, blockHeaderSize+2*blockSize)}
-	copy(s.block, id)
-	return s, s.write(header)
+	copy(s.block, h.id[:])
+	return s, s.write(h.prefix())
 }
 
 // An Item is one item of a snapshot. Its key is at most 65,535 bytes, its
