@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"strings"
-
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 )
@@ -28,44 +24,15 @@ func (s *service) reload() {
 	s.config.Reload(next)
 	s.level.Set(s.config.LogLevel)
 	s.server.SetLimits(limits(s.config))
-	s.reloadFiles()
-	s.log.Info("reload: done")
-}
-
-// reloadFiles reads the certificates and identities again.
-func (s *service) reloadFiles() {
-	if s.certs != nil {
-		s.logReload("certificate", s.config.TLSCert, s.certs.Reload())
+	whole := true
+	for _, f := range s.followed {
+		whole = f.again() && whole
 	}
-	if s.identities != nil {
-		s.logReload("identities", s.config.Identities, s.identities.Reload(s.config.Identities))
-	}
-}
-
-func (s *service) logReload(what, file string, err error) {
-	if err != nil {
-		s.log.Error("reload: "+what+" is wrong, the old one stays", "file", file, "error", err)
+	if !whole {
+		s.log.Error("reload: incomplete, what failed stays as it was")
 		return
 	}
-	s.log.Info("reload: "+what+" was read", "file", file)
-}
-
-// watched describes the state of the files that are read again when they
-// change. It is the same text as long as they are.
-func (s *service) watched() string {
-	var b strings.Builder
-	for _, name := range []string{s.config.TLSCert, s.config.TLSKey, s.config.TLSClientCA, s.config.Identities} {
-		if name == "" {
-			continue
-		}
-		info, err := os.Stat(name)
-		if err != nil {
-			fmt.Fprintln(&b, name, err)
-			continue
-		}
-		fmt.Fprintln(&b, name, info.Size(), info.ModTime().UnixNano())
-	}
-	return b.String()
+	s.log.Info("reload: done")
 }
 
 func tlsFiles(cfg *config.Config) certs.Files {

@@ -67,20 +67,23 @@ var _ = Describe("A server that is told to reload", func() {
 		Expect(log.String()).To(ContainSubstring("deafening"))
 	})
 
-	It("reads identities again, and notices by itself that they changed", func() {
-		before := s.watched()
-		Expect(s.watched()).To(Equal(before))
-		write("identities.yaml", identity("two")+"\n")
-		Expect(s.watched()).NotTo(Equal(before))
-		s.reloadFiles()
-		Expect(open("one")).To(MatchError(access.ErrWrongToken))
-		Expect(open("two")).To(Succeed())
+	It("says so when a part of it failed", func() {
+		write("identities.yaml", "web: {}\n")
+		s.reload()
+		Expect(log.String()).To(ContainSubstring("reload: incomplete, what failed stays as it was"))
+		Expect(log.String()).NotTo(ContainSubstring("reload: done"))
+		write("identities.yaml", identity("one"))
+		s.reload()
+		Expect(log.String()).To(ContainSubstring("reload: the identities file was read"))
+		Expect(log.String()).To(ContainSubstring("reload: done"))
 	})
 
-	It("keeps the identities when the new ones are wrong", func() {
-		write("identities.yaml", "web: {}\n")
-		s.reloadFiles()
-		Expect(open("one")).To(Succeed())
-		Expect(log.String()).To(ContainSubstring("the old one stays"))
+	It("notices a change that came while it started", func() {
+		write("identities.yaml", identity("two"))
+		for range 2 {
+			s.followed[0].look()
+		}
+		Expect(open("one")).To(MatchError(access.ErrWrongToken))
+		Expect(open("two")).To(Succeed())
 	})
 })

@@ -49,6 +49,7 @@ type service struct {
 	log        *slog.Logger
 	certs      *certs.Source // nil without TLS
 	identities *access.List  // nil where nobody authenticates
+	followed   []*followed   // the two above
 	denials    *denials
 	server     *cryptomem.Server
 	operations *operations
@@ -97,11 +98,13 @@ func newService(c *console, args []string) (*service, error) {
 		s.log.Warn("environment: " + warning)
 	}
 	if cfg.TLSCert != "" {
+		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
 			return nil, err
 		}
 	}
 	if cfg.Identities != "" {
+		s.followed = append(s.followed, follow("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))
 		if s.identities, err = access.Load(cfg.Identities); err != nil {
 			return nil, err
 		}
@@ -153,17 +156,12 @@ func limits(cfg *config.Config) cryptomem.ServerConfig {
 	}
 }
 
-// watchInterval is how often files are looked at for changes.
-const watchInterval = 5 * time.Second
-
 // run serves until ctx ends, or a listener fails.
 func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	settle := time.NewTicker(ebbInterval)
 	defer settle.Stop()
-	files := s.watched() // as they were read
-	seen := files        // as they were at the last look
 	var connections ebb
 	for {
 		select {
@@ -173,7 +171,6 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 			return nil
 		case <-hangup:
 			notify(reloading)
-			files = s.watched() // before they are read, so that no change is missed
 			s.reload()
 			notify(ready)
 		case <-settle.C:
@@ -184,12 +181,9 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 		case <-look.C:
 			notify(alive)
 			s.denials.flush()
-			now := s.watched()
-			if now != files && now == seen { // nobody is writing them any more
-				files = now
-				s.reloadFiles()
+			for _, f := range s.followed {
+				f.look()
 			}
-			seen = now
 		}
 	}
 }

@@ -68,7 +68,7 @@ var _ = Describe("A certificate that is renewed under load", func() {
 		}
 		for range 20 {
 			renew()
-			s.reloadFiles()
+			s.followed[0].again()
 		}
 		stop()
 		Expect(<-done + <-done).To(BeNumerically(">", 0))
