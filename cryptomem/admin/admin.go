@@ -24,7 +24,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
-	"time"
 
 	"github.com/benbjohnson/clock"
 
@@ -40,13 +39,6 @@ type Config struct {
 	Clock   clock.Clock          // default: the real one
 	Logger  *slog.Logger         // default: none
 }
-
-// What one client may take, in time and bytes.
-const (
-	headerTimeout = 5 * time.Second
-	headerSize    = 16 << 10
-	idleTimeout   = 2 * time.Minute
-)
 
 // A Server serves the admin pages. Close ends it.
 type Server struct {
@@ -69,18 +61,19 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.Handle("GET /metrics", metricsHandler(c.Report))
-	mux.Handle("GET /events", s.feed)
+	mux.Handle("GET /events", s.lasting(s.feed))
 	mux.Handle("GET /", pageHandler())
 	if c.Pprof {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.Handle("GET /debug/pprof/", s.lasting(http.HandlerFunc(pprof.Index)))
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.Handle("GET /debug/pprof/profile", s.lasting(http.HandlerFunc(pprof.Profile)))
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.Handle("GET /debug/pprof/trace", s.lasting(http.HandlerFunc(pprof.Trace)))
 	}
 	s.http = http.Server{
 		Handler:           s.onlyKnownHosts(mux),
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
 		MaxHeaderBytes:    headerSize,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
@@ -93,7 +86,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve serves connections from l, which it closes, until Close; then it
 // returns http.ErrServerClosed.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(limited(l, s.config.Clock)) }
 
 // Close stops listening and ends what is under way.
 func (s *Server) Close() error {
