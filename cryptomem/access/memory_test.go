@@ -125,7 +125,7 @@ worker: {tokens: ["` + access.HashToken("k") + `"], prefixes: [""]}
 		Expect(err).NotTo(HaveOccurred())
 		before := list.Use()
 		start()
-		_, err = snapshot.Load(path, server.Cache(), clk)
+		_, err = snapshot.Load(context.Background(), path, server.Cache(), clk)
 		Expect(err).NotTo(HaveOccurred())
 		for i, u := range list.Use() {
 			Expect(u.Memory).To(Equal(before[i].Memory), u.Identity)

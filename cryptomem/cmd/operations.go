@@ -75,7 +75,7 @@ func (o *operations) start(ctx context.Context) (err error) {
 	if o.keeper != nil {
 		o.setReady("loading the snapshot")
 		done := takingLong()
-		err := o.load(cfg.Snapshot)
+		err := o.load(ctx, cfg.Snapshot)
 		done()
 		if err != nil {
 			return err
@@ -108,9 +108,9 @@ func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
 
 // load fills the store with what is whole of the snapshot. A file that is no
 // snapshot stops the start: the first save would replace it.
-func (o *operations) load(path string) error {
+func (o *operations) load(ctx context.Context, path string) error {
 	log := o.service.log.With("file", path)
-	l, err := snapshot.Load(path, o.service.server.Cache(), o.clk)
+	l, err := snapshot.Load(ctx, path, o.service.server.Cache(), o.clk)
 	if errors.Is(err, fs.ErrNotExist) {
 		log.Info("no snapshot yet, the store begins empty")
 		return nil
@@ -126,7 +126,7 @@ func (o *operations) load(path string) error {
 	if !l.Whole {
 		level, message = slog.LevelWarn, "snapshot is damaged; what is whole of it was loaded"
 	}
-	log.Log(context.Background(), level, message,
+	log.Log(ctx, level, message,
 		"items", l.Stored, "expired", l.Expired, "refused", l.Refused, "lost_bytes", l.Lost,
 		"taken", l.Created.Format(time.RFC3339), "took", short(l.Took))
 	return nil
@@ -160,7 +160,13 @@ func (o *operations) end() error {
 }
 
 // abandon ends a start that has failed: it leaves no socket, and saves nothing.
-func (o *operations) abandon() error { return o.closeAdmin() }
+func (o *operations) abandon() error {
+	err := o.closeAdmin()
+	if o.lock != nil {
+		err = errors.Join(err, o.lock.Release())
+	}
+	return err
+}
 
 func (o *operations) closeAdmin() error {
 	if o.admin == nil {

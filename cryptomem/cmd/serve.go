@@ -64,7 +64,13 @@ func serve(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.operations.start(ctx); err != nil {
+	err = s.operations.start(ctx)
+	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+		// Asked to end before it began to serve, it leaves all as it was.
+		s.log.Info("cryptomem ends: it was told to before it had started")
+		return errors.Join(s.operations.abandon(), s.server.Close())
+	}
+	if err != nil {
 		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
 	listeners, err := s.listen(ctx)

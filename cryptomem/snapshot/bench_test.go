@@ -42,7 +42,7 @@ func BenchmarkRestart(b *testing.B) {
 	})
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := snapshot.Load(path, fill(2), clk); err != nil {
+			if _, err := snapshot.Load(context.Background(), path, fill(2), clk); err != nil {
 				b.Fatal(err)
 			}
 		}

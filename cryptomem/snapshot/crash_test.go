@@ -94,7 +94,7 @@ var _ = Describe("A save that is killed", func() {
 		for range 100 {
 			done, begun := crash(ctx, path)
 			c := newCache(clk)
-			loaded, err := snapshot.Load(path, c, clk)
+			loaded, err := snapshot.Load(context.Background(), path, c, clk)
 			if before == 0 && done == 0 && err != nil {
 				Expect(err).To(MatchError(os.ErrNotExist)) // nothing was ever whole
 				continue

@@ -3,11 +3,11 @@
 // are as unreadable on disk as in memory; keys are written as the server has
 // them.
 //
-//	lock, err := snapshot.Acquire("cache.snapshot")         // against other processes
-//	loaded, err := snapshot.Load("cache.snapshot", c, clk)  // on start
+//	lock, err := snapshot.Acquire("cache.snapshot")              // against other processes
+//	loaded, err := snapshot.Load(ctx, "cache.snapshot", c, clk)  // on start
 //	k := snapshot.NewKeeper("cache.snapshot", time.Minute, c, clk, nil)
-//	k.Start()                                               // on a schedule
-//	err = k.Close(ctx)                                      // and a last time
+//	k.Start()                                                    // on a schedule
+//	err = k.Close(ctx)                                           // and a last time
 //	err = lock.Release()
 //
 // The promises:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -110,8 +111,9 @@ type Loaded struct {
 // Load stores the items of the snapshot at path in c, and charges them to the
 // accounts that are open there; those of others to nobody. An error is
 // fs.ErrNotExist if there is none, ErrEmpty, ErrFormat, ErrNotSnapshot, or one of
-// reading; then, and when the file is not Whole, what could be loaded has been.
-func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
+// reading, as which counts that ctx has ended; then, and when the file is not
+// Whole, what could be loaded has been.
+func Load(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	var l Loaded
 	begin := clk.Now()
 	f, err := os.Open(path)
@@ -126,7 +128,7 @@ func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	if err != nil {
 		return l, fmt.Errorf("load snapshot: %w", err)
 	}
-	err = l.load(f, info.Size(), c, clk)
+	err = l.load(fileUntil{ctx, f}, info.Size(), c, clk)
 	l.Took = clk.Since(begin)
 	if err != nil {
 		return l, fmt.Errorf("load snapshot %s: %w", path, err)
@@ -134,7 +136,21 @@ func Load(path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	return l, nil
 }
 
-func (l *Loaded) load(f *os.File, size int64, c *cache.Cache, clk clock.Clock) error {
+// A fileUntil cannot be read once ctx has ended. A Reader reads block by block,
+// so that it then soon ends too.
+type fileUntil struct {
+	ctx  context.Context
+	file *os.File
+}
+
+func (f fileUntil) ReadAt(b []byte, offset int64) (int, error) {
+	if err := f.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return f.file.ReadAt(b, offset)
+}
+
+func (l *Loaded) load(f io.ReaderAt, size int64, c *cache.Cache, clk clock.Clock) error {
 	r, err := NewReader(f, size)
 	if err != nil {
 		return err

@@ -43,6 +43,19 @@ func contents(c *cache.Cache) map[string]string {
 	}
 }
 
+// endsSoon is a context that ends when it was asked that often.
+type endsSoon struct {
+	context.Context
+	asked int
+}
+
+func (c *endsSoon) Err() error {
+	if c.asked--; c.asked < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
 var _ = Describe("A snapshot", func() {
 	var (
 		clk  *clock.Mock
@@ -65,7 +78,7 @@ var _ = Describe("A snapshot", func() {
 	load := func(clk clock.Clock) (*cache.Cache, snapshot.Loaded) {
 		GinkgoHelper()
 		c := newCache(clk)
-		loaded, err := snapshot.Load(path, c, clk)
+		loaded, err := snapshot.Load(context.Background(), path, c, clk)
 		Expect(err).NotTo(HaveOccurred())
 		return c, loaded
 	}
@@ -133,13 +146,25 @@ var _ = Describe("A snapshot", func() {
 		Expect(loaded.Whole).To(BeTrue())
 	})
 
+	It("is loaded no further when somebody has it end", func(ctx context.Context) {
+		for i := range 32 {
+			put(c, fmt.Sprint(i), strings.Repeat("x", 60<<10), 0)
+		}
+		save(ctx)
+		into, err := cache.New(clk, cache.WithMaxMemory(64<<20))
+		Expect(err).NotTo(HaveOccurred())
+		loaded, err := snapshot.Load(&endsSoon{Context: ctx, asked: 6}, path, into, clk)
+		Expect(err).To(MatchError(context.Canceled))
+		Expect(loaded.Stored).To(And(BeNumerically(">", 0), BeNumerically("<", 32)))
+	})
+
 	It("says how many items a smaller store refused", func(ctx context.Context) {
 		put(c, "small", "v", 0)
 		put(c, "large", strings.Repeat("x", 1000), 0)
 		save(ctx)
 		small, err := cache.New(clk, cache.WithMaxMemory(8<<20), cache.WithMaxValueSize(100))
 		Expect(err).NotTo(HaveOccurred())
-		loaded, err := snapshot.Load(path, small, clk)
+		loaded, err := snapshot.Load(context.Background(), path, small, clk)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(loaded.Stored).To(BeEquivalentTo(1))
 		Expect(loaded.Refused).To(BeEquivalentTo(1))
@@ -165,7 +190,7 @@ var _ = Describe("A snapshot", func() {
 		_, err := snapshot.Save(ctx, path, before, clk)
 		Expect(err).NotTo(HaveOccurred())
 		after, again := withAccounts("listed")
-		loaded, err := snapshot.Load(path, after, clk)
+		loaded, err := snapshot.Load(context.Background(), path, after, clk)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(loaded.Stored).To(BeEquivalentTo(2))
 		Expect(again[0].Used()).To(Equal(opened[0].Used()))
@@ -174,7 +199,7 @@ var _ = Describe("A snapshot", func() {
 	})
 
 	It("is not there before the first save", func() {
-		_, err := snapshot.Load(path, c, clk)
+		_, err := snapshot.Load(context.Background(), path, c, clk)
 		Expect(err).To(MatchError(fs.ErrNotExist))
 	})
 
@@ -222,10 +247,10 @@ var _ = Describe("A snapshot", func() {
 	It("is refused where something else than a snapshot stands", func() {
 		for _, text := range []string{"CMSNAP", strings.Repeat("no snapshot at all, but long enough ", 10)} {
 			Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
-			_, err := snapshot.Load(path, c, clk)
+			_, err := snapshot.Load(context.Background(), path, c, clk)
 			Expect(err).To(MatchError(snapshot.ErrNotSnapshot), text)
 		}
-		_, err := snapshot.Load(filepath.Dir(path), c, clk)
+		_, err := snapshot.Load(context.Background(), filepath.Dir(path), c, clk)
 		Expect(err).To(MatchError(fs.ErrInvalid))
 	})
 })
@@ -258,7 +283,7 @@ var _ = Describe("A keeper", func() {
 		put(c, "b", "2", 0)
 		Expect(k.Close(ctx)).To(Succeed())
 		again := newCache(clk)
-		_, err := snapshot.Load(path, again, clk)
+		_, err := snapshot.Load(context.Background(), path, again, clk)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(contents(again)).To(HaveLen(2))
 		Expect(k.Status().Saves).To(BeEquivalentTo(2))
