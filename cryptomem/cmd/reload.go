@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 )
 
 // reload reads the configuration again, applies what can change while the
@@ -24,6 +25,7 @@ func (s *service) reload() {
 	s.config.Reload(next)
 	s.level.Set(s.config.LogLevel)
 	s.server.SetLimits(limits(s.config))
+	s.warnOfFiles(stats.ReadProcess().MaxFiles)
 	whole := true
 	for _, f := range s.followed {
 		whole = f.again() && whole

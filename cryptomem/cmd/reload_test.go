@@ -59,6 +59,14 @@ var _ = Describe("A server that is told to reload", func() {
 		Expect(s.config.MaxMemory).To(BeZero(), "auto, as before")
 	})
 
+	It("warns where fewer files may be open than max_connections needs", func() {
+		s.config.MaxConnections = 1000
+		s.warnOfFiles(1256)
+		Expect(log.String()).NotTo(ContainSubstring("files"))
+		s.warnOfFiles(1255)
+		Expect(log.String()).To(ContainSubstring(`level=WARN msg="this process may have too few files open for max_connections" open_files=1255 needed=1256 max_connections=1000`))
+	})
+
 	It("keeps everything when the configuration is wrong", func() {
 		write("c.yaml", "log_level: deafening\n")
 		s.reload()

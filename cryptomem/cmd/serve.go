@@ -18,6 +18,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 )
 
 var serveUsage = `Usage:
@@ -121,7 +122,18 @@ func newService(c *console, args []string) (*service, error) {
 	}
 	name, commit := buildVersion()
 	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
+	s.warnOfFiles(stats.ReadProcess().MaxFiles)
 	return s, nil
+}
+
+// warnOfFiles says so where clients will be turned away before max_connections is
+// reached, because the process may only have so many files open; 0 is unknown.
+func (s *service) warnOfFiles(most uint64) {
+	need := stats.FilesFor(s.config.MaxConnections)
+	if most == 0 || most >= need {
+		return
+	}
+	s.log.Warn("this process may have too few files open for max_connections", "open_files", most, "needed", need, "max_connections", s.config.MaxConnections)
 }
 
 func loadServeConfig(c *console, args []string) (*config.Config, error) {

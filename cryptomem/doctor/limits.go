@@ -5,11 +5,8 @@ import (
 	"fmt"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 )
-
-// spareFiles is what a server has open beside connections: listeners, logs,
-// the snapshot.
-const spareFiles = 64
 
 // memory asks whether the store fits this machine.
 func memory(_ context.Context, r *report) {
@@ -35,7 +32,7 @@ func inMiB(n int64) string { return config.FormatSize(n >> 20 << 20) }
 // openFiles asks whether as many can connect as are allowed to.
 func openFiles(_ context.Context, r *report) {
 	const subject = "open files"
-	need := uint64(r.Config.MaxConnections) + spareFiles
+	need := stats.FilesFor(r.Config.MaxConnections)
 	switch {
 	case r.MaxFiles == 0:
 		r.found(Unknown, subject, "the limit of this process cannot be found out", "")

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 	"github.com/Zezezknight/cryptomem/transport"
 )
 
@@ -77,7 +78,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
-	if need := uint64(max(said.Server.MaxConnections, 0)) + spareFiles; said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
+	if need := stats.FilesFor(said.Server.MaxConnections); said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
 		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.Server.MaxConnections),
 			fmt.Sprintf("raise the limit where it is started (LimitNOFILE=%d in systemd)", need))
 	}

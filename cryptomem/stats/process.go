@@ -2,6 +2,15 @@ package stats
 
 import "runtime/metrics"
 
+// spareFiles is what a server has open beside the connections that it serves:
+// those that it tells they are too many (64), the admin listener's (128), and
+// listeners, logs, the snapshot.
+const spareFiles = 256
+
+// FilesFor returns how many files, see Process.MaxFiles, a server with that limit
+// on connections has to be allowed.
+func FilesFor(maxConnections int) uint64 { return uint64(max(maxConnections, 0)) + spareFiles }
+
 // ReadProcess describes this process.
 func ReadProcess() Process {
 	samples := []metrics.Sample{

@@ -51,6 +51,11 @@ var _ = Describe("A report", func() {
 		Expect(most).To(BeNumerically(">", 17*time.Second))
 	})
 
+	It("knows how many files connections need", func() {
+		Expect(stats.FilesFor(1000)).To(BeEquivalentTo(1256))
+		Expect(stats.FilesFor(-1)).To(BeEquivalentTo(256), "no limit is no number to add to")
+	})
+
 	It("knows this process", func() {
 		p := stats.ReadProcess()
 		Expect(p.Goroutines).To(BeNumerically(">", 0))
