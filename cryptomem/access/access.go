@@ -34,6 +34,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
+	"github.com/Zezezknight/cryptomem/transport"
 )
 
 // MaxFileSize is the size in bytes up to which an identities file is read: room
@@ -47,6 +48,25 @@ var (
 	ErrWrongToken         = errors.New("wrong token")
 	ErrTooManyConnections = errors.New("the identity has all its connections open")
 )
+
+// A LimitError is ErrTooManyConnections of one identity, and the
+// transport.Refusal that its client is told.
+type LimitError struct {
+	Identity       string
+	MaxConnections int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%v (%d)", ErrTooManyConnections, e.MaxConnections)
+}
+
+// Unwrap returns what e is.
+func (e *LimitError) Unwrap() []error {
+	return []error{ErrTooManyConnections, transport.Refusal{
+		Status:  transport.Busy,
+		Message: fmt.Sprintf("busy: %s has reached its limit of connections (%d)", e.Identity, e.MaxConnections),
+	}}
+}
 
 // A List is the identities of one server. It is safe for concurrent use.
 type List struct {

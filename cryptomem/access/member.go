@@ -1,12 +1,10 @@
 package access
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
 )
 
 // A member is who goes by one identity's name. It outlives the identity, which
@@ -30,15 +28,12 @@ func (m *member) follow(id *identity, account *cache.Account) {
 
 // permit takes one of the member's connections, or current's if that is of the
 // member. The client is proven by id; should there be a newer one, its first
-// request is held to that.
+// request is held to that. The error is a *LimitError.
 func (m *member) permit(id *identity, current cryptomem.Permission, proven func(*identity) bool) (cryptomem.Permission, error) {
 	before, ok := current.(*permission)
 	again := ok && before.member == m && !before.closed.Swap(true)
 	if !again && !m.connect(id.maxConnections) {
-		return nil, fmt.Errorf("%w: %w", ErrTooManyConnections, transport.Refusal{
-			Status:  transport.Busy,
-			Message: fmt.Sprintf("busy: %s has reached its limit of connections (%d)", id.name, id.maxConnections),
-		})
+		return nil, &LimitError{id.name, id.maxConnections}
 	}
 	p := &permission{member: m, proven: proven}
 	p.checked.Store(id)

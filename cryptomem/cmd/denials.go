@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -12,7 +13,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 )
 
-// How many failed AUTHs are logged one by one, and how often one line for all
+// How many denials are logged one by one, and how often one line for all
 // further ones: guessing must not fill a disk.
 const (
 	denialBurst    = 10
@@ -25,6 +26,15 @@ type loggedAccess struct {
 	denials *denials
 }
 
+// Greet denies only whom it knows: everybody else may yet send an AUTH.
+func (a loggedAccess) Greet(conn net.Conn) (cryptomem.Permission, error) {
+	p, err := a.List.Greet(conn)
+	if limit, ok := errors.AsType[*access.LimitError](err); ok {
+		a.denials.add(denial{limit.Identity, conn.RemoteAddr().String(), err})
+	}
+	return p, err
+}
+
 func (a loggedAccess) Authenticate(conn net.Conn, current cryptomem.Permission, identity, token []byte) (cryptomem.Permission, error) {
 	p, err := a.List.Authenticate(conn, current, identity, token)
 	if err != nil {
@@ -33,7 +43,7 @@ func (a loggedAccess) Authenticate(conn net.Conn, current cryptomem.Permission, 
 	return p, err
 }
 
-// denials logs failed AUTHs by a token bucket. It is safe for concurrent use.
+// denials logs them by a token bucket. It is safe for concurrent use.
 type denials struct {
 	log *slog.Logger
 	clk clock.Clock

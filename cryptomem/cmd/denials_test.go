@@ -2,7 +2,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/benbjohnson/clock"
@@ -64,4 +69,32 @@ var _ = Describe("Failed authentication", func() {
 		Expect(lines()).To(HaveLen(denialBurst))
 		Expect(lines()[1]).To(HaveSuffix("times=1"))
 	})
+
+	It("is logged of those, too, whom a certificate makes known and who are too many", func() {
+		file := filepath.Join(GinkgoT().TempDir(), "identities.yaml")
+		Expect(os.WriteFile(file, []byte("web: {certificates: [web.example.com], prefixes: [''], max_connections: 1}"), 0o600)).To(Succeed())
+		list, err := access.Load(file)
+		Expect(err).NotTo(HaveOccurred())
+		conn, other := net.Pipe()
+		DeferCleanup(func() { _, _ = conn.Close(), other.Close() })
+		known := verified{conn, &x509.Certificate{DNSNames: []string{"web.example.com"}}}
+		a := loggedAccess{list, d}
+		Expect(a.Greet(known)).NotTo(BeNil())
+		Expect(log.String()).To(BeEmpty())
+		_, err = a.Greet(known)
+		Expect(err).To(MatchError(access.ErrTooManyConnections))
+		Expect(log.String()).To(HaveSuffix(`identity=web from=pipe error="the identity has all its connections open (1)" times=1` + "\n"))
+		Expect(a.Greet(conn)).To(BeNil())
+		Expect(lines()).To(HaveLen(1), "an unknown one may yet authenticate")
+	})
 })
+
+// verified is a connection whose client has shown a certificate.
+type verified struct {
+	net.Conn
+	certificate *x509.Certificate
+}
+
+func (v verified) ConnectionState() tls.ConnectionState {
+	return tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{v.certificate}}}
+}
