@@ -164,18 +164,6 @@ func (b *balance) take(n, back int64) error {
 	return nil
 }
 
-// admit refuses an item that the account could not hold if it were empty.
-func (b *balance) admit(n int64) error {
-	if b == nil {
-		return nil
-	}
-	if limit := b.limit.Load(); limit > 0 && n > limit {
-		b.refused.Add(1)
-		return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, n, limit)
-	}
-	return nil
-}
-
 // stage counts n bytes of a value on its way, unless all that are would pass
 // the account's limit.
 func (b *balance) stage(n int64) error {
@@ -195,6 +183,26 @@ func (b *balance) unstage(n int64) {
 	if b != nil {
 		b.staged.Add(-n)
 	}
+}
+
+// affords reports what take would say of an item, so that a large value that
+// will not fit pushes nothing out on its way in.
+func (s *shard) affords(h uint64, key []byte, size int, b *balance) error {
+	if b == nil || b.limit.Load() <= 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, back := cost(len(key), size), int64(0)
+	var e entry
+	if s.find(h, key, &e) && e.account == b.number {
+		back = e.cost()
+	}
+	err := b.take(n, back)
+	if err == nil {
+		b.give(n)
+	}
+	return err
 }
 
 // charge is take without a limit.

@@ -120,7 +120,9 @@ var _ = Describe("An account", func() {
 		stage := func() (err error) {
 			GinkgoHelper()
 			st, err := alice.Cache().Stage(key, len(value))
-			Expect(err).NotTo(HaveOccurred())
+			if err != nil {
+				return err
+			}
 			defer st.Release()
 			for st.Missing() > 0 {
 				b, err := st.Buffer(1)

@@ -25,16 +25,17 @@ type Cache struct {
 // shared is what the Caches of all accounts have in common.
 type shared struct {
 	options
-	clk    clock.Clock
-	start  time.Time
-	hash   hasher
-	shift  uint // the shard is the hash's bits above it
-	shards []*shard
-	budget *budget
-	ledger *ledger
-	opened accounts
-	room   sync.Mutex // held while making room; taken before a shard's lock
-	jan    janitor
+	clk      clock.Clock
+	start    time.Time
+	hash     hasher
+	shift    uint // the shard is the hash's bits above it
+	shards   []*shard
+	budget   *budget
+	ledger   *ledger
+	opened   accounts
+	room     sync.Mutex // held while making room; taken before a shard's lock
+	flushing sync.Mutex // held while flushing; taken before a shard\'s lock
+	jan      janitor
 }
 
 // Info describes an item.
@@ -242,17 +243,7 @@ func (c *Cache) GetAppend(now int64, dst, key []byte) (value []byte, info Info, 
 
 // GetDelete is GetAppend followed by Delete, as one step.
 func (c *Cache) GetDelete(now int64, dst, key []byte) (value []byte, ok bool) {
-	s, h := c.shard(key)
-	s.mu.Lock()
-	value, chain, _, ok := s.get(now, h, dst, key)
-	var ref Ref
-	if chain != none {
-		ref = c.ref(s, chain)
-	}
-	if ok {
-		s.remove(now, h, key)
-	}
-	s.unlock()
+	value, ref, ok := c.GetDeleteRef(now, dst, key)
 	if ref.Valid() {
 		value = ref.appendValue(value)
 	}

@@ -83,10 +83,10 @@ func (c *Cache) stage(key []byte, size int) (Staged, error) {
 	if int64(pagesOf(size)) > c.budget.max-c.budget.reserved {
 		return Staged{}, fmt.Errorf("%w: value is %d bytes, max memory %d", ErrFull, size, c.maxMemory)
 	}
-	if err := c.balance.admit(cost(len(key), size)); err != nil {
+	s, h := c.shard(key)
+	if err := s.affords(h, key, size, c.balance); err != nil {
 		return Staged{}, err
 	}
-	s, h := c.shard(key)
 	return Staged{c: c, s: s, hash: h, key: key, size: size, head: none, tail: none}, nil
 }
 
@@ -288,6 +288,21 @@ func (c *Cache) GetRef(now int64, dst, key []byte) (value []byte, ref Ref, info 
 	}
 	s.mu.Unlock()
 	return value, ref, info, ok
+}
+
+// GetDeleteRef is GetRef followed by Delete, as one step.
+func (c *Cache) GetDeleteRef(now int64, dst, key []byte) (value []byte, ref Ref, ok bool) {
+	s, h := c.shard(key)
+	s.mu.Lock()
+	value, chain, _, ok := s.get(now, h, dst, key)
+	if chain != none {
+		ref = c.ref(s, chain)
+	}
+	if ok {
+		s.remove(now, h, key)
+	}
+	s.unlock()
+	return value, ref, ok
 }
 
 // ref wraps a reference that was taken, under the shard's lock.

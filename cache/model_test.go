@@ -130,8 +130,11 @@ func (m *model) missed(key []byte) error {
 // wrote checks a write's result against what the model expects of it, and
 // applies it.
 func (m *model) wrote(key, value []byte, ttl time.Duration, version uint64, err, want error) error {
-	if errors.Is(err, cache.ErrFull) || errors.Is(err, cache.ErrAccountFull) && m.account != "" {
+	if errors.Is(err, cache.ErrFull) {
 		return nil
+	}
+	if errors.Is(err, cache.ErrAccountFull) {
+		return m.refused(key, len(value))
 	}
 	if want == nil && errors.Is(err, cache.ErrNotFound) || errors.Is(want, cache.ErrExists) && (err == nil || errors.Is(err, cache.ErrNotFound)) {
 		if e := m.missed(key); e != nil {
@@ -158,6 +161,25 @@ func (m *model) wrote(key, value []byte, ttl time.Duration, version uint64, err,
 	m.items[string(key)] = it
 	m.versions[string(key)] = version
 	return nil
+}
+
+// refused checks that the account which the latest write would have been charged
+// to had indeed no room for it.
+func (m *model) refused(key []byte, size int) error {
+	for _, a := range m.accounts {
+		if a.Name() != m.account {
+			continue
+		}
+		after := a.Used() + int64(cache.ItemOverhead+len(key)+size)
+		if it, ok := m.visible(key); ok && it.account == m.account && m.c.Stats().Evicted == 0 {
+			after -= int64(cache.ItemOverhead + len(key) + len(it.value)) // which would be replaced
+		}
+		if a.Limit() > 0 && after > a.Limit() {
+			return nil
+		}
+		return fmt.Errorf("%.20q of %d bytes was refused, %s would use %d, limit %d", key, size, m.account, after, a.Limit())
+	}
+	return fmt.Errorf("%.20q of %d bytes was refused, and nobody would be charged", key, size)
 }
 
 // read checks what a read returned.
@@ -307,6 +329,9 @@ func (m *model) stage() error {
 		return nil
 	}
 	st, err := m.writer().Stage(key, len(value))
+	if errors.Is(err, cache.ErrAccountFull) {
+		return m.refused(key, len(value))
+	}
 	if err != nil {
 		return err
 	}

@@ -10,31 +10,35 @@ import "bytes"
 // bytes, beside its key and value.
 const walkItemCost = 512
 
-// following fills batch with the places of items whose tags follow the given
+// following fills batch with the words of items whose tags follow the given
 // one, and returns the tag to go on from, which may lie beyond tagMask. Items
 // of one tag are never torn apart, so batch may come back longer.
-func (s *shard) following(tag uint64, batch []place) (places []place, next uint64) {
+func (s *shard) following(tag uint64, batch []word) (words []word, next uint64) {
 	t := s.index.table(tag)
 	next = (tag>>(tagBits-t.depth) + 1) << (tagBits - t.depth)
-	places = batch[:0]
+	words = batch[:0]
 	for i := t.seek(tag); i < t.cap(); i++ {
 		w := t.word(i)
 		if w == 0 {
 			continue
 		}
-		if len(places) >= len(batch) && w.tag() != tag {
-			return places, w.tag()
+		if len(words) >= len(batch) && w.tag() != tag {
+			return words, w.tag()
 		}
 		tag = w.tag()
-		places = append(places, w.place())
+		words = append(words, w)
 	}
-	return places, next
+	return words, next
 }
 
 // Flush removes every item whose key starts with prefix, an empty prefix
 // meaning all, and returns how many of them were unexpired. It walks the
-// store in short steps, so items written meanwhile may or may not go.
+// store in short steps, so items written meanwhile may or may not go. One Flush
+// runs at a time: several would take turns with each other for every step, and
+// everyone else would wait for all of them.
 func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
 	for _, s := range c.shards {
 		for tag := uint64(0); tag <= tagMask; {
 			s.mu.Lock()
@@ -51,10 +55,11 @@ func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 
 // flush does one step of Flush.
 func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint64) {
-	var batch [stepBatch]place
-	places, next := s.following(tag, batch[:])
+	var batch [stepBatch]word
+	words, next := s.following(tag, batch[:])
 	var r record
-	for _, p := range places {
+	for _, w := range words {
+		p := w.place()
 		s.record(p, &r)
 		if !bytes.HasPrefix(r.key, prefix) {
 			continue
@@ -116,14 +121,18 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Ite
 		ref Ref
 	}
 	var large []held
-	var batch [stepBatch]place
+	var batch [stepBatch]word
 	n := min(max(budget/walkItemCost, 1), len(batch))
 
 	s.mu.Lock()
-	places, next := s.following(tag, batch[:n])
+	words, next := s.following(tag, batch[:n])
 	var r record
-	for _, p := range places {
-		s.record(p, &r)
+	for i, w := range words {
+		if used > 0 && used >= budget && w.tag() != words[i-1].tag() {
+			next = w.tag()
+			break
+		}
+		s.record(w.place(), &r)
 		if !r.alive(now) {
 			continue
 		}

@@ -108,6 +108,22 @@ var _ = Describe("A scan", func() {
 		}
 	})
 
+	It("hands out no more large values at once than it was asked for", func() {
+		large, err := cache.New(clock.NewMock(), cache.WithMaxMemory(64<<20), cache.WithShards(1))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 100 {
+			_, err := large.Set(1, name(i), make([]byte, 100_000), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		seen := 0
+		for cursor := uint64(0); seen < 100; {
+			step := 0
+			cursor = large.Scan(1, cursor, 150_000, func(cache.Item) { step++ })
+			Expect(step).To(BeNumerically("~", 2, 1))
+			seen += step
+		}
+	})
+
 	It("counts neither as hit nor as miss", func() {
 		before := c.Stats()
 		walk(64<<10, func(int) {})

@@ -34,7 +34,7 @@ var _ transport.Handler = (*Handler)(nil)
 // Handle implements transport.Handler.
 func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
 	switch r.Command {
-	case transport.Get, transport.GetV:
+	case transport.Get, transport.GetV, transport.GetDel:
 		dst, ref := h.HandleLarge(now, dst, r)
 		if ref == nil {
 			return dst
@@ -62,8 +62,6 @@ func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
 		return appendDone(dst, err)
 	case transport.CAS:
 		return h.compareAndSwap(now, dst, r)
-	case transport.GetDel:
-		return h.getDelete(now, dst, r.Key)
 	case transport.Stats:
 		return h.stats(dst, string(r.Key))
 	case transport.Flush:
@@ -91,15 +89,6 @@ func (h *Handler) compareAndSwap(now int64, dst []byte, r *transport.Request) []
 		return appendDone(dst, err)
 	}
 	return appendNumber(dst, version)
-}
-
-func (h *Handler) getDelete(now int64, dst, key []byte) []byte {
-	start := len(dst)
-	dst, ok := h.Cache.GetDelete(now, transport.BeginResponse(dst), key)
-	if !ok {
-		return transport.AppendResponse(dst[:start], transport.NotFound, nil)
-	}
-	return transport.EndResponse(dst, start, transport.OK)
 }
 
 func (h *Handler) flush(now int64, dst, prefix []byte) []byte {

@@ -10,21 +10,26 @@ import (
 
 var _ transport.LargeHandler = (*Handler)(nil)
 
-// HandleLarge implements transport.LargeHandler: GET and GETV of a large value
-// answer from the cache's own memory.
+// HandleLarge implements transport.LargeHandler: what reads a large value
+// answers from the cache's own memory.
 func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+	start := len(dst)
+	var room [16]byte
 	about := 0 // bytes about the item in front of its value
+	var ref cache.Ref
+	var info cache.Info
+	var ok bool
 	switch r.Command {
 	case transport.Get:
+		dst, ref, info, ok = h.Cache.GetRef(now, transport.BeginResponse(dst), r.Key)
 	case transport.GetV:
-		about = 16
+		about = len(room)
+		dst, ref, info, ok = h.Cache.GetRef(now, append(transport.BeginResponse(dst), room[:]...), r.Key)
+	case transport.GetDel:
+		dst, ref, ok = h.Cache.GetDeleteRef(now, transport.BeginResponse(dst), r.Key)
 	default:
 		return h.Handle(now, dst, r), nil
 	}
-	start := len(dst)
-	var room [16]byte
-	dst = append(transport.BeginResponse(dst), room[:about]...)
-	dst, ref, info, ok := h.Cache.GetRef(now, dst, r.Key)
 	if !ok {
 		return transport.AppendResponse(dst[:start], transport.NotFound, nil), nil
 	}

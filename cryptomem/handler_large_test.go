@@ -106,6 +106,54 @@ var _ = Describe("large values", func() {
 		Expect(bytes.Compare(got, answer(nil, transport.OK, old))).To(BeZero())
 	})
 
+	It("count as in flight while they are echoed, or taken out, and not read", func() {
+		value := strings.Repeat("v", 300_000)
+		executed := func(b []byte) {
+			GinkgoHelper()
+			for len(b) > 0 {
+				n := copy(session.Buffer(), b)
+				session.Received(n)
+				Expect(session.Execute(1)).To(Succeed())
+				b = b[n:]
+			}
+		}
+		_, err := store.Set(1, []byte("k"), []byte(value), 0)
+		Expect(err).NotTo(HaveOccurred())
+		for _, unread := range [][]byte{request(transport.Ping, "", value), request(transport.GetDel, "k", "")} {
+			executed(unread)
+			Expect(memory.Used()).To(BeNumerically("~", 350_000, 60_000))
+			got, err := execute(session, nil)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(strings.Compare(string(got), string(answer(nil, transport.OK, value)))).To(BeZero())
+			Expect(memory.Used()).To(BeZero())
+		}
+		Expect(store.Stats().Items).To(BeZero())
+	})
+
+	It("are not echoed when memory in flight is used up, but taken out, since nobody else has them", func() {
+		small := transport.NewBudget(700_000) // for one on its way in, and not for its echo besides
+		tight := transport.NewSession(cryptomem.NewHandler(store), transport.Limits{Memory: small})
+		defer tight.Close()
+		value := strings.Repeat("v", 500_000)
+		got, err := execute(tight, append(request(transport.Ping, "", "short"), request(transport.Ping, "", value)...))
+		Expect(err).NotTo(HaveOccurred())
+		r, n, err := transport.ParseResponse(got)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(r.Value)).To(Equal("short"))
+		r, _, err = transport.ParseResponse(got[n:])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Status).To(Equal(transport.Busy))
+		Expect(small.Used()).To(BeZero())
+
+		value += value
+		_, err = store.Set(1, []byte("k"), []byte(value), 0)
+		Expect(err).NotTo(HaveOccurred())
+		got, err = execute(tight, request(transport.GetDel, "k", ""))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Compare(string(got), string(answer(nil, transport.OK, value)))).To(BeZero())
+		Expect(small.Used()).To(BeZero())
+	})
+
 	It("are refused when memory in flight is used up, in the middle of one or in an answer", func() {
 		small := transport.NewBudget(100_000)
 		tight := transport.NewSession(cryptomem.NewHandler(store), transport.Limits{Memory: small})

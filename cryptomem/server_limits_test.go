@@ -1,6 +1,7 @@
 package cryptomem_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -127,6 +128,20 @@ var _ = Describe("a server under attack", func() {
 		Eventually(func() int { return s.Stats().Connections }).Should(BeNumerically("<=", 2))
 	})
 
+	It("leaves little in the system's hands for a client that does not read", func() {
+		start(cryptomem.ServerConfig{})
+		c := dial(addr)
+		Expect(c.SetReadBuffer(64 << 10)).To(Succeed())
+		ask(c, request(transport.Set, "k", strings.Repeat("v", 1<<20)))
+		before := s.Stats().BytesSent
+		send(c, bytes.Repeat(request(transport.Get, "k", ""), 8))
+		sent := func() int64 { return s.Stats().BytesSent - before }
+		Eventually(sent).Should(BeNumerically(">", 64<<10))
+		Consistently(sent).Should(BeNumerically("<", 1<<20))
+		clk.Add(transport.DefaultWriteTimeout)
+		Eventually(func() uint64 { return s.Stats().WriteTimeouts }).Should(BeEquivalentTo(1))
+	})
+
 	It("spends nothing on values of 4 GiB that are only declared", func() {
 		start(cryptomem.ServerConfig{})
 		before := heap()
@@ -158,8 +173,23 @@ var _ = Describe("a server under attack", func() {
 			Expect(c.Close()).To(Succeed())
 		}
 		Eventually(func() int64 { return s.Stats().InFlight }).Should(BeZero())
-		status, _ = ask(c, request(transport.Ping, "", strings.Repeat("v", 500<<10)))
+		status, _ = ask(c, request(transport.Ping, "", strings.Repeat("v", 200<<10)))
 		Expect(status).To(Equal(transport.OK))
+	})
+
+	It("lets no address use up all memory for large requests", func() {
+		start(cryptomem.ServerConfig{MaxInFlight: 4 << 20})
+		whole := request(transport.Set, "k", strings.Repeat("v", 1<<20))
+		for range 8 {
+			send(dial(addr), whole[:len(whole)-1])
+		}
+		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(8 * (len(whole) - 1)))
+		Expect(s.Stats().InFlight).To(And(BeNumerically(">", 2<<20), BeNumerically("<=", 3<<20)))
+		here, there := net.Pipe() // which has no address
+		go s.ServeConn(there)
+		status, _ := ask(here, request(transport.Set, "k", strings.Repeat("v", 500_000)))
+		Expect(status).To(Equal(transport.OK))
+		Expect(here.Close()).To(Succeed())
 	})
 
 	It("says busy to connections over the limit, in words that every client knows", func() {
@@ -291,7 +321,7 @@ var _ = Describe("shutting a server down", func() {
 		c := dial(addr)
 		ask(c, request(transport.Set, "k", strings.Repeat("v", 1<<20)))
 		go func() { _, _ = c.Write([]byte(strings.Repeat(string(request(transport.Get, "k", "")), 100))) }()
-		Eventually(func() int64 { return s.Stats().BytesSent }).Should(BeNumerically(">", 1<<20))
+		Eventually(func() int64 { return s.Stats().BytesSent }).Should(BeNumerically(">", 64<<10))
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
 		Expect(s.Shutdown(ctx)).To(MatchError(context.Canceled))

@@ -208,7 +208,7 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 		return nil
 	}
 	var refusal Refusal
-	if c.place, refusal = s.places.take(c.address); c.place != noPlace {
+	if c.place, c.memory, refusal = s.places.take(c.address, s.memory); c.place != noPlace {
 		s.conns[c] = struct{}{}
 	}
 	s.mu.Unlock()
@@ -242,7 +242,8 @@ func (s *Server) leave(c *serverConn) {
 // end of the stream, and no reset destroys answers on their way. For that, it
 // waits for up to two seconds for clients to end their side, unless they have
 // been silent for as long. It returns nil once all are closed. When ctx ends
-// first, it cuts the remaining ones and returns ctx's error.
+// first, it cuts the remaining ones and returns ctx's error; it does not wait
+// much longer for a command, such as FLUSH, that is being executed.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	select {
@@ -250,7 +251,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		s.cut()
-		<-s.idle
+		s.awaitCut()
 		return ctx.Err()
 	}
 }
@@ -259,8 +260,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stop()
 	s.cut()
-	<-s.idle
+	s.awaitCut()
 	return nil
+}
+
+// cutTimeout is how long a command that is being executed may hold up the end.
+const cutTimeout = time.Second
+
+// awaitCut waits until the connections that were cut are gone, or cutTimeout.
+func (s *Server) awaitCut() {
+	timeout := s.config.Clock.Timer(cutTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.idle:
+	case <-timeout.C:
+	}
 }
 
 // stop closes the listeners and wakes every connection that waits for input.

@@ -26,6 +26,7 @@ type serverConn struct {
 	since   int64               // when the connection began
 	active  int64               // when it last received, or sent what had to wait
 	address netip.Prefix
+	memory  *Budget // its address\'s share
 	place   place
 	mayPoll bool // whether a poller may do the waiting
 
@@ -99,6 +100,7 @@ func (c *serverConn) resume(err error) {
 // whom it is for.
 func (c *serverConn) start() error {
 	s := c.server
+	c.boundUnsent()
 	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
 		if !c.wait(forHandshake, c.since, s.limits.Load().FrameTimeout) {
 			return os.ErrDeadlineExceeded
@@ -111,7 +113,7 @@ func (c *serverConn) start() error {
 		c.handler = s.config.NewHandler(c.Conn)
 	}
 	c.guest, _ = c.handler.(Guest)
-	c.session = NewSession(c.handler, Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Meter: s.meter})
+	c.session = NewSession(c.handler, Limits{MaxValueSize: s.config.MaxValueSize, Memory: c.memory, Meter: s.meter})
 	c.initRead()
 	return nil
 }

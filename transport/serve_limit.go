@@ -16,7 +16,14 @@ type places struct {
 	total, perAddress int // limits; below 0 there is none
 
 	serving, refusing int
-	byAddress         map[netip.Prefix]int
+	byAddress         map[netip.Prefix]*neighbor
+}
+
+// A neighbor is what the connections from one address have together; those
+// without an address are one.
+type neighbor struct {
+	serving int
+	memory  *Budget
 }
 
 type place int
@@ -27,30 +34,33 @@ const (
 	servingPlace
 )
 
-// take finds a place for a connection from address and, if it is a refusing
-// one, says why.
-func (p *places) take(address netip.Prefix) (place, Refusal) {
+// take finds a place for a connection from address, and its share of memory in
+// flight; or, if it is a refusing one, says why.
+func (p *places) take(address netip.Prefix, memory *Budget) (place, *Budget, Refusal) {
 	var why string
+	n := p.byAddress[address]
 	switch {
 	case p.total >= 0 && p.serving >= p.total:
 		why = fmt.Sprintf("busy: %d connections are open, limit %d", p.serving, p.total)
-	case p.perAddress >= 0 && address.IsValid() && p.byAddress[address] >= p.perAddress:
-		why = fmt.Sprintf("busy: %d connections are open from %s, limit %d", p.byAddress[address], address, p.perAddress)
+	case p.perAddress >= 0 && address.IsValid() && n != nil && n.serving >= p.perAddress:
+		why = fmt.Sprintf("busy: %d connections are open from %s, limit %d", n.serving, address, p.perAddress)
 	default:
-		p.serving++
-		if address.IsValid() {
+		if n == nil {
+			n = &neighbor{memory: memory.share()}
 			if p.byAddress == nil {
-				p.byAddress = make(map[netip.Prefix]int)
+				p.byAddress = make(map[netip.Prefix]*neighbor)
 			}
-			p.byAddress[address]++
+			p.byAddress[address] = n
 		}
-		return servingPlace, Refusal{}
+		p.serving++
+		n.serving++
+		return servingPlace, n.memory, Refusal{}
 	}
 	if p.refusing >= maxRefusals {
-		return noPlace, Refusal{}
+		return noPlace, nil, Refusal{}
 	}
 	p.refusing++
-	return refusingPlace, Refusal{Busy, why}
+	return refusingPlace, memory, Refusal{Busy, why}
 }
 
 // leave gives up a place that take found for the same address.
@@ -60,10 +70,8 @@ func (p *places) leave(address netip.Prefix, at place) {
 		return
 	}
 	p.serving--
-	if !address.IsValid() {
-		return
-	}
-	if p.byAddress[address]--; p.byAddress[address] == 0 {
+	n := p.byAddress[address]
+	if n.serving--; n.serving == 0 {
 		delete(p.byAddress, address)
 	}
 }

@@ -17,7 +17,8 @@ const (
 // input, with room for a value of 16 KiB, a large one for answers and for
 // requests that do not fit the small one. What fits costs no allocation; a
 // session with nothing to do holds none. Large blocks of input are charged to
-// the budget, small ones are not: they bound what a trickling client holds.
+// the budget, and answers that outgrow a block; a small block for what trickles
+// in and a large one for answers that are not read are not.
 const (
 	smallBlockSize = 20 << 10
 	largeBlockSize = 64 << 10
@@ -85,6 +86,7 @@ type Session struct {
 	referrals []referral
 	referred  int // bytes that out refers to
 	sent      int // bytes of both that are sent
+	charged   int // bytes of out that the budget knows
 	pieces    net.Buffers
 
 	tally *tally // nil if nothing is counted
@@ -215,6 +217,9 @@ func (s *Session) Execute(now int64) error {
 				s.refer(r, answered, ref)
 			}
 		}
+		if cap(s.out) > largeBlockSize {
+			s.chargeOutput(answered)
+		}
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
@@ -259,13 +264,16 @@ func (s *Session) Sent(n int) {
 	if s.pending() > 0 {
 		return
 	}
+	clear(s.pieces[:cap(s.pieces)]) // which would keep the answers in memory
+	s.pieces = s.pieces[:0]
 	if len(s.referrals) > 0 {
 		s.releaseReferrals()
 	}
 	if cap(s.out) == largeBlockSize {
 		largeBlocks.Put((*[largeBlockSize]byte)(s.out[:largeBlockSize]))
 	}
-	s.out, s.sent = nil, 0
+	s.limits.Memory.release(s.charged)
+	s.out, s.sent, s.charged = nil, 0, 0
 }
 
 // pending returns the number of bytes not sent yet.
@@ -311,6 +319,27 @@ func (s *Session) output() []byte {
 		s.out = largeBlocks.Get().(*[largeBlockSize]byte)[:0]
 	}
 	return s.out
+}
+
+// chargeOutput charges answers that have outgrown their block to the budget.
+// Where that is used up, the latest answer gives way to a short one. Its request
+// has changed nothing: what changes something is answered in a few bytes, or by
+// reference.
+func (s *Session) chargeOutput(answered int) {
+	more := cap(s.out) - s.charged
+	if s.limits.Memory.reserve(more) {
+		s.charged += more
+		return
+	}
+	before := s.out[:answered]
+	s.limits.Memory.release(s.charged)
+	s.out, s.charged = nil, 0
+	s.out = append(s.output(), before...)
+	s.out = AppendResponse(s.out, memoryUsedUp.Status, []byte(memoryUsedUp.Message))
+	if cap(s.out) > largeBlockSize {
+		s.charged = cap(s.out)
+		s.limits.Memory.charge(s.charged)
+	}
 }
 
 // grow makes the full input buffer larger for a request of the given size: a

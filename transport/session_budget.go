@@ -8,9 +8,14 @@ import (
 // A Budget bounds the memory that requests in flight may use over all sessions
 // that share it. It is safe for concurrent use; a nil Budget has no bound.
 type Budget struct {
-	limit atomic.Int64
-	used  atomic.Int64
+	limit  atomic.Int64
+	used   atomic.Int64
+	parent *Budget // of a share
 }
+
+// share returns a Budget of at most three quarters of b, so that no one who has
+// a share can use up all.
+func (b *Budget) share() *Budget { return &Budget{parent: b} }
 
 // NewBudget returns a Budget of limit bytes; below 0 there is no bound.
 func NewBudget(limit int64) *Budget {
@@ -40,15 +45,29 @@ func (b *Budget) reserve(n int) bool {
 	if b == nil {
 		return true
 	}
-	if b.used.Add(int64(n)) > b.limit.Load() {
-		b.used.Add(-int64(n))
+	limit := b.limit.Load()
+	if b.parent != nil {
+		if !b.parent.reserve(n) {
+			return false
+		}
+		limit = b.parent.limit.Load() / 4 * 3
+	}
+	if b.used.Add(int64(n)) > limit {
+		b.release(n)
 		return false
 	}
 	return true
 }
 
+// charge is reserve without a bound, for memory that is taken already.
+func (b *Budget) charge(n int) {
+	for ; b != nil; b = b.parent {
+		b.used.Add(int64(n))
+	}
+}
+
 func (b *Budget) release(n int) {
-	if b != nil {
+	for ; b != nil; b = b.parent {
 		b.used.Add(-int64(n))
 	}
 }

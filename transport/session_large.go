@@ -151,7 +151,9 @@ type referral struct {
 // refer puts the bytes of ref behind the answers so far, the last of which
 // began at start and answers r.
 func (s *Session) refer(r *Request, start int, ref Reference) {
-	if !s.limits.Memory.reserve(ref.Size()) {
+	if r.Command == GetDel {
+		s.limits.Memory.charge(ref.Size()) // the answer has the only copy
+	} else if !s.limits.Memory.reserve(ref.Size()) {
 		ref.Release()
 		s.refuse(&Header{Command: r.Command}, memoryUsedUp)
 		s.out = AppendResponse(s.out[:start], s.refused.status, []byte(s.refused.answer))
@@ -171,7 +173,9 @@ func (s *Session) pendingPieces() net.Buffers {
 		pieces = r.what.AppendTo(pieces)
 		from = r.at
 	}
-	pieces = append(pieces, s.out[from:])
+	if from < len(s.out) {
+		pieces = append(pieces, s.out[from:])
+	}
 	s.pieces = pieces
 	sent := s.sent
 	for len(pieces) > 0 && sent >= len(pieces[0]) {
@@ -190,6 +194,5 @@ func (s *Session) releaseReferrals() {
 		s.referrals[i] = referral{}
 	}
 	s.limits.Memory.release(s.referred)
-	clear(s.pieces[:cap(s.pieces)])
-	s.referrals, s.pieces, s.referred = s.referrals[:0], s.pieces[:0], 0
+	s.referrals, s.referred = s.referrals[:0], 0
 }

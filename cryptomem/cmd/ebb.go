@@ -9,8 +9,9 @@ import (
 const (
 	// ebbInterval is how often it is looked whether connections have left.
 	ebbInterval = time.Second
-	// connectionMemory is about what a connection takes, in bytes.
-	connectionMemory = 4 << 10
+	// connectionMemory is about what a connection takes, in bytes: 2 KiB when it
+	// is idle, 84 when it does not read its answers.
+	connectionMemory = 16 << 10
 	// ebbLeast is the least worth giving back, in bytes.
 	ebbLeast = 1 << 20
 )

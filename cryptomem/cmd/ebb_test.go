@@ -19,10 +19,10 @@ var _ = Describe("What a server gives back when its clients leave", func() {
 	BeforeEach(func() { e, accepted = &ebb{}, 0 })
 
 	It("waits until it is a megabyte and a quarter of all", func() {
-		Expect(at(1000, 0)).To(BeFalse())
-		Expect(at(760, 0)).To(BeFalse(), "less than a quarter")
-		Expect(at(740, 0)).To(BeTrue())
-		Expect(at(600, 0)).To(BeFalse(), "less than a megabyte since")
+		Expect(at(250, 0)).To(BeFalse())
+		Expect(at(190, 0)).To(BeFalse(), "less than a quarter")
+		Expect(at(185, 0)).To(BeTrue())
+		Expect(at(130, 0)).To(BeFalse(), "less than a megabyte since")
 		Expect(at(0, 0)).To(BeTrue())
 		Expect(at(0, 0)).To(BeFalse())
 	})
