@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -206,14 +207,98 @@ var _ = Describe("A damaged snapshot", func() {
 	})
 })
 
+// countedReader counts the bytes that are asked of it, and how often.
+type countedReader struct {
+	*bytes.Reader
+	bytes, calls int64
+}
+
+func (c *countedReader) ReadAt(b []byte, offset int64) (int, error) {
+	c.bytes += int64(len(b))
+	c.calls++
+	return c.Reader.ReadAt(b, offset)
+}
+
+var _ = Describe("A hostile snapshot", func() {
+	const size = 1 << 20
+	// hostile is a file with that id, and headers of blocks in place of blocks.
+	hostile := func(id []byte, block func(rest int) []byte) []byte {
+		file := make([]byte, prefixSize, size)
+		for number, at := range []int{0, copyOffset} {
+			header := append(file[at:at], "CMSNAP"...)
+			header = append(header, byte(number), 2)
+			header = append(append(header, make([]byte, 8)...), id...)
+			binary.BigEndian.PutUint32(file[at+headerSize-4:], crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
+		}
+		for len(file) < size {
+			b := block(size - len(file))
+			file = append(file, b[:min(len(b), size-len(file))]...)
+		}
+		return file
+	}
+	// head is the header of a block with that id, and a checksum that fails.
+	head := func(id []byte, items, length int) []byte {
+		b := append(bytes.Clone(id), 0, 0, 0, 0)
+		b = binary.BigEndian.AppendUint32(b, uint32(items))
+		b = binary.BigEndian.AppendUint32(b, uint32(length))
+		return append(b, 1, 2, 3, 4)
+	}
+	id := []byte("an id of 16 byte")
+
+	DescribeTable("is read a few times over at most", func(file []byte) {
+		r := &countedReader{Reader: bytes.NewReader(file)}
+		reader, err := snapshot.NewReader(r, size)
+		Expect(err).NotTo(HaveOccurred())
+		summary, err := reader.Each(func(snapshot.Item) { Fail("no block is whole") })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(summary).To(Equal(snapshot.Summary{Lost: size - prefixSize}))
+		Expect(r.bytes).To(BeNumerically("<=", 5*size))
+		Expect(r.calls).To(BeNumerically("<=", size/8))
+	},
+		Entry("where every block declares the rest of the file", hostile(id, func(rest int) []byte {
+			return head(id, 1, max(rest-blockHeaderSize, 0))
+		})),
+		Entry("where every block declares many items", hostile(id, func(rest int) []byte {
+			return head(id, 1000, max(rest-blockHeaderSize, 0))
+		})),
+		Entry("where the id is everywhere", hostile(id, func(int) []byte { return id })),
+		Entry("where the id is at every offset", hostile(make([]byte, 16), func(int) []byte { return make([]byte, size) })),
+	)
+
+	It("is lost behind the place where reading it again had to end, and only there", func() {
+		file, begins := encode("a", "b")
+		whole := file[begins[0]:begins[1]] // a block of the id below
+		attack := hostile(file[8+8:8+8+16], func(rest int) []byte {
+			if rest == size-prefixSize {
+				return whole
+			}
+			return head(file[8+8:8+8+16], 1, max(rest-blockHeaderSize, 0))
+		})
+		keys, summary, err := decode(attack)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(keys).To(Equal("a"))
+		Expect(summary.Lost).To(BeEquivalentTo(size - prefixSize - len(whole)))
+		Expect(summary.Whole).To(BeFalse())
+	})
+})
+
+// FuzzReader leaves out the zeros between the headers.
 func FuzzReader(f *testing.F) {
 	file, begins := encode("a", "b", "c")
-	f.Add(file)
-	f.Add(file[:begins[2]])
-	f.Add(append(file[:begins[1]:begins[1]], file[begins[2]:]...))
-	f.Add([]byte("CMSNAP"))
-	f.Add(append(make([]byte, headerSize), file[headerSize:]...))
-	f.Fuzz(func(t *testing.T, input []byte) {
+	first, second, blocks := file[:headerSize], file[copyOffset:prefixSize], file[prefixSize:]
+	f.Add(first, second, blocks)
+	f.Add(first, second, blocks[:begins[2]-prefixSize])
+	f.Add(first, []byte{}, append(bytes.Clone(blocks[:begins[1]-prefixSize]), blocks[begins[2]-prefixSize:]...))
+	f.Add([]byte{}, second, blocks)
+	f.Add([]byte("CMSNAP"), []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, first, second, blocks []byte) {
+		input := first
+		if len(second)+len(blocks) > 0 {
+			input = make([]byte, prefixSize, prefixSize+len(blocks))
+			copy(input, first)
+			copy(input[copyOffset:], second)
+			input = append(input, blocks...)
+		}
 		r, err := snapshot.NewReader(bytes.NewReader(input), int64(len(input)))
 		if err != nil {
 			return

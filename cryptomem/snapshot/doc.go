@@ -45,6 +45,9 @@
 // (Castagnoli) of what stands before it; a block's that of sequence, items, length
 // and payload. The id is random for each file. A reader that has lost its place
 // finds the next block by it, and no value that a client stored can pass for a
-// block. Sequences count from 0. The last block has no items, and the number of
-// all items (uint64) as its payload.
+// block. Sequences count from 0. A payload of several items is at most 1 MiB. The
+// last block has no items, and the number of all items (uint64) as its payload.
+//
+// A damaged file is read a few times over at most: a reader that has read twice its
+// size for blocks that turned out to be damaged counts the rest as lost.
 package snapshot

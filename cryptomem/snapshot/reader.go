@@ -46,7 +46,19 @@ type decoder struct {
 	buffer []byte // of the latest payload
 	next   uint32 // the sequence expected
 	gap    bool   // a sequence was missing
+	wasted int64  // bytes read for blocks that turned out to be damaged
+
+	window   []byte // of the latest search
+	windowAt int64  // where it begins in the file
 }
+
+// maxWaste bounds what is read for blocks that turn out to be damaged, in sizes
+// of the file: the id may stand anywhere, and what follows it declare the whole
+// rest of the file, so that a reader that believed it all would never end.
+const maxWaste = 2
+
+// searchSize is what a search for the next block reads at once, in bytes.
+const searchSize = 64 << 10
 
 // errDamaged says that no whole block stands at an offset.
 var errDamaged = errors.New("damaged block")
@@ -62,6 +74,10 @@ func (d *decoder) blocks(offset int64) error {
 		case err == nil:
 			offset = end
 		case errors.Is(err, errDamaged):
+			if d.wasted > maxWaste*d.size {
+				d.Lost += d.size - offset
+				return nil
+			}
 			found, err := d.search(offset + 1)
 			if err != nil {
 				return err
@@ -79,6 +95,7 @@ func (d *decoder) blocks(offset int64) error {
 // and whether it is the one that ends the snapshot.
 func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 	var head [blockHeaderSize]byte
+	d.wasted += int64(blockHeaderSize)
 	if err := readFull(d.r, head[:], offset, d.size); err != nil {
 		return 0, false, damagedIfShort(err)
 	}
@@ -86,11 +103,13 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 		return 0, false, errDamaged
 	}
 	fields := head[idSize:]
+	sequence, items := binary.BigEndian.Uint32(fields), binary.BigEndian.Uint32(fields[4:])
 	length := int64(binary.BigEndian.Uint32(fields[8:]))
 	end = offset + int64(blockHeaderSize) + length
-	if end > d.size {
+	if end > d.size || !plausible(items, length) {
 		return 0, false, errDamaged // and no memory for what was only declared
 	}
+	d.wasted += length
 	payload, err := d.payload(offset+int64(blockHeaderSize), int(length))
 	if err != nil {
 		return 0, false, err
@@ -98,17 +117,14 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 	if blockChecksum(fields, payload) != binary.BigEndian.Uint32(fields[12:]) {
 		return 0, false, errDamaged
 	}
-	sequence, items := binary.BigEndian.Uint32(fields), binary.BigEndian.Uint32(fields[4:])
+	if items != 0 && !wellFormed(payload, items) {
+		return 0, false, errDamaged
+	}
+	d.wasted -= end - offset
 	d.gap = d.gap || sequence != d.next
 	if items == 0 {
-		if len(payload) != 8 {
-			return 0, false, errDamaged
-		}
 		d.gap = d.gap || binary.BigEndian.Uint64(payload) != d.Items
 		return end, true, nil
-	}
-	if !wellFormed(payload, items) {
-		return 0, false, errDamaged
 	}
 	d.next = sequence + 1
 	d.Blocks++
@@ -127,6 +143,18 @@ func (d *decoder) payload(offset int64, length int) ([]byte, error) {
 	}
 	payload := d.buffer[:length]
 	return payload, damagedIfShort(readFull(d.r, payload, offset, d.size))
+}
+
+// plausible reports whether a payload of that many items may have that length.
+func plausible(items uint32, length int64) bool {
+	switch items {
+	case 0: // the last block, which holds a number
+		return length == totalSize
+	case 1:
+		return true
+	default:
+		return length <= maxPayload
+	}
 }
 
 // wellFormed reports whether payload is that many items and nothing else.
@@ -158,21 +186,27 @@ func item(b []byte) (it Item, rest []byte, ok bool) {
 }
 
 // search returns the first offset from the given one on at which the file's id
-// stands, or the end.
+// stands, or the end. Offsets only grow, so that the file is read once for all
+// searches together.
 func (d *decoder) search(offset int64) (int64, error) {
-	window := make([]byte, 64<<10)
 	for offset+idSize <= d.size {
-		part := window[:min(int64(len(window)), d.size-offset)]
-		if err := readFull(d.r, part, offset, d.size); err != nil {
+		if from := offset - d.windowAt; from+idSize <= int64(len(d.window)) {
+			if i := bytes.Index(d.window[from:], d.id); i >= 0 {
+				return offset + int64(i), nil
+			}
+			offset = d.windowAt + int64(len(d.window)-idSize+1)
+			continue
+		}
+		if d.window == nil {
+			d.window = make([]byte, searchSize)
+		}
+		d.window, d.windowAt = d.window[:min(searchSize, d.size-offset)], offset
+		if err := readFull(d.r, d.window, offset, d.size); err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
 				break // the file shrank under the reader
 			}
 			return 0, err
 		}
-		if i := bytes.Index(part, d.id); i >= 0 {
-			return offset + int64(i), nil
-		}
-		offset += int64(len(part) - idSize + 1)
 	}
 	return d.size, nil
 }

@@ -1,7 +1,9 @@
 package snapshot_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"math"
@@ -168,6 +170,32 @@ var _ = Describe("A snapshot", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(loaded.Stored).To(BeEquivalentTo(1))
 		Expect(loaded.Refused).To(BeEquivalentTo(1))
+	})
+
+	It("puts several items into one block as long as that is small, however large they are", func(ctx context.Context) {
+		c, err := cache.New(clk, cache.WithMaxMemory(64<<20), cache.WithMaxValueSize(4<<20))
+		Expect(err).NotTo(HaveOccurred())
+		for i, size := range []int{10, 100_000, 300_000, 1 << 20, 4 << 20} {
+			for j := range 8 {
+				put(c, fmt.Sprint(i, "-", j), strings.Repeat("x", size), 0)
+			}
+		}
+		_, err = snapshot.Save(ctx, path, c, clk)
+		Expect(err).NotTo(HaveOccurred())
+		file, err := os.ReadFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		for b := file[prefixSize:]; len(b) > 0; {
+			items, length := binary.BigEndian.Uint32(b[20:]), binary.BigEndian.Uint32(b[24:])
+			if items > 1 {
+				Expect(length).To(BeNumerically("<=", 1<<20))
+			}
+			b = b[blockHeaderSize+length:]
+		}
+		r, err := snapshot.NewReader(bytes.NewReader(file), int64(len(file)))
+		Expect(err).NotTo(HaveOccurred())
+		summary, err := r.Each(func(snapshot.Item) {})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(summary).To(And(HaveField("Whole", true), HaveField("Items", BeEquivalentTo(40))))
 	})
 
 	It("charges items to the accounts that are open, and opens none for its names", func(ctx context.Context) {

@@ -3,10 +3,9 @@ package snapshot
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"io"
-	"math"
+	"slices"
 	"time"
 )
 
@@ -14,19 +13,26 @@ import (
 const (
 	blockHeaderSize = idSize + 16
 	itemHeaderSize  = 15
+	totalSize       = 8 // the last block's payload
 )
 
-// blockSize is the payload at which a block is written, in bytes. An item that
-// is larger has a block to itself.
-const blockSize = 256 << 10
+// Sizes of payloads, in bytes.
+const (
+	blockSize = 256 << 10 // at which a block is written
+	// maxPayload is what several items of one block take at most: an item that is
+	// larger has a block to itself. A reader need not believe more.
+	maxPayload = 1 << 20
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A Writer encodes a snapshot. It is for one goroutine.
 type Writer struct {
 	w        io.Writer
-	block    []byte // header and payload of the block being filled
-	items    uint32 // in block
+	id       [idSize]byte
+	buffer   []byte // blocks that are yet to be written, the latest being filled
+	begin    int    // of the latest block in buffer
+	items    uint32 // in the latest block
 	sequence uint32
 	total    uint64
 	written  int64
@@ -36,36 +42,43 @@ type Writer struct {
 func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 	h := header{created: created.UnixNano()}
 	rand.Read(h.id[:])
-	s := &Writer{w: w, block: make([]byte, blockHeaderSize, blockHeaderSize+2*blockSize)}
-	copy(s.block, h.id[:])
+	s := &Writer{w: w, id: h.id}
+	s.reset()
 	return s, s.write(h.prefix())
 }
 
-// An Item is one item of a snapshot. Its key is at most 65,535 bytes, its
-// account 255.
+// An Item is one item of a snapshot. Its key is at most 65,535 bytes, its value
+// 1 GiB, its account 255.
 type Item struct {
 	Key, Value []byte
 	Expiry     int64  // Unix time in nanoseconds, 0 for never
 	Account    []byte // the name of the account that it is charged to, empty for none
 }
 
-// Append adds an item to the block in memory; it does no I/O and keeps none of
-// the slices.
+// Append adds an item to what is in memory; it does no I/O and keeps none of the
+// slices.
 func (s *Writer) Append(it Item) {
-	s.block = binary.BigEndian.AppendUint16(s.block, uint16(len(it.Key)))
-	s.block = binary.BigEndian.AppendUint32(s.block, uint32(len(it.Value)))
-	s.block = binary.BigEndian.AppendUint64(s.block, uint64(it.Expiry))
-	s.block = append(s.block, byte(len(it.Account)))
-	s.block = append(s.block, it.Key...)
-	s.block = append(s.block, it.Value...)
-	s.block = append(s.block, it.Account...)
+	size := itemHeaderSize + len(it.Key) + len(it.Value) + len(it.Account)
+	if s.items > 0 && s.payload()+size > maxPayload {
+		s.seal()
+	}
+	s.buffer = binary.BigEndian.AppendUint16(slices.Grow(s.buffer, size), uint16(len(it.Key)))
+	s.buffer = binary.BigEndian.AppendUint32(s.buffer, uint32(len(it.Value)))
+	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(it.Expiry))
+	s.buffer = append(s.buffer, byte(len(it.Account)))
+	s.buffer = append(s.buffer, it.Key...)
+	s.buffer = append(s.buffer, it.Value...)
+	s.buffer = append(s.buffer, it.Account...)
 	s.items++
 }
 
-// Full reports whether the block in memory is to be flushed.
-func (s *Writer) Full() bool { return len(s.block) >= blockHeaderSize+blockSize }
+// payload returns the size of the latest block's.
+func (s *Writer) payload() int { return len(s.buffer) - s.begin - blockHeaderSize }
 
-// Flush writes the block in memory, if there is anything in it.
+// Full reports whether what is in memory is to be flushed.
+func (s *Writer) Full() bool { return len(s.buffer) >= blockHeaderSize+blockSize }
+
+// Flush writes the items in memory, if there are any.
 func (s *Writer) Flush() error {
 	if s.items == 0 {
 		return nil
@@ -74,25 +87,37 @@ func (s *Writer) Flush() error {
 }
 
 func (s *Writer) flush() error {
-	payload := len(s.block) - blockHeaderSize
-	if payload > math.MaxUint32 {
-		return fmt.Errorf("block is %d bytes, limit %d", payload, math.MaxUint32)
-	}
-	head := s.block[idSize:blockHeaderSize]
+	s.seal()
+	err := s.write(s.buffer[:s.begin])
+	s.reset()
+	return err
+}
+
+// seal completes the latest block, and begins another.
+func (s *Writer) seal() {
+	block := s.buffer[s.begin:]
+	head, payload := block[idSize:blockHeaderSize], block[blockHeaderSize:]
 	binary.BigEndian.PutUint32(head[0:], s.sequence)
 	binary.BigEndian.PutUint32(head[4:], s.items)
-	binary.BigEndian.PutUint32(head[8:], uint32(payload))
-	binary.BigEndian.PutUint32(head[12:], blockChecksum(head, s.block[blockHeaderSize:]))
-	err := s.write(s.block)
+	binary.BigEndian.PutUint32(head[8:], uint32(len(payload)))
+	binary.BigEndian.PutUint32(head[12:], blockChecksum(head, payload))
 	s.total += uint64(s.items)
 	s.sequence++
-	s.items = 0
-	if cap(s.block) > blockHeaderSize+4*blockSize {
-		// One huge value must not be held on to until the end.
-		s.block = append(make([]byte, 0, blockHeaderSize+2*blockSize), s.block[:blockHeaderSize]...)
+	s.beginBlock()
+}
+
+func (s *Writer) beginBlock() {
+	s.begin, s.items = len(s.buffer), 0
+	s.buffer = append(s.buffer, s.id[:]...)
+	s.buffer = append(s.buffer, make([]byte, blockHeaderSize-idSize)...) // seal fills it
+}
+
+// reset empties the memory. What one huge value took is not held on to.
+func (s *Writer) reset() {
+	if s.buffer = s.buffer[:0]; cap(s.buffer) == 0 || cap(s.buffer) > 4*blockSize {
+		s.buffer = make([]byte, 0, 2*blockSize)
 	}
-	s.block = s.block[:blockHeaderSize]
-	return err
+	s.beginBlock()
 }
 
 // Close writes what is left and the block that ends a whole snapshot. It does
@@ -101,7 +126,7 @@ func (s *Writer) Close() error {
 	if err := s.Flush(); err != nil {
 		return err
 	}
-	s.block = binary.BigEndian.AppendUint64(s.block, s.total)
+	s.buffer = binary.BigEndian.AppendUint64(s.buffer, s.total)
 	return s.flush()
 }
 
