@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
@@ -153,7 +154,7 @@ func snapshotHolder(_ context.Context, r *report) {
 }
 
 func isWhole(file string) (bool, error) {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe is not waited for
 	if err != nil {
 		return false, err
 	}
@@ -161,6 +162,9 @@ func isWhole(file string) (bool, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
+	}
+	if !info.Mode().IsRegular() {
+		return false, errors.New("it is not a regular file")
 	}
 	reader, err := snapshot.NewReader(f, info.Size())
 	if err != nil {

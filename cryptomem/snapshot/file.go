@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -116,7 +117,7 @@ type Loaded struct {
 func Load(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	var l Loaded
 	begin := clk.Now()
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe is not waited for
 	if err != nil {
 		return l, fmt.Errorf("load snapshot: %w", err)
 	}
