@@ -52,6 +52,17 @@ type Tally interface {
 	Count(allowed bool)
 }
 
+// A Revocable is a Permission that can be taken back while its connection is
+// open.
+type Revocable interface {
+	Permission
+	// Revoked reports whether there is nothing left that the connection may do.
+	// It is asked when a request was denied, whose answer is then the last one:
+	// the connection's place is free for others, and its client authenticates
+	// anew if it can.
+	Revoked() bool
+}
+
 // A ValueLimit is a Permission that bounds values more tightly than the server
 // does.
 type ValueLimit interface {
@@ -84,6 +95,7 @@ type guard struct {
 	permission    Permission        // nil until authenticated
 	refusal       transport.Refusal // as long as it is nil
 	failures      int               // AUTHs that failed, but for refusals
+	revoked       bool              // whether permission was, when it denied a request
 }
 
 var (
@@ -119,7 +131,7 @@ func (g *guard) admit(permission Permission) {
 func (g *guard) Authenticated() bool { return g.permission != nil }
 
 // Ended implements transport.Ender.
-func (g *guard) Ended() bool { return g.failures >= MaxFailedAuths }
+func (g *guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
 
 // Admit implements transport.Gate: before authentication, nothing but a small
 // AUTH is worth a buffer.
@@ -217,6 +229,9 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 	allowed := g.permission.Allows(r.Command, r.Key)
 	g.count(allowed)
 	if !allowed {
+		if p, ok := g.permission.(Revocable); ok {
+			g.revoked = p.Revoked()
+		}
 		return appendRefusal(dst, r.Command, notAllowed(r.Command)), true
 	}
 	return dst, false

@@ -23,6 +23,7 @@ type doorman struct {
 	inside          atomic.Int32
 	allowed, denied atomic.Int32
 	closed          atomic.Bool // to everyone, from the next request on
+	revoked         atomic.Bool // and for good
 	full            atomic.Bool // to those who come now
 	maxValueSize    atomic.Int64
 }
@@ -60,6 +61,8 @@ func (o ownKeys) Count(allowed bool) {
 		o.d.denied.Add(1)
 	}
 }
+
+func (o ownKeys) Revoked() bool { return o.d.revoked.Load() }
 
 func (o ownKeys) MaxValueSize() int { return int(o.d.maxValueSize.Load()) }
 
@@ -196,6 +199,30 @@ var _ = Describe("a server that requires authentication", func() {
 		Expect(message).To(Equal("denied: ADD is not allowed on this key"))
 		Expect(s.Cache().Stats().Items).To(BeZero())
 		Expect(door.denied.Load()).To(BeEquivalentTo(1))
+	})
+
+	It("ends the connection of a client whose permission was revoked, with the answer that says so", func() {
+		ask(c, login)
+		door.closed.Store(true)
+		status, _ := ask(c, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.Denied), "denied, and no more than that")
+		door.revoked.Store(true)
+		send(c, bytes.Join([][]byte{request(transport.Ping, "", ""), request(transport.Ping, "", "")}, nil))
+		status, _ = readAnswer(c)
+		Expect(status).To(Equal(transport.Denied))
+		Expect(io.ReadAll(c)).To(BeEmpty(), "the end, and no reset")
+		Expect(c.Close()).To(Succeed())
+		Eventually(door.inside.Load).Should(BeZero())
+		Expect(s.Stats().Ended).To(BeEquivalentTo(1))
+	})
+
+	It("lets a client whose permission was revoked authenticate anew where it is", func() {
+		ask(c, login)
+		door.revoked.Store(true)
+		status, _ := ask(c, login)
+		Expect(status).To(Equal(transport.OK))
+		status, _ = ask(c, request(transport.Ping, "", ""))
+		Expect(status).To(Equal(transport.OK))
 	})
 
 	It("may hold a client to shorter values than others, not counting the version that CAS expects", func() {

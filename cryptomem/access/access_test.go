@@ -171,6 +171,19 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
 	})
 
+	It("revokes what its predecessor permitted, not what it merely narrows", func() {
+		revoked := permission.(cryptomem.Revocable).Revoked
+		Expect(revoked()).To(BeFalse())
+		Expect(replace(web("one", "prefixes: [b]"))).To(Succeed())
+		Expect(revoked()).To(BeFalse())
+		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
+		Expect(revoked()).To(BeTrue())
+		Expect(replace(web("one", "prefixes: [a]"))).To(Succeed())
+		Expect(revoked()).To(BeFalse())
+		Expect(replace(other)).To(Succeed())
+		Expect(revoked()).To(BeTrue())
+	})
+
 	It("strands nobody who was missing for a while", func() {
 		const rules = "prefixes: [a], max_connections: 1"
 		Expect(replace(web("one", rules))).To(Succeed())

@@ -19,22 +19,33 @@ type permission struct {
 var (
 	_ cryptomem.ValueLimit = (*permission)(nil)
 	_ cryptomem.Tally      = (*permission)(nil)
+	_ cryptomem.Revocable  = (*permission)(nil)
 	_ cryptomem.Owner      = (*permission)(nil)
 )
 
+// identity returns what the member is now, or nil if what the client showed
+// counts no longer.
+func (p *permission) identity() *identity {
+	id := p.member.identity.Load()
+	if id == p.checked.Load() {
+		return id
+	}
+	// The file was replaced since the last request.
+	if id == nil || !p.proven(id) {
+		return nil
+	}
+	p.checked.Store(id)
+	return id
+}
+
 // Allows implements cryptomem.Permission.
 func (p *permission) Allows(c transport.Command, key []byte) bool {
-	id := p.member.identity.Load()
-	if id != p.checked.Load() {
-		// The file was replaced since the last request: a token or certificate
-		// that it no longer lists ends here.
-		if id == nil || !p.proven(id) {
-			return false
-		}
-		p.checked.Store(id)
-	}
+	id := p.identity()
 	return id != nil && id.allows(c, key)
 }
+
+// Revoked implements cryptomem.Revocable.
+func (p *permission) Revoked() bool { return p.identity() == nil }
 
 // Count implements cryptomem.Tally.
 func (p *permission) Count(allowed bool) {

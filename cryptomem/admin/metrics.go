@@ -79,7 +79,7 @@ var metricTable = []metric{
 	counter("connections_refused_total", "Connections refused because of a limit.", func(r *stats.Report) uint64 { return r.Server.Refused }),
 	counter("connections_framing_errors_total", "Connections closed because their bytes were no requests.", func(r *stats.Report) uint64 { return r.Server.FramingErrors }),
 	counter("connections_failed_handshakes_total", "Connections whose TLS handshake failed, or took too long.", func(r *stats.Report) uint64 { return r.Server.Handshakes }),
-	counter("connections_ended_total", "Connections closed after too many failed AUTHs.", func(r *stats.Report) uint64 { return r.Server.Ended }),
+	counter("connections_ended_total", "Connections closed after too many failed AUTHs, or with a permission that was revoked.", func(r *stats.Report) uint64 { return r.Server.Ended }),
 	{
 		"connections_timed_out_total", "Connections closed because a deadline passed, by what was waited for.", prometheus.CounterValue,
 		[]string{"waiting_for"},
