@@ -116,7 +116,7 @@ func (o *operations) load(ctx context.Context, path string) error {
 		return nil
 	}
 	if errors.Is(err, snapshot.ErrEmpty) {
-		log.Warn("the snapshot file is empty, and so the store begins")
+		log.Warn("the snapshot file is empty, the store begins empty")
 		return nil
 	}
 	if err != nil {

@@ -211,9 +211,11 @@ var _ = Describe("A damaged snapshot", func() {
 type countedReader struct {
 	*bytes.Reader
 	bytes, calls int64
+	most         int // in one call
 }
 
 func (c *countedReader) ReadAt(b []byte, offset int64) (int, error) {
+	c.most = max(c.most, len(b))
 	c.bytes += int64(len(b))
 	c.calls++
 	return c.Reader.ReadAt(b, offset)
@@ -264,6 +266,15 @@ var _ = Describe("A hostile snapshot", func() {
 		Entry("where the id is everywhere", hostile(id, func(int) []byte { return id })),
 		Entry("where the id is at every offset", hostile(make([]byte, 16), func(int) []byte { return make([]byte, size) })),
 	)
+
+	It("takes no memory for more than an item can have", func() {
+		r := &countedReader{Reader: bytes.NewReader(hostile(id, func(int) []byte { return head(id, 1, 1<<31-1) }))}
+		reader, err := snapshot.NewReader(r, 1<<40) // as a sparse file may say that it is
+		Expect(err).NotTo(HaveOccurred())
+		_, err = reader.Each(func(snapshot.Item) { Fail("no block is whole") })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.most).To(BeNumerically("<", 1<<30))
+	})
 
 	It("is lost behind the place where reading it again had to end, and only there", func() {
 		file, begins := encode("a", "b")

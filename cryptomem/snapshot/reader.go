@@ -151,7 +151,7 @@ func plausible(items uint32, length int64) bool {
 	case 0: // the last block, which holds a number
 		return length == totalSize
 	case 1:
-		return true
+		return length <= maxItem
 	default:
 		return length <= maxPayload
 	}

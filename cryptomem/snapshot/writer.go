@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cache"
 )
 
 // Sizes that the format fixes, in bytes.
@@ -22,6 +25,7 @@ const (
 	// maxPayload is what several items of one block take at most: an item that is
 	// larger has a block to itself. A reader need not believe more.
 	maxPayload = 1 << 20
+	maxItem    = itemHeaderSize + math.MaxUint16 + cache.MaxValueSizeLimit + math.MaxUint8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,7 +52,7 @@ func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 }
 
 // An Item is one item of a snapshot. Its key is at most 65,535 bytes, its value
-// 1 GiB, its account 255.
+// cache.MaxValueSizeLimit, its account 255.
 type Item struct {
 	Key, Value []byte
 	Expiry     int64  // Unix time in nanoseconds, 0 for never
