@@ -34,7 +34,7 @@ type shared struct {
 	ledger   *ledger
 	opened   accounts
 	room     sync.Mutex // held while making room; taken before a shard's lock
-	flushing sync.Mutex // held while flushing; taken before a shard\'s lock
+	flushing sync.Mutex // held while flushing; taken before a shard's lock
 	jan      janitor
 }
 

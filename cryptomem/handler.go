@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -100,12 +101,9 @@ func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 
 // stats answers with one section, or with all of them by name.
 func (h *Handler) stats(dst []byte, section string) []byte {
-	var sections map[string]any
+	sections := make(map[string]any)
 	if h.Sections != nil {
-		sections = h.Sections()
-	}
-	if sections == nil {
-		sections = make(map[string]any)
+		maps.Copy(sections, h.Sections()) // which may be asked for by others, too
 	}
 	sections["cache"] = h.Cache.Stats()
 	var answer any = sections

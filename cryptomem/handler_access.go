@@ -48,7 +48,8 @@ type Permission interface {
 // A Tally is a Permission that counts the requests.
 type Tally interface {
 	Permission
-	// Count is called once for every request but AUTH, with what came of it.
+	// Count is called once for every request but AUTH that is executed or is
+	// not allowed; not for what the protocol or a limit refuses.
 	Count(allowed bool)
 }
 
@@ -203,7 +204,7 @@ func (s guardedStage) Finish(now int64, dst []byte) []byte {
 	allowed := s.guard.allows(s.command, s.Key())
 	s.guard.count(allowed)
 	if !allowed {
-		return appendRefusal(dst, s.command, notAllowed(s.command))
+		return notAllowed(s.command).Append(dst, s.command)
 	}
 	return s.staged.Finish(now, dst)
 }
@@ -224,7 +225,7 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 		return g.authenticate(dst, r), true
 	}
 	if g.permission == nil {
-		return appendRefusal(dst, r.Command, g.refusal), true
+		return g.refusal.Append(dst, r.Command), true
 	}
 	allowed := g.permission.Allows(r.Command, r.Key)
 	g.count(allowed)
@@ -232,7 +233,7 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 		if p, ok := g.permission.(Revocable); ok {
 			g.revoked = p.Revoked()
 		}
-		return appendRefusal(dst, r.Command, notAllowed(r.Command)), true
+		return notAllowed(r.Command).Append(dst, r.Command), true
 	}
 	return dst, false
 }
@@ -250,7 +251,7 @@ func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {
 	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
 	if err != nil || permission == nil {
 		if why, ok := errors.AsType[transport.Refusal](err); ok {
-			return transport.AppendResponse(dst, why.Status, []byte(why.Message))
+			return why.Append(dst, transport.Auth)
 		}
 		g.failures++
 		return transport.AppendResponse(dst, transport.Denied, []byte("denied: unknown identity or wrong token"))
@@ -266,12 +267,4 @@ func (g *guard) Close() error {
 		return closer.Close()
 	}
 	return nil
-}
-
-// appendRefusal answers with the status that the command's clients know.
-func appendRefusal(dst []byte, c transport.Command, why transport.Refusal) []byte {
-	if c <= transport.Delete {
-		why.Status = transport.Error
-	}
-	return transport.AppendResponse(dst, why.Status, []byte(why.Message))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"time"
 
@@ -155,7 +156,7 @@ func (s *Server) Stats() transport.ServerStats { return s.transport.Stats() }
 func (s *Server) sections() map[string]any {
 	sections := make(map[string]any)
 	if s.extra != nil {
-		sections = s.extra()
+		maps.Copy(sections, s.extra())
 	}
 	sections["server"] = s.transport.Stats()
 	return sections

@@ -64,6 +64,18 @@ func exchange(c *net.TCPConn, input []byte) []byte {
 }
 
 var _ = Describe("a server", func() {
+	It("adds to the sections that it is given without changing them", func() {
+		given := map[string]any{"about": "me"}
+		addr := listen(newServer(cryptomem.ServerConfig{Sections: func() map[string]any { return given }}))
+		status, text := ask(dial(addr), request(transport.Stats, "", ""))
+		Expect(status).To(Equal(transport.OK))
+		Expect(text).To(And(ContainSubstring(`"about":"me"`), ContainSubstring(`"server":`), ContainSubstring(`"cache":`)))
+		Expect(given).To(HaveLen(1))
+		given = nil
+		status, _ = ask(dial(addr), request(transport.Stats, "", ""))
+		Expect(status).To(Equal(transport.OK))
+	})
+
 	It("answers a client that has ended its side", func() {
 		addr := listen(newServer(cryptomem.ServerConfig{}))
 		input := append(request(transport.Set, "k", "v"), request(transport.Get, "k", "")...)

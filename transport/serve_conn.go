@@ -26,7 +26,7 @@ type serverConn struct {
 	since   int64               // when the connection began
 	active  int64               // when it last received, or sent what had to wait
 	address netip.Prefix
-	memory  *Budget // its address\'s share
+	memory  *Budget // its address's share
 	place   place
 	mayPoll bool // whether a poller may do the waiting
 

@@ -161,8 +161,9 @@ func (s *Session) Release() {
 	}
 }
 
-// Execute executes whole requests at the instant now, until input runs dry or
-// pending answers reach the high-water mark. After an error (ErrFraming, or
+// Execute executes whole requests at the instant now, until input runs dry,
+// pending answers reach the high-water mark, or one has been executed that may
+// take long. After an error (ErrFraming, or
 // that an Ender has ended) the connection is to be closed once Pending has been sent.
 func (s *Session) Execute(now int64) error {
 	for s.err == nil && s.room() {
@@ -218,13 +219,16 @@ func (s *Session) Execute(now int64) error {
 			}
 		}
 		if cap(s.out) > largeBlockSize {
-			s.chargeOutput(answered)
+			s.chargeOutput(r.Command, answered)
 		}
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
 		if s.ender != nil && s.ender.Ended() {
 			s.start, s.end, s.err = 0, 0, errEnded
+		}
+		if commandTraits[h.Command]&takesLong != 0 {
+			break // whether anyone still waits for the rest shows when this is sent
 		}
 	}
 	switch {
@@ -325,7 +329,7 @@ func (s *Session) output() []byte {
 // Where that is used up, the latest answer gives way to a short one. Its request
 // has changed nothing: what changes something is answered in a few bytes, or by
 // reference.
-func (s *Session) chargeOutput(answered int) {
+func (s *Session) chargeOutput(c Command, answered int) {
 	more := cap(s.out) - s.charged
 	if s.limits.Memory.reserve(more) {
 		s.charged += more
@@ -335,7 +339,7 @@ func (s *Session) chargeOutput(answered int) {
 	s.limits.Memory.release(s.charged)
 	s.out, s.charged = nil, 0
 	s.out = append(s.output(), before...)
-	s.out = AppendResponse(s.out, memoryUsedUp.Status, []byte(memoryUsedUp.Message))
+	s.out = memoryUsedUp.Append(s.out, c)
 	if cap(s.out) > largeBlockSize {
 		s.charged = cap(s.out)
 		s.limits.Memory.charge(s.charged)

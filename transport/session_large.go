@@ -155,9 +155,7 @@ func (s *Session) refer(r *Request, start int, ref Reference) {
 		s.limits.Memory.charge(ref.Size()) // the answer has the only copy
 	} else if !s.limits.Memory.reserve(ref.Size()) {
 		ref.Release()
-		s.refuse(&Header{Command: r.Command}, memoryUsedUp)
-		s.out = AppendResponse(s.out[:start], s.refused.status, []byte(s.refused.answer))
-		s.refused = refused{}
+		s.out = memoryUsedUp.Append(s.out[:start], r.Command)
 		return
 	}
 	s.referrals = append(s.referrals, referral{len(s.out), ref})

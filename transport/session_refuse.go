@@ -14,6 +14,18 @@ type Refusal struct {
 	Message string
 }
 
+// Append appends the response that tells a client whose request was c.
+func (r Refusal) Append(dst []byte, c Command) []byte {
+	return AppendResponse(dst, r.statusFor(c), []byte(r.Message))
+}
+
+func (r Refusal) statusFor(c Command) Status {
+	if c <= Delete && r.Status > Error {
+		return Error
+	}
+	return r.Status
+}
+
 // Error implements error, so that a LargeHandler can refuse with a status.
 func (r Refusal) Error() string { return r.Message }
 
@@ -99,19 +111,15 @@ func (s *Session) admit(h *Header) (Refusal, bool) {
 type refused struct {
 	active  bool
 	command Command
-	size    uint64 // of the request, in bytes
-	left    uint64 // bytes of it still to be dropped
-	status  Status
-	answer  string // due when nothing is left
+	size    uint64  // of the request, in bytes
+	left    uint64  // bytes of it still to be dropped
+	why     Refusal // due when nothing is left
 }
 
 // refuse begins to drop the request that the input begins with.
 func (s *Session) refuse(h *Header, why Refusal) {
-	if h.Command <= Delete && why.Status > Error {
-		why.Status = Error
-	}
 	size := h.size()
-	s.refused = refused{true, h.Command, size, size, why.Status, why.Message}
+	s.refused = refused{true, h.Command, size, size, why}
 }
 
 // drop drops what has arrived of the refused request and, once that is all of
@@ -123,8 +131,8 @@ func (s *Session) drop() bool {
 	if s.refused.left > 0 {
 		return false
 	}
-	s.out = AppendResponse(s.output(), s.refused.status, []byte(s.refused.answer))
-	s.tally.request(s.refused.command, s.refused.status, s.refused.size, nil)
+	s.out = s.refused.why.Append(s.output(), s.refused.command)
+	s.tally.request(s.refused.command, s.refused.why.statusFor(s.refused.command), s.refused.size, nil)
 	s.refused = refused{}
 	s.begun = 0
 	return true

@@ -109,6 +109,20 @@ var _ = Describe("a session", func() {
 		Expect(handler.requests).To(HaveLen(3))
 	})
 
+	It("pauses behind what may take long, so that it shows whether anyone still waits", func() {
+		r := &recorder{}
+		s := transport.NewSession(r, transport.Limits{})
+		queue := bytes.Repeat(frame(transport.Flush, 0, "p", ""), 3)
+		s.Received(copy(s.Buffer(), append(queue, frame(transport.Ping, 0, "", "")...)))
+		for executed := range 3 {
+			Expect(s.Execute(1)).To(Succeed())
+			Expect(r.requests).To(HaveLen(executed + 1))
+			s.Sent(pendingSize(s.Pending()))
+		}
+		Expect(s.Execute(1)).To(Succeed())
+		Expect(r.requests).To(HaveLen(4))
+	})
+
 	It("pauses at the high-water mark until its answers are sent", func() {
 		s := transport.NewSession(&recorder{}, transport.Limits{HighWater: 100})
 		input := bytes.Repeat(frame(transport.Ping, 0, "", "0123456789"), 100)

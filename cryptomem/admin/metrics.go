@@ -91,7 +91,7 @@ var metricTable = []metric{
 			emit(float64(r.Server.HandshakeTimeouts), "handshake")
 		},
 	},
-	gauge("in_flight_bytes", "Memory held by large requests that have not arrived whole.", func(r *stats.Report) float64 { return float64(r.Server.InFlight) }),
+	gauge("in_flight_bytes", "Memory held by large requests that have not arrived whole and large answers that have not been read.", func(r *stats.Report) float64 { return float64(r.Server.InFlight) }),
 
 	gauge("items", "Items stored, expired ones that are not reclaimed yet included.", func(r *stats.Report) float64 { return float64(r.Cache.Items) }),
 	gauge("items_bytes", "Keys and values of those items.", func(r *stats.Report) float64 { return float64(r.Cache.Bytes) }),

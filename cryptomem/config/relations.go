@@ -15,8 +15,8 @@ func (l *loader) relations() {
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
 	}
 	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
-	if c.MaxValueSize > c.MaxInFlight {
-		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than max_in_flight, which is %s; such a value would always be answered busy",
+	if c.MaxValueSize > c.MaxInFlight/2 {
+		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; such a value would always be answered busy",
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxInFlight))
 	}
 	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")

@@ -98,7 +98,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_value_size", Default: "1MiB",
-		Doc:  "Longest value that a request may carry, as sealed. A longer one is answered with an error and never buffered. It is at most half of max_memory, and no more than max_in_flight.",
+		Doc:  "Longest value that a request may carry, as sealed. A longer one is answered with an error and never buffered. It is at most half of max_memory, and of max_in_flight.",
 		bind: func(c *Config) Value { return size(&c.MaxValueSize, 1, gib) },
 	},
 	{
@@ -128,7 +128,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_in_flight", Default: "256MiB", Reload: true,
-		Doc:  "Memory for large requests that have not arrived whole, over all connections. What does not fit is answered busy.",
+		Doc:  "Memory for large requests that have not arrived whole, and large answers that have not been read, over all connections. What does not fit is answered busy. The connections from one address have three quarters of it at most.",
 		bind: func(c *Config) Value { return size(&c.MaxInFlight, mib, 1<<40) },
 	},
 	{
