@@ -179,7 +179,7 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte
 // staged, but refused, so that it costs no memory.
 func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
 	if !g.allows(r.Command, r.Key) {
-		g.count(false)
+		g.denied()
 		return nil, notAllowed(r.Command)
 	}
 	s, err := g.stage(r, size)
@@ -201,16 +201,24 @@ type guardedStage struct {
 
 // Finish implements transport.Staged.
 func (s guardedStage) Finish(now int64, dst []byte) []byte {
-	allowed := s.guard.allows(s.command, s.Key())
-	s.guard.count(allowed)
-	if !allowed {
+	if !s.guard.allows(s.command, s.Key()) {
+		s.guard.denied()
 		return notAllowed(s.command).Append(dst, s.command)
 	}
+	s.guard.count(true)
 	return s.staged.Finish(now, dst)
 }
 
 func (g *guard) allows(c transport.Command, key []byte) bool {
 	return g.permission != nil && g.permission.Allows(c, key)
+}
+
+// denied notes a request that is not allowed, and whether any will be.
+func (g *guard) denied() {
+	g.count(false)
+	if p, ok := g.permission.(Revocable); ok {
+		g.revoked = p.Revoked()
+	}
 }
 
 func (g *guard) count(allowed bool) {
@@ -227,14 +235,11 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 	if g.permission == nil {
 		return g.refusal.Append(dst, r.Command), true
 	}
-	allowed := g.permission.Allows(r.Command, r.Key)
-	g.count(allowed)
-	if !allowed {
-		if p, ok := g.permission.(Revocable); ok {
-			g.revoked = p.Revoked()
-		}
+	if !g.permission.Allows(r.Command, r.Key) {
+		g.denied()
 		return notAllowed(r.Command).Append(dst, r.Command), true
 	}
+	g.count(true)
 	return dst, false
 }
 

@@ -216,6 +216,25 @@ var _ = Describe("a server that requires authentication", func() {
 		Expect(s.Stats().Ended).To(BeEquivalentTo(1))
 	})
 
+	It("ends it behind a large value, too, whether that had begun to arrive or not", func() {
+		large := request(transport.Add, "alice/k", strings.Repeat("v", 100_000))
+		for _, arrived := range []int{0, 50_000} {
+			door.closed.Store(false)
+			door.revoked.Store(false)
+			c := dial(c.RemoteAddr().String())
+			ask(c, login)
+			before := s.Stats().BytesReceived
+			send(c, large[:arrived])
+			Eventually(func() int64 { return s.Stats().BytesReceived - before }).Should(BeEquivalentTo(arrived))
+			door.closed.Store(true)
+			door.revoked.Store(true)
+			send(c, large[arrived:])
+			status, _ := readAnswer(c)
+			Expect(status).To(Equal(transport.Denied))
+			Expect(io.ReadAll(c)).To(BeEmpty())
+		}
+	})
+
 	It("lets a client whose permission was revoked authenticate anew where it is", func() {
 		ask(c, login)
 		door.revoked.Store(true)

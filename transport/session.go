@@ -224,9 +224,7 @@ func (s *Session) Execute(now int64) error {
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
-		if s.ender != nil && s.ender.Ended() {
-			s.start, s.end, s.err = 0, 0, errEnded
-		}
+		s.endIfEnded()
 		if commandTraits[h.Command]&takesLong != 0 {
 			break // whether anyone still waits for the rest shows when this is sent
 		}
@@ -241,6 +239,14 @@ func (s *Session) Execute(now int64) error {
 		s.begun = now
 	}
 	return s.err
+}
+
+// endIfEnded drops what has arrived behind the last request, if the handler says
+// that it was the last.
+func (s *Session) endIfEnded() {
+	if s.ender != nil && s.ender.Ended() {
+		s.start, s.end, s.err = 0, 0, errEnded
+	}
 }
 
 // executeQuick is Execute that stops before a request that may take long, for a

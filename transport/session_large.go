@@ -100,6 +100,7 @@ func (s *Session) fill(now int64) bool {
 	s.tally.request(g.header.Command, Status(s.out[before+2]), g.header.size()+uint64(len(s.out)-before), g.key)
 	s.unstage()
 	s.begun = 0
+	s.endIfEnded()
 	return true
 }
 

@@ -135,5 +135,6 @@ func (s *Session) drop() bool {
 	s.tally.request(s.refused.command, s.refused.why.statusFor(s.refused.command), s.refused.size, nil)
 	s.refused = refused{}
 	s.begun = 0
+	s.endIfEnded()
 	return true
 }
