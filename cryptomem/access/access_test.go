@@ -232,7 +232,7 @@ var _ = Describe("A replaced identities file", func() {
 
 	It("locks nobody out by being empty", func() {
 		for _, text := range []string{"", "# web: {}\n", "{}", "---\n"} {
-			Expect(replace(text)).To(MatchError(ContainSubstring(file+": the file names no identity")), text)
+			Expect(replace(text)).To(MatchError(ContainSubstring(file+":1:1: the file names no identity")), text)
 			Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue(), text)
 		}
 	})

@@ -24,7 +24,7 @@ func parse(name string, text []byte) ([]*identity, config.Problems) {
 	p.problems = problems
 	if len(fields) == 0 && len(problems) == 0 {
 		// More likely cut off or half written than meant: it would lock everybody out.
-		p.report(name, "the file names no identity; `cryptomem token` prints what to put there")
+		p.report(name+":1:1", "the file names no identity; `cryptomem token` prints what to put there")
 	}
 	identities := make([]*identity, len(fields))
 	for i, f := range fields {
