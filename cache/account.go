@@ -155,9 +155,20 @@ func (b *balance) take(n, back int64) error {
 	if b == nil {
 		return nil
 	}
-	after := b.used.Add(n) - back
+	for {
+		used := b.used.Load()
+		if err := b.admits(used, n, back); err != nil {
+			return err
+		}
+		if b.used.CompareAndSwap(used, used+n) {
+			return nil
+		}
+	}
+}
+
+func (b *balance) admits(used, n, back int64) error {
+	after := used + n - back
 	if limit := b.limit.Load(); limit > 0 && after > limit && n > back {
-		b.used.Add(-n)
 		b.refused.Add(1)
 		return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, limit)
 	}
@@ -198,11 +209,7 @@ func (s *shard) affords(h uint64, key []byte, size int, b *balance) error {
 	if s.find(h, key, &e) && e.account == b.number {
 		back = e.cost()
 	}
-	err := b.take(n, back)
-	if err == nil {
-		b.give(n)
-	}
-	return err
+	return b.admits(b.used.Load(), n, back)
 }
 
 // charge is take without a limit.

@@ -154,6 +154,20 @@ var _ = Describe("large values", func() {
 		Expect(small.Used()).To(BeZero())
 	})
 
+	It("leave small ones alone: these are taken out, though memory in flight is used up", func() {
+		tight := transport.NewSession(cryptomem.NewHandler(store), transport.Limits{Memory: transport.NewBudget(10)})
+		defer tight.Close()
+		value := strings.Repeat("v", cache.LargeValueSize-1)
+		for _, key := range []string{"a", "b"} {
+			_, err := store.Set(1, []byte(key), []byte(value), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		got, err := execute(tight, append(request(transport.Get, "a", ""), request(transport.GetDel, "b", "")...))
+		Expect(err).NotTo(HaveOccurred())
+		want := answer(nil, transport.OK, value)
+		Expect(bytes.Equal(got, append(want, want...))).To(BeTrue())
+	})
+
 	It("are refused when memory in flight is used up, in the middle of one or in an answer", func() {
 		small := transport.NewBudget(100_000)
 		tight := transport.NewSession(cryptomem.NewHandler(store), transport.Limits{Memory: small})

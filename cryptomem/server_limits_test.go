@@ -128,6 +128,42 @@ var _ = Describe("a server under attack", func() {
 		Eventually(func() int { return s.Stats().Connections }).Should(BeNumerically("<=", 2))
 	})
 
+	Describe("whose clients take their time to read", func() {
+		// slowly sends four GETs of a large value and the request at once, and reads
+		// each value within 15 seconds, which write_timeout allows.
+		slowly := func(behind []byte) *net.TCPConn {
+			GinkgoHelper()
+			start(cryptomem.ServerConfig{})
+			c := dial(addr)
+			Expect(c.SetReadBuffer(32 << 10)).To(Succeed())
+			const size = 1 << 20
+			ask(c, request(transport.Set, "large", strings.Repeat("v", size)))
+			go func() { _, _ = c.Write(append(bytes.Repeat(request(transport.Get, "large", ""), 4), behind...)) }()
+			for range 4 {
+				_, err := io.CopyN(io.Discard, c, 1) // the server sends this one
+				Expect(err).NotTo(HaveOccurred())
+				clk.Add(15 * time.Second)
+				_, err = io.CopyN(io.Discard, c, transport.ResponseHeaderSize+size-1)
+				Expect(err).NotTo(HaveOccurred())
+			}
+			return c
+		}
+
+		It("executes what is behind the answers when it comes to it, not when it arrived", func() {
+			c := slowly(requestTTL(transport.Set, "k", "v", 10*time.Second))
+			status, _ := readAnswer(c)
+			Expect(status).To(Equal(transport.OK))
+			status, _ = ask(c, request(transport.Get, "k", ""))
+			Expect(status).To(Equal(transport.OK))
+		})
+
+		It("counts the time of a request from when it could be read on", func() {
+			status, _ := readAnswer(slowly(request(transport.Set, "k", strings.Repeat("v", 300_000))))
+			Expect(status).To(Equal(transport.OK))
+			Expect(s.Stats().FrameTimeouts).To(BeZero())
+		})
+	})
+
 	It("leaves little in the system's hands for a client that does not read", func() {
 		start(cryptomem.ServerConfig{})
 		c := dial(addr)

@@ -146,9 +146,10 @@ func (c *serverConn) received(n int, now int64) {
 	c.server.counters.received.Add(int64(n))
 }
 
-// answer executes what has arrived and sends the answers.
+// answer executes what has arrived and sends the answers. What waits for answers
+// to be sent is executed, and begins, when they have been.
 func (c *serverConn) answer(now int64) error {
-	for {
+	for ; ; now = c.server.config.Now() {
 		failed := c.session.Execute(now)
 		pending := c.session.Pending()
 		if len(pending) == 0 {

@@ -104,12 +104,11 @@ func (p *poller) add(fd int, c *serverConn) bool {
 	}
 	c.polled.Store(true)
 	if p.control(syscall.EPOLL_CTL_ADD, fd) == nil {
-		p.mu.Lock()
-		dropped := p.conns[fd] == nil
-		p.mu.Unlock()
-		if dropped { // before it was added: nobody would ever remove it
+		p.mu.Lock()             // so that nobody adds it again in between
+		if p.conns[fd] == nil { // dropped before it was added: nobody would ever remove it
 			_ = p.control(syscall.EPOLL_CTL_DEL, fd) // its new owner may have closed it
 		}
+		p.mu.Unlock()
 		// Interrupted before it was polled, it would not notice by itself. Had
 		// the poller served and dropped it meanwhile, this would be harmless.
 		c.recheck()

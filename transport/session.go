@@ -17,12 +17,17 @@ const (
 // input, with room for a value of 16 KiB, a large one for answers and for
 // requests that do not fit the small one. What fits costs no allocation; a
 // session with nothing to do holds none. Large blocks of input are charged to
-// the budget, and answers that outgrow a block; a small block for what trickles
-// in and a large one for answers that are not read are not.
+// the budget; a small block for what trickles in and a large one for answers
+// that are not read are not.
 const (
 	smallBlockSize = 20 << 10
 	largeBlockSize = 64 << 10
 )
+
+// longEcho is the size from which a value that PING sends back is charged to the
+// budget, in bytes. All other answers are short, or refer to the store's memory:
+// one more than the high-water mark allows about fills a large block.
+const longEcho = 32 << 10
 
 // maxKept is how much of an unfinished request is moved to memory of its own
 // size, in bytes, while more is waited for.
@@ -86,7 +91,7 @@ type Session struct {
 	referrals []referral
 	referred  int // bytes that out refers to
 	sent      int // bytes of both that are sent
-	charged   int // bytes of out that the budget knows
+	charged   int // bytes of out that are charged to the budget
 	pieces    net.Buffers
 
 	tally *tally // nil if nothing is counted
@@ -209,6 +214,10 @@ func (s *Session) Execute(now int64) error {
 		}
 		r := &s.request
 		*r = h.request(b)
+		if !s.reserveEcho(r) {
+			s.refuse(h, memoryUsedUp)
+			continue
+		}
 		answered := len(s.output())
 		if s.large == nil {
 			s.out = s.handler.Handle(now, s.out, r)
@@ -217,9 +226,6 @@ func (s *Session) Execute(now int64) error {
 			if s.out, ref = s.large.HandleLarge(now, s.out, r); ref != nil {
 				s.refer(r, answered, ref)
 			}
-		}
-		if cap(s.out) > largeBlockSize {
-			s.chargeOutput(r.Command, answered)
 		}
 		s.tally.request(r.Command, Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
@@ -331,25 +337,18 @@ func (s *Session) output() []byte {
 	return s.out
 }
 
-// chargeOutput charges answers that have outgrown their block to the budget.
-// Where that is used up, the latest answer gives way to a short one. Its request
-// has changed nothing: what changes something is answered in a few bytes, or by
-// reference.
-func (s *Session) chargeOutput(c Command, answered int) {
-	more := cap(s.out) - s.charged
-	if s.limits.Memory.reserve(more) {
-		s.charged += more
-		return
+// reserveEcho charges a long value that is about to be sent back to the budget,
+// until that has been done, and reports false if that is used up.
+func (s *Session) reserveEcho(r *Request) bool {
+	n := len(r.Value)
+	if r.Command != Ping || n <= longEcho {
+		return true
 	}
-	before := s.out[:answered]
-	s.limits.Memory.release(s.charged)
-	s.out, s.charged = nil, 0
-	s.out = append(s.output(), before...)
-	s.out = memoryUsedUp.Append(s.out, c)
-	if cap(s.out) > largeBlockSize {
-		s.charged = cap(s.out)
-		s.limits.Memory.charge(s.charged)
+	if !s.limits.Memory.reserve(n) {
+		return false
 	}
+	s.charged += n
+	return true
 }
 
 // grow makes the full input buffer larger for a request of the given size: a

@@ -52,11 +52,16 @@ func (b *Budget) reserve(n int) bool {
 		}
 		limit = b.parent.limit.Load() / 4 * 3
 	}
-	if b.used.Add(int64(n)) > limit {
-		b.release(n)
-		return false
+	for {
+		used := b.used.Load()
+		if used+int64(n) > limit {
+			b.parent.release(n)
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+int64(n)) {
+			return true
+		}
 	}
-	return true
 }
 
 // charge is reserve without a bound, for memory that is taken already.
