@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -125,11 +126,26 @@ func (o *operations) load(ctx context.Context, path string) error {
 	level, message := slog.LevelInfo, "snapshot loaded"
 	if !l.Whole {
 		level, message = slog.LevelWarn, "snapshot is damaged; what is whole of it was loaded"
+		if kept, err := keepDamaged(path); err != nil {
+			log.Warn("the damaged snapshot is replaced by the next one: no copy could be kept", "error", err)
+		} else {
+			log = log.With("kept", kept)
+		}
 	}
 	log.Log(ctx, level, message,
 		"items", l.Stored, "expired", l.Expired, "refused", l.Refused, "lost_bytes", l.Lost,
 		"taken", l.Created.Format(time.RFC3339), "took", short(l.Took))
 	return nil
+}
+
+// keepDamaged gives the snapshot a second name, which the next save leaves alone,
+// in place of what was kept before.
+func keepDamaged(path string) (kept string, err error) {
+	kept = path + ".damaged"
+	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return kept, os.Link(path, kept)
 }
 
 func (o *operations) saved(s snapshot.Saved, err error) {

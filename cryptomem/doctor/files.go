@@ -131,7 +131,7 @@ func snapshotFile(_ context.Context, r *report) {
 	case err != nil:
 		r.found(Problem, subject, fmt.Sprintf("%s: %v", file, err), "move the file away, or set snapshot to another one: the server does not start with it")
 	case !whole:
-		r.found(Warning, subject, file+" is damaged; a start would load what is whole of it", "check the disk")
+		r.found(Warning, subject, file+" is damaged; a start would load what is whole of it", "check the disk; the file is kept as "+file+".damaged when a server starts with it")
 	case !r.tooOpen(subject, file, othersAll, "it tells keys, though not values"):
 		r.fine(subject, "%s is whole", file)
 	}

@@ -341,6 +341,24 @@ var _ = Describe("A keeper", func() {
 		Expect(k.Status().Items).To(BeEquivalentTo(20_000))
 	})
 
+	It("loses no more than what is near the damage", func(ctx context.Context) {
+		for i := range 1000 {
+			_, err := c.Set(c.Now(), fmt.Append(nil, "key-", i), make([]byte, 200), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		_, err := snapshot.Save(ctx, path, c, clk)
+		Expect(err).NotTo(HaveOccurred())
+		file, err := os.ReadFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		file[len(file)/2] ^= 1
+		Expect(os.WriteFile(path, file, 0o600)).To(Succeed())
+		loaded, err := snapshot.Load(ctx, path, newCache(clk), clk)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(loaded.Whole).To(BeFalse())
+		Expect(loaded.Lost).To(BeNumerically("<", 64<<10))
+		Expect(loaded.Stored).To(BeNumerically(">", 700))
+	})
+
 	It("tells of a failure and goes on", func() {
 		path = filepath.Join(path, "missing")
 		keep(time.Minute)

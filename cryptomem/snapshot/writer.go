@@ -21,7 +21,7 @@ const (
 
 // Sizes of payloads, in bytes.
 const (
-	blockSize = 256 << 10 // at which a block is written
+	blockSize = 16 << 10 // at which a block is written: what damage in it loses
 	// maxPayload is what several items of one block take at most: an item that is
 	// larger has a block to itself. A reader need not believe more.
 	maxPayload = 1 << 20
