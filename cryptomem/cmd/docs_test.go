@@ -149,6 +149,12 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
+	It("add to the identities, and never empty the file", func() {
+		for name, text := range documents() {
+			Expect(text).NotTo(MatchRegexp(`(?m)^\$ cryptomem token .*[^>]> `), name)
+		}
+	})
+
 	It("name commands and flags that there are", func() {
 		var help strings.Builder
 		known := make(map[string]bool)
