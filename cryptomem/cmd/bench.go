@@ -48,7 +48,8 @@ its own there: k00...0 and so on.
     --json               print the result as JSON, times in nanoseconds
 
 ` + clientFlagsUsage + `
-    --namespace NAME     the part of the key space to work in
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
 
 TLS, identities and namespaces are for the sealed protocol only.
 
@@ -173,7 +174,7 @@ func (f *benchFlags) dialSealed(ctx context.Context, c *console) (*cryptomem.Cli
 	return f.client.dial(
 		ctx, c,
 		cryptomem.WithKeyring(keyring),
-		cryptomem.WithNamespace(f.client.namespace),
+		cryptomem.WithNamespace(f.client.settings(c).Namespace),
 		cryptomem.WithTimeout(f.client.timeout.duration()),
 		cryptomem.WithConnections(max(f.load.Connections, 1)),
 		cryptomem.WithMaxValueSize(max(f.load.ValueSize+sealing.Overhead, 1<<20)),

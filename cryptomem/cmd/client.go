@@ -39,13 +39,19 @@ const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOME
 const keyFlagsUsage = `
     --key-file FILE      the key (default $CRYPTOMEM_KEY_FILE); without a file,
                          $CRYPTOMEM_KEY is the 32-byte secret itself
-    --namespace NAME     the part of the key space to work in
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
 `
 
 // otherVariables are those that are read and are no settings of the server.
 var otherVariables = []string{
 	"CRYPTOMEM_CONFIG", "CRYPTOMEM_SERVER", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
-	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN",
+	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN", "CRYPTOMEM_NAMESPACE",
+}
+
+// variableFlags are flags by the names that their variables suggest.
+var variableFlags = map[string]string{
+	"server": "addr", "client-cert": "cert", "client-key": "cert-key", "key": "key-file", "token": "token-file",
 }
 
 // clientFlags are the flags of every command that talks to a server.
@@ -88,7 +94,7 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 		TLS: f.tls, CA: c.flagOr(f.ca, "CRYPTOMEM_CA"), ServerName: f.serverName,
 		Cert: c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), CertKey: c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY"),
 		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),
-		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: f.namespace,
+		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: c.flagOr(f.namespace, "CRYPTOMEM_NAMESPACE"),
 	}
 	s.Token, _ = c.env("CRYPTOMEM_TOKEN")
 	s.Secret, _ = c.env("CRYPTOMEM_KEY")
@@ -165,8 +171,8 @@ func (f *clientFlags) withClient(ctx context.Context, c *console, do func(contex
 	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
 	defer cancel()
 	opts := []cryptomem.Option{cryptomem.WithKeyring(keyring)}
-	if f.namespace != "" {
-		opts = append(opts, cryptomem.WithNamespace(f.namespace))
+	if namespace := f.settings(c).Namespace; namespace != "" {
+		opts = append(opts, cryptomem.WithNamespace(namespace))
 	}
 	client, err := f.dial(ctx, c, opts...)
 	if err == nil {

@@ -162,8 +162,14 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 	fs.Usage = func() {}
 	fs.SetOutput(io.Discard)
 	err := fs.Parse(args)
-	if err != nil && !errors.Is(err, pflag.ErrHelp) {
-		err = usageError(err.Error())
+	var unknown *pflag.NotExistError
+	switch {
+	case err == nil || errors.Is(err, pflag.ErrHelp):
+		return fs.Args(), err
+	case errors.As(err, &unknown):
+		if flag := variableFlags[unknown.GetSpecifiedName()]; fs.Lookup(flag) != nil {
+			return nil, usageError(fmt.Sprintf("%v; did you mean --%s?", err, flag))
+		}
 	}
-	return fs.Args(), err
+	return nil, usageError(err.Error())
 }
