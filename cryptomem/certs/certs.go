@@ -56,7 +56,7 @@ func (s *Source) Reload() error {
 		SessionTicketsDisabled: true,
 	}
 	if s.files.ClientCA != "" {
-		if next.ClientCAs, err = readPool(s.files.ClientCA); err != nil {
+		if next.ClientCAs, err = ReadAuthorities(s.files.ClientCA); err != nil {
 			return err
 		}
 		next.ClientAuth = tls.RequireAndVerifyClientCert
@@ -80,7 +80,8 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	return tls.X509KeyPair(cert, key)
 }
 
-func readPool(file string) (*x509.CertPool, error) {
+// ReadAuthorities reads the authorities of client certificates as a [Source] does.
+func ReadAuthorities(file string) (*x509.CertPool, error) {
 	pem, err := textfile.Read(file, MaxFileSize)
 	if err != nil {
 		return nil, fmt.Errorf("client authorities: %w", err)

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/pflag"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 )
 
@@ -17,7 +20,8 @@ const configUsage = `Usage:
 Prints the configuration that "cryptomem serve" would run with, as a file that
 it could be started from, with the place that each value came from.
 
-    --check      print nothing; exit 2 if the configuration is wrong
+    --check      print nothing; exit 2 if the configuration is wrong, or a
+                 certificate, key or identities file that it names
     --reference  print what every setting means, as Markdown
 
 The other flags are those of "cryptomem serve".
@@ -39,12 +43,45 @@ func showConfig(_ context.Context, c *console, args []string) error {
 	case *reference:
 		_, err = fmt.Fprint(c.out, config.Reference())
 		return err
-	case err != nil || *check:
+	case err != nil:
 		return err
+	case *check:
+		return checkFiles(cfg)
 	}
 	w := tabwriter.NewWriter(c.out, 31, 0, 1, ' ', 0)
 	for _, s := range config.Settings() {
 		fmt.Fprintf(w, "%s: %s\t# %s\n", s.Name, cfg.FileValue(s), cfg.Origin(s.Name))
 	}
 	return w.Flush()
+}
+
+// checkFiles reads the files without which the server does not start, and
+// reports all that is wrong with them as [config.Problems].
+func checkFiles(cfg *config.Config) error {
+	var problems config.Problems
+	check := func(setting string, err error) {
+		var inside config.Problems
+		switch {
+		case errors.As(err, &inside):
+			problems = append(problems, inside...)
+		case err != nil:
+			problems = append(problems, config.Problem{Where: cfg.Origin(setting), Text: setting + ": " + printable(err.Error())})
+		}
+	}
+	if cfg.TLSCert != "" {
+		_, err := certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey})
+		check("tls_cert", err)
+	}
+	if cfg.TLSClientCA != "" {
+		_, err := certs.ReadAuthorities(cfg.TLSClientCA)
+		check("tls_client_ca", err)
+	}
+	if cfg.Identities != "" {
+		_, err := access.Load(cfg.Identities)
+		check("identities", err)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
 }

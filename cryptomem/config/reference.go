@@ -23,7 +23,8 @@ Sizes are written with B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
 false is written ` + "`--flush`" + ` or ` + "`--flush=false`" + `. A key that does
 not exist or a value that is not allowed stops the server from starting, and all
 mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
-run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks.
+run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks, the
+certificate, key and identities files that it names included.
 
 Settings marked *reload* take effect on SIGHUP; the others need a restart, and
 the server's log says so.
