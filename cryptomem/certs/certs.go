@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
 )
@@ -102,5 +101,8 @@ func (s *Source) Config() *tls.Config {
 	}
 }
 
-// Expiry is when the server's certificate ends.
-func (s *Source) Expiry() time.Time { return s.current.Load().Certificates[0].Leaf.NotAfter }
+// Valid is when the server's certificate can be used.
+func (s *Source) Valid() Span {
+	leaf := s.current.Load().Certificates[0].Leaf
+	return Span{From: leaf.NotBefore, Until: leaf.NotAfter}
+}

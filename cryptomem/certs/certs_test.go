@@ -111,7 +111,7 @@ var _ = Describe("A server's certificates", func() {
 		Expect(source.Reload()).To(Succeed())
 		_, client := shake(source, &tls.Config{ServerName: "two.example.com"})
 		Expect(client).NotTo(HaveOccurred())
-		Expect(source.Expiry()).To(Equal(valid.Until))
+		Expect(source.Valid()).To(Equal(valid))
 	})
 
 	It("stay as they were when a file is too large, or none at all", func() {

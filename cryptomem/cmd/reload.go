@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
@@ -35,6 +37,30 @@ func (s *service) reload() {
 		return
 	}
 	s.log.Info("reload: done")
+}
+
+// reloadCertificate takes a certificate whatever its dates: the one that it
+// replaces need not be better, and clocks can be wrong.
+func (s *service) reloadCertificate() error {
+	err := s.certs.Reload()
+	if err == nil {
+		s.warnOfCertificate(s.operations.clk.Now())
+	}
+	return err
+}
+
+// warnOfCertificate says so where clients refuse the certificate for its dates.
+func (s *service) warnOfCertificate(now time.Time) {
+	valid := s.certs.Valid()
+	problem := "has expired"
+	switch {
+	case now.Before(valid.From):
+		problem = "is not valid yet"
+	case !now.After(valid.Until):
+		return
+	}
+	s.log.Warn("the certificate "+problem+": clients refuse it", "file", s.config.TLSCert,
+		"valid_from", valid.From.UTC().Format(time.RFC3339), "valid_until", valid.Until.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 }
 
 func tlsFiles(cfg *config.Config) certs.Files {

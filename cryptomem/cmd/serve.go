@@ -105,10 +105,11 @@ func newService(c *console, args []string) (*service, error) {
 		s.log.Warn("environment: " + warning)
 	}
 	if cfg.TLSCert != "" {
-		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
+		s.followed = append(s.followed, follow("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
 			return nil, err
 		}
+		s.warnOfCertificate(s.operations.clk.Now())
 	}
 	if cfg.Identities != "" {
 		s.followed = append(s.followed, follow("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))

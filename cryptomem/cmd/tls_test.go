@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -73,4 +74,42 @@ var _ = Describe("A certificate that is renewed under load", func() {
 		stop()
 		Expect(<-done + <-done).To(BeNumerically(">", 0))
 	}, SpecTimeout(time.Minute))
+})
+
+var _ = Describe("A certificate that clients refuse for its dates", func() {
+	It("is taken, with a warning that has the dates, whoever asked for it", func() {
+		dir, log := GinkgoT().TempDir(), new(bytes.Buffer)
+		authority, err := certs.NewAuthority(validFor(1))
+		Expect(err).NotTo(HaveOccurred())
+		issue := func(from, until time.Time) {
+			GinkgoHelper()
+			cert, key, err := authority.Issue([]string{"localhost"}, certs.Span{From: from, Until: until})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(os.WriteFile(filepath.Join(dir, "cert"), cert, 0o600)).To(Succeed())
+			Expect(os.WriteFile(filepath.Join(dir, "key"), key, 0o600)).To(Succeed())
+			log.Reset()
+		}
+		past := time.Date(2000, 1, 2, 3, 4, 5, 0, time.UTC)
+		future := past.AddDate(200, 0, 0)
+		issue(past, future)
+		c := &console{out: log, err: log, env: func(string) (string, bool) { return "", false }}
+		s, err := newService(c, []string{"--addr", "unix:" + filepath.Join(dir, "s"), "--tls-cert", dir + "/cert", "--tls-key", dir + "/key"})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(s.server.Close)
+
+		issue(past, past.AddDate(1, 0, 0))
+		s.reload()
+		Expect(log.String()).To(ContainSubstring(`level=WARN msg="the certificate has expired: clients refuse it"`))
+		Expect(log.String()).To(ContainSubstring("valid_from=2000-01-02T03:04:05Z valid_until=2001-01-02T03:04:05Z"))
+
+		issue(future, future.AddDate(1, 0, 0))
+		s.followed[0].look()
+		s.followed[0].look()
+		Expect(log.String()).To(ContainSubstring(`level=WARN msg="the certificate is not valid yet: clients refuse it"`))
+
+		issue(past, future)
+		s.reload()
+		Expect(log.String()).NotTo(ContainSubstring("clients refuse it"))
+		Expect(log.String()).To(ContainSubstring("reload: done"))
+	})
 })
