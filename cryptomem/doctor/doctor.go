@@ -94,6 +94,7 @@ var checks = []func(context.Context, *report){
 	openFiles,
 	storePolicy,
 	reachability,
+	adminTaken,
 	snapshotHolder,
 }
 

@@ -108,7 +108,7 @@ func healthy() *setup {
 	s.Identity, s.Token = "ops", token
 	s.Config.Identities = s.write("identities.yaml", []byte("ops: {tokens: ['"+hash+"'], prefixes: [''], stats: true}"), 0o600)
 	s.Config.MaxMemory = 256 << 20
-	s.Config.Admin = "localhost:8081"
+	s.Config.Admin = "localhost:1" // where nobody listens
 	s.Config.Snapshot = filepath.Join(dir, "store.snapshot")
 	s.Memory, s.MaxFiles = 4<<30, 1<<20
 	s.Now = func() time.Time { return today }
@@ -137,6 +137,21 @@ var _ = Describe("A set-up in good health", func() {
 			Expect(f.Advice).To(BeEmpty(), f.Subject)
 			Expect(f.Text).NotTo(ContainSubstring(s.Token))
 		}
+	})
+})
+
+var _ = Describe("A server that answers", func() {
+	It("is named, since it may be another one than the configured", func(ctx context.Context) {
+		s := healthy()
+		s.said.About.Version, s.said.About.Addr = "v1.2.3", []string{"localhost:9", "localhost:10"}
+		var texts []string
+		for _, f := range doctor.Examine(ctx, s.Patient) {
+			texts = append(texts, f.Text)
+		}
+		Expect(texts).To(ContainElement(And(
+			HavePrefix("a server answers at "+s.Config.Addr[0]+" in "),
+			HaveSuffix(" (cryptomem v1.2.3, started 2026-11-21T12:00:00Z, addr localhost:9, localhost:10); if it is not the one of this configuration, a start will fail"),
+		)))
 	})
 })
 
@@ -237,6 +252,10 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		s.serve()
 		s.Config.TLSCert, s.Config.TLSKey = cert, key
 	}, doctor.Problem, "server", "no TLS handshake", "this configuration"),
+	Entry("an admin address that somebody else has", func(s *setup) {
+		s.Config.Admin = s.Config.Addr[0]
+		s.Config.Addr = nil
+	}, doctor.Problem, "admin address", "no server of this configuration runs", "ss -ltnp"),
 	Entry("a server that is not running", func(s *setup) { s.Config.Addr = []string{"unix:" + s.KeyFile + ".sock"} },
 		doctor.Unknown, "server", "nobody listens", "cryptomem serve"),
 )

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
@@ -55,7 +57,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	took := r.Now().Sub(asked)
 	if err != nil && secure && r.Config.TLSClientCA != "" && r.Config.TLSClientCert == "required" {
 		r.answered = true
-		r.fine(subject, "%s speaks TLS, and wants a client certificate before it says more", addr)
+		r.fine(subject, "a server answers at %s, and wants a client certificate before it says more; if it is not the one of this configuration, a start will fail", addr)
 		return
 	}
 	if err != nil {
@@ -67,8 +69,8 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.answered = true
-	r.fine(subject, "%s answered in %v", addr, took.Round(time.Microsecond))
 	last := answers[len(answers)-1]
+	r.fine(subject, "a server answers at %s in %v%s; if it is not the one of this configuration, a start will fail", addr, took.Round(time.Microsecond), whichServer(last))
 	if last.Status != transport.OK {
 		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN to such a one")
 		return
@@ -82,6 +84,34 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.Server.MaxConnections),
 			fmt.Sprintf("raise the limit where it is started (LimitNOFILE=%d in systemd)", need))
 	}
+}
+
+// whichServer is what the answer to STATS says about who it is from, in
+// brackets; nothing if it does not.
+func whichServer(answer transport.Response) string {
+	var said stats.Report
+	if answer.Status != transport.OK || json.Unmarshal(answer.Value, &said) != nil || said.About.Started.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" (cryptomem %s, started %s, addr %s)", said.About.Version, said.About.Started.UTC().Format(time.RFC3339), strings.Join(said.About.Addr, ", "))
+}
+
+// adminTaken asks, where no server of this configuration runs, whether somebody
+// else has its admin address.
+func adminTaken(ctx context.Context, r *report) {
+	addr := r.Config.Admin
+	if addr == "" || r.answered {
+		return // whoever answers is taken to be the one that has it
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return
+	}
+	_ = conn.Close() // it was only asked for
+	r.found(Problem, "admin address", "somebody listens on "+addr+", and no server of this configuration runs: a start will fail",
+		"find out what holds the port (ss -ltnp), or choose another admin address")
 }
 
 // handshake speaks TLS and compares the certificate that is shown with the one
