@@ -57,7 +57,7 @@ func (s *setup) issue(name string, from, until time.Time) {
 func (s *setup) serve() {
 	GinkgoHelper()
 	config := cryptomem.ServerConfig{
-		MaxMemory: 8 << 20, MaxConnections: 1000,
+		MaxMemory: 256 << 20, MaxConnections: 1000,
 		Sections: func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
 	}
 	if s.Config.Identities != "" {
@@ -231,6 +231,8 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		doctor.Problem, "open files", "1024 files", "ulimit -n"),
 	Entry("a running server with fewer files than connections", func(s *setup) { s.said.Process.MaxFiles = 256 },
 		doctor.Problem, "open files", "the running server may have 256 files", "LimitNOFILE"),
+	Entry("a running server with other memory than configured", func(s *setup) { s.Config.MaxMemory = 512 << 20 },
+		doctor.Warning, "memory", "the running server has max_memory 256MiB, the configuration 512MiB: it needs a restart", "restart it"),
 	Entry("a store that fills up for good", func(s *setup) { s.Config.Eviction = "none" },
 		doctor.Warning, "full store", "until every write is refused", "default_ttl"),
 	Entry("a clock that is ahead", func(s *setup) { s.said.About.Now = today.Add(time.Minute) },

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 	"github.com/Zezezknight/cryptomem/transport"
 )
@@ -80,6 +81,10 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
+	if here := r.Config.MaxMemory; here != 0 && said.Cache.MaxMemory != here { // 0 is chosen at the start
+		r.found(Warning, "memory", fmt.Sprintf("the running server has max_memory %s, the configuration %s: it needs a restart", config.FormatSize(said.Cache.MaxMemory), config.FormatSize(here)),
+			"restart it, or see which configuration it was started with")
+	}
 	if need := stats.FilesFor(said.Server.MaxConnections); said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {
 		r.found(Problem, "open files", fmt.Sprintf("the running server may have %d files open, but %d connections", said.Process.MaxFiles, said.Server.MaxConnections),
 			fmt.Sprintf("raise the limit where it is started (LimitNOFILE=%d in systemd)", need))
