@@ -62,7 +62,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.Handle("GET /metrics", metricsHandler(c.Report))
 	mux.Handle("GET /events", s.lasting(s.feed))
-	mux.Handle("GET /", pageHandler())
+	mux.Handle("GET /", pageHandler(s.feed))
 	if c.Pprof {
 		mux.Handle("GET /debug/pprof/", s.lasting(http.HandlerFunc(pprof.Index)))
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

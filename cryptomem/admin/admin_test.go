@@ -165,6 +165,21 @@ var _ = Describe("The admin listener", func() {
 		}
 	})
 
+	It("serves the page with what it knows, so that there is something to see at once", func() {
+		_, rest, found := strings.Cut(body(get("http://localhost/")), `<script type="application/json" id="known">`)
+		Expect(found).To(BeTrue())
+		text, _, found := strings.Cut(rest, "</script>")
+		Expect(found).To(BeTrue())
+		var known struct {
+			History []stats.Report
+			Latest  stats.Report
+		}
+		Expect(json.Unmarshal([]byte(text), &known)).To(Succeed())
+		Expect(known.History).To(HaveLen(1))
+		Expect(known.Latest.About.Version).To(Equal("v1.2.3"))
+		Expect(known.Latest.Server.Slowest).NotTo(BeEmpty())
+	})
+
 	It("sends what it remembers and then each new sample, until it is closed", func(ctx context.Context) {
 		s := admin.New(config)
 		h := httptest.NewServer(s.Handler())

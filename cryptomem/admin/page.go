@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"bytes"
 	"embed"
+	"fmt"
 	"io/fs"
 	"net/http"
 )
@@ -13,18 +15,33 @@ var pageFiles embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func pageHandler() http.Handler {
+// pageHandler serves the page's files, the first of them with what f knows, so
+// that there is something to see at once.
+func pageHandler(f *feed) http.Handler {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // unreachable: the directory is compiled in
 	}
+	index, err := fs.ReadFile(files, "index.html")
+	if err != nil {
+		panic(err) // the same
+	}
+	before, after, _ := bytes.Cut(index, []byte("<!-- known -->"))
 	serve := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-cache")
-		serve.ServeHTTP(w, r)
+		if r.URL.Path != "/" {
+			h.Set("Cache-Control", "no-cache")
+			serve.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		latest, _ := f.read()
+		// In its JSON every < is escaped: nothing in it ends the element.
+		_, _ = fmt.Fprintf(w, `%s<script type="application/json" id="known">{"history":%s,"latest":%s}</script>%s`, before, f.remembered(), latest, after)
 	})
 }

@@ -283,15 +283,23 @@ function remember(history) {
   samples = [...samples.filter((x) => Date.parse(x.about.now) < begin), ...history];
 }
 
+function show(s) {
+  if (samples.at(-1)?.about.now === s.about.now) samples.pop();
+  samples.push(s);
+  const begin = Date.parse(s.about.now) - span;
+  samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
+  draw();
+}
+
+const known = JSON.parse($("known").textContent); // when the page was made
+remember(known.history);
+show(known.latest);
+
 listen({
   history: remember,
   lost: () => state("lost", "no connection, trying again"),
   sample: (s) => {
-    if (samples.at(-1)?.about.now === s.about.now) samples.pop();
-    samples.push(s);
-    const begin = Date.parse(s.about.now) - span;
-    samples = samples.filter((x) => Date.parse(x.about.now) >= begin);
-    draw();
+    show(s);
     settled();
   },
 });
