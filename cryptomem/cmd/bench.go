@@ -51,7 +51,8 @@ its own there: k00...0 and so on.
     --namespace NAME     the part of the key space to work in (default
                          $CRYPTOMEM_NAMESPACE)
 
-TLS, identities and namespaces are for the sealed protocol only.
+TLS, identities and namespaces are for the sealed protocol only. The exit code
+is 1 if requests failed.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
 that are installed, each on a port and a processor of its own, puts the same
@@ -119,6 +120,9 @@ func runBench(ctx context.Context, c *console, args []string) error {
 			return usageError(fmt.Sprintf("--%s is %d, the least is 1", name, n))
 		}
 	}
+	if err := f.check(fs); err != nil {
+		return err
+	}
 	f.load.Gets, f.load.Fill = f.gets/100, true
 	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
 	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
@@ -135,9 +139,45 @@ func runBench(ctx context.Context, c *console, args []string) error {
 		return f.client.explain(c, err)
 	}
 	if f.json {
-		return json.NewEncoder(c.out).Encode(result)
+		err = json.NewEncoder(c.out).Encode(result)
+	} else {
+		err = result.WriteText(c.out)
 	}
-	return result.WriteText(c.out)
+	if err == nil && result.Failed > 0 {
+		err = requestsFailed{result.Failed, result.Error}
+	}
+	return err
+}
+
+// check refuses what cannot be done, and flags that would be ignored.
+func (f *benchFlags) check(fs *pflag.FlagSet) error {
+	switch {
+	case !(f.gets >= 0 && f.gets <= 100):
+		return usageError(fmt.Sprintf("--gets is %g; allowed: 0 to 100", f.gets))
+	case f.duration <= 0:
+		return usageError("--duration is 0s, it must be longer than nothing")
+	case fs.Changed("rounds") && !f.compare:
+		return usageError("--rounds is for --compare only")
+	case f.protocol == "sealed" && !f.compare:
+		return nil
+	}
+	for _, name := range []string{"tls", "ca", "server-name", "cert", "cert-key", "identity", "token-file", "namespace"} {
+		if fs.Changed(name) {
+			return usageError("--" + name + " is for the sealed protocol only, and not for --compare")
+		}
+	}
+	return nil
+}
+
+// requestsFailed is the error of a run with requests that were refused, answered
+// wrongly or not at all.
+type requestsFailed struct {
+	count uint64
+	first string
+}
+
+func (e requestsFailed) Error() string {
+	return fmt.Sprintf("%d of the requests failed, the first one: %s", e.count, e.first)
 }
 
 // target connects the load to what --protocol names.

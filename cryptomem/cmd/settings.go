@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,8 +47,18 @@ func loadConfig(c *console, fs *pflag.FlagSet, args []string) (*config.Config, e
 			given[f.Name] = s.text
 		}
 	})
-	return config.Load(config.Sources{File: *file, Env: c.env, Flags: given})
+	cfg, err := config.Load(config.Sources{File: *file, Env: c.env, Flags: given})
+	var problems config.Problems
+	if err != nil && !errors.As(err, &problems) {
+		err = unreadableConfig{err}
+	}
+	return cfg, err
 }
+
+// unreadableConfig says why there is no configuration to judge.
+type unreadableConfig struct{ error }
+
+func (e unreadableConfig) Unwrap() error { return e.error }
 
 // settingsHelp lists the flags that loadConfig understands.
 func settingsHelp() string {

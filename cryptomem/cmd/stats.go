@@ -51,6 +51,8 @@ func showStats(ctx context.Context, c *console, args []string) error {
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	case *watch && *asJSON:
 		return usageError("--watch and --json do not go together")
+	case !*watch && (fs.Changed("count") || fs.Changed("interval")):
+		return usageError("--count and --interval are for --watch only")
 	case *count < 0:
 		return usageError(fmt.Sprintf("--count is %d; allowed: 0, to go on until interrupted, or more", *count))
 	}
