@@ -113,8 +113,8 @@ func authorities(_ context.Context, v *visit) {
 		v.unable = true
 		return
 	}
-	if !v.expired(subject, v.CA, cert) {
-		v.fine(subject, "%s, until %s", v.CA, cert.NotAfter.Format(time.DateOnly))
+	if !v.expired(subject, v.CA, cert, renewOnClient) {
+		v.fine(subject, "%s, until %s", v.CA, inUTC(cert.NotAfter))
 	}
 }
 
@@ -134,8 +134,8 @@ func clientCertificate(_ context.Context, v *visit) {
 		return
 	}
 	cert, err := readCertificate(v.Cert)
-	if err == nil && !v.expired(subject, v.Cert, cert) {
-		v.fine(subject, "for %s, until %s", names(cert), cert.NotAfter.Format(time.DateOnly))
+	if err == nil && !v.expired(subject, v.Cert, cert, renewOnClient) {
+		v.fine(subject, "for %s, until %s", names(cert), inUTC(cert.NotAfter))
 	}
 }
 

@@ -37,8 +37,8 @@ func contact(parent context.Context, v *visit) {
 			return
 		}
 		leaf := over.ConnectionState().PeerCertificates[0]
-		if !v.expired("server certificate", "the certificate of "+v.Addr, leaf) {
-			v.fine("server certificate", "for %s, until %s", names(leaf), leaf.NotAfter.Format(time.DateOnly))
+		if !v.expired("server certificate", "the certificate of "+v.Addr, leaf, renewElsewhere) {
+			v.fine("server certificate", "for %s, until %s", names(leaf), inUTC(leaf.NotAfter))
 		}
 		conn = over
 	}
@@ -99,7 +99,7 @@ func (v *visit) noHandshake(ctx context.Context, err error) {
 	case errors.As(err, &name):
 		v.found(Problem, subject, v.Addr+" shows a certificate for "+names(name.Certificate)+", not for "+name.Host,
 			"connect by a name that is in it, name one with --server-name, or have it issued for "+name.Host)
-	case errors.As(err, &invalid) && v.expired(subject, "the certificate of "+v.Addr, invalid.Cert):
+	case errors.As(err, &invalid) && v.expired(subject, "the certificate of "+v.Addr, invalid.Cert, renewElsewhere):
 	case errors.As(err, &invalid):
 		v.found(Problem, subject, v.Addr+" shows a certificate that cannot be used: "+err.Error(), "have it issued anew, for a server")
 	case isTimeout(err):

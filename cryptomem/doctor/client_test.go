@@ -269,11 +269,11 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("a server whose certificate has expired", func(v *visitor) {
 		v.server.issue("localhost", today.Add(-100*day), today.Add(-day))
 		v.restart()
-	}, doctor.Problem, "server certificate", "expired on 2026-11-21", "replace it"),
+	}, doctor.Problem, "server certificate", "expired on 2026-11-21 12:00:00 UTC", "tell the server's operator, or check this machine's clock"),
 	Entry("a server whose certificate will expire soon", func(v *visitor) {
 		v.server.issue("localhost", today.Add(-day), today.Add(10*day))
 		v.restart()
-	}, doctor.Warning, "server certificate", "expires on 2026-12-02", "replace it"),
+	}, doctor.Warning, "server certificate", "expires on 2026-12-02 12:00:00 UTC", "tell the server's operator"),
 	Entry("half a client certificate", func(v *visitor) { v.Cert = v.CA },
 		doctor.Problem, "client certificate", "only one of them is named", "CRYPTOMEM_CLIENT_KEY"),
 	Entry("a client certificate with another key", func(v *visitor) {

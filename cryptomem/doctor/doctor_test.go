@@ -188,11 +188,11 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 	Entry("a certificate that has expired", func(s *setup) {
 		s.issue("localhost", today.Add(-100*day), today.Add(-day))
 		s.serve()
-	}, doctor.Problem, "certificate", "expired on 2026-11-21", "replace it"),
+	}, doctor.Problem, "certificate", "expired on 2026-11-21 12:00:00 UTC", "replace it"),
 	Entry("a certificate of tomorrow", func(s *setup) {
 		s.issue("localhost", today.Add(day), today.Add(100*day))
 		s.serve()
-	}, doctor.Problem, "certificate", "valid from 2026-11-23 on only", "clock"),
+	}, doctor.Problem, "certificate", "valid from 2026-11-23 12:00:00 UTC on only", "clock"),
 	Entry("a certificate that will expire soon", func(s *setup) {
 		s.issue("localhost", today.Add(-day), today.Add(10*day))
 		s.serve()

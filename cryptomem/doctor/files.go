@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
@@ -54,7 +53,7 @@ func certificate(_ context.Context, r *report) {
 		r.found(Problem, subject, err.Error(), "")
 		return
 	}
-	if r.expired(subject, c.TLSCert, cert) {
+	if r.expired(subject, c.TLSCert, cert, renewOnServer) {
 		return
 	}
 	for _, a := range append(c.TLSAddr, c.Addr...) {
@@ -65,7 +64,7 @@ func certificate(_ context.Context, r *report) {
 			return
 		}
 	}
-	r.fine(subject, "for %s, until %s", names(cert), cert.NotAfter.Format(time.DateOnly))
+	r.fine(subject, "for %s, until %s", names(cert), inUTC(cert.NotAfter))
 }
 
 // clientAuthorities asks whether client certificates can be checked.
@@ -80,8 +79,8 @@ func clientAuthorities(_ context.Context, r *report) {
 		r.found(Problem, subject, err.Error(), remedy(err, "set tls_client_ca to the PEM file of the authority that issues client certificates"))
 		return
 	}
-	if !r.expired(subject, file, cert) {
-		r.fine(subject, "%s, until %s", cert.Subject, cert.NotAfter.Format(time.DateOnly))
+	if !r.expired(subject, file, cert, renewOnServer) {
+		r.fine(subject, "%s, until %s", cert.Subject, inUTC(cert.NotAfter))
 	}
 }
 

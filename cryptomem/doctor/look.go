@@ -18,6 +18,13 @@ import (
 // renewBefore is how long before its end a certificate should be replaced.
 const renewBefore = 14 * 24 * time.Hour
 
+// What to do about a certificate, by whose it is.
+const (
+	renewOnServer  = "replace it (a running server reads the new one by itself)"
+	renewOnClient  = "replace it"
+	renewElsewhere = "tell the server's operator"
+)
+
 // Modes that give others more than they need.
 const (
 	othersAll   = 0o077
@@ -44,20 +51,26 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 	return kr
 }
 
-func (r *record) expired(subject, file string, cert *x509.Certificate) bool {
+// expired reports a certificate that cannot be used at this time, or not for
+// long, with what to do about it.
+func (r *record) expired(subject, file string, cert *x509.Certificate, renew string) bool {
+	const orClock = ", or check this machine's clock"
 	now := r.now()
 	switch {
 	case now.After(cert.NotAfter):
-		r.found(Problem, subject, fmt.Sprintf("%s expired on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
+		r.found(Problem, subject, fmt.Sprintf("%s expired on %s", file, inUTC(cert.NotAfter)), renew+orClock)
 	case now.Before(cert.NotBefore):
-		r.found(Problem, subject, fmt.Sprintf("%s is valid from %s on only", file, cert.NotBefore.Format(time.DateOnly)), "check this machine's clock, or replace the certificate")
+		r.found(Problem, subject, fmt.Sprintf("%s is valid from %s on only", file, inUTC(cert.NotBefore)), renew+orClock)
 	case now.Add(renewBefore).After(cert.NotAfter):
-		r.found(Warning, subject, fmt.Sprintf("%s expires on %s", file, cert.NotAfter.Format(time.DateOnly)), "replace it; a running server reads the new one by itself")
+		r.found(Warning, subject, fmt.Sprintf("%s expires on %s", file, inUTC(cert.NotAfter)), renew)
 	default:
 		return false
 	}
 	return true
 }
+
+// inUTC writes a time so that it means the same everywhere, and on its own day.
+func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
 // tooOpen reports a file that others may use in a way that they should not.
 func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
