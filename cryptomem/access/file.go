@@ -10,10 +10,11 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// The highest limits that an identity can be given, as they are for all of them
-// together.
+// The limits of what an identity can be given; the highest are as they are for
+// all of them together.
 const (
 	maxConnections = 1_000_000
+	minMemory      = 1 << 10 // whoever writes less has forgotten the unit
 	maxMemory      = 1 << 40
 )
 
@@ -59,9 +60,11 @@ var settings = []setting{
 	{"stats", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.stats, v[0]) }},
 	{"max_connections", false, (*parser).maxConnections},
 	{"max_value_size", false, func(_ *parser, id *identity, v []string) error {
-		return size(&id.maxValueSize, v[0], cache.MaxValueSizeLimit)
+		return size(&id.maxValueSize, v[0], 1, cache.MaxValueSizeLimit)
 	}},
-	{"max_memory", false, func(_ *parser, id *identity, v []string) error { return size(&id.maxMemory, v[0], maxMemory) }},
+	{"max_memory", false, func(_ *parser, id *identity, v []string) error {
+		return size(&id.maxMemory, v[0], minMemory, maxMemory)
+	}},
 }
 
 func (p *parser) identity(f config.Field) *identity {
@@ -158,10 +161,10 @@ func (p *parser) maxConnections(id *identity, values []string) error {
 	return nil
 }
 
-func size(p *int64, text string, most int64) error {
+func size(p *int64, text string, least, most int64) error {
 	n, err := config.ParseSize(text)
-	if err != nil || n < 1 || n > most {
-		return fmt.Errorf("%q is not allowed; allowed: a size from 1B to %s, such as 64KiB", text, config.FormatSize(most))
+	if err != nil || n < least || n > most {
+		return fmt.Errorf("%q is not allowed; allowed: a size from %s to %s, such as 64KiB", text, config.FormatSize(least), config.FormatSize(most))
 	}
 	*p = n
 	return nil
