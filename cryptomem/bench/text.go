@@ -26,8 +26,9 @@ func (p Progress) String() string {
 // included.
 func (r *Result) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d × %d requests under way, %g%% GET, values of %s bytes, %s keys of %d bytes\n",
-		r.Target, r.Connections, r.Depth, math.Round(1000*r.GetShare)/10, formatCount(float64(r.ValueSize)), formatCount(float64(r.Keys)), r.KeySize)
+	fmt.Fprintf(&b, "%s: %d × %d request%s under way, %g%% GET, values of %s byte%s, %s key%s of %d bytes\n",
+		r.Target, r.Connections, r.Depth, plural(r.Connections*r.Depth), math.Round(1000*r.GetShare)/10,
+		formatCount(float64(r.ValueSize)), plural(r.ValueSize), formatCount(float64(r.Keys)), plural(r.Keys), r.KeySize)
 	loop := "closed loop"
 	if r.TargetRate > 0 {
 		loop = fmt.Sprintf("open loop of %s/s", formatCount(r.TargetRate))
@@ -53,7 +54,7 @@ func (r *Result) writeTroubles(b *strings.Builder) {
 		fmt.Fprintf(b, "%s of %s GETs found nothing\n", formatCount(float64(r.Misses)), formatCount(float64(r.Gets)))
 	}
 	if r.Failed > 0 {
-		fmt.Fprintf(b, "%s requests FAILED, the first one: %s\n", formatCount(float64(r.Failed)), r.Error)
+		fmt.Fprintf(b, "%s request%s FAILED, the first one: %s\n", formatCount(float64(r.Failed)), plural(r.Failed), r.Error)
 	}
 	if r.Unsent > 0 {
 		fmt.Fprintf(b, "%s requests were due and NEVER SENT: the target does not keep up with this rate\n", formatCount(float64(r.Unsent)))
@@ -159,6 +160,14 @@ func formatLatency(d time.Duration) string {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
 	return text + unit
+}
+
+// plural is the ending of a word of which there are n.
+func plural[N int | uint64](n N) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
 }
 
 // formatCount writes a whole number with its thousands apart.

@@ -40,4 +40,11 @@ var _ = Describe("A result", func() {
 		Expect(result.WriteText(&text)).To(Succeed())
 		Expect(text.String()).To(Equal(string(golden)))
 	})
+
+	It("counts one thing as one", func() {
+		var text strings.Builder
+		Expect((&bench.Result{Target: "sealed", Connections: 1, Depth: 1, Keys: 1, KeySize: 24, ValueSize: 1, Failed: 1, Error: "busy"}).WriteText(&text)).To(Succeed())
+		Expect(text.String()).To(ContainSubstring("sealed: 1 × 1 request under way, 0% GET, values of 1 byte, 1 key of 24 bytes\n"))
+		Expect(text.String()).To(ContainSubstring("\n1 request FAILED, the first one: busy\n"))
+	})
 })

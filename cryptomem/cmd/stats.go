@@ -136,7 +136,7 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 	}
 
 	row("requests", "%s%s", thousands(r.Requests("", "")), byCommand(r))
-	row("hit ratio", "%s: %s hits, %s misses", ratio(r), thousands(r.Cache.Hits), thousands(r.Cache.Misses))
+	row("hit ratio", "%s: %s, %s", ratio(r), counted(r.Cache.Hits, "hit", "hits"), counted(r.Cache.Misses, "miss", "misses"))
 	row("answered", "%s", latencies(r))
 	m := r.Cache.Memory
 	row("memory", "%s of %s, %.1f%%: items %s, large values %s, index %s, kept for reuse %s",
@@ -145,7 +145,7 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 	row("items", "%s, %s of keys and values", thousands(r.Cache.Items), inBytes(int64(r.Cache.Bytes)))
 	row("removed", "%s deleted, %s expired, %s evicted", thousands(r.Cache.Deleted), thousands(r.Cache.Expired), thousands(r.Cache.Evicted))
 	if r.Cache.Refused > 0 {
-		row("refused", "%s writes, because the store was full", thousands(r.Cache.Refused))
+		row("refused", "%s, because the store was full", counted(r.Cache.Refused, "write", "writes"))
 	}
 	s := r.Server
 	row("connections", "%d open of %s allowed, %s accepted, %s refused", s.Connections, thousands(uint64(s.MaxConnections)), thousands(s.Accepted), thousands(s.Refused))
@@ -156,7 +156,8 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 		row("snapshot", "%s", snapshotLine(r))
 	}
 	for _, id := range r.Identities {
-		row("identity", "%s: %d connections, %s requests, %s denied", id.Identity, id.Connections, thousands(id.Requests), thousands(id.Denied))
+		row("identity", "%s: %s, %s, %s denied", id.Identity, counted(uint64(id.Connections), "connection", "connections"),
+			counted(id.Requests, "request", "requests"), thousands(id.Denied))
 	}
 	return w.Flush()
 }
@@ -205,7 +206,7 @@ func snapshotLine(r *stats.Report) string {
 	if snap.Saves == 0 {
 		return "none saved yet"
 	}
-	return fmt.Sprintf("%s items, %s, saved %s ago in %v", thousands(snap.Items), inBytes(snap.Bytes),
+	return fmt.Sprintf("%s, %s, saved %s ago in %v", counted(snap.Items, "item", "items"), inBytes(snap.Bytes),
 		config.FormatDuration(r.About.Now.Sub(snap.Saved).Round(time.Second)), short(snap.Took))
 }
 
@@ -231,6 +232,14 @@ func inBytes(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%.3g %s", f, unit)
+}
+
+// counted writes how many there are of what one calls one and several many.
+func counted(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
 }
 
 // thousands writes a number in groups of three digits.
