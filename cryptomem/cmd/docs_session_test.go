@@ -76,7 +76,10 @@ func session(text string) string {
 		script.WriteString("cryptomem serve --snapshot none &\ncryptomem ping --wait 20s\n")
 	}
 	for _, command := range benches { // a moment of each: later flags overrule
-		script.WriteString(command + " --duration 50ms --warmup 0s --keys 100 --rounds 1 > bench.txt\n")
+		if strings.Contains(command, "--compare") {
+			command += " --rounds 1"
+		}
+		script.WriteString(command + " --duration 50ms --warmup 0s --keys 100 > bench.txt\n")
 	}
 	for _, program := range programs {
 		python(&script, program)
