@@ -52,7 +52,7 @@ its own there: k00...0 and so on.
                          $CRYPTOMEM_NAMESPACE)
 
 TLS, identities and namespaces are for the sealed protocol only. The exit code
-is 1 if requests failed.
+is 3 if requests failed.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
 that are installed, each on a port and a processor of its own, puts the same

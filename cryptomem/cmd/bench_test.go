@@ -12,7 +12,7 @@ import (
 )
 
 var _ = Describe("bench", func() {
-	It("exits 1 and says what failed, if requests did", func(ctx context.Context) {
+	It("exits 3 and says what failed, if requests did", func(ctx context.Context) {
 		addr := filepath.Join(GinkgoT().TempDir(), "s")
 		l, err := net.Listen("unix", addr)
 		Expect(err).NotTo(HaveOccurred())
@@ -43,6 +43,6 @@ var _ = Describe("bench", func() {
 		})
 		Expect(failure.String()).To(MatchRegexp(`^cryptomem bench: \d+ of the requests failed, the first one: .*cable cut`))
 		Expect(out.String()).To(ContainSubstring("FAILED"))
-		Expect(code).To(Equal(1))
+		Expect(code).To(Equal(exitFailed))
 	})
 })

@@ -34,8 +34,7 @@ cryptomem keeps values that it cannot read: they are sealed before they leave
 the client, and the server holds them in memory until they expire.
 Without a command, the server starts. "cryptomem COMMAND --help" says more.
 
-Exit codes: 0 done, 1 not found (bench: requests failed), 2 wrong usage or
-configuration, 3 failed.
+Exit codes: 0 done, 1 not found, 2 wrong usage or configuration, 3 failed.
 
 Example:
     $ cryptomem serve &
@@ -79,7 +78,7 @@ type console struct {
 // Exit codes, which scripts rely on.
 const (
 	exitDone     = 0
-	exitNotFound = 1 // and of bench: there was an outcome, and requests failed
+	exitNotFound = 1
 	exitUsage    = 2
 	exitFailed   = 3
 )
@@ -141,11 +140,10 @@ func (c *console) exit(cmd command, err error) int {
 	}
 	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
 	var unreadable unreadableConfig
-	var some requestsFailed
 	switch {
 	case errors.As(err, &unreadable):
 		return exitUsage
-	case errors.Is(err, cryptomem.ErrNotFound), errors.As(err, &some):
+	case errors.Is(err, cryptomem.ErrNotFound):
 		return exitNotFound
 	}
 	return exitFailed
