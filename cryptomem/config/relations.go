@@ -14,11 +14,11 @@ func (l *loader) relations() {
 		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
 	}
-	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
 	if c.MaxValueSize > c.MaxInFlight/2 {
-		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; such a value would always be answered busy",
+		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
 			FormatSize(c.MaxValueSize), FormatSize(c.MaxInFlight))
 	}
+	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
 	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")
 	l.needs("tls_addr", len(c.TLSAddr) > 0, "tls_cert", c.TLSCert != "")
 	l.needs("tls_client_ca", c.TLSClientCA != "", "tls_cert", c.TLSCert != "")
