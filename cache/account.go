@@ -181,13 +181,16 @@ func (b *balance) stage(n int64) error {
 	if b == nil {
 		return nil
 	}
-	after := b.staged.Add(n)
-	if limit := b.limit.Load(); limit > 0 && after > limit {
-		b.staged.Add(-n)
-		b.refused.Add(1)
-		return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, after, limit)
+	for {
+		staged := b.staged.Load()
+		if limit := b.limit.Load(); limit > 0 && staged+n > limit {
+			b.refused.Add(1)
+			return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, staged+n, limit)
+		}
+		if b.staged.CompareAndSwap(staged, staged+n) {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (b *balance) unstage(n int64) {
