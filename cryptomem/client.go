@@ -218,7 +218,7 @@ func (c *Client) seal(op *operation, key, value []byte, opts []StoreOption) erro
 	}
 	prefix := len(op.value)
 	var err error
-	if op.value, err = c.sealer.Seal(op.value, key, value, expiry); err != nil {
+	if op.value, err = c.sealer.Seal(op.value, key, value, expiry, 0); err != nil {
 		return openError(err)
 	}
 	if n := len(op.value) - prefix; n > c.opts.maxValueSize { // padding grew it

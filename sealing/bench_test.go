@@ -113,7 +113,8 @@ func BenchmarkSeal(b *testing.B) {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			race(b,
 				contender{"gcm", func() error { gcm.Seal(buf, nil, value, benchName); return nil }},
-				contender{"cryptomem", func() error { _, err := s.Seal(buf, benchName, value, expiry); return err }},
+				contender{"cryptomem", func() error { _, err := s.Seal(buf, benchName, value, expiry, stamp); return err }},
+				contender{"unstamped", func() error { _, err := s.Seal(buf, benchName, value, expiry, 0); return err }},
 				contender{"tink", func() error { _, err := t.Encrypt(value, benchName); return err }},
 			)
 		})
@@ -130,7 +131,11 @@ func BenchmarkOpen(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		envelope, err := s.Seal(nil, benchName, value, now.Add(time.Hour))
+		envelope, err := s.Seal(nil, benchName, value, now.Add(time.Hour), stamp)
+		if err != nil {
+			b.Fatal(err)
+		}
+		unstamped, err := s.Seal(nil, benchName, value, now.Add(time.Hour), 0)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -138,6 +143,7 @@ func BenchmarkOpen(b *testing.B) {
 			race(b,
 				contender{"gcm", func() error { _, err := gcm.Open(buf, nil, byGCM, benchName); return err }},
 				contender{"cryptomem", func() error { _, err := s.Open(buf, benchName, envelope, now); return err }},
+				contender{"unstamped", func() error { _, err := s.Open(buf, benchName, unstamped, now); return err }},
 				contender{"tink", func() error { _, err := t.Decrypt(byTink, benchName); return err }},
 			)
 		})
@@ -160,7 +166,7 @@ func BenchmarkParallel(b *testing.B) {
 	}
 	gcm, s := benchGCM(b), benchSealer(b)
 	b.Run("gcm/64", run(func(dst []byte) { gcm.Seal(dst, nil, value, benchName) }))
-	b.Run("cryptomem/64", run(func(dst []byte) { _, _ = s.Seal(dst, benchName, value, never) }))
+	b.Run("cryptomem/64", run(func(dst []byte) { _, _ = s.Seal(dst, benchName, value, never, stamp) }))
 }
 
 // BenchmarkUnmet opens values whose nonce half is not among those kept, as a
@@ -172,7 +178,7 @@ func BenchmarkUnmet(b *testing.B) {
 	envelopes := make([][]byte, halves)
 	for i := range envelopes {
 		var err error
-		if envelopes[i], err = benchSealer(b).Seal(nil, benchName, value, never); err != nil {
+		if envelopes[i], err = benchSealer(b).Seal(nil, benchName, value, never, stamp); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -194,8 +200,8 @@ func BenchmarkOptions(b *testing.B) {
 	buf := make([]byte, 0, 256)
 	plain, padded, blind := benchSealer(b), benchSealer(b, sealing.WithPadding()), benchSealer(b, sealing.WithBlindNames())
 	race(b,
-		contender{"plain", func() error { _, err := plain.Seal(buf, benchName, value, never); return err }},
-		contender{"padded", func() error { _, err := padded.Seal(buf, benchName, value, never); return err }},
+		contender{"plain", func() error { _, err := plain.Seal(buf, benchName, value, never, stamp); return err }},
+		contender{"padded", func() error { _, err := padded.Seal(buf, benchName, value, never, stamp); return err }},
 		contender{"blind-name-alone", func() error { blind.AppendWireName(buf, benchName); return nil }},
 	)
 }

@@ -36,7 +36,7 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 		for i := range rounds {
 			want := fmt.Appendf(nil, "value %d of %d", i, g)
 			var err error
-			if envelope, err = s.Seal(envelope[:0], name, want, now); err != nil {
+			if envelope, err = s.Seal(envelope[:0], name, want, now, stamp); err != nil {
 				return err
 			}
 			if value, err = s.Open(value[:0], name, envelope, now); err != nil {
@@ -105,10 +105,10 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 			mine := map[string]int{}
 			for range 2*sealing.SealsPerHalf/goroutines + 1 {
 				var err error
-				if envelope, err = s.Seal(envelope[:0], nil, nil, never); err != nil {
+				if envelope, err = s.Seal(envelope[:0], nil, nil, never, stamp); err != nil {
 					return err
 				}
-				mine[string(envelope[14:26])]++
+				mine[string(envelope[22:34])]++
 			}
 			mu.Lock()
 			defer mu.Unlock()

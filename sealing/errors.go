@@ -18,9 +18,37 @@ var (
 	// The error is a *KeyError, which tells the id.
 	ErrUnknownKey = errors.New("sealing: unknown key")
 
+	// ErrStale: the value is authentic, and its time is over although it has not
+	// expired. The error is a *StaleError, which tells why.
+	ErrStale = errors.New("sealing: value is stale")
+
 	// ErrMalformed: the bytes are no envelope of a version this package reads.
 	ErrMalformed = errors.New("sealing: malformed envelope")
 )
+
+// Why Open finds a value stale. Each is an ErrStale as well.
+var (
+	// ErrBeforeCut: the value was sealed before the time that WithNotBefore or the
+	// keyring sets.
+	ErrBeforeCut = &StaleError{"it was sealed before the cut"}
+
+	// ErrAhead: the value says that it was sealed later than any clock can show,
+	// as far as WithClockBound knows. The writer's clock is ahead, or this one
+	// behind.
+	ErrAhead = &StaleError{"it was sealed ahead of this clock"}
+
+	// ErrUnstamped: the value does not say when it was sealed, and must.
+	ErrUnstamped = &StaleError{"it does not say when it was sealed"}
+)
+
+// StaleError is a reason for which a value is stale. errors.Is(err, ErrStale)
+// holds.
+type StaleError struct{ Reason string }
+
+func (e *StaleError) Error() string { return "sealing: value is stale: " + e.Reason }
+
+// Is makes a StaleError match ErrStale.
+func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
 // ErrClosed is the answer of a Sealer or Keyring after its Close.
 var ErrClosed = errors.New("sealing: closed")

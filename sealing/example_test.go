@@ -29,7 +29,7 @@ func Example() {
 	store := map[string][]byte{}
 	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 	name := []byte("user:1")
-	store["user:1"], err = s.Seal(nil, name, []byte("hello"), now.Add(time.Minute))
+	store["user:1"], err = s.Seal(nil, name, []byte("hello"), now.Add(time.Minute), sealing.StampAt(now))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func ExampleKeyring() {
 		log.Fatal(err)
 	}
 	old := kr.Keys()[0].ID
-	envelope, _ := s.Seal(nil, []byte("name"), []byte("value"), time.Time{})
+	envelope, _ := s.Seal(nil, []byte("name"), []byte("value"), time.Time{}, sealing.StampAt(now))
 
 	// Add: everyone learns to open with the new key.
 	id, err := kr.Generate(now.AddDate(0, 1, 0))
@@ -121,10 +121,11 @@ func ExampleWithBlindNames() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%x\n", s.AppendWireName(nil, []byte("name")))
-	no, _ := s.Seal(nil, []byte("name"), []byte("no"), time.Time{})
-	yes, _ := s.Seal(nil, []byte("name"), []byte("yes"), time.Time{})
+	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	no, _ := s.Seal(nil, []byte("name"), []byte("no"), time.Time{}, sealing.StampAt(now))
+	yes, _ := s.Seal(nil, []byte("name"), []byte("yes"), time.Time{}, sealing.StampAt(now))
 	fmt.Println(len(no), len(yes))
 	// Output:
 	// a3c099671421a5fb2c4f402d6f479c3d
-	// 86 86
+	// 94 94
 }

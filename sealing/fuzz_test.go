@@ -3,6 +3,7 @@ package sealing_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -11,7 +12,7 @@ import (
 // FuzzOpen gives Open whatever comes to mind: it must not panic, answer each
 // time with one of its errors, and open nothing but what was sealed.
 func FuzzOpen(f *testing.F) {
-	for _, v := range append(vectors.Accepted, vectors.Refused...) {
+	for _, v := range slices.Concat(vectors.Accepted, vectors.Edges, vectors.Refused) {
 		f.Add([]byte(v.Name), []byte(v.Envelope))
 	}
 	kr, err := sealing.KeyringFromSecret(vectors.Accepted[0].Secret)
@@ -23,7 +24,7 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	sealed := map[string][]byte{}
-	for _, v := range vectors.Accepted {
+	for _, v := range slices.Concat(vectors.Accepted, vectors.Edges) {
 		sealed[string(v.Name)+"\x00"+string(v.Envelope)] = v.Value
 	}
 	f.Fuzz(func(t *testing.T, name, envelope []byte) {
@@ -37,7 +38,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal("opened what nobody sealed")
 			}
 		case !errors.Is(err, sealing.ErrMalformed) && !errors.Is(err, sealing.ErrUnknownKey) &&
-			!errors.Is(err, sealing.ErrNotAuthentic) && !errors.Is(err, sealing.ErrExpired):
+			!errors.Is(err, sealing.ErrNotAuthentic) && !errors.Is(err, sealing.ErrExpired) && !errors.Is(err, sealing.ErrStale):
 			t.Fatalf("unexpected error: %v", err)
 		case len(value) != 5:
 			t.Fatal("an error, and a value")
@@ -45,11 +46,31 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzHeader reads the header of anything: it must not panic, and what it accepts
+// is of one of the two versions.
+func FuzzHeader(f *testing.F) {
+	for _, v := range slices.Concat(vectors.Accepted, vectors.Edges, vectors.Refused) {
+		f.Add([]byte(v.Envelope))
+	}
+	f.Fuzz(func(t *testing.T, envelope []byte) {
+		h, err := sealing.ParseHeader(envelope)
+		if err != nil {
+			if !errors.Is(err, sealing.ErrMalformed) {
+				t.Fatalf("unexpected error: %v", err)
+			}
+			return
+		}
+		if (h.Stamp == 0) != (h.Version == sealing.VersionUnstamped) || h.ID() == 0 {
+			t.Fatalf("version 0x%02x with stamp %d and id %d", h.Version, h.Stamp, h.ID())
+		}
+	})
+}
+
 // FuzzRoundTrip seals anything under any name and opens it again.
 func FuzzRoundTrip(f *testing.F) {
-	f.Add([]byte("name"), []byte("value"), true, "namespace")
-	f.Add([]byte{}, []byte{}, false, "")
-	f.Fuzz(func(t *testing.T, name, value []byte, padded bool, namespace string) {
+	f.Add([]byte("name"), []byte("value"), true, "namespace", uint64(stamp))
+	f.Add([]byte{}, []byte{}, false, "", uint64(0))
+	f.Fuzz(func(t *testing.T, name, value []byte, padded bool, namespace string, at uint64) {
 		if len(namespace) > sealing.MaxNamespace {
 			return
 		}
@@ -65,7 +86,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		envelope, err := s.Seal(nil, name, value, now)
+		envelope, err := s.Seal(nil, name, value, now, min(sealing.Stamp(at), stamp))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,21 +113,21 @@ func (s *sealHalf) fresh() (*half, error) {
 	return h, err
 }
 
-// seal fills envelope[offHalf:] with nonce, ciphertext and tag. The plaintext
-// may be the bytes at offNonce of envelope itself.
-func (s *sealHalf) seal(h *half, envelope, plaintext, ad []byte) error {
-	*(*[halfSize]byte)(envelope[offHalf:]) = h.bytes
+// seal fills sealed, which is what follows an envelope's header, with nonce,
+// ciphertext and tag. The plaintext may be the bytes at offNonce of sealed itself.
+func (s *sealHalf) seal(h *half, sealed, plaintext, ad []byte) error {
+	*(*[halfSize]byte)(sealed) = h.bytes
 	if s.random == nil {
-		h.cipher.Seal(envelope[:offNonce], nil, plaintext, ad) //nolint:gosec // G407: this cipher draws its own nonce
+		h.cipher.Seal(sealed[:offNonce], nil, plaintext, ad) //nolint:gosec // G407: this cipher draws its own nonce
 		return nil
 	}
-	text := envelope[offText : len(envelope)-tagSize]
+	text := sealed[offText : len(sealed)-tagSize]
 	copy(text, plaintext) // before the nonce lands on it
-	nonce := envelope[offNonce:offText]
+	nonce := sealed[offNonce:offText]
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return fmt.Errorf("sealing: draw a nonce: %w", err)
 	}
-	h.cipher.Seal(envelope[:offText], nonce, text, ad)
+	h.cipher.Seal(sealed[:offText], nonce, text, ad)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package sealing
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -15,16 +16,16 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 	)
 	BeforeEach(func() {
 		clk = clock.NewMock()
-		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		kr, err := KeyringFromSecret(bytes.Repeat([]byte{1}, KeySize))
 		Expect(err).NotTo(HaveOccurred())
 		s, err = New(kr, WithClock(clk))
 		Expect(err).NotTo(HaveOccurred())
 	})
 	seal := func() [halfSize]byte {
 		GinkgoHelper()
-		envelope, err := s.Seal(nil, []byte("name"), nil, time.Time{})
+		envelope, err := s.Seal(nil, []byte("name"), nil, time.Time{}, 1)
 		Expect(err).NotTo(HaveOccurred())
-		return [halfSize]byte(envelope[offHalf:])
+		return [halfSize]byte(envelope[stampedSize:])
 	}
 
 	It("serves 2^16 values and no more", func() {
@@ -51,10 +52,10 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 		gap := map[byte]bool{}
 		last := byte(0)
 		for range 64 {
-			envelope, err := s.Seal(nil, nil, nil, time.Time{})
+			envelope, err := s.Seal(nil, nil, nil, time.Time{}, 1)
 			Expect(err).NotTo(HaveOccurred())
-			gap[envelope[offText-1]-last] = true
-			last = envelope[offText-1]
+			gap[envelope[stampedSize+offText-1]-last] = true
+			last = envelope[stampedSize+offText-1]
 		}
 		Expect(len(gap)).To(BeNumerically(">", 16))
 	})
@@ -90,7 +91,7 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 
 	It("is another after a rekey, even to the same keys", func() {
 		first := seal()
-		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		kr, err := KeyringFromSecret(bytes.Repeat([]byte{1}, KeySize))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.Rekey(kr)).To(Succeed())
 		Expect(seal()).NotTo(Equal(first))

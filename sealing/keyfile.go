@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -21,19 +22,24 @@ const (
 )
 
 // keyFile is a keyring as JSON. Ids are 8 hexadecimal digits, secrets base64. The
-// order of keys is that in which they were added.
+// order of keys is that in which they were added. Keys derived for a namespace
+// have fields of their own, so that nobody takes them for roots.
 type keyFile struct {
-	Version  int            `json:"version"`
-	Primary  keyID          `json:"primary"`
-	NameRoot secretBytes    `json:"name_root,omitempty"`
-	Keys     []keyFileEntry `json:"keys"`
+	Version   int            `json:"version"`
+	Namespace string         `json:"namespace,omitempty"`
+	Primary   keyID          `json:"primary"`
+	NotBefore time.Time      `json:"not_before,omitzero"`
+	NameRoot  secretBytes    `json:"name_root,omitempty"`
+	NameKey   secretBytes    `json:"name_key,omitempty"` // name_root, derived
+	Keys      []keyFileEntry `json:"keys"`
 }
 
 type keyFileEntry struct {
 	ID      keyID       `json:"id"`
 	Created time.Time   `json:"created,omitzero"`
 	State   string      `json:"state"`
-	Secret  secretBytes `json:"secret,omitempty"` // only of enabled keys
+	Secret  secretBytes `json:"secret,omitempty"`   // only of enabled keys
+	DataKey secretBytes `json:"data_key,omitempty"` // secret, derived
 }
 
 const (
@@ -112,14 +118,18 @@ func (kr *Keyring) writeTo(f *os.File, path string) error {
 }
 
 func (kr *Keyring) encode() ([]byte, error) {
-	file := keyFile{Version: keyFileVersion, Primary: keyID(kr.primary)}
+	if !utf8.ValidString(kr.namespace) {
+		return nil, errors.New("a namespace that is not UTF-8 cannot stand in a key file")
+	}
+	file := keyFile{Version: keyFileVersion, Namespace: kr.namespace, Primary: keyID(kr.primary), NotBefore: kr.notBefore.UTC()}
 	if kr.nameRoot != nil {
-		file.NameRoot = kr.nameRoot()
+		*file.nameSecret() = kr.nameRoot()
 	}
 	for _, k := range kr.keys {
 		entry := keyFileEntry{ID: keyID(k.id), Created: k.created.UTC(), State: stateRetired}
 		if k.secret != nil {
-			entry.State, entry.Secret = stateEnabled, k.secret()
+			entry.State = stateEnabled
+			*file.keySecret(&entry) = k.secret()
 		}
 		file.Keys = append(file.Keys, entry)
 	}
@@ -155,6 +165,9 @@ func ParseKeyFile(b []byte) (*Keyring, error) {
 	if file.Version != keyFileVersion {
 		return nil, fmt.Errorf("key file version %d, want %d", file.Version, keyFileVersion)
 	}
+	if err := file.checkKind(); err != nil {
+		return nil, err
+	}
 	kr := &Keyring{}
 	if err := kr.fill(&file); err != nil {
 		return nil, errors.Join(err, kr.Close())
@@ -163,13 +176,18 @@ func ParseKeyFile(b []byte) (*Keyring, error) {
 }
 
 func (kr *Keyring) fill(file *keyFile) error {
+	if len(file.Namespace) > MaxNamespace {
+		return errNamespaceSize(file.Namespace)
+	}
+	kr.namespace, kr.notBefore = file.Namespace, file.NotBefore
 	for _, e := range file.Keys {
-		if err := kr.insertEntry(e); err != nil {
+		if err := kr.insertEntry(e.ID, e.State, e.Created, *file.keySecret(&e)); err != nil {
 			return err
 		}
 	}
-	if file.NameRoot != nil {
-		if err := kr.SetNameRoot(file.NameRoot); err != nil {
+	if secret := *file.nameSecret(); secret != nil {
+		var err error
+		if kr.nameRoot, err = newSecret("name root", secret); err != nil {
 			return err
 		}
 	}
@@ -179,28 +197,62 @@ func (kr *Keyring) fill(file *keyFile) error {
 	return nil
 }
 
+// keySecret returns where e has its secret in this kind of file.
+func (f *keyFile) keySecret(e *keyFileEntry) *secretBytes {
+	if f.Namespace != "" {
+		return &e.DataKey
+	}
+	return &e.Secret
+}
+
+// nameSecret returns where f has the secret of blind names.
+func (f *keyFile) nameSecret() *secretBytes {
+	if f.Namespace != "" {
+		return &f.NameKey
+	}
+	return &f.NameRoot
+}
+
+// checkKind refuses secrets in the fields of the other kind of file.
+func (f *keyFile) checkKind() error {
+	derived := f.Namespace != ""
+	stray := f.NameKey != nil && !derived || f.NameRoot != nil && derived
+	for _, e := range f.Keys {
+		stray = stray || e.DataKey != nil && !derived || e.Secret != nil && derived
+	}
+	switch {
+	case stray && derived:
+		return errors.New("a key file of a namespace holds data_key and name_key, no secret and no name_root")
+	case stray:
+		return errors.New("a key file with data_key or name_key must name their namespace")
+	}
+	return nil
+}
+
 // wipe clears the secrets that were decoded into f.
 func (f *keyFile) wipe() {
 	clear(f.NameRoot)
+	clear(f.NameKey)
 	for _, e := range f.Keys {
 		clear(e.Secret)
+		clear(e.DataKey)
 	}
 }
 
-func (kr *Keyring) insertEntry(e keyFileEntry) error {
-	k := rootKey{id: uint32(e.ID), created: e.Created}
-	switch e.State {
+func (kr *Keyring) insertEntry(id keyID, state string, created time.Time, secret []byte) error {
+	k := ringKey{id: uint32(id), created: created}
+	switch state {
 	case stateEnabled:
 		var err error
-		if k.secret, err = newSecret("secret", e.Secret); err != nil {
-			return fmt.Errorf("key %s: %w", e.ID, err)
+		if k.secret, err = newSecret("secret", secret); err != nil {
+			return fmt.Errorf("key %s: %w", id, err)
 		}
 	case stateRetired:
-		if e.Secret != nil {
-			return fmt.Errorf("key %s: a retired key has no secret", e.ID)
+		if secret != nil {
+			return fmt.Errorf("key %s: a retired key has no secret", id)
 		}
 	default:
-		return fmt.Errorf("key %s: state is %q, must be %q or %q", e.ID, e.State, stateEnabled, stateRetired)
+		return fmt.Errorf("key %s: state is %q, must be %q or %q", id, state, stateEnabled, stateRetired)
 	}
 	return kr.insert(k)
 }

@@ -30,7 +30,7 @@ var _ = Describe("A key file", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got.Keys()).To(Equal(utc(kr.Keys())))
 		a, b := sealer(kr, sealing.WithBlindNames()), sealer(got, sealing.WithBlindNames())
-		envelope, err := a.Seal(nil, []byte("name"), []byte("value"), never)
+		envelope, err := a.Seal(nil, []byte("name"), []byte("value"), never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.Open(nil, []byte("name"), envelope, now)).To(Equal([]byte("value")))
 		Expect(b.AppendWireName(nil, []byte("name"))).To(Equal(a.AppendWireName(nil, []byte("name"))))
@@ -122,6 +122,9 @@ var _ = Describe("A key file", func() {
 		Entry("no secret", `,"secret":"SECRET"`, ``, "secret is 0 bytes"),
 		Entry("a secret that is not base64", `"SECRET"`, `"leak!"`, "not base64"),
 		Entry("a secret that is a number", `"SECRET"`, `1`, "no key file"),
+		Entry("a secret of zeros", `SECRET`, strings.Repeat("A", 43)+"=", "secret is 32 zero bytes, must be random"),
+		Entry("a name root of zeros", `"keys"`, `"name_root":"`+strings.Repeat("A", 43)+`=","keys"`, "name root is 32 zero bytes"),
+		Entry("a cut that is no time", `"primary"`, `"not_before":"soon","primary"`, "no key file"),
 		Entry("a short name root", `"keys"`, `"name_root":"bGVhaw==","keys"`, "name root is 4 bytes"),
 		Entry("a key twice", `"keys":[`, `"keys":[{"id":"00000001","state":"retired"},`, "00000001 is in the keyring already"),
 		Entry("more than a mebibyte", `]}`, `]}`+strings.Repeat(" ", 1<<20), "longer than 1048576 bytes"),
@@ -154,7 +157,7 @@ var _ = Describe("No error", func() {
 	It("holds a byte of a key or a value", func() {
 		s := sealer(keyring(secret))
 		value := []byte("the value itself")
-		envelope, err := s.Seal(nil, []byte("name"), value, now)
+		envelope, err := s.Seal(nil, []byte("name"), value, now, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		var errs []error
 		for i := range envelope {

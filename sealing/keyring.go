@@ -31,15 +31,20 @@ const (
 // every process before the next: Add, so that all can read; Promote, so that all
 // write with it; Retire the old one, once what it sealed has expired.
 //
+// A keyring of root keys opens every namespace. [Keyring.Derive] makes one that
+// opens a single namespace, for a tenant who is not to read the others.
+//
 // A Sealer copies what it needs out of a keyring; changes reach it by
 // [Sealer.Rekey]. A Keyring is for one goroutine at a time.
 type Keyring struct {
-	keys     []rootKey
-	primary  uint32
-	nameRoot secretKey // nil: no blind names
+	namespace string // "": keys and nameRoot are roots; else they are derived for it
+	keys      []ringKey
+	primary   uint32
+	nameRoot  secretKey // nil: no blind names
+	notBefore time.Time // zero: no cut
 }
 
-type rootKey struct {
+type ringKey struct {
 	id      uint32
 	secret  secretKey // nil: retired
 	created time.Time
@@ -50,12 +55,16 @@ type rootKey struct {
 // prints nothing of one but its address.
 type secretKey func() []byte
 
-// newSecret copies b; what says whose length an error is about.
+// newSecret copies b; what says which secret an error is about. Zeros are what a
+// buffer holds that nobody filled.
 func newSecret(what string, b []byte) (secretKey, error) {
 	if len(b) != KeySize {
 		return nil, fmt.Errorf("sealing: %s is %d bytes, must be exactly %d", what, len(b), KeySize)
 	}
 	s := [KeySize]byte(b)
+	if s == [KeySize]byte{} {
+		return nil, fmt.Errorf("sealing: %s is %d zero bytes, must be random", what, KeySize)
+	}
 	return func() []byte { return s[:] }, nil
 }
 
@@ -117,34 +126,43 @@ func (kr *Keyring) Add(secret []byte) (id uint32, err error) {
 
 // add takes k itself, under the id derived from it.
 func (kr *Keyring) add(k secretKey, created time.Time) (id uint32, err error) {
+	if err := kr.needRoots(); err != nil {
+		return 0, err
+	}
 	sum, err := derive(k(), infoKeyID)
 	if err != nil {
 		return 0, err
 	}
 	id = binary.BigEndian.Uint32(sum)
-	return id, kr.insert(rootKey{id: id, secret: k, created: created})
+	return id, kr.insert(ringKey{id: id, secret: k, created: created})
 }
 
 // AddWithID is Add for a key that has an id already, from a system that manages
 // keys. An id is never used twice, not even after its key has retired.
 func (kr *Keyring) AddWithID(id uint32, secret []byte) error {
+	if err := kr.needRoots(); err != nil {
+		return err
+	}
 	k, err := newSecret("key", secret)
 	if err != nil {
 		return err
 	}
-	return kr.insert(rootKey{id: id, secret: k})
+	return kr.insert(ringKey{id: id, secret: k})
 }
 
 // AddRetired notes the id of a key that another system has retired, so that
 // errors can tell it from a stranger's.
-func (kr *Keyring) AddRetired(id uint32) error { return kr.insert(rootKey{id: id}) }
+func (kr *Keyring) AddRetired(id uint32) error { return kr.insert(ringKey{id: id}) }
 
 // Generate adds a random key and returns its id.
 func (kr *Keyring) Generate(now time.Time) (id uint32, err error) {
+	if err := kr.needRoots(); err != nil {
+		return 0, err
+	}
 	return kr.add(randomSecret(), now)
 }
 
-func (kr *Keyring) insert(k rootKey) error {
+func (kr *Keyring) insert(k ringKey) error {
 	if kr.find(k.id) != nil {
 		return fmt.Errorf("sealing: key %08x is in the keyring already", k.id)
 	}
@@ -189,6 +207,9 @@ func (kr *Keyring) Retire(id uint32) error {
 // It stays the same while keys come and go, or every name would change with
 // them. It is copied. [NewKeyring] and [KeyringFromSecret] have set one.
 func (kr *Keyring) SetNameRoot(secret []byte) error {
+	if err := kr.needRoots(); err != nil {
+		return err
+	}
 	root, err := newSecret("name root", secret)
 	if err != nil {
 		return err
@@ -197,6 +218,13 @@ func (kr *Keyring) SetNameRoot(secret []byte) error {
 	kr.nameRoot = root
 	return nil
 }
+
+// SetNotBefore makes a cut for all who use the keyring: their Sealers open nothing
+// that was sealed before t; see [Sealer.SetNotBefore]. The zero time takes it back.
+func (kr *Keyring) SetNotBefore(t time.Time) { kr.notBefore = t }
+
+// NotBefore returns the cut; the zero time means that there is none.
+func (kr *Keyring) NotBefore() time.Time { return kr.notBefore }
 
 // Keys describes the keys, in the order in which they were added.
 func (kr *Keyring) Keys() []KeyInfo {
@@ -218,10 +246,14 @@ func (kr *Keyring) Close() error {
 	return nil
 }
 
-// Format prints how many keys there are and which is primary, whatever the verb,
-// of a copy as well.
+// Format prints how many keys there are, which is primary and for which namespace
+// they are, whatever the verb, of a copy as well.
 func (kr Keyring) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "sealing.Keyring(%d keys, primary %08x)", len(kr.keys), kr.primary)
+	_, _ = fmt.Fprintf(f, "sealing.Keyring(%d keys, primary %08x", len(kr.keys), kr.primary)
+	if kr.namespace != "" {
+		_, _ = fmt.Fprintf(f, ", of namespace %q alone", kr.namespace)
+	}
+	_, _ = fmt.Fprint(f, ")")
 }
 
 // MarshalJSON fails, so that no logger or encoder writes keys by accident.
@@ -230,42 +262,13 @@ func (kr Keyring) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("sealing: a keyring is not for encoding, see WriteFile")
 }
 
-func (kr *Keyring) find(id uint32) *rootKey {
+func (kr *Keyring) find(id uint32) *ringKey {
 	for i := range kr.keys {
 		if kr.keys[i].id == id {
 			return &kr.keys[i]
 		}
 	}
 	return nil
-}
-
-// dataKeys derives the key of every enabled root key for a namespace; a retired
-// key's is nil.
-func (kr *Keyring) dataKeys(namespace string) (map[uint32]*xaes, error) {
-	keys := make(map[uint32]*xaes, len(kr.keys))
-	for _, k := range kr.keys {
-		keys[k.id] = nil
-		if k.secret == nil {
-			continue
-		}
-		dataKey, err := derive(k.secret(), infoSeal+lengthPrefixed(namespace))
-		if err != nil {
-			return nil, err
-		}
-		keys[k.id], err = newXAES(dataKey)
-		clear(dataKey)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return keys, nil
-}
-
-func (kr *Keyring) nameKey(namespace string) ([]byte, error) {
-	if kr.nameRoot == nil {
-		return nil, errors.New("sealing: the keyring has no name root to make blind names with")
-	}
-	return derive(kr.nameRoot(), infoName+lengthPrefixed(namespace))
 }
 
 func derive(secret []byte, info string) ([]byte, error) {

@@ -92,7 +92,7 @@ var _ = Describe("A keyring", func() {
 		kr := fresh()
 		s := sealer(kr)
 		Expect(kr.Close()).To(Succeed())
-		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
+		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.Open(nil, []byte("name"), envelope, now)).To(Equal([]byte("value")))
 	})
@@ -116,7 +116,7 @@ var _ = Describe("A keyring", func() {
 		}
 		seal := func(value string) []byte {
 			GinkgoHelper()
-			envelope, err := writer.Seal(nil, []byte("name"), []byte(value), never)
+			envelope, err := writer.Seal(nil, []byte("name"), []byte(value), never, stamp)
 			Expect(err).NotTo(HaveOccurred())
 			return envelope
 		}

@@ -23,13 +23,20 @@ type nameMAC struct {
 	sum [sha256.Size]byte
 }
 
+// newWireNames wipes the key.
 func newWireNames(namespace string, key []byte) wireNames {
 	var w wireNames
 	if namespace != "" {
 		w.prefix = lengthPrefixed(namespace)
 	}
 	if key != nil {
-		w.macs = &sync.Pool{New: func() any { return &nameMAC{Hash: hmac.New(sha256.New, key)} }}
+		// Copies of one MAC, so that the key itself need not stay.
+		keyed := hmac.New(sha256.New, key).(hash.Cloner)
+		clear(key)
+		w.macs = &sync.Pool{New: func() any {
+			c, _ := keyed.Clone() // of standard hashes: never fails
+			return &nameMAC{Hash: c}
+		}}
 	}
 	return w
 }

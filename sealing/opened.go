@@ -62,7 +62,7 @@ func deriveOpened(key *xaes, half []byte) (*openedHalf, error) {
 	return &openedHalf{key: key, bytes: [halfSize]byte(half), cipher: aead, prefix: aead.NonceSize()}, nil
 }
 
-// open appends to dst the plaintext of what is in an envelope from offNonce on.
+// open appends to dst the plaintext of what follows a half in an envelope.
 func (h *openedHalf) open(dst, sealed, ad []byte) ([]byte, error) {
 	return h.cipher.Open(dst, sealed[:h.prefix], sealed[h.prefix:], ad)
 }

@@ -1,6 +1,7 @@
 package sealing
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -71,15 +72,15 @@ var _ = Describe("The halves that values were opened with", func() {
 	})
 
 	It("are none that did not open an authentic value", func() {
-		kr, err := KeyringFromSecret(make([]byte, KeySize))
+		kr, err := KeyringFromSecret(bytes.Repeat([]byte{1}, KeySize))
 		Expect(err).NotTo(HaveOccurred())
 		s, err := New(kr)
 		Expect(err).NotTo(HaveOccurred())
-		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), time.Time{})
+		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), time.Time{}, 1)
 		Expect(err).NotTo(HaveOccurred())
 		forged := append([]byte(nil), envelope...)
 		for n := range 1000 {
-			binary.BigEndian.PutUint32(forged[offHalf:], uint32(n))
+			binary.BigEndian.PutUint32(forged[stampedSize:], uint32(n))
 			_, err := s.Open(nil, []byte("name"), forged, time.Unix(0, 0))
 			Expect(err).To(MatchError(ErrNotAuthentic))
 		}

@@ -12,6 +12,11 @@ const (
 	// MaxNamespace is the limit of a namespace, in bytes: its length is one byte.
 	MaxNamespace = 255
 
+	// DefaultClockBound is by how much any two clocks may differ, unless
+	// WithClockBound says otherwise. It is wider than DefaultSkew because a value
+	// from beyond it is refused at once.
+	DefaultClockBound = 5 * time.Second
+
 	// DefaultSkew is how far past its expiry a value still opens, unless
 	// WithSkew says otherwise: room for clocks that NTP keeps together.
 	DefaultSkew = time.Second
@@ -25,7 +30,10 @@ type config struct {
 	namespace  string
 	padding    bool
 	blindNames bool
-	skew       time.Duration
+	skew       int64 // milliseconds
+	clockBound int64 // milliseconds
+	notBefore  time.Time
+	stamped    bool // others are refused
 	random     io.Reader
 	clock      clock.Clock
 }
@@ -33,11 +41,12 @@ type config struct {
 // WithNamespace separates users of one keyring: values sealed in one namespace
 // are not authentic in any other, and names on the wire begin with the
 // namespace's length (1 byte) and the namespace, which the server sees. It is
-// MaxNamespace bytes at most; empty means none.
+// MaxNamespace bytes at most. Empty, or without this option, it is the keyring's
+// if that was derived for one, else none.
 func WithNamespace(namespace string) Option {
 	return func(c *config) error {
 		if len(namespace) > MaxNamespace {
-			return fmt.Errorf("sealing: namespace is %d bytes, limit %d", len(namespace), MaxNamespace)
+			return errNamespaceSize(namespace)
 		}
 		c.namespace = namespace
 		return nil
@@ -45,7 +54,7 @@ func WithNamespace(namespace string) Option {
 }
 
 // WithPadding hides the exact length of values: up to 31 bytes all look the
-// same, beyond that a value grows by at most 12%. Values open with
+// same, beyond that a value grows by at most 12.5%. Values open with
 // or without this option, whichever way they were sealed.
 func WithPadding() Option {
 	return func(c *config) error { c.padding = true; return nil }
@@ -67,9 +76,36 @@ func WithSkew(skew time.Duration) Option {
 		if skew < 0 {
 			return fmt.Errorf("sealing: skew is %v, must not be negative", skew)
 		}
-		c.skew = skew
+		c.skew = skew.Milliseconds()
 		return nil
 	}
+}
+
+// WithClockBound sets by how much any two clocks of those who seal and open may
+// differ. A value whose sealing time is further ahead of the opener's clock is
+// ErrAhead, and a cut leaves this much room. Whole milliseconds count; 0 is
+// allowed. Default: DefaultClockBound.
+func WithClockBound(bound time.Duration) Option {
+	return func(c *config) error {
+		if bound < 0 {
+			return fmt.Errorf("sealing: clock bound is %v, must not be negative", bound)
+		}
+		c.clockBound = bound.Milliseconds()
+		return nil
+	}
+}
+
+// WithNotBefore opens nothing that was sealed before t, as Sealer.SetNotBefore
+// does.
+func WithNotBefore(t time.Time) Option {
+	return func(c *config) error { c.notBefore = t; return nil }
+}
+
+// WithStampedOnly opens no envelope without a sealing time: such is ErrUnstamped.
+// Use it once the last writer of version 0xC1 is gone and what it wrote has
+// expired.
+func WithStampedOnly() Option {
+	return func(c *config) error { c.stamped = true; return nil }
 }
 
 // WithRandom draws nonces from r in place of the operating system, so that a

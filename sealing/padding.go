@@ -8,7 +8,7 @@ import (
 // Padded text is value ‖ 0x80 ‖ zeros, as long as PADMÉ says (Nikitin et al.,
 // "Reducing Metadata Leakage from Encrypted Files and Communication with
 // PURBs", 2019): lengths keep their log2 log2 leading bits, so that a length
-// tells O(log log n) bits and the cost is at most 12%.
+// tells O(log log n) bits and the cost, from the least length on, at most 12.5%.
 const (
 	padMark = 0x80
 

@@ -4,16 +4,18 @@
 //
 //	kr, err := sealing.KeyringFromSecret(secret) // 32 random bytes
 //	s, err := sealing.New(kr)
-//	envelope, err := s.Seal(nil, name, value, expiry)
+//	envelope, err := s.Seal(nil, name, value, expiry, sealing.StampAt(now))
 //	value, err := s.Open(nil, name, envelope, now)
 //
 // An envelope is the value under XAES-256-GCM (https://c2sp.org/XAES-256-GCM),
 // Overhead bytes longer than the value. Bound into it, so that Open notices any
-// change: the name it was sealed for, the namespace, the key's id and the time at
-// which it expires. Who stores envelopes can therefore not read a value, alter
-// it, pass it off as the value of another name, or serve it past its
-// expiry. They can lose it, or serve an older one of the same name that has not
-// expired yet, and they see when it is used and how long it is.
+// change: the name it was sealed for, the namespace, the key's id, the time at
+// which it was sealed and the time at which it expires. Who stores envelopes can
+// therefore not read a value, alter it, pass it off as the value of another name,
+// serve it past its expiry, or serve what was sealed before a cut (see
+// [Sealer.SetNotBefore]). They can lose it, or serve an older one of the same name
+// that has not expired yet, and they see when it is used and how long it is.
+// Package sealing/freshness notices older ones that one has met.
 //
 // Keys live in a [Keyring]. Root keys never touch data: from each, HKDF-SHA256
 // derives a data key for every namespace, and from that XAES derives an
@@ -39,6 +41,7 @@ import (
 // Sealer seals and opens values. It is safe for concurrent use.
 type Sealer struct {
 	config config
+	cut    atomic.Int64           // Unix milliseconds, 0 = none: of SetNotBefore
 	keys   atomic.Pointer[keySet] // nil: closed
 	rekey  sync.Mutex             // held while the key set is replaced
 	closed bool                   // guarded by rekey
@@ -48,6 +51,7 @@ type Sealer struct {
 type keySet struct {
 	byID    map[uint32]*xaes // nil value: retired
 	primary uint32
+	cut     int64 // Unix milliseconds, 0 = none: the keyring's
 	sealing sealHalf
 	opened  openedHalves
 	names   wireNames
@@ -56,7 +60,7 @@ type keySet struct {
 // New returns a Sealer of the keyring's keys. It keeps no root key: the keyring
 // may be closed, or changed to no effect, as soon as New has returned.
 func New(kr *Keyring, opts ...Option) (*Sealer, error) {
-	s := &Sealer{config: config{skew: DefaultSkew}}
+	s := &Sealer{config: config{skew: DefaultSkew.Milliseconds(), clockBound: DefaultClockBound.Milliseconds()}}
 	for _, opt := range opts {
 		if err := opt(&s.config); err != nil {
 			return nil, err
@@ -65,6 +69,10 @@ func New(kr *Keyring, opts ...Option) (*Sealer, error) {
 	if s.config.clock == nil {
 		s.config.clock = clock.New()
 	}
+	if s.config.namespace == "" && kr != nil {
+		s.config.namespace = kr.namespace
+	}
+	s.SetNotBefore(s.config.notBefore)
 	if err := s.Rekey(kr); err != nil {
 		return nil, err
 	}
@@ -109,27 +117,35 @@ func newKeySet(kr *Keyring, c *config) (*keySet, error) {
 	return &keySet{
 		byID:    byID,
 		primary: kr.primary,
+		cut:     cutMillis(kr.notBefore),
 		sealing: sealHalf{key: primary, random: c.random, clock: c.clock},
 		names:   newWireNames(c.namespace, nameKey),
 	}, nil
 }
 
+// Namespace returns the namespace that the Sealer works in, "" for none: that of
+// WithNamespace, else the keyring's.
+func (s *Sealer) Namespace() string { return s.config.namespace }
+
 // Seal appends to dst one envelope of the plaintext, for this name and no other,
 // and returns the extended slice. From expiry on, plus the opener's skew, it
 // will not open; the zero time means that it never expires. Expiry counts in
-// milliseconds, rounded up.
+// milliseconds, rounded up. The stamp is the sealing time, as [StampAt] makes it
+// of now; 0 leaves it out, for readers that know version 0xC1 alone.
 //
 // All of dst's capacity may be written to and must not overlap name or
 // plaintext, neither of which is kept. With room in dst, Seal does not allocate.
-func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, error) {
+func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time, stamp Stamp) ([]byte, error) {
 	ks := s.keys.Load()
 	if ks == nil {
 		return dst, ErrClosed
 	}
-	h := header{keyID: ks.primary, expiry: toMillis(expiry)}
+	h := Header{Version: VersionStamped, Padded: s.config.padding, KeyID: ks.primary, Stamp: stamp, expiry: toMillis(expiry)}
+	if stamp == 0 {
+		h.Version = VersionUnstamped
+	}
 	size := len(plaintext)
-	if s.config.padding {
-		h.flags |= flagPadded
+	if h.Padded {
 		size = paddedSize(size)
 	}
 	half, err := ks.sealing.take()
@@ -137,16 +153,18 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, er
 		return dst, err
 	}
 
-	out := slices.Grow(dst, Overhead+size)[:len(dst)+Overhead+size]
+	size += h.overhead()
+	out := slices.Grow(dst, size)[:len(dst)+size]
 	envelope := out[len(dst):]
 	h.put(envelope)
-	if s.config.padding {
-		padded := envelope[offNonce:][:size]
+	sealed := envelope[h.size():]
+	if h.Padded {
+		padded := sealed[offNonce : len(sealed)-tagSize-nonceSize]
 		pad(padded, copy(padded, plaintext))
 		plaintext = padded
 	}
-	ad, pooled := authenticated(out, envelope, name)
-	err = ks.sealing.seal(half, envelope, plaintext, ad)
+	ad, pooled := authenticated(out, envelope[:h.size()], name)
+	err = ks.sealing.seal(half, sealed, plaintext, ad)
 	pooled.release()
 	if err != nil {
 		clear(envelope)
@@ -158,7 +176,8 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time) ([]byte, er
 // Open appends to dst the value in the envelope, provided that it was sealed for
 // this name and has not expired by now, and returns the extended slice. Any
 // error leaves dst as it was: ErrMalformed, ErrUnknownKey, ErrNotAuthentic,
-// ErrExpired or ErrClosed.
+// ErrExpired, ErrStale or ErrClosed. What else the envelope says, [ParseHeader]
+// tells.
 //
 // All of dst's capacity may be written to and must not overlap name or
 // envelope, neither of which is kept. With room in dst, Open allocates only for a
@@ -168,28 +187,31 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 	if ks == nil {
 		return dst, ErrClosed
 	}
-	h, err := parseHeader(envelope)
-	if err != nil {
+	var h Header
+	if err := h.parse(envelope); err != nil {
 		return dst, err
 	}
 	key := ks.sealing.key // most often, and quicker to tell than to look up
-	if h.keyID != ks.primary {
+	if h.KeyID != ks.primary {
 		var known bool
-		if key, known = ks.byID[h.keyID]; key == nil {
-			return dst, &KeyError{ID: h.keyID, Retired: known}
+		if key, known = ks.byID[h.KeyID]; key == nil {
+			return dst, &KeyError{ID: h.KeyID, Retired: known}
 		}
 	}
-	half := ks.opened.find(key, envelope[offHalf:offNonce])
+	sealed := envelope[h.size():]
+	half := ks.opened.find(key, sealed[:halfSize])
 	fresh := half == nil
 	if fresh {
-		if half, err = deriveOpened(key, envelope[offHalf:offNonce]); err != nil {
+		var err error
+		if half, err = deriveOpened(key, sealed[:halfSize]); err != nil {
 			return dst, err
 		}
 	}
 
-	room := slices.Grow(dst, len(envelope)-Overhead)
-	ad, pooled := authenticated(room[:len(dst)+len(envelope)-Overhead], envelope, name)
-	out, err := half.open(room, envelope[offNonce:], ad)
+	size := len(envelope) - h.overhead()
+	room := slices.Grow(dst, size)
+	ad, pooled := authenticated(room[:len(dst)+size], envelope[:h.size()], name)
+	out, err := half.open(room, sealed[halfSize:], ad)
 	pooled.release()
 	if err != nil {
 		return dst, ErrNotAuthentic
@@ -198,11 +220,16 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 		ks.opened.keep(half)
 	}
 	value := out[len(dst):]
-	if h.expired(now, s.config.skew) {
+	ms := now.UnixMilli()
+	if h.expired(ms, s.config.skew) {
 		clear(value)
 		return dst, ErrExpired
 	}
-	if h.flags&flagPadded != 0 {
+	if err := s.stale(ks, &h, ms); err != nil {
+		clear(value)
+		return dst, err
+	}
+	if h.Padded {
 		n, err := unpad(value)
 		if err != nil {
 			clear(value)
@@ -241,18 +268,17 @@ func (s *Sealer) Close() error {
 // Format prints the type's name, whatever the verb: there are keys in it.
 func (s *Sealer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sealing.Sealer") }
 
-// authenticated returns what the tag covers besides the ciphertext. The header's
-// size is fixed, so where the name begins is never in doubt.
+// authenticated returns what the tag covers besides the ciphertext.
 //
 // It is put together in the spare capacity behind out if it fits there, else in
 // a pooled buffer, to be released: through the interface of crypto/cipher, a
 // local array would escape to the heap every time.
-func authenticated(out, envelope, name []byte) ([]byte, *associated) {
-	if cap(out)-len(out) >= headerSize+len(name) {
-		return append(append(out[len(out):], envelope[:headerSize]...), name...), nil
+func authenticated(out, header, name []byte) ([]byte, *associated) {
+	if cap(out)-len(out) >= len(header)+len(name) {
+		return append(append(out[len(out):], header...), name...), nil
 	}
 	a := associatedPool.Get().(*associated)
-	a.bytes = append(append(a.bytes[:0], envelope[:headerSize]...), name...)
+	a.bytes = append(append(a.bytes[:0], header...), name...)
 	return a.bytes, a
 }
 

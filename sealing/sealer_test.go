@@ -18,6 +18,7 @@ var (
 	secret = []byte("0123456789abcdef0123456789ABCDEF")
 	now    = time.UnixMilli(1_700_000_000_000)
 	never  = time.Time{}
+	stamp  = sealing.StampAt(now)
 )
 
 func keyring(secrets ...[]byte) *sealing.Keyring {
@@ -45,7 +46,7 @@ var _ = Describe("A sealer", func() {
 	DescribeTable("opens what it sealed", Label("fips", "fips-only"), func(size int, opts ...sealing.Option) {
 		s := sealer(keyring(secret), opts...)
 		value := bytes.Repeat([]byte{7}, size)
-		envelope, err := s.Seal(nil, []byte("name"), value, never)
+		envelope, err := s.Seal(nil, []byte("name"), value, never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.Open(nil, []byte("name"), envelope, now)).To(Equal(value))
 	},
@@ -56,14 +57,14 @@ var _ = Describe("A sealer", func() {
 	)
 
 	It("takes an empty value and an empty name", func() {
-		envelope, err := s.Seal(nil, nil, nil, never)
+		envelope, err := s.Seal(nil, nil, nil, never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(envelope).To(HaveLen(sealing.Overhead))
 		Expect(s.Open(nil, nil, envelope, now)).To(BeEmpty())
 	})
 
 	It("appends, and leaves what is there alone", func() {
-		envelope, err := s.Seal([]byte("before"), []byte("name"), []byte("value"), never)
+		envelope, err := s.Seal([]byte("before"), []byte("name"), []byte("value"), never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(envelope).To(HavePrefix("before"))
 		Expect(s.Open([]byte("ahead,"), []byte("name"), envelope[6:], now)).To(Equal([]byte("ahead,value")))
@@ -72,19 +73,19 @@ var _ = Describe("A sealer", func() {
 	It("never gives the same envelope twice", func() {
 		seen := map[string]bool{}
 		for range 1000 {
-			envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
+			envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never, stamp)
 			Expect(err).NotTo(HaveOccurred())
-			seen[string(envelope[14:38])] = true
+			seen[string(envelope[22:46])] = true
 		}
 		Expect(seen).To(HaveLen(1000))
 	})
 
 	It("refuses everything once it is closed", func() {
-		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never)
+		envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never, stamp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.Close()).To(Succeed())
 		Expect(s.Open(nil, []byte("name"), envelope, now)).Error().To(MatchError(sealing.ErrClosed))
-		Expect(s.Seal(nil, []byte("name"), []byte("value"), never)).Error().To(MatchError(sealing.ErrClosed))
+		Expect(s.Seal(nil, []byte("name"), []byte("value"), never, stamp)).Error().To(MatchError(sealing.ErrClosed))
 		Expect(s.Rekey(keyring(secret))).To(MatchError(sealing.ErrClosed))
 		Expect(s.AppendWireName(nil, []byte("name"))).To(BeEmpty())
 		Expect(s.Close()).To(Succeed())
@@ -95,7 +96,7 @@ var _ = Describe("A sealer", func() {
 		for _, bytes := range []int64{0, 11, 12, 23} {
 			s := sealer(keyring(secret), sealing.WithRandom(io.LimitReader(&counter{}, bytes)))
 			buf := make([]byte, 0, 100)
-			envelope, err := s.Seal(append(buf, "ahead"...), []byte("name"), []byte("value"), never)
+			envelope, err := s.Seal(append(buf, "ahead"...), []byte("name"), []byte("value"), never, stamp)
 			Expect(err).To(MatchError(ContainSubstring("draw a nonce")))
 			Expect(envelope).To(Equal([]byte("ahead")))
 			Expect(string(buf[:cap(buf)])).NotTo(ContainSubstring("value"))
@@ -106,7 +107,7 @@ var _ = Describe("A sealer", func() {
 		name, value := []byte("user:00000000000000:data"), make([]byte, 1024)
 		envelope := make([]byte, 0, 2048)
 		opened := make([]byte, 0, 2048)
-		Expect(testing.AllocsPerRun(1000, func() { envelope, _ = s.Seal(envelope[:0], name, value, now) })).To(BeZero())
+		Expect(testing.AllocsPerRun(1000, func() { envelope, _ = s.Seal(envelope[:0], name, value, now, stamp) })).To(BeZero())
 		Expect(testing.AllocsPerRun(1000, func() { opened, _ = s.Open(opened[:0], name, envelope, now) })).To(BeZero())
 		Expect(opened).To(Equal(value))
 	})
@@ -138,9 +139,17 @@ var _ = Describe("A sealer", func() {
 
 var _ = Describe("A secret", func() {
 	DescribeTable("must be exactly 32 bytes", func(size int) {
-		_, err := sealing.KeyringFromSecret(make([]byte, size))
+		_, err := sealing.KeyringFromSecret(bytes.Repeat([]byte{1}, size))
 		Expect(err).To(MatchError(fmt.Sprintf("sealing: key is %d bytes, must be exactly 32", size)))
 	},
 		Entry("none", 0), Entry("AES-128", 16), Entry("AES-192", 24), Entry("one short", 31), Entry("one over", 33),
 	)
+
+	It("is not all zeros, as of a buffer that nobody filled", func() {
+		_, err := sealing.KeyringFromSecret(make([]byte, 32))
+		Expect(err).To(MatchError("sealing: key is 32 zero bytes, must be random"))
+		kr := &sealing.Keyring{}
+		Expect(kr.AddWithID(1, make([]byte, 32))).NotTo(Succeed())
+		Expect(kr.SetNameRoot(make([]byte, 32))).To(MatchError("sealing: name root is 32 zero bytes, must be random"))
+	})
 })

@@ -2,12 +2,15 @@ package sealing_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/bits"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,23 +34,31 @@ type vector struct {
 	Namespace hexBytes `json:"namespace"`
 	Name      hexBytes `json:"name"`
 	Envelope  hexBytes `json:"envelope"`
+	Version   hexBytes `json:"version"`
 
 	// of those that open
 	Value     hexBytes `json:"value"`
+	DataKey   hexBytes `json:"data_key"`
+	NameKey   hexBytes `json:"name_key"`
 	ExpiryMS  int64    `json:"expiry_ms"`
+	Stamp     hexBytes `json:"stamp"`
 	Padded    bool     `json:"padded"`
 	Nonce     hexBytes `json:"nonce"`
 	WireName  hexBytes `json:"wire_name"`
 	BlindName hexBytes `json:"blind_name"`
 
-	// of those that are refused
-	NowMS  int64  `json:"now_ms"`
-	SkewMS int64  `json:"skew_ms"`
-	Error  string `json:"error"`
+	// of edges and those that are refused
+	NowMS        int64  `json:"now_ms"`
+	SkewMS       int64  `json:"skew_ms"`
+	ClockBoundMS int64  `json:"clock_bound_ms"`
+	NotBeforeMS  int64  `json:"not_before_ms"`
+	StampedOnly  bool   `json:"stamped_only"`
+	Error        string `json:"error"`
 }
 
 type vectorFile struct {
-	Accepted []vector `json:"accepted"`
+	Accepted []vector `json:"accepted"` // sealed and opened
+	Edges    []vector `json:"edges"`    // open by a hair
 	Refused  []vector `json:"refused"`
 }
 
@@ -79,9 +90,25 @@ func (v vector) keyring() *sealing.Keyring {
 
 func (v vector) sealer(opts ...sealing.Option) *sealing.Sealer {
 	GinkgoHelper()
-	opts = append(opts, sealing.WithNamespace(string(v.Namespace)), sealing.WithSkew(time.Duration(v.SkewMS)*time.Millisecond))
-	return sealer(v.keyring(), opts...)
+	return sealer(v.keyring(), append(v.options(), opts...)...)
 }
+
+func (v vector) options() []sealing.Option {
+	opts := []sealing.Option{
+		sealing.WithNamespace(string(v.Namespace)),
+		sealing.WithSkew(time.Duration(v.SkewMS) * time.Millisecond),
+		sealing.WithClockBound(time.Duration(v.ClockBoundMS) * time.Millisecond),
+	}
+	if v.NotBeforeMS != 0 {
+		opts = append(opts, sealing.WithNotBefore(time.UnixMilli(v.NotBeforeMS)))
+	}
+	if v.StampedOnly {
+		opts = append(opts, sealing.WithStampedOnly())
+	}
+	return opts
+}
+
+func (v vector) stamp() sealing.Stamp { return sealing.Stamp(binary.BigEndian.Uint64(v.Stamp)) }
 
 func (v vector) expiry() time.Time {
 	if v.ExpiryMS == 0 {
@@ -103,7 +130,7 @@ var _ = Describe("The golden vectors", func() {
 				opts = append(opts, sealing.WithPadding())
 			}
 			s := v.sealer(opts...)
-			envelope, err := s.Seal(nil, v.Name, v.Value, v.expiry())
+			envelope, err := s.Seal(nil, v.Name, v.Value, v.expiry(), v.stamp())
 			Expect(err).NotTo(HaveOccurred())
 			Expect(hex.EncodeToString(envelope)).To(Equal(hex.EncodeToString(v.Envelope)))
 			Expect(s.AppendWireName(nil, v.Name)).To(BeEquivalentTo(v.WireName))
@@ -158,22 +185,28 @@ var _ = Describe("The golden vectors", func() {
 	})
 
 	It("open no part of one joined to a part of another", func() {
-		a, b := vectors.Accepted[0], vectors.Accepted[4]
-		Expect(a.Name).To(Equal(b.Name))
-		Expect(a.Secret).To(Equal(b.Secret))
-		Expect(a.Envelope).To(HaveLen(len(b.Envelope)))
-		s := a.sealer()
-		for cut := 1; cut < len(a.Envelope); cut++ {
-			for _, e := range [][]byte{
-				append(bytes.Clone(a.Envelope[:cut]), b.Envelope[cut:]...),
-				append(bytes.Clone(b.Envelope[:cut]), a.Envelope[cut:]...),
-			} {
-				if !bytes.Equal(e, a.Envelope) && !bytes.Equal(e, b.Envelope) {
-					expectRefused(s, a.Name, e, fmt.Sprintf("joined at %d", cut))
-				}
-			}
+		for _, pair := range [][2]int{{0, 4}, {18, 22}} {
+			expectNoneJoined(vectors.Accepted[pair[0]], vectors.Accepted[pair[1]])
 		}
 	})
+
+	It("tell their version, their sealing time and their key in the clear", func() {
+		for _, v := range vectors.Accepted {
+			h, err := sealing.ParseHeader(v.Envelope)
+			Expect(err).NotTo(HaveOccurred())
+			Expect([]byte{h.Version}).To(BeEquivalentTo(v.Version), v.Title)
+			Expect(h.Stamp).To(Equal(v.stamp()), v.Title)
+			Expect(h.Padded).To(Equal(v.Padded), v.Title)
+			Expect(fmt.Sprintf("%08x", h.KeyID)).To(Equal(v.KeyID), v.Title)
+			Expect(len(v.Envelope)).To(BeNumerically("<=", 62+max(len(v.Value)*9/8, 32)))
+		}
+	})
+
+	for _, v := range vectors.Edges {
+		It("open by a hair: "+v.Title, Label("fips", "fips-only"), func() {
+			Expect(v.sealer().Open(nil, v.Name, v.Envelope, time.UnixMilli(v.NowMS))).To(BeEquivalentTo(v.Value))
+		})
+	}
 
 	It("tell their expiry", func() {
 		for _, v := range vectors.Accepted {
@@ -181,6 +214,26 @@ var _ = Describe("The golden vectors", func() {
 		}
 		_, err := sealing.Expiry(vectors.Accepted[0].Envelope[:53])
 		Expect(err).To(MatchError(sealing.ErrMalformed))
+	})
+
+	It("open, seal and make names with keys derived for their namespace alone", Label("fips"), func() {
+		for _, v := range vectors.Accepted {
+			if len(v.Namespace) == 0 || !utf8.Valid(v.Namespace) {
+				continue
+			}
+			file := fmt.Sprintf(`{"version":1,"namespace":%q,"primary":%q,"name_key":%q,"keys":[{"id":%[2]q,"state":"enabled","data_key":%[4]q}]}`,
+				string(v.Namespace), v.KeyID, base64.StdEncoding.EncodeToString(v.NameKey), base64.StdEncoding.EncodeToString(v.DataKey))
+			kr, err := sealing.ParseKeyFile([]byte(file))
+			Expect(err).NotTo(HaveOccurred())
+			opts := []sealing.Option{sealing.WithRandom(bytes.NewReader(v.Nonce)), sealing.WithBlindNames()}
+			if v.Padded {
+				opts = append(opts, sealing.WithPadding())
+			}
+			s := sealer(kr, opts...)
+			Expect(s.Open(nil, v.Name, v.Envelope, now)).To(BeEquivalentTo(v.Value), v.Title)
+			Expect(s.Seal(nil, v.Name, v.Value, v.expiry(), v.stamp())).To(BeEquivalentTo(v.Envelope), v.Title)
+			Expect(s.AppendWireName(nil, v.Name)).To(BeEquivalentTo(v.BlindName), v.Title)
+		}
 	})
 
 	It("make blind names", Label("fips", "fips-only"), func() {
@@ -198,6 +251,7 @@ var _ = Describe("The golden vectors", func() {
 		"unknown key":   sealing.ErrUnknownKey,
 		"not authentic": sealing.ErrNotAuthentic,
 		"expired":       sealing.ErrExpired,
+		"stale":         sealing.ErrStale,
 	}
 	for _, v := range vectors.Refused {
 		It(fmt.Sprintf("are refused as %s: %s", v.Error, v.Title), Label("fips", "fips-only"), func() {
@@ -233,17 +287,37 @@ func expectRefused(s *sealing.Sealer, name, envelope []byte, what string) {
 	}
 }
 
+// expectNoneJoined tries every part of one envelope with the rest of another of
+// the same name, key and length.
+func expectNoneJoined(a, b vector) {
+	GinkgoHelper()
+	Expect(a.Name).To(Equal(b.Name))
+	Expect(a.Secret).To(Equal(b.Secret))
+	Expect(a.Envelope).To(HaveLen(len(b.Envelope)))
+	s := a.sealer()
+	for cut := 1; cut < len(a.Envelope); cut++ {
+		for _, e := range [][]byte{
+			append(bytes.Clone(a.Envelope[:cut]), b.Envelope[cut:]...),
+			append(bytes.Clone(b.Envelope[:cut]), a.Envelope[cut:]...),
+		} {
+			if !bytes.Equal(e, a.Envelope) && !bytes.Equal(e, b.Envelope) {
+				expectRefused(s, a.Name, e, fmt.Sprintf("joined at %d", cut))
+			}
+		}
+	}
+}
+
 var _ = Describe("An envelope", func() {
 	It("tells nothing of its value's bits", func() {
 		s := sealer(keyring(secret))
 		ones, total := 0, 0
 		for range 1000 {
-			envelope, err := s.Seal(nil, []byte("name"), make([]byte, 64), never)
+			envelope, err := s.Seal(nil, []byte("name"), make([]byte, 64), never, stamp)
 			Expect(err).NotTo(HaveOccurred())
-			for _, b := range envelope[38:] {
+			for _, b := range envelope[46:] {
 				ones += bits.OnesCount8(b)
 			}
-			total += 8 * (len(envelope) - 38)
+			total += 8 * (len(envelope) - 46)
 		}
 		Expect(float64(ones) / float64(total)).To(BeNumerically("~", 0.5, 0.01))
 	})

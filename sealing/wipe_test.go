@@ -50,3 +50,13 @@ var _ = Describe("A keyring's memory of a key", func() {
 		Expect(wiped(secrets[2])).To(BeTrue())
 	})
 })
+
+var _ = Describe("A sealer's memory of the blind-name key", func() {
+	It("is wiped as soon as HMAC has expanded it", func() {
+		key := bytes.Repeat([]byte{1}, KeySize)
+		names := newWireNames("", key)
+		Expect(key).To(Equal(make([]byte, KeySize)))
+		Expect(names.append(nil, []byte("name"))).To(Equal(newWireNames("", bytes.Repeat([]byte{1}, KeySize)).append(nil, []byte("name"))))
+		Expect(names.append(nil, []byte("name"))).NotTo(Equal(newWireNames("", bytes.Repeat([]byte{2}, KeySize)).append(nil, []byte("name"))))
+	})
+})

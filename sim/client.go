@@ -234,7 +234,7 @@ func (c *client) request(k *call, a *script.Action) {
 			c.envelope = appendUint64(c.envelope, k.op.Version)
 		}
 		var err error
-		if c.envelope, err = s.Seal(c.envelope, []byte(a.Key), c.scratch, expiry); err != nil {
+		if c.envelope, err = s.Seal(c.envelope, []byte(a.Key), c.scratch, expiry, 0); err != nil {
 			w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
 		}
 		r.Value = c.envelope

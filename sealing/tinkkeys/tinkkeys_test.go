@@ -54,7 +54,7 @@ func seal(kr *sealing.Keyring) []byte {
 	GinkgoHelper()
 	s, err := sealing.New(kr)
 	Expect(err).NotTo(HaveOccurred())
-	envelope, err := s.Seal(nil, []byte("name"), []byte("value"), time.Time{})
+	envelope, err := s.Seal(nil, []byte("name"), []byte("value"), time.Time{}, 0)
 	Expect(err).NotTo(HaveOccurred())
 	return envelope
 }

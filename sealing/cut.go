@@ -1,0 +1,56 @@
+package sealing
+
+import "time"
+
+// SetNotBefore makes a cut: what was sealed before t, or does not say when it was
+// sealed, is no longer opened but ErrStale. It stands beside the keyring's own
+// [Keyring.SetNotBefore]; the later of the two counts. The zero time takes it
+// back.
+//
+// The cut is in force once this process's clock has passed t by the clock bound,
+// for only then has every other clock passed t. Of what was sealed less than
+// that bound after t nobody can tell whether it came before, so it is refused
+// with the rest.
+func (s *Sealer) SetNotBefore(t time.Time) { s.cut.Store(cutMillis(t)) }
+
+// NotBefore returns the cut, whether it is in force yet or not; the zero time
+// means that there is none.
+func (s *Sealer) NotBefore() time.Time {
+	ks := s.keys.Load()
+	if ks == nil {
+		return time.Time{}
+	}
+	if cut := s.laterCut(ks); cut > 0 {
+		return time.UnixMilli(cut)
+	}
+	return time.Time{}
+}
+
+func (s *Sealer) laterCut(ks *keySet) int64 { return max(ks.cut, s.cut.Load()) }
+
+// cutMillis rounds up, so that a cut is never earlier than was asked for.
+func cutMillis(t time.Time) int64 { return int64(min(toMillis(t), maxStampMS)) }
+
+// stale returns why an authentic envelope is stale at now, in milliseconds, or nil.
+func (s *Sealer) stale(ks *keySet, h *Header, now int64) error {
+	bound := s.config.clockBound
+	cut := s.laterCut(ks)
+	if cut > 0 {
+		cut += bound
+	}
+	if now < cut {
+		cut = 0 // not in force yet
+	}
+	sealed := h.Stamp.Millis()
+	switch {
+	case h.Version == VersionUnstamped:
+		if cut > 0 || s.config.stamped {
+			return ErrUnstamped
+		}
+	case sealed > now+bound:
+		return ErrAhead
+	case sealed < cut:
+		return ErrBeforeCut
+	}
+	return nil
+}

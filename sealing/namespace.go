@@ -1,0 +1,111 @@
+package sealing
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Derive returns a keyring that holds the keys of one namespace and nothing that
+// they were made of: whoever has it reads, writes and forges in that namespace and
+// in no other. Its keys have their roots' ids and states; the cut is copied. To
+// rotate, change the roots and derive again. MaxNamespace bytes at most, at least
+// one.
+func (kr *Keyring) Derive(namespace string) (*Keyring, error) {
+	switch {
+	case namespace == "":
+		return nil, errors.New("sealing: no namespace to derive keys for")
+	case len(namespace) > MaxNamespace:
+		return nil, errNamespaceSize(namespace)
+	}
+	if err := kr.needRoots(); err != nil {
+		return nil, err
+	}
+	derived := &Keyring{namespace: namespace, primary: kr.primary, notBefore: kr.notBefore}
+	for _, k := range kr.keys {
+		if err := derived.take(&k.secret, k.secret, infoSeal); err != nil {
+			return nil, errors.Join(err, derived.Close())
+		}
+		derived.keys = append(derived.keys, k)
+	}
+	if err := derived.take(&derived.nameRoot, kr.nameRoot, infoName); err != nil {
+		return nil, errors.Join(err, derived.Close())
+	}
+	return derived, nil
+}
+
+// take derives *key for kr's namespace from a root, which may be nil.
+func (kr *Keyring) take(key *secretKey, root secretKey, info string) error {
+	if root == nil {
+		*key = nil
+		return nil
+	}
+	b, err := derive(root(), info+lengthPrefixed(kr.namespace))
+	*key = func() []byte { return b }
+	return err
+}
+
+// Namespace returns the one namespace whose keys these are, or "" if they are root
+// keys, which are good for all.
+func (kr *Keyring) Namespace() string { return kr.namespace }
+
+// needRoots refuses what takes root keys.
+func (kr *Keyring) needRoots() error {
+	if kr.namespace != "" {
+		return fmt.Errorf("sealing: the keyring holds keys derived for namespace %q: change the root keys and derive again", kr.namespace)
+	}
+	return nil
+}
+
+// checkNamespace refuses a namespace whose keys are not here.
+func (kr *Keyring) checkNamespace(namespace string) error {
+	if kr.namespace != "" && kr.namespace != namespace {
+		return fmt.Errorf("sealing: the keyring is of namespace %q alone, and cannot be used for %q", kr.namespace, namespace)
+	}
+	return nil
+}
+
+// dataKeys returns the key of every enabled key for a namespace; a retired key's
+// is nil.
+func (kr *Keyring) dataKeys(namespace string) (map[uint32]*xaes, error) {
+	if err := kr.checkNamespace(namespace); err != nil {
+		return nil, err
+	}
+	keys := make(map[uint32]*xaes, len(kr.keys))
+	for _, k := range kr.keys {
+		keys[k.id] = nil
+		if k.secret == nil {
+			continue
+		}
+		dataKey, err := kr.namespaceKey(k.secret, infoSeal, namespace)
+		if err != nil {
+			return nil, err
+		}
+		keys[k.id], err = newXAES(dataKey)
+		clear(dataKey)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// nameKey returns the key that blind names of a namespace are made with.
+func (kr *Keyring) nameKey(namespace string) ([]byte, error) {
+	if kr.nameRoot == nil {
+		return nil, errors.New("sealing: the keyring has no name root to make blind names with")
+	}
+	return kr.namespaceKey(kr.nameRoot, infoName, namespace)
+}
+
+// namespaceKey returns a copy of a key of the namespace, derived unless the
+// keyring holds it as it is.
+func (kr *Keyring) namespaceKey(secret secretKey, info, namespace string) ([]byte, error) {
+	if kr.namespace != "" {
+		return append([]byte(nil), secret()...), nil
+	}
+	return derive(secret(), info+lengthPrefixed(namespace))
+}
+
+func errNamespaceSize(namespace string) error {
+	return fmt.Errorf("sealing: namespace is %d bytes, limit %d", len(namespace), MaxNamespace)
+}
