@@ -212,13 +212,14 @@ func (c *Client) seal(op *operation, key, value []byte, opts []StoreOption) erro
 	if n := len(value) + sealing.Overhead; n > c.opts.maxValueSize {
 		return fmt.Errorf("%w: sealed value is %d bytes, limit %d", ErrTooLarge, n, c.opts.maxValueSize)
 	}
+	now := c.opts.clock.Now()
 	var expiry time.Time
 	if ttl > 0 {
-		expiry = c.opts.clock.Now().Add(ttl)
+		expiry = now.Add(ttl)
 	}
 	prefix := len(op.value)
 	var err error
-	if op.value, err = c.sealer.Seal(op.value, key, value, expiry, 0); err != nil {
+	if op.value, err = c.sealer.Seal(op.value, key, value, expiry, sealing.StampAt(now)); err != nil {
 		return openError(err)
 	}
 	if n := len(op.value) - prefix; n > c.opts.maxValueSize { // padding grew it

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // A world is a real server with clients over net.Pipe, all on one mock clock.
@@ -76,7 +77,7 @@ var _ = Describe("Client and Server", func() {
 	})
 
 	It("carry values from empty to the limit", func() {
-		for _, size := range []int{0, 1, 10_000, 100_000, 1<<20 - 54} {
+		for _, size := range []int{0, 1, 10_000, 100_000, 1<<20 - sealing.Overhead} {
 			Expect(c.SetContext(ctx, key, make([]byte, size))).To(Succeed())
 			Expect(c.GetContext(ctx, key)).To(HaveLen(size))
 		}

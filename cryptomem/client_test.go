@@ -211,8 +211,8 @@ var _ = Describe("Client", func() {
 	Describe("limits", func() {
 		It("sends no value above the limit", func() {
 			c := dial(cryptomem.WithMaxValueSize(100))
-			Expect(c.Set("k", strings.Repeat("x", 47))).To(MatchError(cryptomem.ErrTooLarge))
-			Expect(c.Set("k", strings.Repeat("x", 46))).To(Succeed())
+			Expect(c.Set("k", strings.Repeat("x", 39))).To(MatchError(cryptomem.ErrTooLarge))
+			Expect(c.Set("k", strings.Repeat("x", 38))).To(Succeed())
 		})
 
 		It("sends no key longer than a frame can hold, its namespace included", func() {

@@ -331,7 +331,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("an identity that may only read", func(v *visitor) { v.identity("namespaces: [shop], stats: true, read_only: true") },
 		doctor.Problem, "rights", "ops may not write in the namespace shop", "read_only"),
 	Entry("an identity held to tiny values", func(v *visitor) { v.identity("namespaces: [shop], stats: true, max_value_size: 16B") },
-		doctor.Problem, "rights", "storing a value fails: server: value is 81 bytes, limit 16", "cryptomem stats"),
+		doctor.Problem, "rights", "storing a value fails: server: value is 89 bytes, limit 16", "cryptomem stats"),
 	Entry("an identity whose share of the store is used up", func(v *visitor) {
 		v.Prefix = strings.Repeat("long", 250)
 		v.identity("namespaces: [shop], stats: true, max_memory: 1KiB")
