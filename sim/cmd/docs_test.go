@@ -34,8 +34,8 @@ var _ = Describe("docs/simulation.md", func() {
 				Expect(ok).To(BeTrue(), line)
 				args := strings.Fields(after)
 				switch {
-				case len(args) > 0 && args[0] == "score":
-					args = []string{"score", "--help"} // all of it takes minutes; CI runs it
+				case len(args) > 0 && !strings.HasPrefix(args[0], "-"):
+					args = append(args, "--help") // all of it takes minutes; CI runs it
 				case strings.Contains(after, "--seed ") || strings.Contains(after, "--scenario"):
 				default:
 					args = append(args, "--seeds", "1") // a later flag overrules

@@ -24,6 +24,8 @@ const usage = `Usage:
     sim [flags]            every scenario, and then seeds
     sim score [--seeds N] [NAME]...
                            plants known bugs one by one and reports how each is found
+    sim mutate [flags] [PACKAGE]...
+                           changes the product at random places and reports who notices
 
 Flags:
 %s
@@ -64,6 +66,9 @@ func main() {
 func run(args []string, out, errs io.Writer) int {
 	if len(args) > 0 && args[0] == "score" {
 		return score(args[1:], out, errs)
+	}
+	if len(args) > 0 && args[0] == "mutate" {
+		return mutants(args[1:], out, errs)
 	}
 	f, err := parse(args, out)
 	if errors.Is(err, pflag.ErrHelp) {

@@ -79,5 +79,7 @@ var _ = Describe("the command", func() {
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
 		Entry("a scenario that is not there", "no such file", "--scenario", "nowhere.txt"),
 		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
+		Entry("no mutants", "there is nothing to try", "mutate", "--n", "0"),
+		Entry("mutants of a package that is not there", "directory not found", "mutate", "--list", "./nowhere"),
 	)
 })

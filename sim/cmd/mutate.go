@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/sim/mutate"
+	"github.com/Zezezknight/cryptomem/sim/report"
+)
+
+const mutateUsage = `Usage:
+    sim mutate [flags] [PACKAGE]...
+
+Changes one small thing in the product, again and again, and looks who notices:
+the simulator first, then the specs. Packages are named as for the go command;
+without any, it is those that a value passes through.
+
+Flags:
+%s
+Exit codes: 0 all were found, or those that were not are in code that is not
+marked as covered (sim/mutate/covered.txt); 1 one in covered code was not;
+2 wrong usage, or something does not build.
+
+Example:
+    $ go run ./sim/cmd mutate --n 20 --seed 7 ./cache
+`
+
+// mutated are the packages that mutants are drawn from if none is named.
+var mutated = []string{"./cache/...", "./sealing/...", "./transport/...", "./cryptomem"}
+
+// mutateFlags are what the command line can say.
+type mutateFlags struct {
+	n, seeds, workers int
+	seed              uint64
+	commit, dir       string
+	patience          time.Duration
+	list, survivors   bool
+	packages          []string
+}
+
+func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
+	var f mutateFlags
+	set := pflag.NewFlagSet("sim mutate", pflag.ContinueOnError)
+	set.IntVar(&f.n, "n", 20, "how many mutants to try")
+	set.Uint64Var(&f.seed, "seed", 1, "that draws them")
+	set.StringVar(&f.commit, "commit", "", "draw by this text instead, such as a commit's hash")
+	set.IntVar(&f.seeds, "seeds", 500, "that the simulator may run for each on tier 1; a tenth on tier 2")
+	set.DurationVar(&f.patience, "patience", 20*time.Second, "what a program may take beyond ten times its usual time before it counts as hanging")
+	set.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "mutants to try at a time")
+	set.StringVar(&f.dir, "write", "dist/mutate", "keep verdicts and survivors in this directory, and go on from what is there")
+	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
+	set.BoolVar(&f.survivors, "survivors", false, "print survivors as sim/mutate/equivalents.txt has them")
+	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
+	set.SetOutput(io.Discard) // errors are said by the caller
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.n < 1 || f.seeds < 1 || f.workers < 1 {
+		return nil, errors.New("there is nothing to try")
+	}
+	if f.commit != "" {
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, f.commit)
+		f.seed = h.Sum64()
+	}
+	if f.packages = set.Args(); len(f.packages) == 0 {
+		f.packages = mutated
+	}
+	return &f, nil
+}
+
+// mutants is the command "sim mutate".
+func mutants(args []string, out, errs io.Writer) int {
+	f, err := parseMutate(args, out)
+	if errors.Is(err, pflag.ErrHelp) {
+		return 0
+	}
+	var survived bool
+	if err == nil {
+		survived, err = f.run(out)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(errs, "sim mutate:", err)
+		return 2
+	case survived:
+		return 1
+	}
+	return 0
+}
+
+// run tries the mutants, and reports whether one in covered code survived.
+func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
+	packages, err := mutate.Load(".", f.packages...)
+	if err != nil {
+		return false, err
+	}
+	equivalents, err := mutate.Equivalents()
+	if err != nil {
+		return false, err
+	}
+	drawn := mutate.Draw(packages, f.seed, f.n)
+	if f.list {
+		for _, m := range drawn {
+			fmt.Fprintf(out, "%v\n%s\n", m, m.Patch())
+		}
+		return false, nil
+	}
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return false, err
+	}
+	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Patience: f.patience}
+	if err := trial.Prepare(); err != nil {
+		return false, err
+	}
+	c := mutate.Campaign{Trial: trial, Equivalents: equivalents, Dir: f.dir, Workers: f.workers, Out: out}
+	verdicts, err := c.Run(drawn)
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(out, "\n%s of seed %d\n\n%s", report.Count(len(drawn), "mutant"), f.seed, mutate.Table(verdicts))
+	for i, v := range verdicts {
+		if !v.Survived() {
+			continue
+		}
+		if f.survivors {
+			fmt.Fprintf(out, "%s\n", drawn[i].Stanza("?"))
+		}
+		mark := ""
+		if mutate.Covered(v.File) {
+			survived, mark = true, ", which is marked as covered"
+		}
+		fmt.Fprintf(out, "survives: %v%s: %s\n", drawn[i], mark, filepath.Join(f.dir, v.ID+".patch"))
+	}
+	return survived, nil
+}

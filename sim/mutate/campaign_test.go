@@ -1,0 +1,68 @@
+package mutate
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("a campaign", func() {
+	It("goes on where it was broken off, and keeps what survived", func() {
+		m := Draw([]*Package{shop()}, 1, 3)
+		dir := GinkgoT().TempDir()
+		known := `{"ID":"` + m[0].ID() + `","File":"price.go","Run":true,"By":"specs","How":"shop"}
+{"ID":"` + m[1].ID() + `","File":"price.go"}
+{"ID":"` + m[2].ID() + `","File":"price.go"}
+{"ID":"torn`
+		Expect(os.WriteFile(filepath.Join(dir, "verdicts.jsonl"), []byte(known), 0o600)).To(Succeed())
+		excuse, err := parseEquivalents(m[2].Stanza("Nobody sees it."))
+		Expect(err).NotTo(HaveOccurred())
+		var out bytes.Buffer
+		c := Campaign{Trial: &Trial{}, Equivalents: excuse, Dir: dir, Workers: 2, Out: &out}
+		verdicts, err := c.Run(m)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(verdicts).To(HaveLen(3))
+		Expect(verdicts[0].By).To(Equal("specs"))
+		Expect(verdicts[1].Survived()).To(BeTrue())
+		Expect(verdicts[2].Equivalent).To(Equal("Nobody sees it."))
+		Expect(os.ReadFile(filepath.Join(dir, m[1].ID()+".patch"))).To(BeEquivalentTo(m[1].Patch()))
+		Expect(filepath.Join(dir, m[2].ID()+".patch")).NotTo(BeAnExistingFile())
+		Expect(out.String()).To(ContainSubstring("3/3"))
+		Expect(Table(verdicts)).To(MatchRegexp(`(?m)^all +3 +0 +1 +1 +1 +50\.0% +0\.0%`))
+	})
+})
+
+var _ = Describe("a program with a mutant in it", func() {
+	var t *Trial
+	BeforeEach(func() { t = &Trial{Clock: clock.New()} })
+
+	It("is ended when it takes too long, with all that it has started", func() {
+		_, err := t.run(".", lookEvery/2, nil, "sh", "-c", "sleep 1000 & sleep 1000")
+		Expect(err).To(MatchError(errHangs))
+	})
+
+	It("says how it failed", func() {
+		text, err := t.run(".", unhurried, []string{"WORD=panic: odd"}, "sh", "-c", `echo before; echo "$WORD" >&2; exit 3`)
+		Expect(err).To(HaveOccurred())
+		Expect(blame(text, err)).To(Equal("panic: odd"))
+	})
+})
+
+var _ = Describe("coverage", func() {
+	It("tells the code that was run from the rest", func() {
+		c := parseCoverage("mode: set\n" + modulePath + "cache/a.go:10.2,12.3 2 1\n" + modulePath + "cache/a.go:12.3,20.1 4 0\n")
+		at := func(line, column int) bool {
+			return c.runs(&Mutant{File: "cache/a.go", Func: "f", Line: line, Column: column})
+		}
+		Expect(at(10, 1)).To(BeFalse())
+		Expect(at(10, 2)).To(BeTrue())
+		Expect(at(11, 40)).To(BeTrue())
+		Expect(at(13, 1)).To(BeFalse())
+		Expect(c.runs(&Mutant{File: "cache/a.go", Line: 1})).To(BeTrue(), "declarations belong to no block")
+		Expect(c.runs(&Mutant{File: "cache/b.go", Func: "g", Line: 1})).To(BeFalse())
+	})
+})

@@ -1,0 +1,22 @@
+// Package mutate measures what the simulator and the specs would notice: it
+// changes one small thing in the product, at a place that a seed decides, and
+// sees who objects. Planted bugs (package plant) are chosen by the people who
+// wrote the oracles; mutants are chosen by nobody.
+//
+//	cache/shard.go:212 shard.take: comparison
+//	-	if now < e.expiry {
+//	+	if now <= e.expiry {
+//
+// [Load] reads packages with their types, [Package.Mutants] lists every mutant
+// there is in them, and [Draw] puts these in the order of a seed. What the
+// compiler refuses is not drawn ([Package.Compiles]).
+//
+// A [Trial] builds a mutant by way of the compiler's -overlay flag, so the
+// product's files stay as they are, and shows it to the simulator first and
+// then to the specs. A mutant that the compiler turns into the same program is
+// set aside as equivalent (Papadakis and others, ICSE 2015). Others that change
+// nothing a user could see are listed in equivalents.txt, each with the reason.
+//
+// The operators are those that were found sufficient (Offutt and others, TOSEM
+// 1996), with dropped statements, which stand for most bugs that people make.
+package mutate

@@ -1,0 +1,293 @@
+package mutate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+// A Trial shows mutants to the simulator and to the specs. Safe for concurrent
+// use.
+type Trial struct {
+	Root     string // the module's directory
+	Dir      string // for what is built; somebody else's to remove
+	Clock    clock.Clock
+	Seeds    int           // that the simulator may run on tier 1; a tenth of them on tier 2
+	Patience time.Duration // a program that takes ten times as long as without a mutant, and this besides, hangs
+
+	covered *coverage
+	slowest time.Duration // of the simulator's rounds, without a mutant
+
+	mu       sync.Mutex // guards what follows
+	controls map[string]func() (control, error)
+}
+
+// A control is a program as it is without a mutant.
+type control struct {
+	hash string
+	took time.Duration
+}
+
+// A Verdict says what came of a mutant.
+type Verdict struct {
+	ID   string
+	File string
+	Line int
+	Func string
+	Kind string
+
+	Run        bool   // the simulator runs the code
+	By         string // who found it: "simulator", "specs", or nobody
+	How        string // rule or package that was broken
+	Seconds    float64
+	Equivalent string // the reason why nobody can find it
+}
+
+// Survived reports whether nobody found the mutant, and nobody said why.
+func (v *Verdict) Survived() bool { return v.By == "" && v.Equivalent == "" }
+
+// errBuild is that a mutant does not build.
+var errBuild = errors.New("does not build")
+
+// Prepare builds the simulator as it is, demands that it finds nothing, and
+// takes note of the code that it runs.
+func (t *Trial) Prepare() error {
+	t.controls = map[string]func() (control, error){}
+	bin := filepath.Join(t.Dir, "control")
+	if err := t.build("build", "", bin, "./sim/cmd", "-cover", "-coverpkg=./..."); err != nil {
+		return err
+	}
+	data := filepath.Join(t.Dir, "coverage")
+	if err := os.MkdirAll(data, 0o750); err != nil {
+		return err
+	}
+	how, err := t.simulate(bin, unhurried, "GOCOVERDIR="+data)
+	if err == nil && how != "" {
+		err = fmt.Errorf("the simulator fails without any mutant: %s", how)
+	}
+	if err != nil {
+		return err
+	}
+	t.covered, err = readCoverage(t.Root, data)
+	return err
+}
+
+// Try returns what comes of m. dir is empty and m's own.
+func (t *Trial) Try(m *Mutant, dir string) (*Verdict, error) {
+	v := &Verdict{ID: m.ID(), File: m.File, Line: m.Line, Func: m.Func, Kind: m.Kind}
+	overlay, err := m.Overlay(dir)
+	if err != nil {
+		return nil, err
+	}
+	began := t.Clock.Now()
+	defer func() { v.Seconds = t.Clock.Since(began).Seconds() }()
+	bin := filepath.Join(dir, "sim")
+	if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
+		return nil, err
+	}
+	changed, _, err := t.changed("build", bin, "./sim/cmd")
+	if err != nil {
+		return nil, err
+	}
+	v.Run = changed && t.covered.runs(m)
+	if changed {
+		if v.How, err = t.simulate(bin, t.limit(t.slowest)); err != nil {
+			return nil, err
+		}
+		if v.How != "" {
+			v.By = "simulator"
+			return v, nil
+		}
+	}
+	for _, pkg := range m.Package.Specs {
+		how, differs, err := t.specs(pkg, overlay, dir)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || differs
+		if how != "" {
+			v.By, v.How = "specs", how
+			return v, nil
+		}
+	}
+	if !changed {
+		v.Equivalent = "it compiles to the same program"
+	}
+	return v, nil
+}
+
+// build builds a program, or the specs of a package, so that the same code
+// comes to the same bytes.
+func (t *Trial) build(how, overlay, bin, pkg string, flags ...string) error {
+	args := []string{"build"}
+	if how == "test" {
+		args = []string{"test", "-c", "-vet=off"}
+	}
+	args = append(args, "-trimpath", "-buildvcs=false", "-ldflags=-buildid=", "-o", bin)
+	args = append(args, flags...)
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	build := exec.Command("go", append(args, pkg)...) //nolint:gosec // G204: our own packages
+	build.Dir = t.Root
+	if text, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %w: %s", pkg, errBuild, bytes.TrimSpace(text))
+	}
+	return nil
+}
+
+// changed reports whether a program that was built with a mutant is another one
+// than without, and what it is without.
+func (t *Trial) changed(how, bin, pkg string) (bool, control, error) {
+	t.mu.Lock()
+	without := t.controls[pkg]
+	if without == nil {
+		without = sync.OnceValues(func() (control, error) { return t.control(how, pkg) })
+		t.controls[pkg] = without
+	}
+	t.mu.Unlock()
+	c, err := without()
+	if err != nil {
+		return false, c, err
+	}
+	got, err := hash(bin)
+	return got != c.hash, c, err
+}
+
+// control builds a program without a mutant. Specs must pass then.
+func (t *Trial) control(how, pkg string) (control, error) {
+	plain := filepath.Join(t.Dir, "control-"+strings.ReplaceAll(pkg, "/", "-"))
+	if err := t.build(how, "", plain, pkg); err != nil {
+		return control{}, err
+	}
+	began := t.Clock.Now()
+	if how == "test" {
+		if said, err := t.runSpecs(plain, pkg, unhurried); err != nil || said != "" {
+			return control{}, errors.Join(err, fmt.Errorf("the specs of %s fail without any mutant: %s", pkg, said))
+		}
+	}
+	took := t.Clock.Since(began)
+	h, err := hash(plain)
+	return control{h, took}, err
+}
+
+// unhurried is how long a program may take of which nothing is known yet.
+const unhurried = 10 * time.Minute
+
+// limit is how long a program may take that takes so long without a mutant.
+func (t *Trial) limit(without time.Duration) time.Duration { return t.Patience + 10*without }
+
+func hash(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return string(h.Sum(nil)), err
+}
+
+// simulate returns how the simulator finds something, nothing if it does not.
+func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string, error) {
+	scenarios, err := filepath.Glob(filepath.Join(t.Root, "testdata/scenarios/*.txt"))
+	if err == nil && len(scenarios) == 0 {
+		err = errors.New("there are no scenarios")
+	}
+	if err != nil {
+		return "", err
+	}
+	var played []string
+	for _, s := range scenarios {
+		played = append(played, "--scenario", s)
+	}
+	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
+	for _, round := range []struct {
+		tier string
+		args []string
+	}{
+		{"1", played},
+		{"1", []string{"--seeds", strconv.Itoa(t.Seeds)}},
+		{"2", played},
+		{"2", few},
+		{"3", []string{"--seeds", strconv.Itoa(max(t.Seeds/50, 1))}},
+	} {
+		args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", round.tier}, round.args...)
+		began := t.Clock.Now()
+		if text, err := t.run(t.Root, limit, env, bin, args...); err != nil {
+			return fmt.Sprintf("tier %s: %s", round.tier, blame(text, err)), nil
+		}
+		if limit == unhurried {
+			t.slowest = max(t.slowest, t.Clock.Since(began))
+		}
+	}
+	return "", nil
+}
+
+// specs returns how the specs of a package find a mutant, and whether it makes
+// another program of them.
+func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err error) {
+	if strings.Contains(pkg, "/sim") {
+		return "", false, nil // the simulator has had its turn
+	}
+	bin := filepath.Join(dir, "specs")
+	if err := t.build("test", overlay, bin, pkg); err != nil {
+		return "", false, err
+	}
+	differs, c, err := t.changed("test", bin, pkg)
+	if err == nil && differs {
+		how, err = t.runSpecs(bin, pkg, t.limit(c.took))
+	}
+	return how, differs, err
+}
+
+// specRuns is how often specs must fail in a row: a busy machine makes some fail
+// once in a while.
+const specRuns = 2
+
+func (t *Trial) runSpecs(bin, pkg string, limit time.Duration) (string, error) {
+	list := exec.Command("go", "list", "-f", "{{.Dir}}", pkg) //nolint:gosec // G204: our own package
+	list.Dir = t.Root
+	dir, err := list.Output()
+	if err != nil {
+		return "", err
+	}
+	var how string
+	for range specRuns {
+		text, err := t.run(strings.TrimSpace(string(dir)), limit, nil, bin, "-test.timeout=0", "--ginkgo.fail-fast", "--ginkgo.no-color")
+		if err == nil {
+			return "", nil
+		}
+		how = fmt.Sprintf("%s: %s", pkg, blame(text, err))
+		if errors.Is(err, errHangs) {
+			break
+		}
+	}
+	return how, nil
+}
+
+// blame is what a failing program says is wrong, in one line.
+func blame(text string, err error) string {
+	if errors.Is(err, errHangs) || errors.Is(err, errGreedy) {
+		return err.Error()
+	}
+	for _, mark := range []string{`{"seed"`, "[FAIL]", "panic:", "fatal error:", "--- FAIL", "Timed Out"} {
+		if at := strings.Index(text, mark); at >= 0 {
+			line, _, _ := strings.Cut(text[at:], "\n")
+			return line[:min(len(line), 160)]
+		}
+	}
+	text = strings.TrimSpace(text)
+	return err.Error() + " " + text[max(0, len(text)-160):]
+}
