@@ -75,7 +75,7 @@ func newClient(addr string, opts []Option) *Client {
 	if err != nil {
 		return c
 	}
-	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+aboutSize, o.timeout
+	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+transport.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
 		o.tls.ServerName = serverName(addr)
 	}

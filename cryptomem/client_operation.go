@@ -106,18 +106,9 @@ func (c *Client) again(ctx context.Context, op *operation, err error, attempt in
 	case attempt >= c.opts.attempts, c.ctx.Err() != nil, ctx.Err() != nil, errors.As(err, &refused):
 		return false
 	case op.call.MaybeApplied:
-		return repeatable(op.call.Request.Command) && !errors.Is(err, transport.ErrSilent)
+		return op.call.Request.Command.Has(transport.Repeatable) && !errors.Is(err, transport.ErrSilent)
 	}
 	return true
-}
-
-// repeatable reports whether doing the command twice is as good as once.
-func repeatable(command transport.Command) bool {
-	switch command {
-	case transport.Get, transport.GetV, transport.Delete, transport.Ping, transport.Stats:
-		return true
-	}
-	return false
 }
 
 // result returns the error that the operation's answer stands for.
@@ -139,13 +130,8 @@ func (c *Client) failure(ctx context.Context, op *operation, err error) error {
 	case ctx.Err() != nil && !errIsContext(ctx, err): // no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	if op.uncertain && !readOnly(op.call.Request.Command) {
+	if op.uncertain && op.call.Request.Command.Has(transport.Writes) {
 		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)
 	}
 	return err
-}
-
-// readOnly reports whether the command changes nothing.
-func readOnly(command transport.Command) bool {
-	return repeatable(command) && command != transport.Delete
 }

@@ -3,7 +3,6 @@ package cryptomem
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -23,11 +22,6 @@ type Item struct {
 	// seal says is checked, whatever the server tells here.
 	TTL time.Duration
 }
-
-const (
-	versionSize = 8
-	aboutSize   = 16 // of what precedes the value in the answer to GETV
-)
 
 // updateAttempts is how often a read and a swap are tried while somebody else
 // keeps changing the item in between.
@@ -54,19 +48,15 @@ func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
 	if err := c.do(ctx, op); err != nil {
 		return Item{}, err
 	}
-	answer := op.call.Response.Value
-	if len(answer) < aboutSize {
-		return Item{}, fmt.Errorf("answer to %v is %d bytes, at least %d expected", transport.GetV, len(answer), aboutSize)
-	}
-	value, err := c.open(nil, key, answer[aboutSize:])
+	version, ttl, envelope, err := transport.CutItem(op.call.Response.Value)
 	if err != nil {
 		return Item{}, err
 	}
-	return Item{
-		Value:   value,
-		Version: binary.BigEndian.Uint64(answer),
-		TTL:     time.Duration(binary.BigEndian.Uint64(answer[versionSize:])),
-	}, nil
+	value, err := c.open(nil, key, envelope)
+	if err != nil {
+		return Item{}, err
+	}
+	return Item{Value: value, Version: version, TTL: ttl}, nil
 }
 
 // CompareAndSwap stores the value if the item still has the version that
@@ -78,7 +68,7 @@ func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version 
 		return 0, err
 	}
 	defer op.end()
-	op.value = binary.BigEndian.AppendUint64(op.value, version)
+	op.value = transport.AppendNumber(op.value, version)
 	if err := c.seal(op, key, value, opts); err != nil {
 		return 0, err
 	}
@@ -88,7 +78,7 @@ func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version 
 		}
 		return 0, err
 	}
-	return op.number()
+	return transport.ParseNumber(op.call.Response.Value)
 }
 
 // Touch gives the item a new TTL, 0 meaning none; ErrNotFound if there is none.
@@ -201,14 +191,5 @@ func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err 
 	if err := c.do(ctx, op); err != nil {
 		return 0, err
 	}
-	return op.number()
-}
-
-// number returns the 8 bytes that the operation was answered with.
-func (op *operation) number() (uint64, error) {
-	answer := op.call.Response.Value
-	if len(answer) != versionSize {
-		return 0, fmt.Errorf("answer to %v is %d bytes, %d expected", op.call.Request.Command, len(answer), versionSize)
-	}
-	return binary.BigEndian.Uint64(answer), nil
+	return transport.ParseNumber(op.call.Response.Value)
 }

@@ -1,7 +1,6 @@
 package cryptomem
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,10 +81,11 @@ func (h *Handler) ttl(ttl time.Duration) time.Duration {
 }
 
 func (h *Handler) compareAndSwap(now int64, dst []byte, r *transport.Request) []byte {
-	if len(r.Value) < 8 {
-		return appendError(dst, fmt.Errorf("value is %d bytes, %s needs a version of 8 bytes before the new value", len(r.Value), r.Command))
+	version, value, err := transport.CutVersion(r.Value)
+	if err != nil {
+		return appendError(dst, err)
 	}
-	version, err := h.Cache.CompareAndSwap(now, r.Key, r.Value[8:], h.ttl(r.TTL), binary.BigEndian.Uint64(r.Value))
+	version, err = h.Cache.CompareAndSwap(now, r.Key, value, h.ttl(r.TTL), version)
 	if err != nil {
 		return appendDone(dst, err)
 	}
@@ -142,7 +142,7 @@ func appendFound(dst []byte, found bool) []byte {
 
 func appendNumber(dst []byte, n uint64) []byte {
 	start := len(dst)
-	return transport.EndResponse(binary.BigEndian.AppendUint64(transport.BeginResponse(dst), n), start, transport.OK)
+	return transport.EndResponse(transport.AppendNumber(transport.BeginResponse(dst), n), start, transport.OK)
 }
 
 func appendError(dst []byte, err error) []byte {

@@ -149,8 +149,8 @@ func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
 	}
 	if l, ok := g.permission.(ValueLimit); ok {
 		size := int64(h.ValueSize)
-		if h.Command == transport.CAS {
-			size -= versionSize // which comes before the value
+		if h.Command.Has(transport.TakesVersion) {
+			size -= transport.VersionSize
 		}
 		if limit := int64(l.MaxValueSize()); limit > 0 && size > limit {
 			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", size, limit)}, false

@@ -1,7 +1,6 @@
 package cryptomem
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -14,8 +13,6 @@ var _ transport.LargeHandler = (*Handler)(nil)
 // answers from the cache's own memory.
 func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
 	start := len(dst)
-	var room [16]byte
-	about := 0 // bytes about the item in front of its value
 	var ref cache.Ref
 	var info cache.Info
 	var ok bool
@@ -23,7 +20,7 @@ func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]by
 	case transport.Get:
 		dst, ref, info, ok = h.Cache.GetRef(now, transport.BeginResponse(dst), r.Key)
 	case transport.GetV:
-		about = len(room)
+		var room [transport.ItemSize]byte
 		dst, ref, info, ok = h.Cache.GetRef(now, append(transport.BeginResponse(dst), room[:]...), r.Key)
 	case transport.GetDel:
 		dst, ref, ok = h.Cache.GetDeleteRef(now, transport.BeginResponse(dst), r.Key)
@@ -33,9 +30,9 @@ func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]by
 	if !ok {
 		return transport.AppendResponse(dst[:start], transport.NotFound, nil), nil
 	}
-	if about > 0 {
-		binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize:], info.Version)
-		binary.BigEndian.PutUint64(dst[start+transport.ResponseHeaderSize+8:], uint64(info.TTL))
+	if r.Command == transport.GetV {
+		value := start + transport.ResponseHeaderSize
+		transport.AppendItem(dst[value:value:value+transport.ItemSize], info.Version, info.TTL)
 	}
 	if !ref.Valid() {
 		return transport.EndResponse(dst, start, transport.OK), nil
@@ -61,7 +58,10 @@ func (h *Handler) stage(r *transport.Request, size int) (*staged, error) {
 	switch r.Command {
 	case transport.Set, transport.Add, transport.Replace:
 	case transport.CAS:
-		s.version = binary.BigEndian.Uint64(r.Value)
+		var err error
+		if s.version, _, err = transport.CutVersion(r.Value); err != nil {
+			return nil, err
+		}
 	default:
 		return nil, nil
 	}

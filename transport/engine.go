@@ -233,7 +233,7 @@ func (e *Engine) Fail(err error) {
 // be another one.
 func (e *Engine) parse() (more bool, err error) {
 	b := e.in[e.read:e.written]
-	if badMagic(b) {
+	if BadMagic(b) {
 		return false, ErrFraming
 	}
 	if len(b) < ResponseHeaderSize {
@@ -244,7 +244,7 @@ func (e *Engine) parse() (more bool, err error) {
 		return false, unsolicited(status, declared, value)
 	}
 	head := e.at(e.first)
-	if !answers(status, head.command) {
+	if !head.command.MayAnswer(status) {
 		return false, fmt.Errorf("%w: %q to %v", ErrUnexpectedStatus, status, head.command)
 	}
 	if uint64(declared) > uint64(e.limits.MaxAnswer) {
@@ -324,18 +324,4 @@ func (e *Engine) grow() {
 	for p := e.first; p < e.next; p++ {
 		*e.at(p) = old[p&uint64(len(old)-1)]
 	}
-}
-
-// answers reports whether a status can answer a command at all. Two streams
-// that are out of step show here first.
-func answers(s Status, c Command) bool {
-	switch s {
-	case OK, Error:
-		return true
-	case NotFound:
-		return c != Set && c != Ping && c != Add && c != Flush && c != Auth
-	case Exists, Denied, Busy:
-		return c > Delete
-	}
-	return false
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -21,66 +20,6 @@ const magic0, magic1 = 'C', 'M'
 // ErrFraming reports bytes that no frame begins with. Where the next frame
 // starts is unknown from then on, so the connection has to be closed.
 var ErrFraming = errors.New(`bad magic, a frame starts with "CM"`)
-
-// A Command says what a request wants done.
-type Command uint8
-
-// The commands of the protocol; those from Ping on are extensions, which an
-// older server answers with an error and stays in step.
-const (
-	Set     Command = 1
-	Get     Command = 2
-	Delete  Command = 3
-	Ping    Command = 4
-	Add     Command = 5
-	Replace Command = 6
-	Touch   Command = 7
-	GetV    Command = 8
-	CAS     Command = 9
-	GetDel  Command = 10
-	Stats   Command = 11
-	Flush   Command = 12
-	Auth    Command = 13
-)
-
-var commandNames = [...]string{
-	Set: "SET", Get: "GET", Delete: "DELETE", Ping: "PING", Add: "ADD", Replace: "REPLACE", Touch: "TOUCH",
-	GetV: "GETV", CAS: "CAS", GetDel: "GETDEL", Stats: "STATS", Flush: "FLUSH", Auth: "AUTH",
-}
-
-// String returns the command's name as the documentation writes it.
-func (c Command) String() string {
-	if int(c) < len(commandNames) && commandNames[c] != "" {
-		return commandNames[c]
-	}
-	return "command " + strconv.Itoa(int(c))
-}
-
-// A Status says how a request ended.
-type Status uint8
-
-// The statuses of the protocol; Exists, Denied and Busy only ever answer
-// extension commands.
-const (
-	NotFound Status = 0
-	OK       Status = 1
-	Error    Status = 2 // the value is a message in UTF-8
-	Exists   Status = 3
-	Denied   Status = 4
-	Busy     Status = 5
-)
-
-var statusNames = [...]string{
-	NotFound: "not found", OK: "ok", Error: "error", Exists: "exists", Denied: "denied", Busy: "busy",
-}
-
-// String returns the status in words.
-func (s Status) String() string {
-	if int(s) < len(statusNames) {
-		return statusNames[s]
-	}
-	return "status " + strconv.Itoa(int(s))
-}
 
 // A Request is one frame on its way to the server. A parsed one aliases the
 // bytes it was parsed from.
@@ -153,22 +92,22 @@ type Header struct {
 	ValueSize uint32 // bytes
 }
 
-// size returns the bytes of the whole frame: header, key and value.
-func (h *Header) size() uint64 {
+// Size returns the bytes of the whole frame: header, key and value.
+func (h *Header) Size() uint64 {
 	// uint64, so that a 4 GiB declaration does not wrap where int has 32 bits.
 	return RequestHeaderSize + uint64(h.KeySize) + uint64(h.ValueSize)
 }
 
-// request returns the request whose frame b begins with; b holds it whole.
-func (h *Header) request(b []byte) Request {
+// Request returns the request whose frame b begins with; b holds it whole.
+func (h *Header) Request(b []byte) Request {
 	keyEnd := RequestHeaderSize + int(h.KeySize)
 	end := keyEnd + int(h.ValueSize)
 	return Request{Command: h.Command, TTL: h.TTL, Key: b[RequestHeaderSize:keyEnd:keyEnd], Value: b[keyEnd:end:end]}
 }
 
-// parseHeader reads the header that b, at least RequestHeaderSize bytes long,
+// ParseHeader reads the header that b, at least RequestHeaderSize bytes long,
 // begins with.
-func parseHeader(b []byte) Header {
+func ParseHeader(b []byte) Header {
 	_ = b[RequestHeaderSize-1]
 	return Header{
 		Command:   Command(b[2]),
@@ -183,23 +122,23 @@ func parseHeader(b []byte) Header {
 // request's slices alias b. The only error is ErrFraming, reported as soon as
 // the first wrong byte is there.
 func ParseRequest(b []byte) (r Request, n int, err error) {
-	if badMagic(b) {
+	if BadMagic(b) {
 		return Request{}, 0, ErrFraming
 	}
 	if len(b) < RequestHeaderSize {
 		return Request{}, 0, nil
 	}
-	h := parseHeader(b)
-	if uint64(len(b)) < h.size() {
+	h := ParseHeader(b)
+	if uint64(len(b)) < h.Size() {
 		return Request{}, 0, nil
 	}
-	return h.request(b), int(h.size()), nil
+	return h.Request(b), int(h.Size()), nil
 }
 
 // ParseResponse reads the response that b begins with, as ParseRequest does
 // for requests.
 func ParseResponse(b []byte) (r Response, n int, err error) {
-	if badMagic(b) {
+	if BadMagic(b) {
 		return Response{}, 0, ErrFraming
 	}
 	if len(b) < ResponseHeaderSize {
@@ -213,6 +152,8 @@ func ParseResponse(b []byte) (r Response, n int, err error) {
 	return Response{Status: Status(b[2]), Value: b[ResponseHeaderSize:end:end]}, end, nil
 }
 
-func badMagic(b []byte) bool {
+// BadMagic reports whether no frame begins with b, as soon as its first wrong
+// byte is there.
+func BadMagic(b []byte) bool {
 	return len(b) > 0 && b[0] != magic0 || len(b) > 1 && b[1] != magic1
 }

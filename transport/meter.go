@@ -23,20 +23,15 @@ type Meter struct {
 	stripes  []meterStripe
 }
 
-const (
-	commandKinds = int(Auth) + 1 // index 0 is every unknown command
-	statusKinds  = int(Busy) + 1
-)
-
 type meterStripe struct {
-	commands [commandKinds]commandMeter
+	commands [CommandKinds]commandMeter // by command; index 0 is every unknown one
 	_        [64]byte // a cache line between neighbours
 }
 
 // commandMeter begins with what is used most. Of requests, index 0 is unknown
 // commands; of batches, it is those of several commands.
 type commandMeter struct {
-	requests [statusKinds]atomic.Uint64
+	requests [StatusKinds]atomic.Uint64
 	took     atomic.Int64 // by all batches, in nanoseconds
 	batches  [latencyBuckets]atomic.Uint64
 }
@@ -105,7 +100,7 @@ func (t *tally) request(c Command, s Status, size uint64, key []byte) {
 		return
 	}
 	kind := uint8(c)
-	if int(kind) >= commandKinds {
+	if !c.Known() {
 		kind = 0
 	}
 	if kind != t.command || s != t.status {

@@ -43,8 +43,8 @@ func LatencyBounds() []time.Duration {
 func (m *Meter) Stats(now int64) RequestStats {
 	var st RequestStats
 	st.Slowest, st.Largest = m.rankings.records(now)
-	for c := range commandKinds {
-		for s := range statusKinds {
+	for c := range CommandKinds {
+		for s := range StatusKinds {
 			n := uint64(0)
 			for i := range m.stripes {
 				n += m.stripes[i].commands[c].requests[s].Load()

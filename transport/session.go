@@ -185,7 +185,7 @@ func (s *Session) Execute(now int64) error {
 			continue
 		}
 		b := s.in[s.start:s.end]
-		if badMagic(b) {
+		if BadMagic(b) {
 			s.fail(ErrFraming)
 			break
 		}
@@ -193,12 +193,12 @@ func (s *Session) Execute(now int64) error {
 			break
 		}
 		h := &s.header
-		*h = parseHeader(b)
+		*h = ParseHeader(b)
 		if refusal, ok := s.admit(h); !ok {
 			s.refuse(h, refusal)
 			continue
 		}
-		size := h.size()
+		size := h.Size()
 		if uint64(len(b)) < size {
 			if s.large != nil && s.stage(now, h, b) {
 				continue
@@ -209,11 +209,11 @@ func (s *Session) Execute(now int64) error {
 			}
 			break
 		}
-		if s.left = s.quick && commandTraits[h.Command]&takesLong != 0; s.left {
+		if s.left = s.quick && h.Command.Has(Slow); s.left {
 			break
 		}
 		r := &s.request
-		*r = h.request(b)
+		*r = h.Request(b)
 		if !s.reserveEcho(r) {
 			s.refuse(h, memoryUsedUp)
 			continue
@@ -231,7 +231,7 @@ func (s *Session) Execute(now int64) error {
 		s.start += int(size)
 		s.begun = 0
 		s.endIfEnded()
-		if commandTraits[h.Command]&takesLong != 0 {
+		if h.Command.Has(Slow) {
 			break // whether anyone still waits for the rest shows when this is sent
 		}
 	}

@@ -56,18 +56,18 @@ type staging struct {
 func (s *Session) stage(now int64, h *Header, b []byte) bool {
 	front := RequestHeaderSize + int(h.KeySize)
 	size := int(h.ValueSize)
-	if commandTraits[h.Command]&takesVersion != 0 {
-		front += versionSize
-		size -= versionSize
+	if h.Command.Has(TakesVersion) {
+		front += VersionSize
+		size -= VersionSize
 	}
-	if h.size() <= smallBlockSize || len(b) < front || commandTraits[h.Command]&takesTTL == 0 {
+	if h.Size() <= smallBlockSize || len(b) < front || !h.Command.Has(Stores) {
 		return false
 	}
 	r := Request{Command: h.Command, TTL: h.TTL, Key: b[RequestHeaderSize : RequestHeaderSize+int(h.KeySize)]}
 	r.Value = b[RequestHeaderSize+len(r.Key) : front]
 	to, err := s.large.Stage(now, &r, size)
 	if err != nil {
-		s.refuse(h, refusalOf(err))
+		s.refuse(h, RefusalOf(err))
 		return true
 	}
 	if to == nil {
@@ -97,7 +97,7 @@ func (s *Session) fill(now int64) bool {
 	}
 	before := len(s.output())
 	s.out = g.to.Finish(now, s.out)
-	s.tally.request(g.header.Command, Status(s.out[before+2]), g.header.size()+uint64(len(s.out)-before), g.key)
+	s.tally.request(g.header.Command, Status(s.out[before+2]), g.header.Size()+uint64(len(s.out)-before), g.key)
 	s.unstage()
 	s.begun = 0
 	s.endIfEnded()
@@ -114,7 +114,7 @@ func (s *Session) stageRoom() []byte {
 	room, err := g.to.Buffer(g.now)
 	why := memoryUsedUp
 	if err != nil {
-		why = refusalOf(err)
+		why = RefusalOf(err)
 	} else if s.limits.Memory.reserve(len(room)) {
 		g.reserved += len(room)
 		g.room = room

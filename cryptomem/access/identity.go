@@ -43,12 +43,12 @@ func (id *identity) hasCertificate(names []string) bool {
 }
 
 func (id *identity) allows(c transport.Command, key []byte) bool {
-	switch c {
-	case transport.Ping:
+	switch {
+	case c == transport.Ping:
 		return true
-	case transport.Stats:
+	case c == transport.Stats:
 		return id.stats
-	case transport.Get, transport.GetV:
+	case c.Has(transport.Reads) && !c.Has(transport.Writes):
 		return id.owns(key)
 	}
 	// All others change something, or are not known to be harmless.

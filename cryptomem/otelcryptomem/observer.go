@@ -83,7 +83,7 @@ func New(opts ...Option) (*Observer, error) {
 		tracer: o.tracers.Tracer(scope), duration: duration, clock: o.clock,
 		byName: make(map[transport.Command]operation),
 	}
-	for c := transport.Set; c <= transport.Auth; c++ {
+	for _, c := range transport.Commands() {
 		labels := append([]attribute.KeyValue{
 			attribute.String("db.system.name", "cryptomem"),
 			attribute.String("db.operation.name", c.String()),
