@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Client seals values and keeps them in a store that cannot read them. It is
@@ -75,7 +75,7 @@ func newClient(addr string, opts []Option) *Client {
 	if err != nil {
 		return c
 	}
-	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+transport.ItemSize, o.timeout
+	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
 		o.tls.ServerName = serverName(addr)
 	}
@@ -152,7 +152,7 @@ func (c *Client) Delete(key string) error {
 // SetContext stores the value under the key in place of what was there, for the
 // client's TTL unless TTL says otherwise.
 func (c *Client) SetContext(ctx context.Context, key, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, transport.Set, key, value, opts)
+	return c.store(ctx, wire.Set, key, value, opts)
 }
 
 // GetContext returns the value under the key; ErrNotFound if there is none.
@@ -164,7 +164,7 @@ func (c *Client) GetContext(ctx context.Context, key []byte) ([]byte, error) {
 // slice, without allocating if dst has room. On an error it returns dst as it
 // was.
 func (c *Client) GetAppend(ctx context.Context, dst, key []byte) ([]byte, error) {
-	op, err := c.begin(transport.Get, key)
+	op, err := c.begin(wire.Get, key)
 	if err != nil {
 		return dst, err
 	}
@@ -179,7 +179,7 @@ func (c *Client) GetAppend(ctx context.Context, dst, key []byte) ([]byte, error)
 // If the connection was lost over a first attempt, a key that is gone counts as
 // removed.
 func (c *Client) DeleteContext(ctx context.Context, key []byte) error {
-	op, err := c.begin(transport.Delete, key)
+	op, err := c.begin(wire.Delete, key)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (c *Client) DeleteContext(ctx context.Context, key []byte) error {
 	return c.do(ctx, op)
 }
 
-func (c *Client) store(ctx context.Context, command transport.Command, key, value []byte, opts []StoreOption) error {
+func (c *Client) store(ctx context.Context, command wire.Command, key, value []byte, opts []StoreOption) error {
 	op, err := c.begin(command, key)
 	if err != nil {
 		return err

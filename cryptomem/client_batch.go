@@ -3,7 +3,8 @@ package cryptomem
 import (
 	"context"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Batch collects operations that are sent in one go and executed in their
@@ -35,20 +36,20 @@ type entry struct {
 func (c *Client) Batch() *Batch { return &Batch{client: c} }
 
 // Get adds a get of the key, which must not change until Run.
-func (b *Batch) Get(key []byte) { b.add(transport.Get, key) }
+func (b *Batch) Get(key []byte) { b.add(wire.Get, key) }
 
 // Delete adds a removal of the key.
-func (b *Batch) Delete(key []byte) { b.add(transport.Delete, key) }
+func (b *Batch) Delete(key []byte) { b.add(wire.Delete, key) }
 
 // Set adds storing the value under the key. The value is sealed here and now.
 func (b *Batch) Set(key, value []byte, opts ...StoreOption) {
-	e := b.add(transport.Set, key)
+	e := b.add(wire.Set, key)
 	if e.err == nil {
 		e.err = b.client.seal(e.op, key, value, opts)
 	}
 }
 
-func (b *Batch) add(command transport.Command, key []byte) *entry {
+func (b *Batch) add(command wire.Command, key []byte) *entry {
 	op, err := b.client.begin(command, key)
 	b.entries = append(b.entries, entry{op: op, key: key, err: err})
 	return &b.entries[len(b.entries)-1]
@@ -67,7 +68,7 @@ func (b *Batch) Run(ctx context.Context) []Result {
 		if r.Err = e.err; e.op == nil {
 			continue
 		}
-		if e.err == nil && e.op.call.Request.Command == transport.Get {
+		if e.err == nil && e.op.call.Request.Command == wire.Get {
 			r.Value, r.Err = b.client.open(nil, e.key, e.op.call.Response.Value)
 		}
 		e.op.end()
@@ -113,7 +114,7 @@ func (c *Client) doAll(ctx context.Context, entries []entry) {
 	if c.opts.observer != nil {
 		defer c.observeAll(ctx, pending[:len(pending):len(pending)])()
 	}
-	calls := make([]*transport.Call, 0, len(pending))
+	calls := make([]*pipeline.Call, 0, len(pending))
 	l := c.link()
 	for attempt := 1; len(pending) > 0; attempt++ {
 		conn, err := c.connection(ctx, l)

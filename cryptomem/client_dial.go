@@ -11,12 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A link is one of the client's connections, made anew whenever it is broken.
 type link struct {
-	conn atomic.Pointer[transport.Conn]
+	conn atomic.Pointer[pipeline.Conn]
 
 	mu      sync.Mutex
 	dialing *dial // the one under way, which all callers wait for
@@ -24,12 +25,12 @@ type link struct {
 
 type dial struct {
 	done chan struct{} // closed when conn and err are set
-	conn *transport.Conn
+	conn *pipeline.Conn
 	err  error
 }
 
 // connection returns the link's connection, or waits for one under ctx.
-func (c *Client) connection(ctx context.Context, l *link) (*transport.Conn, error) {
+func (c *Client) connection(ctx context.Context, l *link) (*pipeline.Conn, error) {
 	if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
 		return conn, nil
 	}
@@ -78,7 +79,7 @@ func (c *Client) redial(l *link, d *dial) {
 
 // dialInTurn dials when no other dial to the address is under way and the
 // pause after a failed one is over.
-func (c *Client) dialInTurn() (*transport.Conn, error) {
+func (c *Client) dialInTurn() (*pipeline.Conn, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -106,7 +107,7 @@ func (c *Client) dialInTurn() (*transport.Conn, error) {
 }
 
 // dial makes one connection, with all handshakes.
-func (c *Client) dial(ctx context.Context) (*transport.Conn, error) {
+func (c *Client) dial(ctx context.Context) (*pipeline.Conn, error) {
 	nc, err := c.opts.dial(ctx, c.addr)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (c *Client) dial(ctx context.Context) (*transport.Conn, error) {
 		}
 		nc = tc
 	}
-	conn := transport.NewConn(nc, c.opts.clock, c.opts.limits)
+	conn := pipeline.NewConn(nc, c.opts.clock, c.opts.limits)
 	if err := c.authenticate(ctx, conn); err != nil {
 		_ = conn.Close() // always nil
 		return nil, err
@@ -127,12 +128,12 @@ func (c *Client) dial(ctx context.Context) (*transport.Conn, error) {
 	return conn, nil
 }
 
-func (c *Client) authenticate(ctx context.Context, conn *transport.Conn) error {
+func (c *Client) authenticate(ctx context.Context, conn *pipeline.Conn) error {
 	if len(c.opts.token) == 0 {
 		return nil
 	}
-	call := transport.Call{Request: transport.Request{
-		Command: transport.Auth, Key: []byte(c.opts.identity), Value: c.opts.token,
+	call := pipeline.Call{Request: wire.Request{
+		Command: wire.Auth, Key: []byte(c.opts.identity), Value: c.opts.token,
 	}}
 	if err := conn.Do(ctx, &call); err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 	"github.com/onsi/gomega/gleak"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 var _ = Describe("Client, when things go wrong", func() {
@@ -60,7 +61,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 	Describe("a connection cut", func() {
 		It("within a request, at any byte, is made anew for a read and reported for a write", func() {
-			size := transport.RequestHeaderSize + len(key)
+			size := wire.RequestHeaderSize + len(key)
 			for cut := range size {
 				c := client(cutting(never, cut))
 				_, err := c.GetContext(ctx, key)
@@ -76,12 +77,12 @@ var _ = Describe("Client, when things go wrong", func() {
 		It("within an answer, at any byte, is made anew for a read and reported for a write", func() {
 			writer := client(server.dial)
 			Expect(writer.SetContext(ctx, key, []byte("v"))).To(Succeed())
-			for cut := range transport.ResponseHeaderSize + len(server.item("key").Value) {
+			for cut := range wire.ResponseHeaderSize + len(server.item("key").Value) {
 				c := client(cutting(cut, never))
 				Expect(c.GetContext(ctx, key)).To(Equal([]byte("v")), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
 			}
-			for cut := range transport.ResponseHeaderSize {
+			for cut := range wire.ResponseHeaderSize {
 				c := client(cutting(cut, never))
 				Expect(c.SetContext(ctx, key, nil)).To(MatchError(cryptomem.ErrMaybeApplied), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
@@ -215,7 +216,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 		It("stops a call whose answer does not come, and shifts nobody's answer", func() {
 			taken, release := make(chan struct{}), make(chan struct{})
-			server.answer = func(_ net.Conn, r *transport.Request) bool {
+			server.answer = func(_ net.Conn, r *wire.Request) bool {
 				if string(r.Key) == "slow" {
 					close(taken)
 					<-release
@@ -236,7 +237,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 		It("tells of a write that it may still happen", func() {
 			taken, release := make(chan struct{}), make(chan struct{})
-			server.answer = func(net.Conn, *transport.Request) bool {
+			server.answer = func(net.Conn, *wire.Request) bool {
 				close(taken)
 				<-release
 				return false
@@ -250,7 +251,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 		It("stops a call that waits for room, which is then never sent", func() {
 			taken, release := make(chan struct{}), make(chan struct{})
-			server.answer = func(net.Conn, *transport.Request) bool {
+			server.answer = func(net.Conn, *wire.Request) bool {
 				taken <- struct{}{}
 				<-release
 				return false
@@ -268,7 +269,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			Expect(<-first).To(MatchError(cryptomem.ErrNotFound))
 			server.mu.Lock()
 			defer server.mu.Unlock()
-			Expect(server.requests).To(Equal([]transport.Command{transport.Get}))
+			Expect(server.requests).To(Equal([]wire.Command{wire.Get}))
 		})
 
 		It("keeps a call that was never begun from being sent", func() {
@@ -284,7 +285,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 	It("gives a silent server up after the timeout", func() {
 		taken, release := make(chan struct{}), make(chan struct{})
-		server.answer = func(net.Conn, *transport.Request) bool {
+		server.answer = func(net.Conn, *wire.Request) bool {
 			close(taken)
 			<-release
 			return false
@@ -303,8 +304,8 @@ var _ = Describe("Client, when things go wrong", func() {
 	})
 
 	It("waits for a slow server as long as it sends something", func() {
-		server.answer = func(nc net.Conn, r *transport.Request) bool {
-			for _, b := range transport.AppendResponse(nil, transport.OK, nil) { // 7 bytes, 2.8 s
+		server.answer = func(nc net.Conn, r *wire.Request) bool {
+			for _, b := range wire.AppendResponse(nil, wire.OK, nil) { // 7 bytes, 2.8 s
 				mock.Add(400 * time.Millisecond)
 				if _, err := nc.Write([]byte{b}); err != nil {
 					return false
@@ -317,7 +318,7 @@ var _ = Describe("Client, when things go wrong", func() {
 	})
 
 	DescribeTable("drops a connection on which the server", func(answer []byte, want error) {
-		server.answer = func(nc net.Conn, r *transport.Request) bool {
+		server.answer = func(nc net.Conn, r *wire.Request) bool {
 			_, _ = nc.Write(answer)
 			return true
 		}
@@ -331,14 +332,14 @@ var _ = Describe("Client, when things go wrong", func() {
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(server.dials).To(Equal(2))
 	},
-		Entry("speaks another protocol", []byte("-ERR unknown command\r\n"), transport.ErrFraming),
-		Entry("sends more than the limit", []byte{'C', 'M', 1, 0x7f, 0, 0, 0}, transport.ErrAnswerTooLarge),
-		Entry("uses a status of its own", transport.AppendResponse(nil, 77, nil), transport.ErrUnexpectedStatus),
+		Entry("speaks another protocol", []byte("-ERR unknown command\r\n"), wire.ErrFraming),
+		Entry("sends more than the limit", []byte{'C', 'M', 1, 0x7f, 0, 0, 0}, pipeline.ErrAnswerTooLarge),
+		Entry("uses a status of its own", wire.AppendResponse(nil, 77, nil), pipeline.ErrUnexpectedStatus),
 	)
 
 	It("drops a connection on which the server answers what nobody asked", func() {
-		server.answer = func(nc net.Conn, r *transport.Request) bool {
-			answer := transport.AppendResponse(nil, transport.NotFound, nil)
+		server.answer = func(nc net.Conn, r *wire.Request) bool {
+			answer := wire.AppendResponse(nil, wire.NotFound, nil)
 			_, _ = nc.Write(append(answer, answer...))
 			return true
 		}
@@ -351,7 +352,7 @@ var _ = Describe("Client, when things go wrong", func() {
 
 	It("ends the calls in flight when it is closed", func() {
 		taken := make(chan struct{})
-		server.answer = func(net.Conn, *transport.Request) bool {
+		server.answer = func(net.Conn, *wire.Request) bool {
 			taken <- struct{}{}
 			return true
 		}
@@ -379,23 +380,23 @@ var _ = Describe("Client, when things go wrong", func() {
 
 	Describe("authentication", func() {
 		It("is shown on every connection before anything else", func() {
-			server.answer = func(nc net.Conn, r *transport.Request) bool {
-				if r.Command != transport.Auth {
+			server.answer = func(nc net.Conn, r *wire.Request) bool {
+				if r.Command != wire.Auth {
 					return false
 				}
-				status := transport.Denied
+				status := wire.Denied
 				if string(r.Key) == "me" && string(r.Value) == "token" {
-					status = transport.OK
+					status = wire.OK
 				}
-				_, err := nc.Write(transport.AppendResponse(nil, status, []byte("who are you?")))
+				_, err := nc.Write(wire.AppendResponse(nil, status, []byte("who are you?")))
 				return err == nil
 			}
 			c := client(server.dial, cryptomem.WithAuth("me", []byte("token")))
 			Expect(c.Set("k", "v")).To(Succeed())
 			server.restart()
 			Expect(c.Get("k")).To(Equal([]byte("v")))
-			Expect(server.requests[:2]).To(Equal([]transport.Command{transport.Auth, transport.Set}))
-			Expect(server.requests).To(ContainElements(transport.Auth, transport.Auth))
+			Expect(server.requests[:2]).To(Equal([]wire.Command{wire.Auth, wire.Set}))
+			Expect(server.requests).To(ContainElements(wire.Auth, wire.Auth))
 
 			_, err := cryptomem.Dial(ctx, "peer", cryptomem.WithSecret([]byte(secret)),
 				cryptomem.WithDialer(server.dial), cryptomem.WithAuth("me", []byte("guess")))

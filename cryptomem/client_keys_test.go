@@ -13,17 +13,17 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // raw speaks to the server without a key, as its operator would look into it,
 // and returns the value of its answer.
-func (w *world) raw(r transport.Request) []byte {
+func (w *world) raw(r wire.Request) []byte {
 	GinkgoHelper()
 	nc, err := w.dial(context.Background(), "")
 	Expect(err).NotTo(HaveOccurred())
 	defer nc.Close() //nolint:errcheck // the answer is all that counts
-	frame, err := transport.AppendRequest(nil, &r)
+	frame, err := wire.AppendRequest(nil, &r)
 	Expect(err).NotTo(HaveOccurred())
 	_, err = nc.Write(frame)
 	Expect(err).NotTo(HaveOccurred())
@@ -32,10 +32,10 @@ func (w *world) raw(r transport.Request) []byte {
 		n, err := nc.Read(answer[len(answer):cap(answer)])
 		Expect(err).NotTo(HaveOccurred())
 		answer = answer[:len(answer)+n]
-		r, n, err := transport.ParseResponse(answer)
+		r, n, err := wire.ParseResponse(answer)
 		Expect(err).NotTo(HaveOccurred())
 		if n > 0 {
-			Expect(r.Status).To(Equal(transport.OK))
+			Expect(r.Status).To(Equal(wire.OK))
 			return r.Value
 		}
 	}
@@ -43,13 +43,13 @@ func (w *world) raw(r transport.Request) []byte {
 
 func (w *world) envelope(key string) []byte {
 	GinkgoHelper()
-	return w.raw(transport.Request{Command: transport.Get, Key: []byte(key)})
+	return w.raw(wire.Request{Command: wire.Get, Key: []byte(key)})
 }
 
 // plant puts a value into the store past every client, as a hostile server may.
 func (w *world) plant(key string, envelope []byte) {
 	GinkgoHelper()
-	w.raw(transport.Request{Command: transport.Set, Key: []byte(key), Value: envelope})
+	w.raw(wire.Request{Command: wire.Set, Key: []byte(key), Value: envelope})
 }
 
 var _ = Describe("Keys", func() {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // DefaultLease is for how long one process has the right to load a value while
@@ -95,7 +95,7 @@ func (c *Client) GetOrLoad(ctx context.Context, key []byte, ttl time.Duration, l
 // getFresh returns the value under the key and whether its TTL, without the
 // time it may be stale, is not over.
 func (c *Client) getFresh(ctx context.Context, l *loading) (value []byte, fresh bool, err error) {
-	op, err := c.begin(transport.Get, l.key)
+	op, err := c.begin(wire.Get, l.key)
 	if err != nil {
 		return nil, false, err
 	}

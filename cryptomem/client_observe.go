@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // An Observer sees every request that a Client makes: for traces, metrics or
@@ -15,7 +15,7 @@ type Observer interface {
 	// context that it returns is the one the request runs under; those of a
 	// batch all run under the caller's own. The function is called once, when
 	// the request has ended.
-	Begin(ctx context.Context, command transport.Command) (context.Context, func(Outcome))
+	Begin(ctx context.Context, command wire.Command) (context.Context, func(Outcome))
 }
 
 // An Outcome is how a request ended.

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // keepBuffer is how large an operation's buffers may be and be kept for reuse.
@@ -16,7 +17,7 @@ const keepBuffer = 64 << 10
 // that both live in. Operations are reused: none of their bytes may outlive
 // end.
 type operation struct {
-	call      transport.Call
+	call      pipeline.Call
 	name      []byte // the key as the server sees it
 	value     []byte // what is sent
 	uncertain bool   // an earlier attempt may have been applied
@@ -25,7 +26,7 @@ type operation struct {
 var operations = sync.Pool{New: func() any { return new(operation) }}
 
 // begin returns an operation on the user's key; end gives it back.
-func (c *Client) begin(command transport.Command, key []byte) (*operation, error) {
+func (c *Client) begin(command wire.Command, key []byte) (*operation, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -34,23 +35,23 @@ func (c *Client) begin(command transport.Command, key []byte) (*operation, error
 	}
 	op := operations.Get().(*operation)
 	op.name = c.sealer.AppendWireName(op.name[:0], key)
-	if len(op.name) > transport.MaxKeySize {
+	if len(op.name) > wire.MaxKeySize {
 		op.end()
-		return nil, fmt.Errorf("%w: key is %d bytes with its namespace, limit %d", ErrTooLarge, len(op.name), transport.MaxKeySize)
+		return nil, fmt.Errorf("%w: key is %d bytes with its namespace, limit %d", ErrTooLarge, len(op.name), wire.MaxKeySize)
 	}
 	op.value, op.uncertain, op.call.MaybeApplied = op.value[:0], false, false
-	op.call.Request = transport.Request{Command: command, Key: op.name}
+	op.call.Request = wire.Request{Command: command, Key: op.name}
 	return op, nil
 }
 
 // beginBare returns an operation on no key, or on one that the server reads.
-func (c *Client) beginBare(command transport.Command, name, value []byte) (*operation, error) {
+func (c *Client) beginBare(command wire.Command, name, value []byte) (*operation, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	op := operations.Get().(*operation)
 	op.uncertain, op.call.MaybeApplied = false, false
-	op.call.Request = transport.Request{Command: command, Key: name, Value: value}
+	op.call.Request = wire.Request{Command: command, Key: name, Value: value}
 	return op, nil
 }
 
@@ -61,7 +62,7 @@ func (op *operation) end() {
 	if cap(op.call.Buffer) > keepBuffer {
 		op.call.Buffer = nil
 	}
-	op.call.Request, op.call.Response, op.call.Err = transport.Request{}, transport.Response{}, nil
+	op.call.Request, op.call.Response, op.call.Err = wire.Request{}, wire.Response{}, nil
 	operations.Put(op)
 }
 
@@ -106,7 +107,7 @@ func (c *Client) again(ctx context.Context, op *operation, err error, attempt in
 	case attempt >= c.opts.attempts, c.ctx.Err() != nil, ctx.Err() != nil, errors.As(err, &refused):
 		return false
 	case op.call.MaybeApplied:
-		return op.call.Request.Command.Has(transport.Repeatable) && !errors.Is(err, transport.ErrSilent)
+		return op.call.Request.Command.Has(wire.Repeatable) && !errors.Is(err, pipeline.ErrSilent)
 	}
 	return true
 }
@@ -114,7 +115,7 @@ func (c *Client) again(ctx context.Context, op *operation, err error, attempt in
 // result returns the error that the operation's answer stands for.
 func (op *operation) result() error {
 	err := answerError(&op.call.Response)
-	if op.uncertain && op.call.Request.Command == transport.Delete && errors.Is(err, ErrNotFound) {
+	if op.uncertain && op.call.Request.Command == wire.Delete && errors.Is(err, ErrNotFound) {
 		return nil // gone, as was asked; most likely by the first attempt
 	}
 	return err
@@ -125,12 +126,12 @@ func (c *Client) failure(ctx context.Context, op *operation, err error) error {
 	switch {
 	case c.ctx.Err() != nil && !errIsContext(ctx, err):
 		err = ErrClosed
-	case errors.Is(err, transport.ErrSilent):
+	case errors.Is(err, pipeline.ErrSilent):
 		err = fmt.Errorf("%w: %w", ErrTimeout, err)
 	case ctx.Err() != nil && !errIsContext(ctx, err): // no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	if op.uncertain && op.call.Request.Command.Has(transport.Writes) {
+	if op.uncertain && op.call.Request.Command.Has(wire.Writes) {
 		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)
 	}
 	return err

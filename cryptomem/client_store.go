@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // An Item is a value with what the server tells about it.
@@ -29,18 +29,18 @@ const updateAttempts = 16
 
 // Add stores the value under a key that holds none; ErrExists if it does.
 func (c *Client) Add(ctx context.Context, key, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, transport.Add, key, value, opts)
+	return c.store(ctx, wire.Add, key, value, opts)
 }
 
 // Replace stores the value under a key that holds one; ErrNotFound if not.
 func (c *Client) Replace(ctx context.Context, key, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, transport.Replace, key, value, opts)
+	return c.store(ctx, wire.Replace, key, value, opts)
 }
 
 // GetItem returns the value under the key with its version, for
 // CompareAndSwap; ErrNotFound if there is none.
 func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
-	op, err := c.begin(transport.GetV, key)
+	op, err := c.begin(wire.GetV, key)
 	if err != nil {
 		return Item{}, err
 	}
@@ -48,7 +48,7 @@ func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
 	if err := c.do(ctx, op); err != nil {
 		return Item{}, err
 	}
-	version, ttl, envelope, err := transport.CutItem(op.call.Response.Value)
+	version, ttl, envelope, err := wire.CutItem(op.call.Response.Value)
 	if err != nil {
 		return Item{}, err
 	}
@@ -63,12 +63,12 @@ func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
 // GetItem told, and returns the new version. ErrChanged if the version is
 // another one, ErrNotFound if the item is gone.
 func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version uint64, opts ...StoreOption) (uint64, error) {
-	op, err := c.begin(transport.CAS, key)
+	op, err := c.begin(wire.CAS, key)
 	if err != nil {
 		return 0, err
 	}
 	defer op.end()
-	op.value = transport.AppendNumber(op.value, version)
+	op.value = wire.AppendNumber(op.value, version)
 	if err := c.seal(op, key, value, opts); err != nil {
 		return 0, err
 	}
@@ -78,7 +78,7 @@ func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version 
 		}
 		return 0, err
 	}
-	return transport.ParseNumber(op.call.Response.Value)
+	return wire.ParseNumber(op.call.Response.Value)
 }
 
 // Touch gives the item a new TTL, 0 meaning none; ErrNotFound if there is none.
@@ -125,7 +125,7 @@ func (c *Client) update(ctx context.Context, key []byte, change func(value []byt
 // GetDelete removes the item and returns the value it had; ErrNotFound if there
 // is none. An answer that gets lost loses the value: ErrMaybeApplied.
 func (c *Client) GetDelete(ctx context.Context, key []byte) ([]byte, error) {
-	op, err := c.begin(transport.GetDel, key)
+	op, err := c.begin(wire.GetDel, key)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (c *Client) GetDelete(ctx context.Context, key []byte) ([]byte, error) {
 // Ping asks the server for a sign of life.
 func (c *Client) Ping(ctx context.Context) error {
 	sign := []byte("ping")
-	op, err := c.beginBare(transport.Ping, nil, sign)
+	op, err := c.beginBare(wire.Ping, nil, sign)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (c *Client) Ping(ctx context.Context) error {
 // Stats returns the server's statistics as JSON: one section, or all of them
 // by name if section is empty.
 func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
-	op, err := c.beginBare(transport.Stats, []byte(section), nil)
+	op, err := c.beginBare(wire.Stats, []byte(section), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -180,10 +180,10 @@ func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err 
 		return 0, errors.New("blind names have no prefix to flush by")
 	}
 	name = append(name, prefix...)
-	if len(name) > transport.MaxKeySize {
-		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), transport.MaxKeySize)
+	if len(name) > wire.MaxKeySize {
+		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)
 	}
-	op, err := c.beginBare(transport.Flush, name, nil)
+	op, err := c.beginBare(wire.Flush, name, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -191,5 +191,5 @@ func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err 
 	if err := c.do(ctx, op); err != nil {
 		return 0, err
 	}
-	return transport.ParseNumber(op.call.Response.Value)
+	return wire.ParseNumber(op.call.Response.Value)
 }

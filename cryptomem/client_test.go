@@ -12,7 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const secret = "your-32-byte-very-secret-key-!!!"
@@ -21,15 +21,15 @@ const secret = "your-32-byte-very-secret-key-!!!"
 // answers requests from a map, unless the spec says otherwise.
 type peer struct {
 	mu       sync.Mutex
-	items    map[string]transport.Request
-	requests []transport.Command
+	items    map[string]wire.Request
+	requests []wire.Command
 	dials    int
-	answer   func(nc net.Conn, r *transport.Request) bool // true: dealt with
+	answer   func(nc net.Conn, r *wire.Request) bool // true: dealt with
 	refuse   error
 	open     []net.Conn
 }
 
-func newPeer() *peer { return &peer{items: map[string]transport.Request{}} }
+func newPeer() *peer { return &peer{items: map[string]wire.Request{}} }
 
 func (p *peer) dial(context.Context, string) (net.Conn, error) {
 	p.mu.Lock()
@@ -65,7 +65,7 @@ func (p *peer) serve(nc net.Conn) {
 		}
 		in = append(in, chunk[:n]...)
 		for {
-			r, n, err := transport.ParseRequest(in)
+			r, n, err := wire.ParseRequest(in)
 			if err != nil {
 				return
 			}
@@ -80,7 +80,7 @@ func (p *peer) serve(nc net.Conn) {
 	}
 }
 
-func (p *peer) handle(nc net.Conn, r *transport.Request) bool {
+func (p *peer) handle(nc net.Conn, r *wire.Request) bool {
 	p.mu.Lock()
 	p.requests = append(p.requests, r.Command)
 	answer := p.answer
@@ -93,22 +93,22 @@ func (p *peer) handle(nc net.Conn, r *transport.Request) bool {
 	return err == nil
 }
 
-func (p *peer) execute(r *transport.Request) []byte {
+func (p *peer) execute(r *wire.Request) []byte {
 	item, found := p.items[string(r.Key)]
 	switch {
-	case r.Command == transport.Set:
-		p.items[string(r.Key)] = transport.Request{TTL: r.TTL, Value: append([]byte(nil), r.Value...)}
-		return transport.AppendResponse(nil, transport.OK, nil)
+	case r.Command == wire.Set:
+		p.items[string(r.Key)] = wire.Request{TTL: r.TTL, Value: append([]byte(nil), r.Value...)}
+		return wire.AppendResponse(nil, wire.OK, nil)
 	case !found:
-		return transport.AppendResponse(nil, transport.NotFound, nil)
-	case r.Command == transport.Delete:
+		return wire.AppendResponse(nil, wire.NotFound, nil)
+	case r.Command == wire.Delete:
 		delete(p.items, string(r.Key))
-		return transport.AppendResponse(nil, transport.OK, nil)
+		return wire.AppendResponse(nil, wire.OK, nil)
 	}
-	return transport.AppendResponse(nil, transport.OK, item.Value)
+	return wire.AppendResponse(nil, wire.OK, item.Value)
 }
 
-func (p *peer) item(key string) transport.Request {
+func (p *peer) item(key string) wire.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.items[key]
@@ -180,7 +180,7 @@ var _ = Describe("Client", func() {
 
 	DescribeTable("refuses what is not a sealed value of its own", func(value string) {
 		c := dial()
-		server.items["k"] = transport.Request{Value: []byte(value)}
+		server.items["k"] = wire.Request{Value: []byte(value)}
 		_, err := c.Get("k")
 		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
 	},
@@ -249,8 +249,8 @@ var _ = Describe("Client", func() {
 	})
 
 	It("carries the server's own words in its error", func() {
-		server.answer = func(nc net.Conn, r *transport.Request) bool {
-			_, err := nc.Write(transport.AppendResponse(nil, transport.Error, []byte("out of memory")))
+		server.answer = func(nc net.Conn, r *wire.Request) bool {
+			_, err := nc.Write(wire.AppendResponse(nil, wire.Error, []byte("out of memory")))
 			return err == nil
 		}
 		c := dial()
@@ -261,24 +261,24 @@ var _ = Describe("Client", func() {
 	})
 
 	DescribeTable("knows a server at its limit, or one that wants credentials, by whatever command meets it",
-		func(status transport.Status, message string, want error) {
-			server.answer = func(nc net.Conn, _ *transport.Request) bool {
-				_, err := nc.Write(transport.AppendResponse(nil, status, []byte(message)))
+		func(status wire.Status, message string, want error) {
+			server.answer = func(nc net.Conn, _ *wire.Request) bool {
+				_, err := nc.Write(wire.AppendResponse(nil, status, []byte(message)))
 				return err == nil
 			}
 			c := dial()
 			call := func() error { return c.Set("k", "v") }
-			if status != transport.Error {
+			if status != wire.Error {
 				call = func() error { return c.Ping(context.Background()) }
 			}
 			Expect(call()).To(MatchError(want))
 		},
-		Entry("busy, to SET", transport.Error, "busy: 9 connections are open, limit 9", cryptomem.ErrBusy),
-		Entry("busy, to PING", transport.Busy, "", cryptomem.ErrBusy),
-		Entry("full", transport.Error, "memory limit reached", cryptomem.ErrFull),
-		Entry("full for an identity", transport.Error, "account limit reached: web would use 128 bytes, limit 127", cryptomem.ErrFull),
-		Entry("no credentials, to SET", transport.Error, "authentication required", cryptomem.ErrDenied),
-		Entry("other credentials, to SET", transport.Error, "denied: SET is not allowed on this key", cryptomem.ErrDenied),
-		Entry("no credentials, to PING", transport.Denied, "authentication required", cryptomem.ErrDenied),
+		Entry("busy, to SET", wire.Error, "busy: 9 connections are open, limit 9", cryptomem.ErrBusy),
+		Entry("busy, to PING", wire.Busy, "", cryptomem.ErrBusy),
+		Entry("full", wire.Error, "full: memory limit reached", cryptomem.ErrFull),
+		Entry("full for an identity", wire.Error, "full: account limit reached: web would use 128 bytes, limit 127", cryptomem.ErrFull),
+		Entry("no credentials, to SET", wire.Error, "authentication required", cryptomem.ErrDenied),
+		Entry("other credentials, to SET", wire.Error, "denied: SET is not allowed on this key", cryptomem.ErrDenied),
+		Entry("no credentials, to PING", wire.Denied, "authentication required", cryptomem.ErrDenied),
 	)
 })

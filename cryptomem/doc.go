@@ -8,7 +8,7 @@
 //
 // A value's way is a straight line, and the same one back:
 //
-//	Client.Set → sealing.Seal → transport.Conn → TCP → transport.Session → cache.Set
+//	Client.Set → sealing.Seal → pipeline.Conn → TCP → session.Session → cache.Set
 //
 // Whoever runs or breaks into the server can lose values, or serve an older one
 // that has not expired, but can neither read nor alter them, nor pass one off

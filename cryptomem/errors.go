@@ -3,11 +3,9 @@ package cryptomem
 import (
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // What a Client's calls end with, for errors.Is. Errors of the network and of
@@ -62,8 +60,8 @@ var (
 
 // A ServerError is a request refused by the server, which stays usable.
 type ServerError struct {
-	Status  transport.Status // transport.Error, Denied or Busy
-	Message string           // as the server sent it
+	Status  wire.Status // wire.Error, Denied or Busy
+	Message string      // as the server sent it
 }
 
 // Error returns the server's message.
@@ -74,29 +72,28 @@ func (e *ServerError) Error() string {
 	return "server: " + e.Message
 }
 
-// Is makes a ServerError match ErrBusy, ErrDenied and ErrFull. GET, SET and
-// DELETE are older than the statuses of the first two, and the last has none:
-// for them the server's wording counts.
+// Is makes a ServerError match ErrBusy, ErrDenied and ErrFull.
 func (e *ServerError) Is(target error) bool {
+	why := wire.Refusal{Status: e.Status, Message: e.Message}
 	switch target {
 	case ErrBusy:
-		return e.Status == transport.Busy || strings.HasPrefix(e.Message, "busy: ")
+		return why.Busy()
 	case ErrFull:
-		return strings.HasPrefix(e.Message, cache.ErrFull.Error()) || strings.HasPrefix(e.Message, cache.ErrAccountFull.Error())
+		return why.Full()
 	case ErrDenied:
-		return e.Status == transport.Denied || strings.HasPrefix(e.Message, "denied: ") || e.Message == "authentication required"
+		return why.Denied()
 	}
 	return false
 }
 
 // answerError returns the error that an answer stands for; nil for OK.
-func answerError(r *transport.Response) error {
+func answerError(r *wire.Response) error {
 	switch r.Status {
-	case transport.OK:
+	case wire.OK:
 		return nil
-	case transport.NotFound:
+	case wire.NotFound:
 		return ErrNotFound
-	case transport.Exists:
+	case wire.Exists:
 		return ErrExists
 	}
 	return &ServerError{Status: r.Status, Message: string(r.Value)}

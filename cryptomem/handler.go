@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Handler executes the protocol's requests on a cache. It has no goroutines
-// and reads no clock: a transport.Session, a Server or a simulator drives it.
+// and reads no clock: a session.Session, a Server or a simulator drives it.
 // It is safe for concurrent use, but for its fields, which are to be set
 // before.
 //
@@ -29,12 +30,12 @@ type Handler struct {
 // NewHandler returns a Handler over c with nothing else set.
 func NewHandler(c *cache.Cache) *Handler { return &Handler{Cache: c} }
 
-var _ transport.Handler = (*Handler)(nil)
+var _ session.Handler = (*Handler)(nil)
 
-// Handle implements transport.Handler.
-func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
+// Handle implements session.Handler.
+func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	switch r.Command {
-	case transport.Get, transport.GetV, transport.GetDel:
+	case wire.Get, wire.GetV, wire.GetDel:
 		dst, ref := h.HandleLarge(now, dst, r)
 		if ref == nil {
 			return dst
@@ -44,30 +45,30 @@ func (h *Handler) Handle(now int64, dst []byte, r *transport.Request) []byte {
 			dst = append(dst, piece...)
 		}
 		return dst
-	case transport.Set:
+	case wire.Set:
 		_, err := h.Cache.Set(now, r.Key, r.Value, h.ttl(r.TTL))
 		return appendDone(dst, err)
-	case transport.Delete:
+	case wire.Delete:
 		return appendFound(dst, h.Cache.Delete(now, r.Key))
-	case transport.Ping:
-		return transport.AppendResponse(dst, transport.OK, r.Value)
-	case transport.Add:
+	case wire.Ping:
+		return wire.AppendResponse(dst, wire.OK, r.Value)
+	case wire.Add:
 		_, err := h.Cache.Add(now, r.Key, r.Value, h.ttl(r.TTL))
 		return appendDone(dst, err)
-	case transport.Replace:
+	case wire.Replace:
 		_, err := h.Cache.Replace(now, r.Key, r.Value, h.ttl(r.TTL))
 		return appendDone(dst, err)
-	case transport.Touch:
+	case wire.Touch:
 		_, err := h.Cache.Touch(now, r.Key, r.TTL)
 		return appendDone(dst, err)
-	case transport.CAS:
+	case wire.CAS:
 		return h.compareAndSwap(now, dst, r)
-	case transport.Stats:
+	case wire.Stats:
 		return h.stats(dst, string(r.Key))
-	case transport.Flush:
+	case wire.Flush:
 		return h.flush(now, dst, r.Key)
-	case transport.Auth:
-		return transport.AppendResponse(dst, transport.OK, nil) // where nothing is asked, anyone is welcome
+	case wire.Auth:
+		return wire.AppendResponse(dst, wire.OK, nil) // where nothing is asked, anyone is welcome
 	}
 	return appendError(dst, fmt.Errorf("%s is not supported", r.Command))
 }
@@ -80,8 +81,8 @@ func (h *Handler) ttl(ttl time.Duration) time.Duration {
 	return ttl
 }
 
-func (h *Handler) compareAndSwap(now int64, dst []byte, r *transport.Request) []byte {
-	version, value, err := transport.CutVersion(r.Value)
+func (h *Handler) compareAndSwap(now int64, dst []byte, r *wire.Request) []byte {
+	version, value, err := wire.CutVersion(r.Value)
 	if err != nil {
 		return appendError(dst, err)
 	}
@@ -117,34 +118,42 @@ func (h *Handler) stats(dst []byte, section string) []byte {
 	if err != nil {
 		return appendError(dst, fmt.Errorf("statistics: %w", err))
 	}
-	return transport.AppendResponse(dst, transport.OK, text)
+	return wire.AppendResponse(dst, wire.OK, text)
 }
 
 // appendDone answers a command that stores with the outcome err.
 func appendDone(dst []byte, err error) []byte {
 	switch {
 	case err == nil:
-		return transport.AppendResponse(dst, transport.OK, nil)
+		return wire.AppendResponse(dst, wire.OK, nil)
 	case errors.Is(err, cache.ErrNotFound):
-		return transport.AppendResponse(dst, transport.NotFound, nil)
+		return wire.AppendResponse(dst, wire.NotFound, nil)
 	case errors.Is(err, cache.ErrExists):
-		return transport.AppendResponse(dst, transport.Exists, nil)
+		return wire.AppendResponse(dst, wire.Exists, nil)
 	}
 	return appendError(dst, err)
 }
 
 func appendFound(dst []byte, found bool) []byte {
 	if found {
-		return transport.AppendResponse(dst, transport.OK, nil)
+		return wire.AppendResponse(dst, wire.OK, nil)
 	}
-	return transport.AppendResponse(dst, transport.NotFound, nil)
+	return wire.AppendResponse(dst, wire.NotFound, nil)
 }
 
 func appendNumber(dst []byte, n uint64) []byte {
 	start := len(dst)
-	return transport.EndResponse(transport.AppendNumber(transport.BeginResponse(dst), n), start, transport.OK)
+	return wire.EndResponse(wire.AppendNumber(wire.BeginResponse(dst), n), start, wire.OK)
 }
 
 func appendError(dst []byte, err error) []byte {
-	return transport.AppendResponse(dst, transport.Error, []byte(err.Error()))
+	return refusal(err).Append(dst, 0)
+}
+
+// refusal returns what a client is told of err.
+func refusal(err error) wire.Refusal {
+	if errors.Is(err, cache.ErrFull) || errors.Is(err, cache.ErrAccountFull) {
+		return wire.RefuseFull("%v", err)
+	}
+	return wire.RefusalOf(err)
 }

@@ -2,12 +2,13 @@ package cryptomem
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // What a client may send before it is authenticated, in bytes.
@@ -21,7 +22,7 @@ const (
 const MaxFailedAuths = 3
 
 // An Authenticator decides who a server's clients are. It is called from many
-// connections at once. An error that is, or wraps, a transport.Refusal is told
+// connections at once. An error that is, or wraps, a wire.Refusal is told
 // to the client; the text of any other stays in the server.
 type Authenticator interface {
 	// Greet returns what conn may do without AUTH, for instance because of its
@@ -42,7 +43,7 @@ type Permission interface {
 	// a prefix, for STATS a section, for PING anything. It is asked before the
 	// value of a large request is received, and again when it has arrived. key
 	// is valid during the call only.
-	Allows(c transport.Command, key []byte) bool
+	Allows(c wire.Command, key []byte) bool
 }
 
 // A Tally is a Permission that counts the requests.
@@ -93,26 +94,26 @@ type guard struct {
 	store         *cache.Cache // that charges nobody
 	authenticator Authenticator
 	conn          net.Conn
-	permission    Permission        // nil until authenticated
-	refusal       transport.Refusal // as long as it is nil
-	failures      int               // AUTHs that failed, but for refusals
-	revoked       bool              // whether permission was, when it denied a request
+	permission    Permission   // nil until authenticated
+	refusal       wire.Refusal // as long as it is nil
+	failures      int          // AUTHs that failed, but for refusals
+	revoked       bool         // whether permission was, when it denied a request
 }
 
 var (
-	_ transport.Gate         = (*guard)(nil)
-	_ transport.LargeHandler = (*guard)(nil)
-	_ transport.Guest        = (*guard)(nil)
-	_ transport.Ender        = (*guard)(nil)
-	_ io.Closer              = (*guard)(nil)
+	_ session.Gate         = (*guard)(nil)
+	_ session.LargeHandler = (*guard)(nil)
+	_ serve.Guest          = (*guard)(nil)
+	_ session.Ender        = (*guard)(nil)
+	_ io.Closer            = (*guard)(nil)
 )
 
 func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
-	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: authenticationRequired}
+	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: wire.AuthenticationRequired}
 	permission, err := a.Greet(conn)
 	if err == nil {
 		g.admit(permission)
-	} else if why, ok := errors.AsType[transport.Refusal](err); ok {
+	} else if why, ok := errors.AsType[wire.Refusal](err); ok {
 		g.refusal = why
 	}
 	return g
@@ -128,56 +129,56 @@ func (g *guard) admit(permission Permission) {
 	}
 }
 
-// Authenticated implements transport.Guest.
+// Authenticated implements serve.Guest.
 func (g *guard) Authenticated() bool { return g.permission != nil }
 
-// Ended implements transport.Ender.
+// Ended implements session.Ender.
 func (g *guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
 
-// Admit implements transport.Gate: before authentication, nothing but a small
+// Admit implements session.Gate: before authentication, nothing but a small
 // AUTH is worth a buffer.
-func (g *guard) Admit(h *transport.Header) (transport.Refusal, bool) {
+func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
 	switch {
-	case h.Command == transport.Auth:
+	case h.Command == wire.Auth:
 		if h.KeySize > MaxIdentitySize || h.ValueSize > MaxTokenSize {
-			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf(
-				"identity is %d bytes, limit %d; token is %d bytes, limit %d", h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize)}, false
+			return wire.Refuse("identity is %d bytes, limit %d; token is %d bytes, limit %d",
+				h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize), false
 		}
-		return transport.Refusal{}, true // a token is not a value to store
+		return wire.Refusal{}, true // a token is not a value to store
 	case g.permission == nil:
 		return g.refusal, false
 	}
 	if l, ok := g.permission.(ValueLimit); ok {
 		size := int64(h.ValueSize)
-		if h.Command.Has(transport.TakesVersion) {
-			size -= transport.VersionSize
+		if h.Command.Has(wire.TakesVersion) {
+			size -= wire.VersionSize
 		}
 		if limit := int64(l.MaxValueSize()); limit > 0 && size > limit {
-			return transport.Refusal{Status: transport.Error, Message: fmt.Sprintf("value is %d bytes, limit %d for this identity", size, limit)}, false
+			return wire.Refuse("value is %d bytes, limit %d for this identity", size, limit), false
 		}
 	}
-	return transport.Refusal{}, true
+	return wire.Refusal{}, true
 }
 
-// Handle implements transport.Handler.
-func (g *guard) Handle(now int64, dst []byte, r *transport.Request) []byte {
+// Handle implements session.Handler.
+func (g *guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	if dst, done := g.stop(dst, r); done {
 		return dst
 	}
 	return g.Handler.Handle(now, dst, r)
 }
 
-// HandleLarge implements transport.LargeHandler.
-func (g *guard) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+// HandleLarge implements session.LargeHandler.
+func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
 	if dst, done := g.stop(dst, r); done {
 		return dst, nil
 	}
 	return g.Handler.HandleLarge(now, dst, r)
 }
 
-// Stage implements transport.LargeHandler. A request that is not allowed is not
+// Stage implements session.LargeHandler. A request that is not allowed is not
 // staged, but refused, so that it costs no memory.
-func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
+func (g *guard) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
 	if !g.allows(r.Command, r.Key) {
 		g.denied()
 		return nil, notAllowed(r.Command)
@@ -185,9 +186,10 @@ func (g *guard) Stage(now int64, r *transport.Request, size int) (transport.Stag
 	s, err := g.stage(r, size)
 	if err != nil {
 		g.count(true)
+		return nil, refusal(err)
 	}
 	if s == nil {
-		return nil, err
+		return nil, nil
 	}
 	return guardedStage{s, g}, nil
 }
@@ -199,7 +201,7 @@ type guardedStage struct {
 	guard *guard
 }
 
-// Finish implements transport.Staged.
+// Finish implements session.Staged.
 func (s guardedStage) Finish(now int64, dst []byte) []byte {
 	if !s.guard.allows(s.command, s.Key()) {
 		s.guard.denied()
@@ -209,7 +211,7 @@ func (s guardedStage) Finish(now int64, dst []byte) []byte {
 	return s.staged.Finish(now, dst)
 }
 
-func (g *guard) allows(c transport.Command, key []byte) bool {
+func (g *guard) allows(c wire.Command, key []byte) bool {
 	return g.permission != nil && g.permission.Allows(c, key)
 }
 
@@ -228,8 +230,8 @@ func (g *guard) count(allowed bool) {
 }
 
 // stop answers what is not to be executed.
-func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bool) {
-	if r.Command == transport.Auth {
+func (g *guard) stop(dst []byte, r *wire.Request) (answered []byte, done bool) {
+	if r.Command == wire.Auth {
 		return g.authenticate(dst, r), true
 	}
 	if g.permission == nil {
@@ -243,27 +245,25 @@ func (g *guard) stop(dst []byte, r *transport.Request) (answered []byte, done bo
 	return dst, false
 }
 
-var authenticationRequired = transport.Refusal{Status: transport.Denied, Message: "authentication required"}
-
-func notAllowed(c transport.Command) transport.Refusal {
-	if c == transport.Stats {
-		return transport.Refusal{Status: transport.Denied, Message: "denied: STATS is not allowed"}
+func notAllowed(c wire.Command) wire.Refusal {
+	if c == wire.Stats {
+		return wire.RefuseDenied("STATS is not allowed")
 	}
-	return transport.Refusal{Status: transport.Denied, Message: fmt.Sprintf("denied: %s is not allowed on this key", c)}
+	return wire.RefuseDenied("%s is not allowed on this key", c)
 }
 
-func (g *guard) authenticate(dst []byte, r *transport.Request) []byte {
+func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
 	if err != nil || permission == nil {
-		if why, ok := errors.AsType[transport.Refusal](err); ok {
-			return why.Append(dst, transport.Auth)
+		if why, ok := errors.AsType[wire.Refusal](err); ok {
+			return why.Append(dst, wire.Auth)
 		}
 		g.failures++
-		return transport.AppendResponse(dst, transport.Denied, []byte("denied: unknown identity or wrong token"))
+		return wire.RefuseDenied("unknown identity or wrong token").Append(dst, wire.Auth)
 	}
 	_ = g.Close() // what was allowed before ends here
 	g.admit(permission)
-	return transport.AppendResponse(dst, transport.OK, nil)
+	return wire.AppendResponse(dst, wire.OK, nil)
 }
 
 // Close implements io.Closer.

@@ -15,7 +15,8 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // doorman knows one identity, who may use the keys that begin with its name.
@@ -28,7 +29,7 @@ type doorman struct {
 	maxValueSize    atomic.Int64
 }
 
-var full = transport.Refusal{Status: transport.Busy, Message: "busy: alice is everywhere"}
+var full = wire.Refusal{Status: wire.Busy, Message: "busy: alice is everywhere"}
 
 func (d *doorman) Greet(net.Conn) (cryptomem.Permission, error) {
 	if d.full.Load() {
@@ -50,8 +51,8 @@ func (d *doorman) Authenticate(_ net.Conn, _ cryptomem.Permission, identity, tok
 
 type ownKeys struct{ d *doorman }
 
-func (o ownKeys) Allows(c transport.Command, key []byte) bool {
-	return !o.d.closed.Load() && (c == transport.Ping || bytes.HasPrefix(key, []byte("alice/")))
+func (o ownKeys) Allows(c wire.Command, key []byte) bool {
+	return !o.d.closed.Load() && (c == wire.Ping || bytes.HasPrefix(key, []byte("alice/")))
 }
 
 func (o ownKeys) Count(allowed bool) {
@@ -72,8 +73,8 @@ func (o ownKeys) Close() error {
 }
 
 // versionSize is how many bytes come before the value that a command stores.
-func versionSize(c transport.Command) int {
-	if c == transport.CAS {
+func versionSize(c wire.Command) int {
+	if c == wire.CAS {
 		return 8
 	}
 	return 0
@@ -84,7 +85,7 @@ var _ = Describe("a server that requires authentication", func() {
 	var clk *clock.Mock
 	var s *cryptomem.Server
 	var c *net.TCPConn
-	login := request(transport.Auth, "alice", "secret")
+	login := request(wire.Auth, "alice", "secret")
 	BeforeEach(func() {
 		door, clk = &doorman{}, clock.NewMock()
 		s = newServer(cryptomem.ServerConfig{Authenticator: door, Clock: clk, AllowFlush: true})
@@ -92,17 +93,17 @@ var _ = Describe("a server that requires authentication", func() {
 	})
 
 	It("executes nothing before, in words that every client knows", func() {
-		for command := transport.Set; command < transport.Auth; command++ {
+		for command := wire.Set; command < wire.Auth; command++ {
 			value := ""
 			switch command {
-			case transport.Set, transport.Add, transport.Replace, transport.CAS:
+			case wire.Set, wire.Add, wire.Replace, wire.CAS:
 				value = strings.Repeat("v", 100_000)
 			}
 			status, message := ask(c, request(command, "alice/k", value))
-			if command <= transport.Delete {
-				Expect(status).To(Equal(transport.Error), "%v", command)
+			if command <= wire.Delete {
+				Expect(status).To(Equal(wire.Error), "%v", command)
 			} else {
-				Expect(status).To(Equal(transport.Denied), "%v", command)
+				Expect(status).To(Equal(wire.Denied), "%v", command)
 			}
 			Expect(message).To(Equal("authentication required"))
 		}
@@ -110,23 +111,23 @@ var _ = Describe("a server that requires authentication", func() {
 	})
 
 	It("does not say whether the identity or the token is wrong", func() {
-		for _, wrong := range [][]byte{request(transport.Auth, "alice", "guess"), request(transport.Auth, "bob", "secret"), request(transport.Auth, "alice", "")} {
+		for _, wrong := range [][]byte{request(wire.Auth, "alice", "guess"), request(wire.Auth, "bob", "secret"), request(wire.Auth, "alice", "")} {
 			status, message := ask(c, wrong)
-			Expect(status).To(Equal(transport.Denied))
+			Expect(status).To(Equal(wire.Denied))
 			Expect(message).To(Equal("denied: unknown identity or wrong token"))
 		}
 	})
 
 	It("closes a connection after three failed AUTHs, and nothing behind them is executed", func() {
-		guess := request(transport.Auth, "alice", "guess")
+		guess := request(wire.Auth, "alice", "guess")
 		ask(c, guess)
 		ask(c, login)
 		ask(c, guess)
-		status, _ := ask(c, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.OK), "what was allowed stays so")
-		send(c, bytes.Join([][]byte{guess, request(transport.Set, "alice/k", "v"), login}, nil))
+		status, _ := ask(c, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.OK), "what was allowed stays so")
+		send(c, bytes.Join([][]byte{guess, request(wire.Set, "alice/k", "v"), login}, nil))
 		status, _ = readAnswer(c)
-		Expect(status).To(Equal(transport.Denied))
+		Expect(status).To(Equal(wire.Denied))
 		Expect(io.ReadAll(c)).To(BeEmpty(), "the end, and no reset")
 		Expect(c.Close()).To(Succeed())
 		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
@@ -135,67 +136,67 @@ var _ = Describe("a server that requires authentication", func() {
 	})
 
 	It("executes what was sent right behind a good AUTH", func() {
-		send(c, append(login, request(transport.Set, "alice/k", "v")...))
+		send(c, append(login, request(wire.Set, "alice/k", "v")...))
 		for range 2 {
 			status, _ := readAnswer(c)
-			Expect(status).To(Equal(transport.OK))
+			Expect(status).To(Equal(wire.OK))
 		}
 	})
 
 	It("takes no more of an AUTH than an identity and a token need", func() {
-		status, message := ask(c, request(transport.Auth, "alice", strings.Repeat("x", cryptomem.MaxTokenSize+1)))
-		Expect(status).To(Equal(transport.Error))
+		status, message := ask(c, request(wire.Auth, "alice", strings.Repeat("x", cryptomem.MaxTokenSize+1)))
+		Expect(status).To(Equal(wire.Error))
 		Expect(message).To(ContainSubstring("limit 4096"))
 	})
 
 	DescribeTable("keeps a client to what it may do, for small and large values alike",
-		func(command transport.Command, size int, want transport.Status) {
+		func(command wire.Command, size int, want wire.Status) {
 			ask(c, login)
 			status, message := ask(c, request(command, "bob/k", strings.Repeat("v", size)))
 			Expect(status).To(Equal(want))
-			if command == transport.Stats { // which has no key
+			if command == wire.Stats { // which has no key
 				Expect(message).To(Equal("denied: STATS is not allowed"))
 			} else {
 				Expect(message).To(Equal("denied: " + command.String() + " is not allowed on this key"))
 			}
 			Expect(s.Cache().Stats().Items).To(BeZero())
 		},
-		Entry(nil, transport.Set, 10, transport.Error),
-		Entry(nil, transport.Set, 100_000, transport.Error),
-		Entry(nil, transport.Get, 0, transport.Error),
-		Entry(nil, transport.Delete, 0, transport.Error),
-		Entry(nil, transport.Add, 10, transport.Denied),
-		Entry(nil, transport.Add, 100_000, transport.Denied),
-		Entry(nil, transport.Replace, 100_000, transport.Denied),
-		Entry(nil, transport.Touch, 0, transport.Denied),
-		Entry(nil, transport.GetV, 0, transport.Denied),
-		Entry(nil, transport.CAS, 100_000, transport.Denied),
-		Entry(nil, transport.GetDel, 0, transport.Denied),
-		Entry(nil, transport.Stats, 0, transport.Denied),
-		Entry(nil, transport.Flush, 0, transport.Denied),
+		Entry(nil, wire.Set, 10, wire.Error),
+		Entry(nil, wire.Set, 100_000, wire.Error),
+		Entry(nil, wire.Get, 0, wire.Error),
+		Entry(nil, wire.Delete, 0, wire.Error),
+		Entry(nil, wire.Add, 10, wire.Denied),
+		Entry(nil, wire.Add, 100_000, wire.Denied),
+		Entry(nil, wire.Replace, 100_000, wire.Denied),
+		Entry(nil, wire.Touch, 0, wire.Denied),
+		Entry(nil, wire.GetV, 0, wire.Denied),
+		Entry(nil, wire.CAS, 100_000, wire.Denied),
+		Entry(nil, wire.GetDel, 0, wire.Denied),
+		Entry(nil, wire.Stats, 0, wire.Denied),
+		Entry(nil, wire.Flush, 0, wire.Denied),
 	)
 
 	It("says so when someone who may come in has to wait", func() {
 		door.full.Store(true)
 		late := dial(c.RemoteAddr().String())
-		status, message := ask(late, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.Busy))
+		status, message := ask(late, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.Busy))
 		Expect(message).To(Equal("busy: alice is everywhere"))
-		status, _ = ask(late, request(transport.Get, "alice/k", ""))
-		Expect(status).To(Equal(transport.Error), "which is older than the other statuses")
+		status, _ = ask(late, request(wire.Get, "alice/k", ""))
+		Expect(status).To(Equal(wire.Error), "which is older than the other statuses")
 		status, message = ask(late, login)
-		Expect(status).To(Equal(transport.Busy))
+		Expect(status).To(Equal(wire.Busy))
 		Expect(message).To(Equal("busy: alice is everywhere"))
 	})
 
 	It("stores no value for a client that was shut out while it was on its way", func() {
 		ask(c, login)
-		set := request(transport.Add, "alice/k", strings.Repeat("v", 100_000))
+		set := request(wire.Add, "alice/k", strings.Repeat("v", 100_000))
 		send(c, set[:50_000])
 		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(len(login) + 50_000))
 		door.closed.Store(true)
 		status, message := ask(c, set[50_000:])
-		Expect(status).To(Equal(transport.Denied))
+		Expect(status).To(Equal(wire.Denied))
 		Expect(message).To(Equal("denied: ADD is not allowed on this key"))
 		Expect(s.Cache().Stats().Items).To(BeZero())
 		Expect(door.denied.Load()).To(BeEquivalentTo(1))
@@ -204,12 +205,12 @@ var _ = Describe("a server that requires authentication", func() {
 	It("ends the connection of a client whose permission was revoked, with the answer that says so", func() {
 		ask(c, login)
 		door.closed.Store(true)
-		status, _ := ask(c, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.Denied), "denied, and no more than that")
+		status, _ := ask(c, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.Denied), "denied, and no more than that")
 		door.revoked.Store(true)
-		send(c, bytes.Join([][]byte{request(transport.Ping, "", ""), request(transport.Ping, "", "")}, nil))
+		send(c, bytes.Join([][]byte{request(wire.Ping, "", ""), request(wire.Ping, "", "")}, nil))
 		status, _ = readAnswer(c)
-		Expect(status).To(Equal(transport.Denied))
+		Expect(status).To(Equal(wire.Denied))
 		Expect(io.ReadAll(c)).To(BeEmpty(), "the end, and no reset")
 		Expect(c.Close()).To(Succeed())
 		Eventually(door.inside.Load).Should(BeZero())
@@ -217,7 +218,7 @@ var _ = Describe("a server that requires authentication", func() {
 	})
 
 	It("ends it behind a large value, too, whether that had begun to arrive or not", func() {
-		large := request(transport.Add, "alice/k", strings.Repeat("v", 100_000))
+		large := request(wire.Add, "alice/k", strings.Repeat("v", 100_000))
 		for _, arrived := range []int{0, 50_000} {
 			door.closed.Store(false)
 			door.revoked.Store(false)
@@ -230,7 +231,7 @@ var _ = Describe("a server that requires authentication", func() {
 			door.revoked.Store(true)
 			send(c, large[arrived:])
 			status, _ := readAnswer(c)
-			Expect(status).To(Equal(transport.Denied))
+			Expect(status).To(Equal(wire.Denied))
 			Expect(io.ReadAll(c)).To(BeEmpty())
 		}
 	})
@@ -239,15 +240,15 @@ var _ = Describe("a server that requires authentication", func() {
 		ask(c, login)
 		door.revoked.Store(true)
 		status, _ := ask(c, login)
-		Expect(status).To(Equal(transport.OK))
-		status, _ = ask(c, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.OK))
+		Expect(status).To(Equal(wire.OK))
+		status, _ = ask(c, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.OK))
 	})
 
 	It("may hold a client to shorter values than others, not counting the version that CAS expects", func() {
 		ask(c, login)
 		door.maxValueSize.Store(100)
-		for _, command := range []transport.Command{transport.Set, transport.CAS} {
+		for _, command := range []wire.Command{wire.Set, wire.CAS} {
 			prefix := strings.Repeat("0", versionSize(command))
 			_, message := ask(c, request(command, "alice/k", prefix+strings.Repeat("v", 101)))
 			Expect(message).To(Equal("value is 101 bytes, limit 100 for this identity"))
@@ -259,9 +260,9 @@ var _ = Describe("a server that requires authentication", func() {
 	It("counts every request once", func() {
 		ask(c, login)
 		for _, size := range []int{1, 20_000, 100_000} {
-			ask(c, request(transport.Set, "alice/k", strings.Repeat("v", size)))
-			ask(c, request(transport.Get, "alice/k", ""))
-			ask(c, request(transport.Set, "bob/k", strings.Repeat("v", size)))
+			ask(c, request(wire.Set, "alice/k", strings.Repeat("v", size)))
+			ask(c, request(wire.Get, "alice/k", ""))
+			ask(c, request(wire.Set, "bob/k", strings.Repeat("v", size)))
 		}
 		Expect(door.allowed.Load()).To(BeEquivalentTo(6))
 		Expect(door.denied.Load()).To(BeEquivalentTo(3))
@@ -276,9 +277,9 @@ var _ = Describe("a server that requires authentication", func() {
 	})
 
 	It("closes a connection that does not authenticate in time, however busy it is", func() {
-		ask(c, request(transport.Ping, "", ""))
-		clk.Add(transport.DefaultAuthTimeout - time.Nanosecond)
-		ask(c, request(transport.Ping, "", ""))
+		ask(c, request(wire.Ping, "", ""))
+		clk.Add(serve.DefaultAuthTimeout - time.Nanosecond)
+		ask(c, request(wire.Ping, "", ""))
 		clk.Add(time.Nanosecond)
 		Expect(io.ReadAll(c)).To(BeEmpty())
 		Eventually(func() uint64 { return s.Stats().AuthTimeouts }).Should(BeEquivalentTo(1))
@@ -286,8 +287,8 @@ var _ = Describe("a server that requires authentication", func() {
 
 	It("no longer counts an authenticated client's time", func() {
 		ask(c, login)
-		clk.Add(transport.DefaultAuthTimeout) // and not past the time for its answer, which may not be over yet
-		status, _ := ask(c, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.OK))
+		clk.Add(serve.DefaultAuthTimeout) // and not past the time for its answer, which may not be over yet
+		status, _ := ask(c, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.OK))
 	})
 })

@@ -10,7 +10,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/testdata"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // FuzzHandler holds that a server answers the same bytes in whatever pieces a
@@ -30,7 +31,7 @@ func FuzzHandler(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input, pieces []byte, large uint16) {
 		if large > 0 {
-			frame, err := transport.AppendRequest(nil, &transport.Request{Command: transport.Set, Key: []byte("user:1"), Value: make([]byte, large)})
+			frame, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Set, Key: []byte("user:1"), Value: make([]byte, large)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,10 +52,10 @@ func converse(t *testing.T, input, pieces []byte) (answers []byte, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := transport.NewBudget(1 << 20)
+	memory := session.NewBudget(1 << 20)
 	h := cryptomem.NewHandler(store)
 	h.AllowFlush = true
-	s := transport.NewSession(h, transport.Limits{MaxValueSize: 100_000, Memory: memory})
+	s := session.New(h, session.Limits{MaxValueSize: 100_000, Memory: memory})
 	for i := 0; len(input) > 0 && err == nil; i++ {
 		n := len(input)
 		if len(pieces) > 0 {

@@ -4,62 +4,66 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-var _ transport.LargeHandler = (*Handler)(nil)
+var _ session.LargeHandler = (*Handler)(nil)
 
-// HandleLarge implements transport.LargeHandler: what reads a large value
+// HandleLarge implements session.LargeHandler: what reads a large value
 // answers from the cache's own memory.
-func (h *Handler) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+func (h *Handler) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
 	start := len(dst)
 	var ref cache.Ref
 	var info cache.Info
 	var ok bool
 	switch r.Command {
-	case transport.Get:
-		dst, ref, info, ok = h.Cache.GetRef(now, transport.BeginResponse(dst), r.Key)
-	case transport.GetV:
-		var room [transport.ItemSize]byte
-		dst, ref, info, ok = h.Cache.GetRef(now, append(transport.BeginResponse(dst), room[:]...), r.Key)
-	case transport.GetDel:
-		dst, ref, ok = h.Cache.GetDeleteRef(now, transport.BeginResponse(dst), r.Key)
+	case wire.Get:
+		dst, ref, info, ok = h.Cache.GetRef(now, wire.BeginResponse(dst), r.Key)
+	case wire.GetV:
+		var room [wire.ItemSize]byte
+		dst, ref, info, ok = h.Cache.GetRef(now, append(wire.BeginResponse(dst), room[:]...), r.Key)
+	case wire.GetDel:
+		dst, ref, ok = h.Cache.GetDeleteRef(now, wire.BeginResponse(dst), r.Key)
 	default:
 		return h.Handle(now, dst, r), nil
 	}
 	if !ok {
-		return transport.AppendResponse(dst[:start], transport.NotFound, nil), nil
+		return wire.AppendResponse(dst[:start], wire.NotFound, nil), nil
 	}
-	if r.Command == transport.GetV {
-		value := start + transport.ResponseHeaderSize
-		transport.AppendItem(dst[value:value:value+transport.ItemSize], info.Version, info.TTL)
+	if r.Command == wire.GetV {
+		value := start + wire.ResponseHeaderSize
+		wire.AppendItem(dst[value:value:value+wire.ItemSize], info.Version, info.TTL)
 	}
 	if !ref.Valid() {
-		return transport.EndResponse(dst, start, transport.OK), nil
+		return wire.EndResponse(dst, start, wire.OK), nil
 	}
-	return transport.EndLargeResponse(dst, start, transport.OK, ref.Size()), ref
+	return wire.EndLargeResponse(dst, start, wire.OK, ref.Size()), ref
 }
 
-// Stage implements transport.LargeHandler: a large value is received where the
+// Stage implements session.LargeHandler: a large value is received where the
 // cache keeps it.
-func (h *Handler) Stage(_ int64, r *transport.Request, size int) (transport.Staged, error) {
+func (h *Handler) Stage(_ int64, r *wire.Request, size int) (session.Staged, error) {
 	s, err := h.stage(r, size)
+	if err != nil {
+		return nil, refusal(err)
+	}
 	if s == nil {
-		return nil, err // and not a nil of another type
+		return nil, nil // and not a nil of another type
 	}
 	return s, nil
 }
 
-func (h *Handler) stage(r *transport.Request, size int) (*staged, error) {
+func (h *Handler) stage(r *wire.Request, size int) (*staged, error) {
 	if size < cache.LargeValueSize {
 		return nil, nil
 	}
 	s := &staged{command: r.Command, ttl: h.ttl(r.TTL)}
 	switch r.Command {
-	case transport.Set, transport.Add, transport.Replace:
-	case transport.CAS:
+	case wire.Set, wire.Add, wire.Replace:
+	case wire.CAS:
 		var err error
-		if s.version, _, err = transport.CutVersion(r.Value); err != nil {
+		if s.version, _, err = wire.CutVersion(r.Value); err != nil {
 			return nil, err
 		}
 	default:
@@ -75,20 +79,20 @@ func (h *Handler) stage(r *transport.Request, size int) (*staged, error) {
 // A staged is a command that stores a value that is on its way into the cache.
 type staged struct {
 	*cache.Staged
-	command transport.Command
+	command wire.Command
 	ttl     time.Duration
 	version uint64 // that CAS expects
 }
 
-// Finish implements transport.Staged.
+// Finish implements session.Staged.
 func (s *staged) Finish(now int64, dst []byte) []byte {
 	var err error
 	switch s.command {
-	case transport.Set:
+	case wire.Set:
 		_, err = s.Set(now, s.ttl)
-	case transport.Add:
+	case wire.Add:
 		_, err = s.Add(now, s.ttl)
-	case transport.Replace:
+	case wire.Replace:
 		_, err = s.Replace(now, s.ttl)
 	default:
 		var version uint64

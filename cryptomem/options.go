@@ -12,17 +12,17 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
 )
 
 // Defaults of a Client.
 const (
-	DefaultTimeout      = transport.DefaultSilence
+	DefaultTimeout      = pipeline.DefaultSilence
 	DefaultDialTimeout  = 5 * time.Second
 	DefaultAttempts     = 3
 	DefaultFirstPause   = 20 * time.Millisecond
 	DefaultLongestPause = 250 * time.Millisecond
-	DefaultMaxValueSize = transport.DefaultMaxAnswer
+	DefaultMaxValueSize = pipeline.DefaultMaxAnswer
 )
 
 // An Option changes how a Client works. Keys come from WithSecret or
@@ -47,7 +47,7 @@ type options struct {
 	firstPause   time.Duration
 	longestPause time.Duration
 	maxValueSize int
-	limits       transport.EngineLimits
+	limits       pipeline.EngineLimits
 	connections  int
 	dial         DialFunc
 	tls          *tls.Config
@@ -203,7 +203,7 @@ func WithMaxValueSize(n int) Option {
 
 // WithInFlight limits the requests unanswered on one connection, by their
 // number and by their bytes; callers wait for room under their own contexts.
-// Defaults: transport.DefaultMaxCalls, transport.DefaultMaxBytes.
+// Defaults: pipeline.DefaultMaxCalls, pipeline.DefaultMaxBytes.
 func WithInFlight(calls, bytes int) Option {
 	return func(o *options) error {
 		o.limits.MaxCalls, o.limits.MaxBytes = calls, bytes

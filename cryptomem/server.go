@@ -12,15 +12,16 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // ErrServerClosed is what Server.Serve returns after Shutdown or Close.
-var ErrServerClosed = transport.ErrServerClosed
+var ErrServerClosed = serve.ErrServerClosed
 
 // Unlimited, in place of a limit or a timeout of a ServerConfig, switches it
 // off.
-const Unlimited = transport.Unlimited
+const Unlimited = serve.Unlimited
 
 // A ServerConfig says what a Server stores and whom it serves. The zero value
 // is a good server for a trusted network: every zero field means its default,
@@ -64,7 +65,7 @@ type ServerConfig struct {
 type Server struct {
 	cache     *cache.Cache
 	handler   *Handler
-	transport *transport.Server
+	transport *serve.Server
 	extra     func() map[string]any // ServerConfig.Sections
 }
 
@@ -86,7 +87,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	s := &Server{cache: store, extra: c.Sections}
 	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
 	t := c.limits()
-	t.NewHandler = func(conn net.Conn) transport.Handler {
+	t.NewHandler = func(conn net.Conn) session.Handler {
 		if c.Authenticator == nil {
 			return s.handler
 		}
@@ -97,14 +98,14 @@ func NewServer(c ServerConfig) (*Server, error) {
 	t.Logger = c.Logger
 	t.MaxValueSize = c.MaxValueSize
 	t.RecordKeys = c.RecordKeys
-	s.transport = transport.NewServer(t)
+	s.transport = serve.NewServer(t)
 	store.Start()
 	return s, nil
 }
 
 // limits are those that can change while the server runs.
-func (c *ServerConfig) limits() transport.ServerConfig {
-	return transport.ServerConfig{
+func (c *ServerConfig) limits() serve.ServerConfig {
+	return serve.ServerConfig{
 		MaxConnections:           c.MaxConnections,
 		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
 		MaxInFlight:              c.MaxInFlight,
@@ -151,7 +152,7 @@ func newCache(c *ServerConfig) (*cache.Cache, error) {
 func (s *Server) Cache() *cache.Cache { return s.cache }
 
 // Stats returns a snapshot of what connections did; the store has its own.
-func (s *Server) Stats() transport.ServerStats { return s.transport.Stats() }
+func (s *Server) Stats() serve.ServerStats { return s.transport.Stats() }
 
 func (s *Server) sections() map[string]any {
 	sections := make(map[string]any)

@@ -15,7 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/testdata"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // Each golden dialogue is an entry of its own, so that a failure names it.
@@ -56,7 +56,7 @@ var _ = Describe("the golden frames", func() {
 				Expect(err).NotTo(HaveOccurred())
 				h := cryptomem.NewHandler(store)
 				h.AllowFlush = true
-				s := transport.NewSession(h, transport.Limits{})
+				s := session.New(h, session.Limits{})
 				got, failed := execute(s, input[:split])
 				if failed == nil {
 					var more []byte
@@ -103,7 +103,7 @@ func readN(c net.Conn, n int) ([]byte, error) {
 }
 
 // execute feeds input to s and returns its answers.
-func execute(s *transport.Session, input []byte) ([]byte, error) {
+func execute(s *session.Session, input []byte) ([]byte, error) {
 	var answers bytes.Buffer
 	for {
 		err := s.Execute(1)

@@ -15,7 +15,8 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // heap returns the bytes that live objects take.
@@ -48,8 +49,8 @@ var _ = Describe("a server under attack", func() {
 	expectService := func() {
 		GinkgoHelper()
 		c := dial(addr)
-		status, value := ask(c, request(transport.Ping, "", "still here"))
-		Expect(status).To(Equal(transport.OK))
+		status, value := ask(c, request(wire.Ping, "", "still here"))
+		Expect(status).To(Equal(wire.OK))
 		Expect(value).To(Equal("still here"))
 		Expect(c.Close()).To(Succeed())
 	}
@@ -65,12 +66,12 @@ var _ = Describe("a server under attack", func() {
 		Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(2000))
 		Expect(heap()-before).To(BeNumerically("<", 1000*(6<<10)), "with both ends of each connection in this process")
 		expectService()
-		clk.Add(transport.DefaultFrameTimeout - 1)
+		clk.Add(serve.DefaultFrameTimeout - 1)
 		Expect(s.Stats().FrameTimeouts).To(BeZero())
 		clk.Add(1)
 		for _, c := range slow {
 			status, message := readAnswer(c)
-			Expect(status).To(Equal(transport.Error))
+			Expect(status).To(Equal(wire.Error))
 			Expect(message).To(Equal("request did not arrive whole within 30s"))
 			Expect(c.Close()).To(Succeed())
 		}
@@ -82,7 +83,7 @@ var _ = Describe("a server under attack", func() {
 	It("counts the time of a request from its first byte on, not from its last", func() {
 		start(cryptomem.ServerConfig{FrameTimeout: 10 * time.Second})
 		c := dial(addr)
-		for i, b := range request(transport.Ping, "", "x")[:10] {
+		for i, b := range request(wire.Ping, "", "x")[:10] {
 			send(c, []byte{b})
 			Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo(i + 1))
 			clk.Add(time.Second)
@@ -94,9 +95,9 @@ var _ = Describe("a server under attack", func() {
 	It("cuts clients that do not read, after bounded memory", func() {
 		start(cryptomem.ServerConfig{})
 		good := dial(addr)
-		ask(good, request(transport.Set, "k", strings.Repeat("v", 100_000)))
+		ask(good, request(wire.Set, "k", strings.Repeat("v", 100_000)))
 		before := heap()
-		flood := []byte(strings.Repeat(string(request(transport.Get, "k", "")), 1000))
+		flood := []byte(strings.Repeat(string(request(wire.Get, "k", "")), 1000))
 		for range 20 {
 			c := dial(addr)
 			Expect(c.SetReadBuffer(4 << 10)).To(Succeed())
@@ -122,7 +123,7 @@ var _ = Describe("a server under attack", func() {
 		Expect(heap()-before).To(BeNumerically("<", 20*(400<<10)), "a bounded amount for each")
 		expectService()
 		Eventually(func() uint64 {
-			clk.Add(transport.DefaultWriteTimeout)
+			clk.Add(serve.DefaultWriteTimeout)
 			return s.Stats().WriteTimeouts
 		}).Should(BeEquivalentTo(20))
 		Eventually(func() int { return s.Stats().Connections }).Should(BeNumerically("<=", 2))
@@ -137,29 +138,29 @@ var _ = Describe("a server under attack", func() {
 			c := dial(addr)
 			Expect(c.SetReadBuffer(32 << 10)).To(Succeed())
 			const size = 1 << 20
-			ask(c, request(transport.Set, "large", strings.Repeat("v", size)))
-			go func() { _, _ = c.Write(append(bytes.Repeat(request(transport.Get, "large", ""), 4), behind...)) }()
+			ask(c, request(wire.Set, "large", strings.Repeat("v", size)))
+			go func() { _, _ = c.Write(append(bytes.Repeat(request(wire.Get, "large", ""), 4), behind...)) }()
 			for range 4 {
 				_, err := io.CopyN(io.Discard, c, 1) // the server sends this one
 				Expect(err).NotTo(HaveOccurred())
 				clk.Add(15 * time.Second)
-				_, err = io.CopyN(io.Discard, c, transport.ResponseHeaderSize+size-1)
+				_, err = io.CopyN(io.Discard, c, wire.ResponseHeaderSize+size-1)
 				Expect(err).NotTo(HaveOccurred())
 			}
 			return c
 		}
 
 		It("executes what is behind the answers when it comes to it, not when it arrived", func() {
-			c := slowly(requestTTL(transport.Set, "k", "v", 10*time.Second))
+			c := slowly(requestTTL(wire.Set, "k", "v", 10*time.Second))
 			status, _ := readAnswer(c)
-			Expect(status).To(Equal(transport.OK))
-			status, _ = ask(c, request(transport.Get, "k", ""))
-			Expect(status).To(Equal(transport.OK))
+			Expect(status).To(Equal(wire.OK))
+			status, _ = ask(c, request(wire.Get, "k", ""))
+			Expect(status).To(Equal(wire.OK))
 		})
 
 		It("counts the time of a request from when it could be read on", func() {
-			status, _ := readAnswer(slowly(request(transport.Set, "k", strings.Repeat("v", 300_000))))
-			Expect(status).To(Equal(transport.OK))
+			status, _ := readAnswer(slowly(request(wire.Set, "k", strings.Repeat("v", 300_000))))
+			Expect(status).To(Equal(wire.OK))
 			Expect(s.Stats().FrameTimeouts).To(BeZero())
 		})
 	})
@@ -168,13 +169,13 @@ var _ = Describe("a server under attack", func() {
 		start(cryptomem.ServerConfig{})
 		c := dial(addr)
 		Expect(c.SetReadBuffer(64 << 10)).To(Succeed())
-		ask(c, request(transport.Set, "k", strings.Repeat("v", 1<<20)))
+		ask(c, request(wire.Set, "k", strings.Repeat("v", 1<<20)))
 		before := s.Stats().BytesSent
-		send(c, bytes.Repeat(request(transport.Get, "k", ""), 8))
+		send(c, bytes.Repeat(request(wire.Get, "k", ""), 8))
 		sent := func() int64 { return s.Stats().BytesSent - before }
 		Eventually(sent).Should(BeNumerically(">", 64<<10))
 		Consistently(sent).Should(BeNumerically("<", 1<<20))
-		clk.Add(transport.DefaultWriteTimeout)
+		clk.Add(serve.DefaultWriteTimeout)
 		Eventually(func() uint64 { return s.Stats().WriteTimeouts }).Should(BeEquivalentTo(1))
 	})
 
@@ -182,7 +183,7 @@ var _ = Describe("a server under attack", func() {
 		start(cryptomem.ServerConfig{})
 		before := heap()
 		for range 64 {
-			header := request(transport.Set, "k", "")
+			header := request(wire.Set, "k", "")
 			copy(header[5:], "\xff\xff\xff\xff")
 			send(dial(addr), append(header, strings.Repeat("x", 100_000)...))
 		}
@@ -193,29 +194,29 @@ var _ = Describe("a server under attack", func() {
 
 	It("says busy to a large request when memory for those is used up, and stays in step", func() {
 		start(cryptomem.ServerConfig{MaxInFlight: 1 << 20})
-		half := request(transport.Ping, "", strings.Repeat("v", 1<<20))
+		half := request(wire.Ping, "", strings.Repeat("v", 1<<20))
 		hogs := []*net.TCPConn{dial(addr), dial(addr)}
 		for i, c := range hogs {
 			send(c, half[:300<<10])
 			Eventually(func() int64 { return s.Stats().BytesReceived }).Should(BeEquivalentTo((i + 1) * 300 << 10))
 		}
 		c := dial(addr)
-		status, message := ask(c, request(transport.Ping, "", strings.Repeat("v", 500<<10)))
-		Expect(status).To(Equal(transport.Busy))
+		status, message := ask(c, request(wire.Ping, "", strings.Repeat("v", 500<<10)))
+		Expect(status).To(Equal(wire.Busy))
 		Expect(message).To(ContainSubstring("memory for requests in flight is used up"))
-		status, _ = ask(c, request(transport.Ping, "", "small ones need none"))
-		Expect(status).To(Equal(transport.OK))
+		status, _ = ask(c, request(wire.Ping, "", "small ones need none"))
+		Expect(status).To(Equal(wire.OK))
 		for _, c := range hogs {
 			Expect(c.Close()).To(Succeed())
 		}
 		Eventually(func() int64 { return s.Stats().InFlight }).Should(BeZero())
-		status, _ = ask(c, request(transport.Ping, "", strings.Repeat("v", 200<<10)))
-		Expect(status).To(Equal(transport.OK))
+		status, _ = ask(c, request(wire.Ping, "", strings.Repeat("v", 200<<10)))
+		Expect(status).To(Equal(wire.OK))
 	})
 
 	It("lets no address use up all memory for large requests", func() {
 		start(cryptomem.ServerConfig{MaxInFlight: 4 << 20})
-		whole := request(transport.Set, "k", strings.Repeat("v", 1<<20))
+		whole := request(wire.Set, "k", strings.Repeat("v", 1<<20))
 		for range 8 {
 			send(dial(addr), whole[:len(whole)-1])
 		}
@@ -223,25 +224,25 @@ var _ = Describe("a server under attack", func() {
 		Expect(s.Stats().InFlight).To(And(BeNumerically(">", 2<<20), BeNumerically("<=", 3<<20)))
 		here, there := net.Pipe() // which has no address
 		go s.ServeConn(there)
-		status, _ := ask(here, request(transport.Set, "k", strings.Repeat("v", 500_000)))
-		Expect(status).To(Equal(transport.OK))
+		status, _ := ask(here, request(wire.Set, "k", strings.Repeat("v", 500_000)))
+		Expect(status).To(Equal(wire.OK))
 		Expect(here.Close()).To(Succeed())
 	})
 
 	It("says busy to connections over the limit, in words that every client knows", func() {
 		start(cryptomem.ServerConfig{MaxConnections: 2})
 		first, second := dial(addr), dial(addr)
-		ask(first, request(transport.Ping, "", ""))
-		ask(second, request(transport.Ping, "", ""))
+		ask(first, request(wire.Ping, "", ""))
+		ask(second, request(wire.Ping, "", ""))
 		c := dial(addr)
-		status, message := ask(c, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.Busy))
+		status, message := ask(c, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.Busy))
 		Expect(message).To(Equal("busy: 2 connections are open, limit 2"))
 		Expect(io.ReadAll(c)).To(BeEmpty(), "and closes")
 		Expect(c.Close()).To(Succeed())
 		c = dial(addr)
-		status, message = ask(c, request(transport.Get, "k", ""))
-		Expect(status).To(Equal(transport.Error))
+		status, message = ask(c, request(wire.Get, "k", ""))
+		Expect(status).To(Equal(wire.Error))
 		Expect(message).To(HavePrefix("busy: "))
 		Expect(c.Close()).To(Succeed())
 		Expect(s.Stats().Refused).To(BeEquivalentTo(2))
@@ -252,22 +253,22 @@ var _ = Describe("a server under attack", func() {
 
 	It("limits the connections of one address", func() {
 		start(cryptomem.ServerConfig{MaxConnectionsPerAddress: 1})
-		ask(dial(addr), request(transport.Ping, "", ""))
-		_, message := ask(dial(addr), request(transport.Ping, "", ""))
+		ask(dial(addr), request(wire.Ping, "", ""))
+		_, message := ask(dial(addr), request(wire.Ping, "", ""))
 		Expect(message).To(Equal("busy: 1 connections are open from 127.0.0.1/32, limit 1"))
 	})
 
 	It("outlives a flood of connections over the limit", func() {
 		start(cryptomem.ServerConfig{MaxConnections: 1})
 		good := dial(addr)
-		ask(good, request(transport.Ping, "", ""))
+		ask(good, request(wire.Ping, "", ""))
 		for range 300 {
 			dial(addr)
 		}
 		Eventually(func() uint64 { return s.Stats().Refused }).Should(BeEquivalentTo(300))
 		Expect(s.Stats().Connections).To(BeNumerically("<=", 1+64))
-		status, _ := ask(good, request(transport.Ping, "", ""))
-		Expect(status).To(Equal(transport.OK))
+		status, _ := ask(good, request(wire.Ping, "", ""))
+		Expect(status).To(Equal(wire.OK))
 		Eventually(func() int {
 			clk.Add(time.Second)
 			return s.Stats().Connections
@@ -279,8 +280,8 @@ var _ = Describe("a server under attack", func() {
 		c := dial(addr)
 		for range 3 {
 			// The deadline moves behind an answer, and before the next one.
-			ask(c, request(transport.Ping, "", ""))
-			ask(c, request(transport.Ping, "", ""))
+			ask(c, request(wire.Ping, "", ""))
+			ask(c, request(wire.Ping, "", ""))
 			clk.Add(59 * time.Second)
 		}
 		Eventually(func() uint64 {
@@ -301,7 +302,7 @@ var _ = Describe("a server under attack", func() {
 			c := dial(addr)
 			go func() { _, _ = c.Write(garbage) }()
 			status, _ := readAnswer(c)
-			Expect(status).To(Equal(transport.Error))
+			Expect(status).To(Equal(wire.Error))
 			Expect(c.Close()).To(Succeed())
 		}
 		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
@@ -311,23 +312,23 @@ var _ = Describe("a server under attack", func() {
 	It("keeps to new limits from the moment that it is given them", func() {
 		start(cryptomem.ServerConfig{MaxConnections: 2})
 		first, second := dial(addr), dial(addr)
-		ask(first, request(transport.Ping, "", ""))
-		ask(second, request(transport.Ping, "", ""))
+		ask(first, request(wire.Ping, "", ""))
+		ask(second, request(wire.Ping, "", ""))
 		refused := func() {
 			GinkgoHelper()
-			status, message := ask(dial(addr), request(transport.Ping, "", ""))
-			Expect(status).To(Equal(transport.Busy))
+			status, message := ask(dial(addr), request(wire.Ping, "", ""))
+			Expect(status).To(Equal(wire.Busy))
 			Expect(message).To(HavePrefix("busy: "))
 		}
 		refused()
 		s.SetLimits(cryptomem.ServerConfig{MaxConnections: 3, IdleTimeout: time.Second})
 		Expect(s.Stats().MaxConnections).To(Equal(3))
-		ask(dial(addr), request(transport.Ping, "", ""))
+		ask(dial(addr), request(wire.Ping, "", ""))
 		refused()
 		s.SetLimits(cryptomem.ServerConfig{MaxConnections: 1, IdleTimeout: time.Second})
 		for _, open := range []net.Conn{first, second} {
-			status, _ := ask(open, request(transport.Ping, "", ""))
-			Expect(status).To(Equal(transport.OK), "who is in stays in")
+			status, _ := ask(open, request(wire.Ping, "", ""))
+			Expect(status).To(Equal(wire.OK), "who is in stays in")
 		}
 		Eventually(func() bool { // once they wait for the next request
 			clk.Add(time.Second)
@@ -337,7 +338,7 @@ var _ = Describe("a server under attack", func() {
 
 	It("forgets connections that were reset in the middle of anything", func() {
 		start(cryptomem.ServerConfig{})
-		whole := request(transport.Set, "k", "value")
+		whole := request(wire.Set, "k", "value")
 		for cut := range whole {
 			c := dial(addr)
 			send(c, whole[:cut])
@@ -345,8 +346,8 @@ var _ = Describe("a server under attack", func() {
 			Expect(c.Close()).To(Succeed())
 		}
 		Eventually(func() int { return s.Stats().Connections }).Should(BeZero())
-		status, _ := ask(dial(addr), request(transport.Get, "k", ""))
-		Expect(status).To(Equal(transport.NotFound))
+		status, _ := ask(dial(addr), request(wire.Get, "k", ""))
+		Expect(status).To(Equal(wire.NotFound))
 	})
 })
 
@@ -355,8 +356,8 @@ var _ = Describe("shutting a server down", func() {
 		s := newServer(cryptomem.ServerConfig{})
 		addr := listen(s)
 		c := dial(addr)
-		ask(c, request(transport.Set, "k", strings.Repeat("v", 1<<20)))
-		go func() { _, _ = c.Write([]byte(strings.Repeat(string(request(transport.Get, "k", "")), 100))) }()
+		ask(c, request(wire.Set, "k", strings.Repeat("v", 1<<20)))
+		go func() { _, _ = c.Write([]byte(strings.Repeat(string(request(wire.Get, "k", "")), 100))) }()
 		Eventually(func() int64 { return s.Stats().BytesSent }).Should(BeNumerically(">", 64<<10))
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
@@ -368,7 +369,7 @@ var _ = Describe("shutting a server down", func() {
 		s := newServer(cryptomem.ServerConfig{})
 		addr := listen(s)
 		expect := dial(addr)
-		ask(expect, request(transport.Ping, "", ""))
+		ask(expect, request(wire.Ping, "", ""))
 		done := make(chan error, 2)
 		for range cap(done) {
 			go func() { done <- s.Shutdown(ctx) }()

@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // listen serves s on a port of its own until the spec ends.
@@ -44,9 +44,9 @@ func dial(addr string) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-func request(c transport.Command, key, value string) []byte {
+func request(c wire.Command, key, value string) []byte {
 	GinkgoHelper()
-	b, err := transport.AppendRequest(nil, &transport.Request{Command: c, Key: []byte(key), Value: []byte(value)})
+	b, err := wire.AppendRequest(nil, &wire.Request{Command: c, Key: []byte(key), Value: []byte(value)})
 	Expect(err).NotTo(HaveOccurred())
 	return b
 }
@@ -67,18 +67,18 @@ var _ = Describe("a server", func() {
 	It("adds to the sections that it is given without changing them", func() {
 		given := map[string]any{"about": "me"}
 		addr := listen(newServer(cryptomem.ServerConfig{Sections: func() map[string]any { return given }}))
-		status, text := ask(dial(addr), request(transport.Stats, "", ""))
-		Expect(status).To(Equal(transport.OK))
+		status, text := ask(dial(addr), request(wire.Stats, "", ""))
+		Expect(status).To(Equal(wire.OK))
 		Expect(text).To(And(ContainSubstring(`"about":"me"`), ContainSubstring(`"server":`), ContainSubstring(`"cache":`)))
 		Expect(given).To(HaveLen(1))
 		given = nil
-		status, _ = ask(dial(addr), request(transport.Stats, "", ""))
-		Expect(status).To(Equal(transport.OK))
+		status, _ = ask(dial(addr), request(wire.Stats, "", ""))
+		Expect(status).To(Equal(wire.OK))
 	})
 
 	It("answers a client that has ended its side", func() {
 		addr := listen(newServer(cryptomem.ServerConfig{}))
-		input := append(request(transport.Set, "k", "v"), request(transport.Get, "k", "")...)
+		input := append(request(wire.Set, "k", "v"), request(wire.Get, "k", "")...)
 		Expect(exchange(dial(addr), input)).To(Equal([]byte("CM\x01\x00\x00\x00\x00CM\x01\x00\x00\x00\x01v")))
 	})
 
@@ -96,7 +96,7 @@ var _ = Describe("a server", func() {
 		s := newServer(cryptomem.ServerConfig{})
 		addr := listen(s)
 		c := dial(addr)
-		_, err := c.Write(append(request(transport.Ping, "", "hello"), "CM"...))
+		_, err := c.Write(append(request(wire.Ping, "", "hello"), "CM"...))
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() uint64 { return s.Stats().Accepted }).Should(BeEquivalentTo(1))
 		done := make(chan error, 1)

@@ -7,14 +7,15 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-type engine = *transport.Engine
+type engine = *pipeline.Engine
 
 // A call is a request on its way, and what the oracles will want to know.
 type call struct {
-	transport.Call
+	pipeline.Call
 	op        oracle.Op
 	action    *script.Action
 	began     int64 // virtual time
@@ -34,8 +35,8 @@ func (w *world) newCall() *call {
 	return &call{}
 }
 
-func requestSize(r *transport.Request) int64 {
-	return int64(transport.RequestHeaderSize + len(r.Key) + len(r.Value))
+func requestSize(r *wire.Request) int64 {
+	return int64(wire.RequestHeaderSize + len(r.Key) + len(r.Value))
 }
 
 // finish takes note of how a call ended.
@@ -64,16 +65,16 @@ func (e *clientEnd) answered(k *call) {
 			return
 		}
 	}
-	if refused := k.Response.Status == transport.Error; refused != k.refusable && honest && (!refused || !w.server.model.MayRefuse) {
+	if refused := k.Response.Status == wire.Error; refused != k.refusable && honest && (!refused || !w.server.model.MayRefuse) {
 		w.violate(RuleRefusal, "%v: %v %.60q", k.action, k.Response.Status, k.Response.Value)
 		return
 	}
 	switch k.Response.Status {
-	case transport.OK:
+	case wire.OK:
 		e.c.done(k)
-	case transport.NotFound:
+	case wire.NotFound:
 		k.finish(e.c, oracle.Miss, script.WantMiss)
-	case transport.Exists:
+	case wire.Exists:
 		if k.action.Verb == script.CAS {
 			w.cover(StateCASLost)
 		}

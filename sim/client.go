@@ -8,7 +8,8 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // skew is how far past its sealed expiry a client accepts a value.
@@ -164,7 +165,7 @@ func (c *client) connected() *clientEnd {
 		silence = -1
 	}
 	conn := c.w.connect(c.index)
-	c.end = &clientEnd{c: c, conn: conn, engine: transport.NewEngine(transport.EngineLimits{
+	c.end = &clientEnd{c: c, conn: conn, engine: pipeline.NewEngine(pipeline.EngineLimits{
 		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence,
 	})}
 	conn.client = c.end
@@ -192,7 +193,7 @@ func (c *client) call(a *script.Action) {
 		return
 	}
 	if err := e.submit(k); err != nil {
-		if errors.Is(err, transport.ErrBusy) {
+		if errors.Is(err, pipeline.ErrBusy) {
 			w.cover(StateBusy)
 		}
 		k.finish(c, oracle.Void, script.WantUnsent)
@@ -200,10 +201,10 @@ func (c *client) call(a *script.Action) {
 }
 
 // commands are the requests that verbs become.
-var commands = [...]transport.Command{
-	script.Set: transport.Set, script.Add: transport.Add, script.Replace: transport.Replace, script.CAS: transport.CAS,
-	script.Get: transport.Get, script.GetV: transport.GetV, script.GetDel: transport.GetDel, script.Delete: transport.Delete,
-	script.Touch: transport.Touch, script.Ping: transport.Ping, script.Flush: transport.Flush,
+var commands = [...]wire.Command{
+	script.Set: wire.Set, script.Add: wire.Add, script.Replace: wire.Replace, script.CAS: wire.CAS,
+	script.Get: wire.Get, script.GetV: wire.GetV, script.GetDel: wire.GetDel, script.Delete: wire.Delete,
+	script.Touch: wire.Touch, script.Ping: wire.Ping, script.Flush: wire.Flush,
 }
 
 // request makes the request that an action asks for.
@@ -212,7 +213,7 @@ func (c *client) request(k *call, a *script.Action) {
 	if w.failure != nil {
 		return
 	}
-	r := transport.Request{Command: commands[a.Verb], TTL: a.TTL}
+	r := wire.Request{Command: commands[a.Verb], TTL: a.TTL}
 	if a.Key != "" && (a.Verb != script.Flush || !w.script.Config.Blind) {
 		c.name = s.AppendWireName(c.name[:0], []byte(a.Key))
 		r.Key = c.name

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // An end is one end of a connection.
@@ -35,7 +35,7 @@ func (w *world) connect(lane int) *conn {
 	c := &conn{w: w, lane: lane}
 	c.up, c.down = newPipe(c, script.Up), newPipe(c, script.Down)
 	c.server = &serverEnd{w: w, conn: c}
-	c.server.session = transport.NewSession(c.server, transport.Limits{MaxValueSize: w.script.Config.MaxValueSize})
+	c.server.session = session.New(c.server, session.Limits{MaxValueSize: w.script.Config.MaxValueSize})
 	w.conns = append(w.conns, c)
 	return c
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A liar is what makes a server hostile: it keeps every sealed value that it
@@ -22,12 +22,12 @@ func newLiar(w *world) *liar { return &liar{w: w, past: map[string][][]byte{}} }
 func (l *liar) tell(v script.Verb) { l.lies = append(l.lies, v) }
 
 // keep remembers the value of a write.
-func (l *liar) keep(r *transport.Request) {
+func (l *liar) keep(r *wire.Request) {
 	value := r.Value
 	switch r.Command {
-	case transport.CAS:
+	case wire.CAS:
 		value = value[8:]
-	case transport.Set, transport.Add, transport.Replace:
+	case wire.Set, wire.Add, wire.Replace:
 	default:
 		return
 	}
@@ -39,9 +39,9 @@ func (l *liar) keep(r *transport.Request) {
 }
 
 // answer puts a lie in the place of the answer a, the frame at dst[start:].
-func (l *liar) answer(dst []byte, start int, r *transport.Request, a transport.Response) []byte {
+func (l *liar) answer(dst []byte, start int, r *wire.Request, a wire.Response) []byte {
 	l.keep(r)
-	if len(l.lies) == 0 || r.Command != transport.Get && r.Command != transport.GetV && r.Command != transport.GetDel {
+	if len(l.lies) == 0 || r.Command != wire.Get && r.Command != wire.GetV && r.Command != wire.GetDel {
 		return dst
 	}
 	lie := l.lies[0]
@@ -52,17 +52,17 @@ func (l *liar) answer(dst []byte, start int, r *transport.Request, a transport.R
 		return append(dst, dst[start:]...)
 	}
 	if lie == script.LieMiss {
-		return transport.AppendResponse(dst[:start], transport.NotFound, nil)
+		return wire.AppendResponse(dst[:start], wire.NotFound, nil)
 	}
 	value, ok := l.invent(lie, string(r.Key), sealedPart(r.Command, a))
 	if !ok {
 		return dst
 	}
-	if r.Command == transport.GetV {
+	if r.Command == wire.GetV {
 		value = append(make([]byte, 16), value...)
 		binary.BigEndian.PutUint64(value, script.Draw(l.w.script.Seed, uint64(l.w.now)))
 	}
-	return transport.AppendResponse(dst[:start], transport.OK, value)
+	return wire.AppendResponse(dst[:start], wire.OK, value)
 }
 
 // neverExpiring returns the envelope with its expiry, bytes 6 to 13, set to
@@ -76,8 +76,8 @@ func neverExpiring(envelope []byte) []byte {
 }
 
 // sealedPart is the envelope in an answer to a read, empty if it is a miss.
-func sealedPart(c transport.Command, a transport.Response) []byte {
-	if c == transport.GetV && len(a.Value) >= 16 {
+func sealedPart(c wire.Command, a wire.Response) []byte {
+	if c == wire.GetV && len(a.Value) >= 16 {
 		return a.Value[16:]
 	}
 	return a.Value

@@ -2,7 +2,7 @@ package sim
 
 import (
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // A serverEnd is the server's end of a connection, and the handler of its
@@ -10,7 +10,7 @@ import (
 type serverEnd struct {
 	w       *world
 	conn    *conn
-	session *transport.Session
+	session *session.Session
 	answers []uint64 // hashes of the answers given, in order
 	backlog bool     // answers wait for room in the pipe
 	noMore  bool     // the client sends no more

@@ -6,7 +6,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Trace is everything that happened in a run, for people to look at.
@@ -58,7 +58,7 @@ func (w *world) note(lane int, kind MarkKind, format string, args ...any) {
 	}
 }
 
-func (w *world) noteExecuted(lane int, r *transport.Request, a transport.Response) {
+func (w *world) noteExecuted(lane int, r *wire.Request, a wire.Response) {
 	if w.trace == nil {
 		return
 	}

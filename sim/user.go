@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // attempts is how often a user's client tries a call at most.
@@ -112,7 +112,7 @@ type turnstile struct{ b *bubble }
 type stepKey struct{}
 
 // Begin implements cryptomem.Observer.
-func (t turnstile) Begin(ctx context.Context, _ transport.Command) (context.Context, func(cryptomem.Outcome)) {
+func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, func(cryptomem.Outcome)) {
 	step, _ := ctx.Value(stepKey{}).(int)
 	t.b.gate.pass(1<<30|uint64(step), time.Time{}, nil, script.Up)
 	return ctx, func(cryptomem.Outcome) {}

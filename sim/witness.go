@@ -4,19 +4,20 @@ import (
 	"bytes"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A serverEnd stands between its session and the product's handler: every
 // request meets the model at the moment of its execution.
-var _ transport.LargeHandler = (*serverEnd)(nil)
+var _ session.LargeHandler = (*serverEnd)(nil)
 
 // anyAnswer is in the place of an answer that the handler has no part in.
 const anyAnswer = 0
 
 // Handle executes one request with the product's handler and asks the model
 // whether the answer is right.
-func (e *serverEnd) Handle(now int64, dst []byte, r *transport.Request) []byte {
+func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	e.w.meet(now, r)
 	start := len(dst)
 	dst = e.w.server.handler.Handle(now, dst, r)
@@ -24,7 +25,7 @@ func (e *serverEnd) Handle(now int64, dst []byte, r *transport.Request) []byte {
 }
 
 // HandleLarge is Handle for an answer that may refer to the store's memory.
-func (e *serverEnd) HandleLarge(now int64, dst []byte, r *transport.Request) ([]byte, transport.Reference) {
+func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
 	if e.w.server.liar != nil {
 		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
 	}
@@ -41,9 +42,9 @@ func (e *serverEnd) HandleLarge(now int64, dst []byte, r *transport.Request) ([]
 
 // witness looks at a request that has been executed. Its answer is frame, and
 // as far as it is not referred to, dst[start:].
-func (e *serverEnd) witness(now int64, dst []byte, start int, r *transport.Request, frame []byte) []byte {
+func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, frame []byte) []byte {
 	w, s := e.w, e.w.server
-	a, n, err := transport.ParseResponse(frame)
+	a, n, err := wire.ParseResponse(frame)
 	if err != nil || n != len(frame) {
 		w.violate(oracle.RuleModel, "%v %q was answered with %d bytes that are not one frame", r.Command, r.Key, len(frame))
 		return dst
@@ -60,9 +61,9 @@ func (e *serverEnd) witness(now int64, dst []byte, start int, r *transport.Reque
 }
 
 // check asks the model.
-func (e *serverEnd) check(now int64, r *transport.Request, a transport.Response) {
+func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 	w, m := e.w, e.w.server.model
-	if a.Status == transport.Error {
+	if a.Status == wire.Error {
 		w.cover(StateRefused)
 	}
 	lost := m.Lost()
@@ -71,16 +72,16 @@ func (e *serverEnd) check(now int64, r *transport.Request, a transport.Response)
 	}
 	if m.Lost() > lost {
 		w.cover(StateEvicted)
-		if r.Command == transport.CAS {
+		if r.Command == wire.CAS {
 			w.cover(StateCASEvicted)
 		}
 	}
 }
 
-func answerHash(a transport.Response) uint64 { return hashBytes(uint64(a.Status), a.Value) | 1 }
+func answerHash(a wire.Response) uint64 { return hashBytes(uint64(a.Status), a.Value) | 1 }
 
 // Stage lets the product's handler take a large value to its place.
-func (e *serverEnd) Stage(now int64, r *transport.Request, size int) (transport.Staged, error) {
+func (e *serverEnd) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
 	to, err := e.w.server.handler.Stage(now, r, size)
 	if err != nil {
 		e.refused(now, r, err)
@@ -97,21 +98,21 @@ func (e *serverEnd) Stage(now int64, r *transport.Request, size int) (transport.
 
 // refused takes note of a large request that the session answers for the
 // handler.
-func (e *serverEnd) refused(now int64, r *transport.Request, err error) {
-	e.check(now, r, transport.Response{Status: transport.Error, Value: []byte(err.Error())})
+func (e *serverEnd) refused(now int64, r *wire.Request, err error) {
+	e.check(now, r, wire.Response{Status: wire.Error, Value: []byte(err.Error())})
 	e.answers = append(e.answers, anyAnswer)
 }
 
 // witnessed is a large request on its way into the store, and a copy of it for
 // the model.
 type witnessed struct {
-	transport.Staged
+	session.Staged
 	e    *serverEnd
-	r    transport.Request
+	r    wire.Request
 	room []byte
 }
 
-// Buffer implements transport.Staged.
+// Buffer implements session.Staged.
 func (s *witnessed) Buffer(now int64) ([]byte, error) {
 	room, err := s.Staged.Buffer(now)
 	if err != nil {
@@ -121,14 +122,14 @@ func (s *witnessed) Buffer(now int64) ([]byte, error) {
 	return room, err
 }
 
-// Advance implements transport.Staged.
+// Advance implements session.Staged.
 func (s *witnessed) Advance(n int) {
 	s.r.Value = append(s.r.Value, s.room[:n]...)
 	s.room = s.room[n:]
 	s.Staged.Advance(n)
 }
 
-// Finish implements transport.Staged.
+// Finish implements session.Staged.
 func (s *witnessed) Finish(now int64, dst []byte) []byte {
 	s.e.w.meet(now, &s.r)
 	start := len(dst)

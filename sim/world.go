@@ -6,7 +6,8 @@ import (
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A world is one run under way: its time, what is due in it, and everyone there.
@@ -38,7 +39,7 @@ type world struct {
 	coverage  Coverage
 	failure   *Failure
 	trace     *Trace
-	completed []*transport.Call // of the engine that is being asked
+	completed []*pipeline.Call // of the engine that is being asked
 }
 
 func newWorld(s *script.Script, o Options) *world {
@@ -210,7 +211,7 @@ func (w *world) reclaim() {
 }
 
 // meet takes note of what a request finds at the instant of its execution.
-func (w *world) meet(now int64, r *transport.Request) {
+func (w *world) meet(now int64, r *wire.Request) {
 	if len(r.Value) > 16<<10 {
 		w.cover(StateLarge)
 	}
@@ -218,7 +219,7 @@ func (w *world) meet(now int64, r *transport.Request) {
 	if !ok {
 		return
 	}
-	if r.Command == transport.Set && (expiry == 0 || now < expiry) {
+	if r.Command == wire.Set && (expiry == 0 || now < expiry) {
 		w.cover(StateOverwritten)
 		if len(r.Value) > size {
 			w.cover(StateGrown)
@@ -235,9 +236,9 @@ func (w *world) meet(now int64, r *transport.Request) {
 	case 0:
 		w.cover(StateAtExpiry)
 		switch r.Command {
-		case transport.Touch:
+		case wire.Touch:
 			w.cover(StateTouchAtExpiry)
-		case transport.CAS:
+		case wire.CAS:
 			w.cover(StateCASAtExpiry)
 		}
 	}

@@ -34,7 +34,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // MaxFileSize is the size in bytes up to which an identities file is read: room
@@ -50,7 +50,7 @@ var (
 )
 
 // A LimitError is ErrTooManyConnections of one identity, and the
-// transport.Refusal that its client is told.
+// wire.Refusal that its client is told.
 type LimitError struct {
 	Identity       string
 	MaxConnections int64
@@ -62,10 +62,7 @@ func (e *LimitError) Error() string {
 
 // Unwrap returns what e is.
 func (e *LimitError) Unwrap() []error {
-	return []error{ErrTooManyConnections, transport.Refusal{
-		Status:  transport.Busy,
-		Message: fmt.Sprintf("busy: %s has reached its limit of connections (%d)", e.Identity, e.MaxConnections),
-	}}
+	return []error{ErrTooManyConnections, wire.RefuseBusy("%s has reached its limit of connections (%d)", e.Identity, e.MaxConnections)}
 }
 
 // A List is the identities of one server. It is safe for concurrent use.

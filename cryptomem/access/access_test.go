@@ -12,7 +12,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 func writeList(text string) string {
@@ -60,10 +60,10 @@ var _ = Describe("An identity", func() {
 		Expect(err).NotTo(HaveOccurred())
 		return p
 	}
-	reads := []transport.Command{transport.Get, transport.GetV}
-	writes := []transport.Command{
-		transport.Set, transport.Delete, transport.Add, transport.Replace,
-		transport.Touch, transport.CAS, transport.GetDel, transport.Flush,
+	reads := []wire.Command{wire.Get, wire.GetV}
+	writes := []wire.Command{
+		wire.Set, wire.Delete, wire.Add, wire.Replace,
+		wire.Touch, wire.CAS, wire.GetDel, wire.Flush,
 	}
 
 	It("touches keys under its prefixes and namespaces and no others, whatever the command", func() {
@@ -88,9 +88,9 @@ var _ = Describe("An identity", func() {
 	})
 
 	It("sees statistics only where it is said so, and is always answered a ping", func() {
-		Expect(permission("prefixes: ['']").Allows(transport.Stats, nil)).To(BeFalse())
-		Expect(permission("prefixes: [''], stats: true").Allows(transport.Stats, nil)).To(BeTrue())
-		Expect(permission("prefixes: [a]").Allows(transport.Ping, nil)).To(BeTrue())
+		Expect(permission("prefixes: ['']").Allows(wire.Stats, nil)).To(BeFalse())
+		Expect(permission("prefixes: [''], stats: true").Allows(wire.Stats, nil)).To(BeTrue())
+		Expect(permission("prefixes: [a]").Allows(wire.Ping, nil)).To(BeTrue())
 	})
 
 	It("may be held to shorter values than others", func() {
@@ -106,7 +106,7 @@ var _ = Describe("An identity", func() {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = list.Authenticate(nc, nil, []byte("web"), []byte("t"))
 		Expect(err).To(MatchError(access.ErrTooManyConnections))
-		Expect(err).To(MatchError(transport.Refusal{Status: transport.Busy, Message: "busy: web has reached its limit of connections (1)"}))
+		Expect(err).To(MatchError(wire.Refusal{Status: wire.Busy, Message: "busy: web has reached its limit of connections (1)"}))
 
 		closer := first.(io.Closer)
 		Expect(closer.Close()).To(Succeed())
@@ -155,20 +155,20 @@ var _ = Describe("A replaced identities file", func() {
 
 	It("rules open connections from their next request on", func() {
 		Expect(replace(web("one", "prefixes: [b]"))).To(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
-		Expect(permission.Allows(transport.Get, []byte("b"))).To(BeTrue())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeFalse())
+		Expect(permission.Allows(wire.Get, []byte("b"))).To(BeTrue())
 	})
 
 	It("ends what a token that it no longer lists had opened", func() {
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeFalse())
 	})
 
 	It("ends what an identity that it no longer lists had opened, and does not revive it", func() {
 		Expect(replace(other)).To(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeFalse())
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeFalse())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeFalse())
 	})
 
 	It("revokes what its predecessor permitted, not what it merely narrows", func() {
@@ -194,7 +194,7 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(err).To(MatchError(access.ErrUnknownIdentity))
 
 		Expect(replace(web("one", rules))).To(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeTrue())
 		Expect(list.Use()).To(Equal([]access.Use{{Identity: "web", Connections: 1, Requests: 1}}))
 		_, err = list.Authenticate(nil, nil, []byte("web"), []byte("one"))
 		Expect(err).To(MatchError(access.ErrTooManyConnections), "the open one counts")
@@ -219,7 +219,7 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(replace(web("two", "prefixes: [a]"))).To(Succeed())
 		done.Store(true)
 		for _, p := range <-let {
-			if p.Allows(transport.Get, []byte("a")) {
+			if p.Allows(wire.Get, []byte("a")) {
 				Fail("a token that is no longer listed still counts")
 			}
 		}
@@ -227,13 +227,13 @@ var _ = Describe("A replaced identities file", func() {
 
 	It("changes nothing when it is wrong", func() {
 		Expect(replace("web: {}")).NotTo(Succeed())
-		Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue())
+		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeTrue())
 	})
 
 	It("locks nobody out by being empty", func() {
 		for _, text := range []string{"", "# web: {}\n", "{}", "---\n"} {
 			Expect(replace(text)).To(MatchError(ContainSubstring(file+":1:1: the file names no identity")), text)
-			Expect(permission.Allows(transport.Get, []byte("a"))).To(BeTrue(), text)
+			Expect(permission.Allows(wire.Get, []byte("a"))).To(BeTrue(), text)
 		}
 	})
 })

@@ -14,7 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // authority signs certificates for one spec.
@@ -87,15 +87,15 @@ cn:     {certificates: [Old Name], prefixes: [""]}
 		p, err := load(rules).Greet(connected(newAuthority(), x509.Certificate{DNSNames: []string{"web.example.com"}}))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(p).NotTo(BeNil())
-		Expect(p.Allows(transport.Get, []byte("\x03webkey"))).To(BeTrue())
-		Expect(p.Allows(transport.Get, []byte("jobs/1"))).To(BeFalse())
+		Expect(p.Allows(wire.Get, []byte("\x03webkey"))).To(BeTrue())
+		Expect(p.Allows(wire.Get, []byte("jobs/1"))).To(BeFalse())
 	})
 
 	It("tells its holder when the identity has all its connections open", func() {
 		list, ca := load("web: {certificates: [web.example.com], prefixes: [''], max_connections: 1}"), newAuthority()
 		Expect(list.Greet(connected(ca, x509.Certificate{DNSNames: []string{"web.example.com"}}))).NotTo(BeNil())
 		_, err := list.Greet(connected(ca, x509.Certificate{DNSNames: []string{"web.example.com"}}))
-		Expect(err).To(MatchError(transport.Refusal{Status: transport.Busy, Message: "busy: web has reached its limit of connections (1)"}))
+		Expect(err).To(MatchError(wire.Refusal{Status: wire.Busy, Message: "busy: web has reached its limit of connections (1)"}))
 	})
 
 	It("gives nothing when no identity, or more than one, lists a name of it", func() {

@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"slices"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 type tokenHash = [sha256.Size]byte
@@ -42,13 +42,13 @@ func (id *identity) hasCertificate(names []string) bool {
 	return slices.ContainsFunc(id.certificates, func(c string) bool { return slices.Contains(names, c) })
 }
 
-func (id *identity) allows(c transport.Command, key []byte) bool {
+func (id *identity) allows(c wire.Command, key []byte) bool {
 	switch {
-	case c == transport.Ping:
+	case c == wire.Ping:
 		return true
-	case c == transport.Stats:
+	case c == wire.Stats:
 		return id.stats
-	case c.Has(transport.Reads) && !c.Has(transport.Writes):
+	case c.Has(wire.Reads) && !c.Has(wire.Writes):
 		return id.owns(key)
 	}
 	// All others change something, or are not known to be harmless.

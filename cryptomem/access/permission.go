@@ -5,7 +5,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A permission is what a member may do on one connection.
@@ -39,7 +39,7 @@ func (p *permission) identity() *identity {
 }
 
 // Allows implements cryptomem.Permission.
-func (p *permission) Allows(c transport.Command, key []byte) bool {
+func (p *permission) Allows(c wire.Command, key []byte) bool {
 	id := p.identity()
 	return id != nil && id.allows(c, key)
 }

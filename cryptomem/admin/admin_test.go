@@ -20,7 +20,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/admin"
 	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // patience is how long a busy machine may take for what is quick.
@@ -52,18 +53,18 @@ func (e *example) report() *stats.Report {
 		About: stats.About{
 			Version: "v1.2.3", Addr: []string{"localhost:8080"}, Started: e.started, Now: e.clk.Now(),
 		},
-		Server: transport.ServerStats{
+		Server: serve.ServerStats{
 			Connections: 24, MaxConnections: 16384, Accepted: 100 + n, Refused: 3, Handshakes: 5, HandshakeTimeouts: 4, BytesReceived: int64(40_000 * n), BytesSent: int64(90_000 * n),
-			RequestStats: transport.RequestStats{
-				Requests: []transport.RequestCount{
+			RequestStats: session.RequestStats{
+				Requests: []session.RequestCount{
 					{Command: "SET", Status: "ok", Count: 200 * n},
 					{Command: "GET", Status: "ok", Count: 600 * n},
 					{Command: "GET", Status: "not_found", Count: 199 * n},
 					{Command: "GET", Status: "error", Count: n},
 				},
-				Batches: []transport.BatchLatency{{Command: "GET", Counts: make([]uint64, 26), Sum: time.Duration(n) * time.Millisecond}},
-				Slowest: []transport.BatchRecord{{Command: "GET", Key: "user:17", Requests: 3, Largest: 700, Bytes: 900, Took: 12 * time.Millisecond, Ago: 5 * time.Second}},
-				Largest: []transport.BatchRecord{{Command: "SET", Requests: 1, Largest: 1 << 20, Bytes: 1 << 20, Took: time.Millisecond, Ago: time.Second}},
+				Batches: []session.BatchLatency{{Command: "GET", Counts: make([]uint64, 26), Sum: time.Duration(n) * time.Millisecond}},
+				Slowest: []session.BatchRecord{{Command: "GET", Key: "user:17", Requests: 3, Largest: 700, Bytes: 900, Took: 12 * time.Millisecond, Ago: 5 * time.Second}},
+				Largest: []session.BatchRecord{{Command: "SET", Requests: 1, Largest: 1 << 20, Bytes: 1 << 20, Took: time.Millisecond, Ago: time.Second}},
 			},
 		},
 		Process:    stats.Process{Resident: 300 << 20, Heap: 10 << 20, CPU: time.Duration(n) * 100 * time.Millisecond, Goroutines: 30},

@@ -12,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // metricsHandler makes metrics of a fresh report for each scrape, so that they
@@ -235,7 +235,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		})
 	}
 	for _, b := range r.Server.Batches {
-		buckets, total := cumulative(transport.LatencyBounds(), b.Counts)
+		buckets, total := cumulative(session.LatencyBounds(), b.Counts)
 		ch <- prometheus.MustNewConstHistogram(batchSeconds, total, b.Sum.Seconds(), buckets, b.Command)
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/admin"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 // These specs need Chromium. Where it is missing they are left out, unless this
@@ -285,7 +285,7 @@ var _ = Describe("The page", Serial, func() {
 	}, NodeTimeout(3*time.Minute))
 
 	It("fits a telephone, and a server that has nothing to do", func(ctx context.Context) {
-		idle := &stats.Report{About: stats.About{Started: clk.Now(), Now: clk.Now()}, Server: transport.ServerStats{MaxConnections: 10}}
+		idle := &stats.Report{About: stats.About{Started: clk.Now(), Now: clk.Now()}, Server: serve.ServerStats{MaxConnections: 10}}
 		idle.Cache.MaxMemory = 64 << 20
 		s := admin.New(admin.Config{Clock: clk, Report: func() *stats.Report {
 			source.reports.Add(1)

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // Load says what to do to a target. Zero fields mean the defaults, where there
@@ -85,7 +85,7 @@ func setDefault[T comparable](field *T, value T) {
 
 // An op is one request of the load and what became of it.
 type op struct {
-	command transport.Command // Get or Set
+	command wire.Command // Get or Set
 	key     int
 	due     int64 // when it should be sent, in nanoseconds since the run began
 	answer  AnswerKind
@@ -105,9 +105,9 @@ func newWorkload(l Load, worker int, value []byte) *workload {
 }
 
 func (w *workload) draw(o *op) {
-	*o = op{command: transport.Set, key: w.random.IntN(w.load.Keys)}
+	*o = op{command: wire.Set, key: w.random.IntN(w.load.Keys)}
 	if w.random.Float64() < w.load.Gets {
-		o.command = transport.Get
+		o.command = wire.Get
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Protocol encodes requests of one wire protocol and recognises the answers.
@@ -66,15 +66,15 @@ type cryptomemProtocol struct{}
 func (cryptomemProtocol) String() string { return "cryptomem" }
 
 func (cryptomemProtocol) AppendGet(dst, key []byte) []byte {
-	return appendFrame(dst, &transport.Request{Command: transport.Get, Key: key})
+	return appendFrame(dst, &wire.Request{Command: wire.Get, Key: key})
 }
 
 func (cryptomemProtocol) AppendSet(dst, key, value []byte, ttl time.Duration) []byte {
-	return appendFrame(dst, &transport.Request{Command: transport.Set, TTL: ttl, Key: key, Value: value})
+	return appendFrame(dst, &wire.Request{Command: wire.Set, TTL: ttl, Key: key, Value: value})
 }
 
-func appendFrame(dst []byte, r *transport.Request) []byte {
-	dst, err := transport.AppendRequest(dst, r)
+func appendFrame(dst []byte, r *wire.Request) []byte {
+	dst, err := wire.AppendRequest(dst, r)
 	if err != nil {
 		panic(err) // Load bounds keys and values far below what a header can say
 	}
@@ -82,11 +82,11 @@ func appendFrame(dst []byte, r *transport.Request) []byte {
 }
 
 func (cryptomemProtocol) Parse(b []byte) (Answer, int, error) {
-	r, n, err := transport.ParseResponse(b)
+	r, n, err := wire.ParseResponse(b)
 	a := Answer{Text: r.Value}
 	switch r.Status {
-	case transport.OK:
-	case transport.NotFound:
+	case wire.OK:
+	case wire.NotFound:
 		a.Kind = Missing
 	default:
 		a.Kind = Refused

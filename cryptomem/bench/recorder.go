@@ -5,7 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // Range and precision of histograms, in nanoseconds. What is outside is
@@ -79,7 +79,7 @@ func (t *tally) record(ops []op, sent, answered int64) {
 		t.note(o)
 		if o.err == nil {
 			h := t.get
-			if o.command == transport.Set {
+			if o.command == wire.Set {
 				h = t.set
 			}
 			observe(h, answered-o.due)
@@ -97,7 +97,7 @@ func (t *tally) note(o *op) {
 		if t.firstErr == nil {
 			t.firstErr = o.err
 		}
-	case o.command == transport.Set:
+	case o.command == wire.Set:
 		t.sets++
 	default:
 		t.gets++

@@ -9,7 +9,7 @@ import (
 
 	"github.com/benbjohnson/clock"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // An Option changes how Run goes about its work, not what it measures.
@@ -210,7 +210,7 @@ func (r *run) fill(ctx context.Context, i int, w *worker) error {
 	for key := i; key < r.load.Keys; {
 		n := 0
 		for ; n < len(ops) && key < r.load.Keys; n++ {
-			ops[n] = op{command: transport.Set, key: key}
+			ops[n] = op{command: wire.Set, key: key}
 			key += len(r.workers)
 		}
 		if err := w.lane.do(ctx, ops[:n], func(int) {}); err != nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // Sealed returns a target that uses cryptomem the way programs do: through its
@@ -38,7 +38,7 @@ func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) err
 	for i := range ops {
 		o := &ops[i]
 		s.key = s.work.appendKey(s.key[:0], o.key)
-		if o.command == transport.Set {
+		if o.command == wire.Set {
 			o.err = s.client.SetContext(ctx, s.key, s.work.value, s.ttl...)
 		} else {
 			s.get(ctx, o)

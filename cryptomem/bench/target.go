@@ -8,7 +8,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Target is what load is put on: Raw or Sealed makes one.
@@ -83,7 +83,7 @@ func (r *rawLane) do(_ context.Context, ops []op, answered func(n int)) error {
 	r.out = r.out[:0]
 	for i := range ops {
 		r.key = r.work.appendKey(r.key[:0], ops[i].key)
-		if ops[i].command == transport.Get {
+		if ops[i].command == wire.Get {
 			r.out = r.protocol.AppendGet(r.out, r.key)
 		} else {
 			r.out = r.protocol.AppendSet(r.out, r.key, r.work.value, r.work.load.TTL)
@@ -161,9 +161,9 @@ func (w *workload) judge(o *op, a Answer) {
 	switch {
 	case a.Kind == Refused:
 		o.err = fmt.Errorf("server: %s", a.Text)
-	case o.command == transport.Get && a.Kind == Accepted && !bytes.Equal(a.Text, w.value):
+	case o.command == wire.Get && a.Kind == Accepted && !bytes.Equal(a.Text, w.value):
 		o.err = errWrongValue
-	case o.command == transport.Set && a.Kind == Missing:
+	case o.command == wire.Set && a.Kind == Missing:
 		o.err = errNotStored
 	}
 }

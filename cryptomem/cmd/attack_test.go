@@ -23,7 +23,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // The server is a process of its own, built as it is shipped, so that what is
@@ -58,9 +58,9 @@ var _ = Describe("A server process under attack", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		return c.(*net.TCPConn)
 	}
-	frame := func(c transport.Command, key, value string) []byte {
+	frame := func(c wire.Command, key, value string) []byte {
 		GinkgoHelper()
-		b, err := transport.AppendRequest(nil, &transport.Request{Command: c, Key: []byte(key), Value: []byte(value)})
+		b, err := wire.AppendRequest(nil, &wire.Request{Command: c, Key: []byte(key), Value: []byte(value)})
 		Expect(err).NotTo(HaveOccurred())
 		return b
 	}
@@ -138,10 +138,10 @@ var _ = Describe("A server process under attack", Ordered, func() {
 			_, _ = c.Write([]byte("CM\x01"))
 		}},
 		{"clients that ask for much and read nothing", 100, func(_ int, c *net.TCPConn) {
-			_, _ = c.Write(bytes.Repeat(frame(transport.Get, "large", ""), 1000))
+			_, _ = c.Write(bytes.Repeat(frame(wire.Get, "large", ""), 1000))
 		}},
 		{"clients that declare values of 4 GiB", 500, func(_ int, c *net.TCPConn) {
-			declared := frame(transport.Set, "k", "")
+			declared := frame(wire.Set, "k", "")
 			copy(declared[5:], "\xff\xff\xff\xff") // the value's length
 			_, _ = c.Write(append(declared, make([]byte, 4<<10)...))
 		}},
@@ -150,7 +150,7 @@ var _ = Describe("A server process under attack", Ordered, func() {
 			_, _ = io.CopyN(c, rand.Reader, 1000)
 		}},
 		{"clients that end half a connection, or reset all of it", 1000, func(i int, c *net.TCPConn) {
-			whole := frame(transport.Set, "k", "value")
+			whole := frame(wire.Set, "k", "value")
 			_, _ = c.Write(whole[:i%len(whole)])
 			if i%2 == 0 {
 				_ = c.CloseWrite()

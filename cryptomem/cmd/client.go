@@ -17,7 +17,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
@@ -209,7 +209,7 @@ func (f *clientFlags) explain(c *console, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer from %s within %s: %w", s.Addr, f.timeout.String(), err)
-	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, transport.ErrFraming)):
+	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
 		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
 	case errors.As(err, &plain):
 		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, s.Addr)

@@ -53,7 +53,7 @@ type command struct {
 }
 
 var commands = []command{
-	{"serve", serveUsage, serve},
+	{"serve", serveUsage, serveCommand},
 	{"set", setUsage, set},
 	{"get", getUsage, get},
 	{"del", delUsage, del},

@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 var _ = Describe("Every command", func() {
@@ -23,7 +23,7 @@ var _ = Describe("Every command", func() {
 
 	// answering listens for one connection after the other and answers every
 	// request with the same words.
-	answering := func(status transport.Status, words string) (addr string) {
+	answering := func(status wire.Status, words string) (addr string) {
 		GinkgoHelper()
 		addr = filepath.Join(GinkgoT().TempDir(), "s")
 		l, err := net.Listen("unix", addr)
@@ -43,12 +43,12 @@ var _ = Describe("Every command", func() {
 							return
 						}
 						for rest := b[:n]; len(rest) > 0; { // requests come whole over this socket
-							_, used, err := transport.ParseRequest(rest)
+							_, used, err := wire.ParseRequest(rest)
 							if err != nil || used == 0 {
 								return
 							}
 							rest = rest[used:]
-							_, _ = conn.Write(transport.AppendResponse(nil, status, []byte(words)))
+							_, _ = conn.Write(wire.AppendResponse(nil, status, []byte(words)))
 						}
 					}
 				}()
@@ -60,16 +60,16 @@ var _ = Describe("Every command", func() {
 	It("lets no server give orders to the terminal", func() {
 		const order = "\x1b[2Jgone\x07\u009b"
 		for _, hostile := range []struct {
-			status transport.Status
+			status wire.Status
 			words  string
 			args   []string
 		}{
-			{transport.Error, order, []string{"get", "key"}},
-			{transport.Denied, order, []string{"ping"}},
-			{transport.Busy, order, []string{"doctor", "--client"}},
-			{transport.Error, order, []string{"doctor", "--client"}},
-			{transport.OK, order, []string{"stats", "--json"}},
-			{transport.OK, `{"about": {"version": "\u001b[2J"}, "identities": [{"identity": "\u009b"}]}`, []string{"stats"}},
+			{wire.Error, order, []string{"get", "key"}},
+			{wire.Denied, order, []string{"ping"}},
+			{wire.Busy, order, []string{"doctor", "--client"}},
+			{wire.Error, order, []string{"doctor", "--client"}},
+			{wire.OK, order, []string{"stats", "--json"}},
+			{wire.OK, `{"about": {"version": "\u001b[2J"}, "identities": [{"identity": "\u009b"}]}`, []string{"stats"}},
 		} {
 			var out, err bytes.Buffer
 			variables := map[string]string{

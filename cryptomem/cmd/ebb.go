@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 const (
@@ -21,12 +21,12 @@ const (
 // be as small as before as soon as that is over.
 type ebb struct {
 	peak int64
-	last transport.ServerStats
+	last serve.ServerStats
 }
 
 // fell reports whether a quarter and more of what connections took has become
 // free since it last did.
-func (e *ebb) fell(now transport.ServerStats) bool {
+func (e *ebb) fell(now serve.ServerStats) bool {
 	came := int64(now.Accepted-e.last.Accepted) + int64(e.last.Connections) // some of them may have left by now
 	load := int64(now.Connections)*connectionMemory + now.InFlight
 	e.peak = max(e.peak, load, came*connectionMemory)

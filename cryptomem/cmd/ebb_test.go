@@ -4,7 +4,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 var _ = Describe("What a server gives back when its clients leave", func() {
@@ -14,7 +14,7 @@ var _ = Describe("What a server gives back when its clients leave", func() {
 		if more := connections - e.last.Connections; more > 0 {
 			accepted += uint64(more)
 		}
-		return e.fell(transport.ServerStats{Connections: connections, Accepted: accepted, InFlight: inFlight})
+		return e.fell(serve.ServerStats{Connections: connections, Accepted: accepted, InFlight: inFlight})
 	}
 	BeforeEach(func() { e, accepted = &ebb{}, 0 })
 

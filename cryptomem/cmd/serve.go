@@ -56,7 +56,7 @@ type service struct {
 	operations *operations
 }
 
-func serve(ctx context.Context, c *console, args []string) error {
+func serveCommand(ctx context.Context, c *console, args []string) error {
 	// From here on, SIGHUP no longer ends the process.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -32,7 +32,7 @@ var _ = Describe("A server that is told to end while it loads its snapshot", fun
 		ending, end := context.WithCancel(ctx)
 		end()
 		args := []string{"--addr", "unix:" + filepath.Join(dir, "socket"), "--snapshot", path}
-		Expect(serve(ending, c, args)).To(Succeed())
+		Expect(serveCommand(ending, c, args)).To(Succeed())
 		Expect(log.String()).To(ContainSubstring("cryptomem ends"))
 		Expect(log.String()).NotTo(ContainSubstring("listening"))
 		Expect(log.String()).NotTo(ContainSubstring("snapshot loaded"))

@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 var _ = Describe("A Unix socket", func() {
@@ -202,13 +202,13 @@ var _ = Describe("A server that is told to end", func() {
 		}, time.Minute).Should(Succeed())
 		DeferCleanup(func() { _ = greedy.Close() })
 		// It asks for more than the socket holds, and reads nothing.
-		input, err := transport.AppendRequest(nil, &transport.Request{Command: transport.Set, Key: []byte("k"), Value: make([]byte, 1<<20)})
+		input, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Set, Key: []byte("k"), Value: make([]byte, 1<<20)})
 		Expect(err).NotTo(HaveOccurred())
-		input, err = transport.AppendRequest(input, &transport.Request{Command: transport.Get, Key: []byte("k")})
+		input, err = wire.AppendRequest(input, &wire.Request{Command: wire.Get, Key: []byte("k")})
 		Expect(err).NotTo(HaveOccurred())
 		_, err = greedy.Write(input)
 		Expect(err).NotTo(HaveOccurred())
-		_, err = io.ReadFull(greedy, make([]byte, transport.ResponseHeaderSize+1))
+		_, err = io.ReadFull(greedy, make([]byte, wire.ResponseHeaderSize+1))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
 		Eventually(path).ShouldNot(BeAnExistingFile())

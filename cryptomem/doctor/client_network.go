@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // contact asks whether the client gets through to a cryptomem server that knows
@@ -175,16 +175,16 @@ func (v *visit) hearsTLS(ctx context.Context) bool {
 }
 
 // admitted judges the answer to AUTH.
-func (v *visit) admitted(answer transport.Response) bool {
+func (v *visit) admitted(answer wire.Response) bool {
 	const subject = "identity"
 	switch answer.Status {
-	case transport.OK:
+	case wire.OK:
 		v.fine(subject, "%s, with its token", v.Identity)
 		return true
-	case transport.Denied:
+	case wire.Denied:
 		v.found(Problem, subject, fmt.Sprintf("the server does not accept %s with this token: %q", v.Identity, answer.Value),
 			"compare both with the server's identities file; the server's log says which of them is wrong")
-	case transport.Busy:
+	case wire.Busy:
 		v.busy(answer)
 	default:
 		v.old("AUTH", answer)
@@ -193,15 +193,15 @@ func (v *visit) admitted(answer transport.Response) bool {
 }
 
 // welcomed judges the answer to PING.
-func (v *visit) welcomed(answer transport.Response, took time.Duration) bool {
+func (v *visit) welcomed(answer wire.Response, took time.Duration) bool {
 	switch answer.Status {
-	case transport.OK:
+	case wire.OK:
 		v.welcome = true
 		v.fine("server", "%s answered in %v", v.Addr, took.Round(time.Microsecond))
-	case transport.Denied:
+	case wire.Denied:
 		v.found(Problem, "identity", v.Addr+" answers only clients that authenticate, and this one has no identity",
 			"set CRYPTOMEM_IDENTITY (--identity) and CRYPTOMEM_TOKEN_FILE (--token-file); the server's operator makes both with \"cryptomem token\"")
-	case transport.Busy:
+	case wire.Busy:
 		v.busy(answer)
 	default:
 		v.old("PING", answer)
@@ -209,18 +209,18 @@ func (v *visit) welcomed(answer transport.Response, took time.Duration) bool {
 	return v.welcome
 }
 
-func (v *visit) old(question string, answer transport.Response) {
+func (v *visit) old(question string, answer wire.Response) {
 	v.found(Warning, "server", fmt.Sprintf("%s speaks an older protocol, with SET, GET and DELETE only: to %s it answers %q", v.Addr, question, answer.Value),
 		"replace it by this release: batches, locks, statistics and authentication need more")
 }
 
-func (v *visit) busy(answer transport.Response) {
+func (v *visit) busy(answer wire.Response) {
 	v.found(Problem, "server", fmt.Sprintf("%s is at a limit: %q", v.Addr, answer.Value), "try again later; on the server, raise the limit or find out who uses it up")
 }
 
 // time judges the answer to STATS.
-func (v *visit) time(answer transport.Response, asked time.Time, took time.Duration) {
-	if answer.Status != transport.OK {
+func (v *visit) time(answer wire.Response, asked time.Time, took time.Duration) {
+	if answer.Status != wire.OK {
 		v.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "ask with such a one, or see that NTP runs on both")
 		return
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A visitor is a client in good health, and the server that it is a client of.
@@ -94,7 +94,7 @@ func (v *visitor) pretend(serve func(net.Conn)) {
 }
 
 // always answers every request in the same way.
-func always(status transport.Status, message string) func(net.Conn) {
+func always(status wire.Status, message string) func(net.Conn) {
 	return func(conn net.Conn) {
 		var in []byte
 		for buffer := make([]byte, 1024); ; {
@@ -104,12 +104,12 @@ func always(status transport.Status, message string) func(net.Conn) {
 			}
 			in = append(in, buffer[:n]...)
 			for {
-				_, used, err := transport.ParseRequest(in)
+				_, used, err := wire.ParseRequest(in)
 				if err != nil || used == 0 {
 					break
 				}
 				in = in[used:]
-				_, _ = conn.Write(transport.AppendResponse(nil, status, []byte(message)))
+				_, _ = conn.Write(wire.AppendResponse(nil, status, []byte(message)))
 			}
 		}
 	}
@@ -241,13 +241,13 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		v.pretend(func(net.Conn) {})
 		v.Timeout = 500 * time.Millisecond
 	}, doctor.Problem, "server", "does not answer within 500ms", "overloaded"),
-	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(transport.Error, "unknown command")) },
+	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(wire.Error, "unknown command")) },
 		doctor.Warning, "server", `an older protocol, with SET, GET and DELETE only: to PING it answers "unknown command"`, "replace it"),
 	Entry("a server of an older protocol, and an identity", func(v *visitor) {
-		v.pretend(always(transport.Error, "unknown command"))
+		v.pretend(always(wire.Error, "unknown command"))
 		v.Identity, v.Token = "ops", "guessed"
 	}, doctor.Warning, "server", "to AUTH it answers", "replace it"),
-	Entry("a server at its limit", func(v *visitor) { v.pretend(always(transport.Busy, "busy: 1 connections are open")) },
+	Entry("a server at its limit", func(v *visitor) { v.pretend(always(wire.Busy, "busy: 1 connections are open")) },
 		doctor.Problem, "server", `is at a limit: "busy: 1 connections are open"`, "try again later"),
 	Entry("no TLS on a network", func(v *visitor) {
 		v.plain()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // askTimeout is how long a server may take to answer a few small questions.
@@ -72,7 +72,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	r.answered = true
 	last := answers[len(answers)-1]
 	r.fine(subject, "a server answers at %s in %v%s; if it is not the one of this configuration, a start will fail", addr, took.Round(time.Microsecond), whichServer(last))
-	if last.Status != transport.OK {
+	if last.Status != wire.OK {
 		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN to such a one")
 		return
 	}
@@ -93,9 +93,9 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 
 // whichServer is what the answer to STATS says about who it is from, in
 // brackets; nothing if it does not.
-func whichServer(answer transport.Response) string {
+func whichServer(answer wire.Response) string {
 	var said stats.Report
-	if answer.Status != transport.OK || json.Unmarshal(answer.Value, &said) != nil || said.About.Started.IsZero() {
+	if answer.Status != wire.OK || json.Unmarshal(answer.Value, &said) != nil || said.About.Started.IsZero() {
 		return ""
 	}
 	return fmt.Sprintf(" (cryptomem %s, started %s, addr %s)", said.About.Version, said.About.Started.UTC().Format(time.RFC3339), strings.Join(said.About.Addr, ", "))

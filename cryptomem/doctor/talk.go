@@ -16,7 +16,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // maxAnswers bounds what is read of a stranger's answer, in bytes.
@@ -62,25 +62,25 @@ func isTimeout(err error) bool {
 
 // questions are asked of a server: to authenticate, where there is an identity;
 // for a sign of life; and for the statistics.
-func questions(identity string, token []byte) []transport.Request {
-	requests := []transport.Request{
-		{Command: transport.Ping, Value: []byte("doctor\r\n\r\n")}, // for a server of a text protocol, the end of a question
-		{Command: transport.Stats},
+func questions(identity string, token []byte) []wire.Request {
+	requests := []wire.Request{
+		{Command: wire.Ping, Value: []byte("doctor\r\n\r\n")}, // for a server of a text protocol, the end of a question
+		{Command: wire.Stats},
 	}
 	if identity != "" {
-		login := transport.Request{Command: transport.Auth, Key: []byte(identity), Value: token}
-		requests = append([]transport.Request{login}, requests...)
+		login := wire.Request{Command: wire.Auth, Key: []byte(identity), Value: token}
+		requests = append([]wire.Request{login}, requests...)
 	}
 	return requests
 }
 
 // exchange sends the requests and returns an answer for each. The error says that
 // the answers are not cryptomem's.
-func exchange(conn net.Conn, requests []transport.Request) ([]transport.Response, error) {
+func exchange(conn net.Conn, requests []wire.Request) ([]wire.Response, error) {
 	var out []byte
 	for i := range requests {
 		var err error
-		if out, err = transport.AppendRequest(out, &requests[i]); err != nil {
+		if out, err = wire.AppendRequest(out, &requests[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -88,14 +88,14 @@ func exchange(conn net.Conn, requests []transport.Request) ([]transport.Response
 		return nil, err
 	}
 	in := make([]byte, 0, 16<<10)
-	var answers []transport.Response
+	var answers []wire.Response
 	for rest := in; len(answers) < len(requests); {
-		answer, n, err := transport.ParseResponse(rest)
+		answer, n, err := wire.ParseResponse(rest)
 		switch {
 		case err != nil:
 			return nil, err
 		case n > 0:
-			answers = append(answers, transport.Response{Status: answer.Status, Value: bytes.Clone(answer.Value)})
+			answers = append(answers, wire.Response{Status: answer.Status, Value: bytes.Clone(answer.Value)})
 			rest = rest[n:]
 			continue
 		case len(in) > maxAnswers:

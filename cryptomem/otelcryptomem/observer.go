@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const scope = "github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
@@ -31,7 +31,7 @@ type Observer struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
 	clock    clock.Clock
-	byName   map[transport.Command]operation
+	byName   map[wire.Command]operation
 }
 
 // operation is what is the same for all requests of a command.
@@ -81,9 +81,9 @@ func New(opts ...Option) (*Observer, error) {
 	}
 	observer := &Observer{
 		tracer: o.tracers.Tracer(scope), duration: duration, clock: o.clock,
-		byName: make(map[transport.Command]operation),
+		byName: make(map[wire.Command]operation),
 	}
-	for _, c := range transport.Commands() {
+	for _, c := range wire.Commands() {
 		labels := append([]attribute.KeyValue{
 			attribute.String("db.system.name", "cryptomem"),
 			attribute.String("db.operation.name", c.String()),
@@ -98,7 +98,7 @@ func New(opts ...Option) (*Observer, error) {
 }
 
 // Begin implements cryptomem.Observer.
-func (o *Observer) Begin(ctx context.Context, c transport.Command) (context.Context, func(cryptomem.Outcome)) {
+func (o *Observer) Begin(ctx context.Context, c wire.Command) (context.Context, func(cryptomem.Outcome)) {
 	op, began := o.byName[c], o.clock.Now()
 	ctx, span := o.tracer.Start(ctx, op.name, trace.WithSpanKind(trace.SpanKindClient), op.span)
 	return ctx, func(out cryptomem.Outcome) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // Since returns what happened from an earlier report of the same server to r:
@@ -75,7 +75,7 @@ func subtract[T int64 | uint64](counters []counter[T]) {
 	}
 }
 
-func batchesSince(b transport.BatchLatency, earlier []transport.BatchLatency) transport.BatchLatency {
+func batchesSince(b session.BatchLatency, earlier []session.BatchLatency) session.BatchLatency {
 	for _, e := range earlier {
 		if e.Command != b.Command || len(e.Counts) != len(b.Counts) {
 			continue
@@ -84,7 +84,7 @@ func batchesSince(b transport.BatchLatency, earlier []transport.BatchLatency) tr
 		for i := range counts {
 			counts[i] = b.Counts[i] - e.Counts[i]
 		}
-		return transport.BatchLatency{Command: b.Command, Counts: counts, Sum: b.Sum - e.Sum}
+		return session.BatchLatency{Command: b.Command, Counts: counts, Sum: b.Sum - e.Sum}
 	}
 	return b
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // gauges are the numbers of a report that are not counted up. A number that is
@@ -94,7 +94,7 @@ var _ = Describe("What happened since an earlier report", func() {
 			Snapshot:   &snapshot.Status{Saves: 4},
 			Identities: []access.Use{{Identity: "web", Requests: 5}},
 		}
-		now.Server.Requests = []transport.RequestCount{{Command: "GET", Status: "ok", Count: 6}}
+		now.Server.Requests = []session.RequestCount{{Command: "GET", Status: "ok", Count: 6}}
 		d, err := now.Since(new(stats.Report))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(d).To(Equal(now))

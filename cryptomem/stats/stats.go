@@ -9,18 +9,19 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // A Report is the state of one server. Its fields are the sections that STATS
 // can be asked for by name.
 type Report struct {
-	About      About                 `json:"about"`
-	Server     transport.ServerStats `json:"server"`
-	Cache      cache.Stats           `json:"cache"`
-	Process    Process               `json:"process"`
-	Snapshot   *snapshot.Status      `json:"snapshot,omitempty"`   // nil if none is kept
-	Identities []access.Use          `json:"identities,omitempty"` // where clients authenticate
+	About      About             `json:"about"`
+	Server     serve.ServerStats `json:"server"`
+	Cache      cache.Stats       `json:"cache"`
+	Process    Process           `json:"process"`
+	Snapshot   *snapshot.Status  `json:"snapshot,omitempty"`   // nil if none is kept
+	Identities []access.Use      `json:"identities,omitempty"` // where clients authenticate
 }
 
 // About says which server it is.
@@ -62,7 +63,7 @@ func (r *Report) HitRatio() (float64, bool) {
 // answered, such as 0.99, and false if there was none. It is the upper bound of
 // a bucket: at most twice the truth.
 func (r *Report) Latency(q float64) (time.Duration, bool) {
-	bounds := transport.LatencyBounds()
+	bounds := session.LatencyBounds()
 	counts := make([]uint64, len(bounds)+1)
 	total := uint64(0)
 	for _, b := range r.Server.Batches {

@@ -7,20 +7,20 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/stats"
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 var _ = Describe("A report", func() {
 	report := func(gets, hits, misses uint64, fast, slow uint64) *stats.Report {
 		r := &stats.Report{About: stats.About{Started: time.Unix(1000, 0)}}
-		r.Server.Requests = []transport.RequestCount{
+		r.Server.Requests = []session.RequestCount{
 			{Command: "GET", Status: "ok", Count: gets},
 			{Command: "GET", Status: "not_found", Count: 2 * gets},
 			{Command: "SET", Status: "ok", Count: 5},
 		}
-		counts := make([]uint64, len(transport.LatencyBounds())+1)
+		counts := make([]uint64, len(session.LatencyBounds())+1)
 		counts[2], counts[len(counts)-1] = fast, slow
-		r.Server.Batches = []transport.BatchLatency{{Command: "GET", Counts: counts, Sum: time.Second}}
+		r.Server.Batches = []session.BatchLatency{{Command: "GET", Counts: counts, Sum: time.Second}}
 		r.Cache.Hits, r.Cache.Misses = hits, misses
 		return r
 	}

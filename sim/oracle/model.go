@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Model is the store as a plain map. Each request and its answer are shown to
@@ -78,25 +78,25 @@ func (it *item) visible(now int64) bool {
 
 // Check compares one executed request and its answer with the map, and brings
 // the map up to date.
-func (m *Model) Check(now int64, r *transport.Request, a transport.Response) *Violation {
-	if a.Status == transport.Error {
+func (m *Model) Check(now int64, r *wire.Request, a wire.Response) *Violation {
+	if a.Status == wire.Error {
 		return m.refused(r, a)
 	}
 	switch r.Command {
-	case transport.Set:
+	case wire.Set:
 		return m.set(now, r, a)
-	case transport.Get, transport.GetV, transport.GetDel:
+	case wire.Get, wire.GetV, wire.GetDel:
 		return m.read(now, r, a)
-	case transport.Delete:
+	case wire.Delete:
 		return m.remove(now, r, a)
-	case transport.Add, transport.Replace, transport.CAS:
+	case wire.Add, wire.Replace, wire.CAS:
 		return m.conditional(now, r, a)
-	case transport.Touch:
+	case wire.Touch:
 		return m.touch(now, r, a)
-	case transport.Flush:
+	case wire.Flush:
 		return m.flush(now, r, a)
-	case transport.Ping:
-		if a.Status != transport.OK || !bytes.Equal(a.Value, r.Value) {
+	case wire.Ping:
+		if a.Status != wire.OK || !bytes.Equal(a.Value, r.Value) {
 			return m.wrong(now, r, a, "an echo")
 		}
 	}
@@ -104,36 +104,36 @@ func (m *Model) Check(now int64, r *transport.Request, a transport.Response) *Vi
 }
 
 // refused allows an error only where the store may be full.
-func (m *Model) refused(r *transport.Request, a transport.Response) *Violation {
+func (m *Model) refused(r *wire.Request, a wire.Response) *Violation {
 	switch r.Command {
-	case transport.Set, transport.Add, transport.Replace, transport.CAS, transport.Touch:
+	case wire.Set, wire.Add, wire.Replace, wire.CAS, wire.Touch:
 		if m.MayRefuse {
 			return nil
 		}
-	case transport.Stats, transport.Auth:
+	case wire.Stats, wire.Auth:
 		return nil // not the store's business
 	}
 	return violation(RuleModel, "%v %q was refused: %s", r.Command, r.Key, a.Value)
 }
 
-func (m *Model) set(now int64, r *transport.Request, a transport.Response) *Violation {
-	if a.Status != transport.OK || len(a.Value) != 0 {
+func (m *Model) set(now int64, r *wire.Request, a wire.Response) *Violation {
+	if a.Status != wire.OK || len(a.Value) != 0 {
 		return m.wrong(now, r, a, "ok")
 	}
 	m.store(now, r.Key, r.Value, r.TTL)
 	return nil
 }
 
-func (m *Model) read(now int64, r *transport.Request, a transport.Response) *Violation {
+func (m *Model) read(now int64, r *wire.Request, a wire.Response) *Violation {
 	it := m.items[string(r.Key)]
-	if a.Status == transport.NotFound && len(a.Value) == 0 {
+	if a.Status == wire.NotFound && len(a.Value) == 0 {
 		return m.missing(now, r, a, it)
 	}
-	if a.Status != transport.OK || !it.visible(now) {
+	if a.Status != wire.OK || !it.visible(now) {
 		return m.wrong(now, r, a, "not found")
 	}
 	value := a.Value
-	if r.Command == transport.GetV {
+	if r.Command == wire.GetV {
 		if len(value) < 16 {
 			return m.wrong(now, r, a, "a version, a TTL and the value")
 		}
@@ -152,18 +152,18 @@ func (m *Model) read(now int64, r *transport.Request, a transport.Response) *Vio
 	if !bytes.Equal(value, it.value) {
 		return violation(RuleModel, "%v %q at %d: %s, should be %s", r.Command, r.Key, now, brief(value), brief(it.value))
 	}
-	if r.Command == transport.GetDel {
+	if r.Command == wire.GetDel {
 		m.erase(it)
 	}
 	return nil
 }
 
-func (m *Model) remove(now int64, r *transport.Request, a transport.Response) *Violation {
+func (m *Model) remove(now int64, r *wire.Request, a wire.Response) *Violation {
 	it := m.items[string(r.Key)]
-	if a.Status == transport.NotFound {
+	if a.Status == wire.NotFound {
 		return m.missing(now, r, a, it)
 	}
-	if a.Status != transport.OK || !it.visible(now) {
+	if a.Status != wire.OK || !it.visible(now) {
 		return m.wrong(now, r, a, "not found")
 	}
 	m.erase(it)
@@ -171,22 +171,22 @@ func (m *Model) remove(now int64, r *transport.Request, a transport.Response) *V
 }
 
 // conditional is ADD, REPLACE and CAS.
-func (m *Model) conditional(now int64, r *transport.Request, a transport.Response) *Violation {
+func (m *Model) conditional(now int64, r *wire.Request, a wire.Response) *Violation {
 	it := m.items[string(r.Key)]
 	value := r.Value
 	var wanted uint64
-	if r.Command == transport.CAS {
+	if r.Command == wire.CAS {
 		wanted, value = binary.BigEndian.Uint64(value), value[8:]
 	}
 	switch {
-	case a.Status == transport.NotFound && r.Command != transport.Add:
+	case a.Status == wire.NotFound && r.Command != wire.Add:
 		return m.missing(now, r, a, it)
-	case a.Status == transport.Exists && r.Command == transport.Add:
+	case a.Status == wire.Exists && r.Command == wire.Add:
 		if !it.visible(now) {
 			return m.wrong(now, r, a, "ok: there is no such item")
 		}
 		return nil
-	case a.Status == transport.Exists && r.Command == transport.CAS:
+	case a.Status == wire.Exists && r.Command == wire.CAS:
 		if !it.visible(now) {
 			return m.wrong(now, r, a, "not found")
 		}
@@ -194,10 +194,10 @@ func (m *Model) conditional(now int64, r *transport.Request, a transport.Respons
 			return violation(RuleVersion, "CAS %q at %d refused version %d, which the item has", r.Key, now, wanted)
 		}
 		return nil
-	case a.Status != transport.OK:
+	case a.Status != wire.OK:
 		return m.wrong(now, r, a, "another status")
 	}
-	if r.Command == transport.Add {
+	if r.Command == wire.Add {
 		if it.visible(now) {
 			if v := m.missing(now, r, a, it); v != nil {
 				return v
@@ -206,13 +206,13 @@ func (m *Model) conditional(now int64, r *transport.Request, a transport.Respons
 	} else if !it.visible(now) {
 		return m.wrong(now, r, a, "not found")
 	}
-	if r.Command == transport.CAS {
+	if r.Command == wire.CAS {
 		if v := m.sawVersion(r.Key, it, wanted); v != nil {
 			return v
 		}
 	}
 	m.store(now, r.Key, value, r.TTL)
-	if r.Command == transport.CAS {
+	if r.Command == wire.CAS {
 		if len(a.Value) != 8 {
 			return m.wrong(now, r, a, "the new version")
 		}
@@ -221,12 +221,12 @@ func (m *Model) conditional(now int64, r *transport.Request, a transport.Respons
 	return nil
 }
 
-func (m *Model) touch(now int64, r *transport.Request, a transport.Response) *Violation {
+func (m *Model) touch(now int64, r *wire.Request, a wire.Response) *Violation {
 	it := m.items[string(r.Key)]
-	if a.Status == transport.NotFound {
+	if a.Status == wire.NotFound {
 		return m.missing(now, r, a, it)
 	}
-	if a.Status != transport.OK || !it.visible(now) {
+	if a.Status != wire.OK || !it.visible(now) {
 		return m.wrong(now, r, a, "not found")
 	}
 	it.expiry = deadline(now, r.TTL)
@@ -234,8 +234,8 @@ func (m *Model) touch(now int64, r *transport.Request, a transport.Response) *Vi
 	return nil
 }
 
-func (m *Model) flush(now int64, r *transport.Request, a transport.Response) *Violation {
-	if a.Status != transport.OK || len(a.Value) != 8 {
+func (m *Model) flush(now int64, r *wire.Request, a wire.Response) *Violation {
+	if a.Status != wire.OK || len(a.Value) != 8 {
 		return m.wrong(now, r, a, "a number")
 	}
 	removed, want := binary.BigEndian.Uint64(a.Value), uint64(0)
@@ -254,7 +254,7 @@ func (m *Model) flush(now int64, r *transport.Request, a transport.Response) *Vi
 }
 
 // missing handles an item that the store says is not there.
-func (m *Model) missing(now int64, r *transport.Request, a transport.Response, it *item) *Violation {
+func (m *Model) missing(now int64, r *wire.Request, a wire.Response, it *item) *Violation {
 	if !it.visible(now) {
 		return nil
 	}
@@ -318,7 +318,7 @@ func (m *Model) sawVersion(key []byte, it *item, number uint64) *Violation {
 	return nil
 }
 
-func (m *Model) wrong(now int64, r *transport.Request, a transport.Response, want string) *Violation {
+func (m *Model) wrong(now int64, r *wire.Request, a wire.Response, want string) *Violation {
 	return violation(RuleModel, "%v %q at %d: %v %s, should be %s", r.Command, r.Key, now, a.Status, brief(a.Value), want)
 }
 

@@ -1,0 +1,88 @@
+package pipeline
+
+import "time"
+
+import (
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// A Call is one request on its way through an Engine and the answer it came
+// back with. The zero value with a Request is ready to submit; after it is
+// complete, a Call may be used again. Between Submit and completion it belongs
+// to the engine: only Cancel may be called with it.
+type Call struct {
+	// Request is encoded by Submit, which keeps nothing of it.
+	Request wire.Request
+
+	// Buffer is where the answer's value is put, from its start; a larger one
+	// is allocated when it is too small. A call that is cancelled while its
+	// answer arrives leaves Buffer nil: the engine keeps reading into the old one.
+	Buffer []byte
+
+	// Response is the answer; its value aliases Buffer. Not valid if Err is set.
+	Response wire.Response
+
+	// Err says why there is no answer.
+	Err error
+
+	// MaybeApplied reports that the request's bytes may have reached the
+	// server, although no answer came: repeating it is safe only if doing it
+	// twice does no harm.
+	MaybeApplied bool
+
+	place uint64        // of the call in the engine's queue
+	state callState     // where the call is now
+	done  chan struct{} // Conn's signal; one token a completion
+}
+
+type callState uint8
+
+const (
+	callIdle    callState = iota // never submitted, complete or cancelled
+	callWaiting                  // in Conn's line for room
+	callPending                  // in the engine's queue
+)
+
+// EngineLimits bounds what one connection holds. A zero field means its
+// default.
+type EngineLimits struct {
+	// MaxCalls is how many requests may be unanswered; 16384 by default.
+	MaxCalls int
+
+	// MaxBytes is how many bytes of requests may be unanswered; 16 MiB by
+	// default. A single larger request is let through when it is alone.
+	MaxBytes int
+
+	// MaxAnswer is the largest value an answer may carry, in bytes; 1 MiB by
+	// default. A larger one breaks the connection.
+	MaxAnswer int
+
+	// Silence is how long the oldest unanswered request waits for the next
+	// byte from the server before the connection counts as dead; 5 s by
+	// default, negative for no limit.
+	Silence time.Duration
+}
+
+// Defaults of EngineLimits.
+const (
+	DefaultMaxCalls  = 16 << 10
+	DefaultMaxBytes  = 16 << 20
+	DefaultMaxAnswer = 1 << 20
+	DefaultSilence   = 5 * time.Second
+)
+
+func (l EngineLimits) withDefaults() EngineLimits {
+	if l.MaxCalls <= 0 {
+		l.MaxCalls = DefaultMaxCalls
+	}
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = DefaultMaxBytes
+	}
+	if l.MaxAnswer <= 0 {
+		l.MaxAnswer = DefaultMaxAnswer
+	}
+	if l.Silence == 0 {
+		l.Silence = DefaultSilence
+	}
+	return l
+}

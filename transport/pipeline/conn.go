@@ -1,0 +1,376 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+// How a connection ends from the client's side.
+var (
+	ErrConnClosed = errors.New("connection is closed")
+	ErrSilent     = errors.New("server is silent")
+)
+
+// inlineBytes is how much may be unanswered for a caller to write itself: that
+// much fits the socket buffers, so the write does not block and the caller
+// stays free to heed its context.
+const inlineBytes = 32 << 10
+
+// A Conn is the client side of one connection: an Engine behind a mutex, with
+// a goroutine that reads and one that writes. It is safe for any number of
+// goroutines, whose calls share writes: the first one to find the outgoing
+// side idle yields once, so that others can add their requests, and then
+// writes for all of them. Whatever a socket's buffers might not hold at once
+// is left to the writing goroutine.
+//
+// A Conn does not reconnect: once broken, it fails every call with the reason.
+// A server that shuts down answers what has reached it and then ends the stream;
+// calls that it left unanswered fail with ErrConnClosed. Nobody can tell which of
+// them never reached it, so those that were sent count as MaybeApplied.
+type Conn struct {
+	nc     net.Conn
+	clk    clock.Clock
+	start  time.Time
+	inline int // see inlineBytes; 0 where writes block, as on a net.Pipe
+
+	wake   chan struct{} // one token: the writing side is the goroutine's
+	broken chan struct{} // closed when the connection is failed
+	ended  sync.WaitGroup
+
+	// mu guards all below and is held for memory work only, never across I/O.
+	// Requests are queued and encoded under one hold of it, so their order on
+	// the wire is the order of the queue.
+	mu      sync.Mutex
+	engine  *Engine
+	waiting []*Call // for room, in the order of their coming
+	writing bool    // somebody owns the outgoing side
+	watched bool    // the silence timer is armed
+	timer   *clock.Timer
+	failed  bool
+}
+
+// NewConn starts the client side of nc, which it owns from now on. Close it to
+// end its goroutines.
+func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
+	c := &Conn{
+		nc: nc, clk: clk, start: clk.Now(), engine: NewEngine(l),
+		wake: make(chan struct{}, 1), broken: make(chan struct{}),
+	}
+	if buffered(nc) {
+		c.inline = inlineBytes
+	}
+	c.ended.Go(c.readAnswers)
+	c.ended.Go(c.writeRequests)
+	return c
+}
+
+// buffered reports whether writes to nc go to a socket buffer of the system.
+func buffered(nc net.Conn) bool {
+	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok { // as of tls.Conn
+		nc = wrapped.NetConn()
+	}
+	_, ok := nc.(syscall.Conn)
+	return ok
+}
+
+// Do sends the call and waits for its answer. It returns ctx's error if that
+// comes first, at once, and the call is the caller's again; call.MaybeApplied
+// then says whether it may still take effect. When the limits on calls in
+// flight are reached it waits for room first.
+func (c *Conn) Do(ctx context.Context, call *Call) error {
+	if err := ctx.Err(); err != nil {
+		call.Err, call.MaybeApplied = err, false
+		return err
+	}
+	c.mu.Lock()
+	c.submit(c.now(), call)
+	c.flush()
+	return c.wait(ctx, call)
+}
+
+// DoAll sends the calls in one go and waits for all their answers. How each
+// call went is in its Err, which is ctx's error for the calls that it cut off;
+// DoAll itself only fails with that.
+func (c *Conn) DoAll(ctx context.Context, calls []*Call) error {
+	if err := ctx.Err(); err != nil {
+		for _, call := range calls {
+			call.Err, call.MaybeApplied = err, false
+		}
+		return err
+	}
+	c.mu.Lock()
+	now := c.now()
+	for _, call := range calls {
+		c.submit(now, call)
+	}
+	c.flush()
+	var cut error
+	for _, call := range calls {
+		if err := c.wait(ctx, call); err != nil && errors.Is(err, ctx.Err()) {
+			cut = err
+		}
+	}
+	return cut
+}
+
+// Broken is closed once the connection can carry no further call.
+func (c *Conn) Broken() <-chan struct{} { return c.broken }
+
+// Close fails the calls in flight with ErrConnClosed, closes the connection
+// and waits for its goroutines to end.
+func (c *Conn) Close() error {
+	c.fail(ErrConnClosed)
+	c.ended.Wait()
+	return nil
+}
+
+func (c *Conn) now() int64 { return int64(c.clk.Since(c.start)) }
+
+// submit hands the call to the engine, or puts it in the line for room. It
+// requires mu. A call that cannot be sent at all is completed at once.
+func (c *Conn) submit(now int64, call *Call) {
+	if call.done == nil {
+		call.done = make(chan struct{}, 1)
+	}
+	err := ErrBusy
+	if len(c.waiting) == 0 {
+		err = c.engine.Submit(now, call)
+	}
+	switch {
+	case err == nil:
+		c.watch(now)
+	case errors.Is(err, ErrBusy):
+		call.state, call.MaybeApplied = callWaiting, false
+		c.waiting = append(c.waiting, call)
+	default:
+		call.Err, call.MaybeApplied = err, false
+		call.done <- struct{}{}
+	}
+}
+
+// admit moves calls that waited for room into the engine, in their order, and
+// reports whether there were any. It requires mu.
+func (c *Conn) admit(now int64) bool {
+	n := 0
+	for _, call := range c.waiting {
+		if err := c.engine.Submit(now, call); errors.Is(err, ErrBusy) {
+			break
+		} else if err != nil {
+			call.Err, call.state = err, callIdle
+			call.done <- struct{}{}
+		}
+		n++
+	}
+	c.waiting = slices.Delete(c.waiting, 0, n)
+	return n > 0
+}
+
+// flush sees to it that what is outgoing gets written. It requires mu and
+// releases it.
+func (c *Conn) flush() {
+	if c.writing || c.failed {
+		c.mu.Unlock()
+		return
+	}
+	c.writing = true
+	if c.engine.inFlight > c.inline {
+		c.mu.Unlock()
+		c.wake <- struct{}{}
+		return
+	}
+	c.mu.Unlock()
+	runtime.Gosched()
+	c.mu.Lock()
+	if c.engine.inFlight > c.inline || !c.writeOnce() {
+		c.wake <- struct{}{} // has room: its token is only sent by the owner of the outgoing side
+	}
+	c.mu.Unlock()
+}
+
+// writeOnce writes what is outgoing and reports whether that was all; the
+// outgoing side is then nobody's. It requires mu, and releases it for the
+// write itself: calls may be submitted meanwhile, but only one write runs.
+func (c *Conn) writeOnce() (all bool) {
+	b := c.engine.Outgoing()
+	if len(b) > 0 && !c.failed {
+		c.mu.Unlock()
+		_, err := c.nc.Write(b)
+		if hungUp(err) {
+			// The server may have said why before it left, and reading ends
+			// right after that: let the reader give the reason.
+			c.mu.Lock()
+			return true // the outgoing side stays owned, so nobody writes again
+		}
+		if err != nil {
+			c.fail(fmt.Errorf("write to server: %w", err))
+		}
+		c.mu.Lock()
+		if !c.failed {
+			c.engine.Sent(len(b))
+			b = c.engine.out[c.engine.sent:]
+		}
+	}
+	if c.failed || len(b) == 0 {
+		c.writing = false
+		return true
+	}
+	return false
+}
+
+// hungUp reports whether a write failed because the other side is gone.
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// writeRequests is the writing goroutine: it takes over whenever it is woken.
+func (c *Conn) writeRequests() {
+	for {
+		select {
+		case <-c.wake:
+		case <-c.broken:
+			return
+		}
+		runtime.Gosched()
+		c.mu.Lock()
+		for !c.writeOnce() {
+		}
+		c.mu.Unlock()
+	}
+}
+
+// readAnswers is the reading goroutine.
+func (c *Conn) readAnswers() {
+	var done []*Call
+	c.mu.Lock()
+	buffer := c.engine.Buffer()
+	c.mu.Unlock()
+	for {
+		n, err := c.nc.Read(buffer)
+		c.mu.Lock()
+		if n > 0 && !c.failed {
+			now := c.now()
+			violation := c.engine.Received(n, now)
+			done = c.engine.Completed(done[:0])
+			buffer = c.engine.Buffer()
+			if violation != nil {
+				err = violation
+			} else if c.admit(now) && !c.writing {
+				c.writing = true
+				c.wake <- struct{}{}
+			}
+		}
+		failed := c.failed
+		c.mu.Unlock()
+		// Outside the lock, so that who wakes up does not run into it.
+		for _, call := range done {
+			call.done <- struct{}{}
+		}
+		clear(done)
+		done = done[:0]
+		if failed {
+			return
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				c.fail(fmt.Errorf("%w by the server: %w", ErrConnClosed, io.ErrUnexpectedEOF))
+			} else {
+				c.fail(fmt.Errorf("read from server: %w", err))
+			}
+			return
+		}
+	}
+}
+
+// wait waits for the call's answer or the end of ctx.
+func (c *Conn) wait(ctx context.Context, call *Call) error {
+	if ctx.Done() == nil { // a plain receive is cheaper than a select
+		<-call.done
+		return call.Err
+	}
+	select {
+	case <-call.done:
+		return call.Err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	cancelled := true
+	if call.state == callWaiting {
+		c.waiting = slices.DeleteFunc(c.waiting, func(w *Call) bool { return w == call })
+		call.state = callIdle
+	} else {
+		cancelled = c.engine.Cancel(call)
+	}
+	c.mu.Unlock()
+	if cancelled {
+		call.Err = ctx.Err()
+		return call.Err
+	}
+	<-call.done // the answer came first
+	return call.Err
+}
+
+// watch arms the silence timer unless it is armed. It requires mu. The timer
+// is left alone while answers come: when it fires it looks at what is oldest
+// then, so that calls do not pay for it.
+func (c *Conn) watch(now int64) {
+	if c.watched {
+		return
+	}
+	if deadline, ok := c.engine.Oldest(); ok {
+		c.watched = true
+		c.timer = c.clk.AfterFunc(time.Duration(max(deadline-now, 1)), c.listen)
+	}
+}
+
+// listen runs when the silence timer fires.
+func (c *Conn) listen() {
+	c.mu.Lock()
+	c.watched = false
+	now := c.now()
+	deadline, ok := c.engine.Oldest()
+	silent := ok && now >= deadline
+	if !silent && !c.failed {
+		c.watch(now)
+	}
+	c.mu.Unlock()
+	if silent {
+		c.fail(fmt.Errorf("%w: no byte for %v", ErrSilent, c.engine.limits.Silence))
+	}
+}
+
+// fail ends the connection: all calls complete with err. Only the first time
+// counts.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	if c.failed {
+		c.mu.Unlock()
+		return
+	}
+	c.failed = true
+	c.engine.Fail(err)
+	done := c.engine.Completed(nil)
+	for _, call := range c.waiting {
+		call.Err, call.state = err, callIdle
+	}
+	done = append(done, c.waiting...)
+	c.waiting = nil
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	close(c.broken) // under mu: who is refused a call finds it closed
+	c.mu.Unlock()
+	_ = c.nc.Close() // its error has nobody to go to: the connection is given up
+	for _, call := range done {
+		call.done <- struct{}{}
+	}
+}

@@ -1,0 +1,249 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
+
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+var _ = Describe("Conn", func() {
+	var (
+		ctx  = context.Background()
+		mock *clock.Mock
+		far  net.Conn
+	)
+
+	BeforeEach(func() {
+		before := gleak.Goroutines()
+		DeferCleanup(func() { Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before)) })
+		mock = clock.NewMock()
+	})
+
+	pipe := func(l pipeline.EngineLimits) *pipeline.Conn {
+		var near net.Conn
+		near, far = net.Pipe()
+		conn := pipeline.NewConn(near, mock, l)
+		DeferCleanup(conn.Close)
+		DeferCleanup(far.Close)
+		return conn
+	}
+
+	// reads takes that many bytes from the other side.
+	reads := func(n int) []byte {
+		GinkgoHelper()
+		b := make([]byte, n)
+		_, err := io.ReadFull(far, b)
+		Expect(err).NotTo(HaveOccurred())
+		return b
+	}
+
+	const getSize = wire.RequestHeaderSize + 1
+
+	begin := func(conn *pipeline.Conn, c *pipeline.Call) <-chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- conn.Do(ctx, c) }()
+		return ended
+	}
+
+	It("gives each caller its own answer, however many share the connection", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(l.Close)
+		go answerKeys(l)
+		nc, err := net.Dial("tcp", l.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		conn := pipeline.NewConn(nc, mock, pipeline.EngineLimits{MaxCalls: 20, MaxBytes: 4000})
+		DeferCleanup(conn.Close)
+		var callers sync.WaitGroup
+		for g := range 64 {
+			callers.Go(func() {
+				defer GinkgoRecover()
+				var c pipeline.Call
+				for i := range 50 {
+					key := fmt.Append(nil, g, "/", i)
+					c.Request = wire.Request{Command: wire.Get, Key: key}
+					Expect(conn.Do(ctx, &c)).To(Succeed())
+					Expect(c.Response.Value).To(Equal(key))
+				}
+			})
+		}
+		callers.Wait()
+	})
+
+	It("lets calls that wait for room in by the order of their coming", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 1})
+		var ended []<-chan error
+		for i := range 4 {
+			ended = append(ended, begin(conn, get(fmt.Sprint(i))))
+			if i == 0 {
+				Expect(reads(getSize)[getSize-1:]).To(Equal([]byte("0")))
+			} else {
+				Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(i))
+			}
+		}
+		for i := range 4 {
+			_, err := far.Write(answer(wire.NotFound, ""))
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ended[i]).Should(Receive(BeNil()))
+			if i < 3 {
+				Expect(reads(getSize)[getSize-1:]).To(Equal(fmt.Append(nil, i+1)))
+			}
+		}
+	})
+
+	It("sends many calls in one write and takes their answers together", func() {
+		conn := pipe(pipeline.EngineLimits{})
+		calls := []*pipeline.Call{get("a"), get("b"), get("c")}
+		ended := make(chan error, 1)
+		go func() { ended <- conn.DoAll(ctx, calls) }()
+		buffer := make([]byte, 1000)
+		Expect(far.Read(buffer)).To(Equal(3 * getSize))
+		for _, v := range []string{"1", "2", "3"} {
+			_, err := far.Write(answer(wire.OK, v))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Eventually(ended).Should(Receive(BeNil()))
+		Expect(calls[2].Response.Value).To(Equal([]byte("3")))
+	})
+
+	It("is broken by silence, but not by an idle hour", func() {
+		conn := pipe(pipeline.EngineLimits{Silence: time.Second})
+		ended := begin(conn, get("a"))
+		reads(getSize)
+		_, err := far.Write(answer(wire.NotFound, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ended).Should(Receive(BeNil()))
+		mock.Add(time.Hour)
+		Expect(conn.Broken()).NotTo(BeClosed())
+
+		call := get("b")
+		ended = begin(conn, call)
+		reads(getSize)
+		mock.Add(time.Second)
+		Eventually(ended).Should(Receive(MatchError(pipeline.ErrSilent)))
+		Expect(call.MaybeApplied).To(BeTrue())
+		Expect(conn.Broken()).To(BeClosed())
+	})
+
+	It("tells what the server said before it hung up, though a write failed first", func() {
+		near, far := net.Pipe()
+		conn := pipeline.NewConn(&hungUp{Conn: near, wrote: make(chan struct{})}, mock, pipeline.EngineLimits{})
+		DeferCleanup(conn.Close)
+		go func() {
+			defer GinkgoRecover()
+			_, err := far.Write(wire.AppendResponse(nil, wire.Error, []byte("come back later")))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(far.Close()).To(Succeed())
+		}()
+		call := &pipeline.Call{Request: wire.Request{Command: wire.Get, Key: []byte("k")}}
+		Expect(conn.Do(ctx, call)).To(Succeed())
+		Expect(call.Response.Value).To(BeEquivalentTo("come back later"))
+		Eventually(conn.Broken()).Should(BeClosed())
+	})
+
+	It("fails the calls that the server leaves unanswered when it ends, as maybe applied", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 2})
+		answered, unanswered, waiting := get("a"), get("b"), get("c")
+		first := begin(conn, answered)
+		reads(getSize)
+		second := begin(conn, unanswered)
+		reads(getSize)
+		third := begin(conn, waiting)
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(1))
+		_, err := far.Write(wire.AppendResponse(nil, wire.OK, nil))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(<-first).To(Succeed())
+		reads(getSize) // the call that had to wait
+		Expect(far.Close()).To(Succeed())
+		for _, ended := range []<-chan error{second, third} {
+			err := <-ended
+			Expect(err).To(MatchError(pipeline.ErrConnClosed))
+			Expect(err).To(MatchError("connection is closed by the server: unexpected EOF"))
+		}
+		Expect(unanswered.MaybeApplied).To(BeTrue())
+		Expect(waiting.MaybeApplied).To(BeTrue())
+	})
+
+	It("fails all its calls when it is closed, those waiting for room as never sent", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 1})
+		sent, waiting := get("a"), get("b")
+		first := begin(conn, sent)
+		reads(getSize)
+		second := begin(conn, waiting)
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(1))
+		Expect(conn.Close()).To(Succeed())
+		Expect(<-first).To(MatchError(pipeline.ErrConnClosed))
+		Expect(<-second).To(MatchError(pipeline.ErrConnClosed))
+		Expect(sent.MaybeApplied).To(BeTrue())
+		Expect(waiting.MaybeApplied).To(BeFalse())
+		Expect(conn.Do(ctx, get("c"))).To(MatchError(pipeline.ErrConnClosed))
+	})
+})
+
+// answerKeys answers every request with its key.
+func answerKeys(l net.Listener) {
+	nc, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer nc.Close() //nolint:errcheck // the client has what it wants
+	var in []byte
+	chunk := make([]byte, 4096)
+	for {
+		n, err := nc.Read(chunk)
+		if err != nil {
+			return
+		}
+		in = append(in, chunk[:n]...)
+		var out []byte
+		for {
+			r, n, err := wire.ParseRequest(in)
+			if err != nil {
+				return
+			}
+			if n == 0 {
+				break
+			}
+			out = wire.AppendResponse(out, wire.OK, r.Key)
+			in = in[n:]
+		}
+		if _, err := nc.Write(out); err != nil {
+			return
+		}
+	}
+}
+
+// hungUp is a connection whose other side is gone when it is first written to,
+// with its last words still to be read.
+type hungUp struct {
+	net.Conn
+	once  sync.Once
+	wrote chan struct{}
+}
+
+func (h *hungUp) Write([]byte) (int, error) {
+	h.once.Do(func() { close(h.wrote) })
+	return 0, syscall.EPIPE
+}
+
+func (h *hungUp) Read(b []byte) (int, error) {
+	<-h.wrote
+	return h.Conn.Read(b)
+}
+
+func (h *hungUp) Close() error {
+	h.once.Do(func() { close(h.wrote) })
+	return h.Conn.Close()
+}

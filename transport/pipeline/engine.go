@@ -1,0 +1,329 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// What an Engine refuses, and how a server breaks the protocol. All of the
+// latter are final: where the next answer starts is no longer certain.
+var (
+	ErrBusy             = errors.New("too many calls in flight")
+	ErrUnsolicited      = errors.New("answer without a request")
+	ErrUnexpectedStatus = errors.New("status does not answer the request")
+	ErrAnswerTooLarge   = errors.New("answer is too large")
+)
+
+const (
+	// receiveSize is the receive buffer: answers that fit are parsed in place,
+	// larger ones are received straight into the call's own buffer.
+	receiveSize = 32 << 10
+
+	// firstBody is what a large answer is given before its bytes are there, at
+	// most. From then on the buffer doubles, so that memory follows what
+	// arrives and not what a header claims.
+	firstBody = 1 << 20
+
+	// keepOutgoing is how large a drained outgoing buffer may be and stay.
+	keepOutgoing = 1 << 20
+)
+
+// An Engine is the client side of one connection as a state machine: calls and
+// received bytes go in, bytes to send and completed calls come out. It does no
+// I/O, reads no clock and is not safe for concurrent use; Conn drives it over
+// a net.Conn, a simulator drives it directly.
+//
+//	Submit ──► outgoing bytes ──► Outgoing, Sent
+//	   └─────► queue of calls
+//	                │ in order
+//	Buffer, Received ──► answers ──► Completed
+//
+// Answers carry no request id: the n-th answer belongs to the n-th request.
+// Everything here keeps that one invariant, which is why a cancelled call
+// keeps its place and why a violation of the protocol ends the connection.
+//
+// Times are nanoseconds on any clock that does not go back.
+type Engine struct {
+	limits EngineLimits
+	err    error // set once the connection is gone
+
+	queue     []slot // a ring, its length a power of two
+	first     uint64 // place of the oldest unanswered call
+	next      uint64 // place of the next call
+	inFlight  int    // bytes of the unanswered requests
+	completed []*Call
+
+	out    []byte
+	sent   int    // bytes of out that are sent
+	handed uint64 // place of the first call not yet handed out
+
+	in       []byte // receive buffer
+	read     int    // in[read:written] is received and not parsed
+	written  int
+	body     []byte // a large answer on its way
+	bodySize int    // its whole size; 0 when none is on its way
+	heard    int64  // when the last bytes came
+}
+
+// A slot is a call's place in the queue. Its call is nil once cancelled.
+type slot struct {
+	call    *Call
+	since   int64
+	size    int
+	command wire.Command
+}
+
+// NewEngine returns the engine of a fresh connection.
+func NewEngine(l EngineLimits) *Engine {
+	return &Engine{limits: l.withDefaults(), queue: make([]slot, 16), in: make([]byte, receiveSize)}
+}
+
+// Submit encodes c's request behind the outgoing bytes and queues c for its
+// answer. ErrBusy means that the limits are reached until answers come; other
+// errors are a request that cannot be encoded and the error given to Fail.
+func (e *Engine) Submit(now int64, c *Call) error {
+	if e.err != nil {
+		return e.err
+	}
+	size := wire.RequestHeaderSize + len(c.Request.Key) + len(c.Request.Value)
+	waiting := e.InFlight()
+	if waiting >= e.limits.MaxCalls || waiting > 0 && e.inFlight+size > e.limits.MaxBytes {
+		return ErrBusy
+	}
+	out, err := wire.AppendRequest(e.out, &c.Request)
+	if err != nil {
+		return err
+	}
+	e.out = out
+	if waiting == len(e.queue) {
+		e.grow()
+	}
+	*e.at(e.next) = slot{call: c, since: now, size: size, command: c.Request.Command}
+	c.place, c.state = e.next, callPending
+	c.Response, c.Err, c.MaybeApplied = wire.Response{}, nil, false
+	e.next++
+	e.inFlight += size
+	return nil
+}
+
+// Cancel gives c back to its caller and reports whether it was still waiting.
+// Its place in the queue stays: the answer is read and dropped, and goes to
+// nobody else. The request has been or will be sent, so MaybeApplied is set.
+func (e *Engine) Cancel(c *Call) bool {
+	if c.state != callPending {
+		return false
+	}
+	if e.bodySize > 0 && c.place == e.first {
+		c.Buffer = nil // bytes may be arriving in it right now
+	}
+	e.at(c.place).call = nil
+	c.state, c.MaybeApplied = callIdle, true
+	return true
+}
+
+// InFlight returns the number of unanswered requests, cancelled ones included.
+func (e *Engine) InFlight() int { return int(e.next - e.first) }
+
+// Oldest returns the time at which the connection counts as dead unless bytes
+// arrive before; ok is false when nothing is awaited.
+func (e *Engine) Oldest() (deadline int64, ok bool) {
+	if e.InFlight() == 0 || e.limits.Silence < 0 {
+		return 0, false
+	}
+	return max(e.at(e.first).since, e.heard) + int64(e.limits.Silence), true
+}
+
+// Outgoing hands out the bytes to send: those not reported by Sent yet. They
+// stay valid, and Submit may be called, until the next Sent. From now on they
+// count as having reached the server, for all that one can know.
+func (e *Engine) Outgoing() []byte {
+	e.handed = e.next
+	return e.out[e.sent:]
+}
+
+// Sent reports that the first n bytes of Outgoing are on their way.
+func (e *Engine) Sent(n int) {
+	e.sent += n
+	switch rest := len(e.out) - e.sent; {
+	case rest == 0 && cap(e.out) > keepOutgoing:
+		e.out, e.sent = nil, 0
+	case rest == 0:
+		e.out, e.sent = e.out[:0], 0
+	case e.sent >= rest:
+		e.out, e.sent = e.out[:copy(e.out, e.out[e.sent:])], 0
+	}
+}
+
+// Buffer returns where the next received bytes go; it is never empty. It stays
+// valid until the next Received.
+func (e *Engine) Buffer() []byte {
+	if e.bodySize > 0 {
+		if len(e.body) == cap(e.body) {
+			grown := make([]byte, len(e.body), min(2*cap(e.body), e.bodySize))
+			copy(grown, e.body)
+			e.body = grown
+		}
+		return e.body[len(e.body):min(cap(e.body), e.bodySize)]
+	}
+	if e.read > 0 {
+		e.written, e.read = copy(e.in, e.in[e.read:e.written]), 0
+	}
+	return e.in[e.written:]
+}
+
+// Received reports that n bytes arrived in Buffer and completes the calls that
+// they answer. An error is a violation of the protocol: calls answered before
+// it are complete, and the connection has to be failed and closed.
+func (e *Engine) Received(n int, now int64) error {
+	if e.err != nil {
+		return e.err
+	}
+	e.heard = now
+	if e.bodySize > 0 {
+		e.body = e.body[:len(e.body)+n]
+		if len(e.body) < e.bodySize {
+			return nil
+		}
+		e.completeBody()
+		return nil
+	}
+	e.written += n
+	for {
+		more, err := e.parse()
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// Completed appends the calls completed since it was last asked, in the order
+// of their completion, and returns the extended slice.
+func (e *Engine) Completed(dst []*Call) []*Call {
+	dst = append(dst, e.completed...)
+	clear(e.completed)
+	e.completed = e.completed[:0]
+	return dst
+}
+
+// Fail reports that the connection is gone. Every unanswered call completes
+// with err, and with MaybeApplied if its bytes had been handed out; Submit and
+// Received return err from now on. Only the first Fail counts.
+func (e *Engine) Fail(err error) {
+	if e.err != nil {
+		return
+	}
+	e.err = err
+	if e.bodySize > 0 {
+		if c := e.at(e.first).call; c != nil {
+			c.Buffer = nil // bytes may be arriving in it right now
+		}
+		e.body, e.bodySize = nil, 0
+	}
+	for ; e.first < e.next; e.first++ {
+		if c := e.at(e.first).call; c != nil {
+			c.Err, c.MaybeApplied, c.state = err, e.first < e.handed, callIdle
+			e.completed = append(e.completed, c)
+		}
+	}
+	e.queue, e.out, e.sent, e.inFlight = nil, nil, 0, 0
+}
+
+// parse takes one answer from the receive buffer and reports whether there may
+// be another one.
+func (e *Engine) parse() (more bool, err error) {
+	b := e.in[e.read:e.written]
+	if wire.BadMagic(b) {
+		return false, wire.ErrFraming
+	}
+	if len(b) < wire.ResponseHeaderSize {
+		return false, nil
+	}
+	status, declared, value := wire.Status(b[2]), binary.BigEndian.Uint32(b[3:]), b[wire.ResponseHeaderSize:]
+	if e.InFlight() == 0 {
+		return false, unsolicited(status, declared, value)
+	}
+	head := e.at(e.first)
+	if !head.command.MayAnswer(status) {
+		return false, fmt.Errorf("%w: %q to %v", ErrUnexpectedStatus, status, head.command)
+	}
+	if uint64(declared) > uint64(e.limits.MaxAnswer) {
+		return false, fmt.Errorf("%w: its value is %d bytes, limit %d", ErrAnswerTooLarge, declared, e.limits.MaxAnswer)
+	}
+	size := int(declared)
+	if len(value) >= size {
+		e.read += wire.ResponseHeaderSize + size
+		if c := head.call; c != nil {
+			c.Buffer = append(c.Buffer[:0], value[:size]...)
+			c.Response = wire.Response{Status: status, Value: c.Buffer}
+		}
+		e.pop()
+		return true, nil
+	}
+	if wire.ResponseHeaderSize+size > len(e.in) {
+		e.beginBody(head.call, status, size, value)
+	}
+	return false, nil
+}
+
+// unsolicited makes the error of an answer that nobody asked for; nil while
+// its message is on the way. A server that turns a connection away says why in
+// just such an answer.
+func unsolicited(status wire.Status, declared uint32, value []byte) error {
+	const longest = 1024
+	if status == wire.OK || status == wire.NotFound || declared > longest {
+		return fmt.Errorf("%w: %q", ErrUnsolicited, status)
+	}
+	if len(value) < int(declared) {
+		return nil
+	}
+	return fmt.Errorf("%w: %q, %q", ErrUnsolicited, status, value[:declared])
+}
+
+// beginBody moves a large answer out of the receive buffer, into the call's
+// own. Its first bytes are the last ones in the receive buffer.
+func (e *Engine) beginBody(c *Call, status wire.Status, size int, start []byte) {
+	var body []byte
+	if c != nil {
+		body = c.Buffer[:0]
+		c.Response.Status = status
+	}
+	if cap(body) < min(size, firstBody) {
+		body = make([]byte, 0, min(size, firstBody))
+	}
+	e.body, e.bodySize = append(body, start...), size
+	e.read, e.written = 0, 0
+}
+
+func (e *Engine) completeBody() {
+	if c := e.at(e.first).call; c != nil {
+		c.Buffer = e.body
+		c.Response.Value = e.body
+	}
+	e.body, e.bodySize = nil, 0
+	e.pop()
+}
+
+// pop completes the oldest call, whose answer is in place.
+func (e *Engine) pop() {
+	s := e.at(e.first)
+	if s.call != nil {
+		s.call.state = callIdle
+		e.completed = append(e.completed, s.call)
+	}
+	e.inFlight -= s.size
+	*s = slot{}
+	e.first++
+}
+
+func (e *Engine) at(place uint64) *slot { return &e.queue[place&uint64(len(e.queue)-1)] }
+
+func (e *Engine) grow() {
+	old := e.queue
+	e.queue = make([]slot, 2*len(old))
+	for p := e.first; p < e.next; p++ {
+		*e.at(p) = old[p&uint64(len(old)-1)]
+	}
+}

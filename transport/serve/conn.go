@@ -1,0 +1,230 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+)
+
+// refusalTimeout is how long a connection over the limits has for its request.
+const refusalTimeout = 5 * time.Second
+
+// A serverConn drives one Session over one net.Conn. It has one owner at a
+// time: the goroutine that serves it, or the poller that waits for it.
+type serverConn struct {
+	net.Conn
+	polling
+	server  *Server
+	handler session.Handler
+	guest   Guest // the handler, as long as it is one to wait for
+	session *session.Session
+	read    func() (int, error) // waits and reads into the session
+	since   int64               // when the connection began
+	active  int64               // when it last received, or sent what had to wait
+	address netip.Prefix
+	memory  *session.Budget // its address's share
+	place   place
+	mayPoll bool // whether a poller may do the waiting
+
+	deadline deadline
+	waitsFor waitKind // what the deadline is about
+}
+
+// A waitKind is what a connection's deadline is about.
+type waitKind uint8
+
+const (
+	forRequest waitKind = iota
+	forFrame
+	forWrite
+	forAuth
+	forEnd
+	forHandshake
+	waitKinds
+)
+
+// errRefused ends a connection over the limits.
+var errRefused = errors.New("the connection has been told that it is over a limit")
+
+// run serves the connection from its beginning.
+func (c *serverConn) run() {
+	err := c.start()
+	if err != nil {
+		c.failed(err)
+		c.finish()
+		return
+	}
+	c.resume(nil)
+}
+
+// resume serves the connection until it ends or a poller takes over. An err is
+// what the last owner has met.
+func (c *serverConn) resume(err error) {
+	now := c.server.config.Now()
+	if err == nil {
+		began := now
+		err = c.answer(began)
+		now = c.server.config.Now()
+		c.session.Measure(began, now)
+	}
+	for err == nil {
+		if !c.await(now) {
+			err = os.ErrDeadlineExceeded
+			break
+		}
+		if c.mayPoll && !c.server.draining.Load() && c.server.pollers.watch(c) {
+			return
+		}
+		var n int
+		n, err = c.read()
+		now = c.server.config.Now()
+		if n > 0 {
+			c.received(n, now)
+			began := now
+			if failed := c.answer(began); failed != nil {
+				err = failed
+			}
+			now = c.server.config.Now()
+			c.session.Measure(began, now)
+		}
+	}
+	c.end(now, err)
+	c.finish()
+}
+
+// start prepares the session. TLS shakes hands first, so that NewHandler sees
+// whom it is for.
+func (c *serverConn) start() error {
+	s := c.server
+	c.boundUnsent()
+	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
+		if !c.wait(forHandshake, c.since, s.limits.Load().FrameTimeout) {
+			return os.ErrDeadlineExceeded
+		}
+		if err := tls.HandshakeContext(context.Background()); err != nil {
+			return err
+		}
+	}
+	if c.place == servingPlace {
+		c.handler = s.config.NewHandler(c.Conn)
+	}
+	c.guest, _ = c.handler.(Guest)
+	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: c.memory, Meter: s.meter})
+	c.initRead()
+	return nil
+}
+
+// failed notes a connection that did not get as far as its first request.
+func (c *serverConn) failed(err error) {
+	c.server.counters.handshakes.Add(1)
+	if c.deadline.at.Load() == cut {
+		c.server.counters.timeouts[forHandshake].Add(1)
+	}
+	c.server.config.Logger.Debug("TLS handshake failed", "peer", c.RemoteAddr(), "error", err)
+}
+
+// finish closes the connection and leaves the server.
+func (c *serverConn) finish() {
+	_ = c.Close() // everything that matters has been sent
+	if c.session != nil {
+		c.session.Close()
+	}
+	if closer, ok := c.handler.(io.Closer); ok {
+		_ = closer.Close() // nobody is left to be told
+	}
+	c.server.leave(c)
+}
+
+// received notes n bytes that have been read into the session.
+func (c *serverConn) received(n int, now int64) {
+	c.active = now
+	c.session.Received(n)
+	c.server.counters.received.Add(int64(n))
+}
+
+// answer executes what has arrived and sends the answers. What waits for answers
+// to be sent is executed, and begins, when they have been.
+func (c *serverConn) answer(now int64) error {
+	for ; ; now = c.server.config.Now() {
+		failed := c.session.Execute(now)
+		pending := c.session.Pending()
+		if len(pending) == 0 {
+			return failed
+		}
+		if err := c.send(pending); err != nil {
+			return err
+		}
+		if failed == nil && c.place != servingPlace {
+			return errRefused
+		}
+	}
+}
+
+// send writes the answers and waits until the socket has taken them. The time
+// for that does not count what their requests took.
+func (c *serverConn) send(pending net.Buffers) error {
+	if !c.wait(forWrite, c.server.config.Now(), c.server.limits.Load().WriteTimeout) {
+		return os.ErrDeadlineExceeded
+	}
+	n, err := write(c.Conn, pending)
+	c.active = c.server.config.Now()
+	c.sent(int(n))
+	return err
+}
+
+func write(conn net.Conn, pending net.Buffers) (int64, error) {
+	if len(pending) == 1 {
+		n, err := conn.Write(pending[0])
+		return int64(n), err
+	}
+	return pending.WriteTo(conn)
+}
+
+// sent notes n bytes of the session's answers that have been written.
+func (c *serverConn) sent(n int) {
+	c.session.Sent(n)
+	c.server.counters.sent.Add(int64(n))
+}
+
+// await sets the deadline for the next bytes of the client.
+func (c *serverConn) await(now int64) bool {
+	limits := c.server.limits.Load()
+	if c.place != servingPlace {
+		return c.wait(forEnd, c.since, refusalTimeout)
+	}
+	if c.guest != nil {
+		if !c.guest.Authenticated() {
+			return c.wait(forAuth, c.since, limits.AuthTimeout)
+		}
+		c.guest = nil
+	}
+	if since, begun := c.session.Begun(); begun {
+		return c.wait(forFrame, since, limits.FrameTimeout)
+	}
+	return c.wait(forRequest, now, limits.IdleTimeout)
+}
+
+// wait sets the deadline for what comes next. It reports false if the previous
+// one has passed.
+func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) bool {
+	at := int64(0)
+	if timeout > 0 {
+		at = max(since+int64(timeout), 0) // 0, none, where it overflows
+	}
+	if !c.server.watchdog.set(c, at) {
+		return false
+	}
+	c.waitsFor = kind
+	return true
+}
+
+// interrupted reports whether the connection has to stop waiting.
+func (c *serverConn) interrupted() bool {
+	return c.deadline.at.Load() == cut || c.server.draining.Load()
+}

@@ -1,0 +1,129 @@
+package serve_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// from is a connection that says that it comes from an address.
+type from struct {
+	net.Conn
+	address *net.TCPAddr
+}
+
+func (f from) RemoteAddr() net.Addr { return f.address }
+
+// poor is a listener that lacks file descriptors for its first connections.
+type poor struct {
+	net.Listener
+	lacks atomic.Int32
+}
+
+func (p *poor) Accept() (net.Conn, error) {
+	if p.lacks.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return p.Listener.Accept()
+}
+
+var _ = Describe("a server's connections", func() {
+	var clk *clock.Mock
+	var s *serve.Server
+	start := func(c serve.ServerConfig) {
+		clk = clock.NewMock()
+		c.Clock = clk
+		c.NewHandler = func(net.Conn) session.Handler { return echo{} }
+		s = serve.NewServer(c)
+		DeferCleanup(func() { Expect(s.Close()).To(Succeed()) })
+	}
+
+	It("count as one peer if they come from one IPv4 address or one IPv6 network", func() {
+		start(serve.ServerConfig{MaxConnectionsPerAddress: 1})
+		statusFrom := func(ip string) wire.Status {
+			client, server := net.Pipe()
+			DeferCleanup(client.Close)
+			go s.ServeConn(from{server, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}})
+			_, err := client.Write(frame(wire.Ping, 0, "", ""))
+			Expect(err).NotTo(HaveOccurred())
+			var header [wire.ResponseHeaderSize]byte
+			_, err = io.ReadFull(client, header[:])
+			Expect(err).NotTo(HaveOccurred())
+			return wire.Status(header[2])
+		}
+		Expect(statusFrom("192.0.2.1")).To(Equal(wire.OK))
+		Expect(statusFrom("192.0.2.1")).To(Equal(wire.Busy))
+		Expect(statusFrom("::ffff:192.0.2.1")).To(Equal(wire.Busy))
+		Expect(statusFrom("192.0.2.2")).To(Equal(wire.OK))
+		Expect(statusFrom("2001:db8:1:2::1")).To(Equal(wire.OK))
+		Expect(statusFrom("2001:db8:1:2:ffff::9")).To(Equal(wire.Busy))
+		Expect(statusFrom("2001:db8:1:3::1")).To(Equal(wire.OK))
+	})
+
+	It("may not take for ever to shake hands", func() {
+		start(serve.ServerConfig{})
+		client, server := net.Pipe()
+		go s.ServeConn(tls.Server(server, &tls.Config{MinVersion: tls.VersionTLS13}))
+		_, err := client.Write([]byte{0x16}) // the first byte of a handshake
+		Expect(err).NotTo(HaveOccurred())
+		clk.Add(serve.DefaultFrameTimeout)
+		_, err = io.ReadAll(client)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() uint64 { return s.Stats().Handshakes }).Should(BeEquivalentTo(1))
+		Expect(s.Stats().HandshakeTimeouts).To(BeEquivalentTo(1))
+	})
+
+	It("are accepted again once there are file descriptors for them", func() {
+		start(serve.ServerConfig{})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		short := &poor{Listener: l}
+		short.lacks.Store(3)
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(short) }()
+		c := dial(l.Addr().String())
+		Eventually(func() uint64 {
+			clk.Add(time.Second)
+			return s.Stats().Accepted
+		}).Should(BeEquivalentTo(1))
+		converse(c, frame(wire.Ping, 0, "", "x"), wire.AppendResponse(nil, wire.OK, []byte("x")))
+		Expect(s.Close()).To(Succeed())
+		Expect(<-served).To(MatchError(serve.ErrServerClosed))
+	})
+
+	It("are turned away by a server that is closed", func() {
+		start(serve.ServerConfig{})
+		Expect(s.Close()).To(Succeed())
+		client, server := net.Pipe()
+		s.ServeConn(server)
+		Expect(io.ReadAll(client)).To(BeEmpty())
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Serve(l)).To(MatchError(serve.ErrServerClosed))
+	})
+
+	It("have no deadlines where these are switched off", func() {
+		start(serve.ServerConfig{FrameTimeout: serve.Unlimited, IdleTimeout: serve.Unlimited, WriteTimeout: serve.Unlimited})
+		client, server := net.Pipe()
+		go s.ServeConn(server)
+		ping := frame(wire.Ping, 0, "", "x")
+		for _, piece := range [][]byte{ping[:5], ping[5:]} {
+			clk.Add(1000 * time.Hour)
+			_, err := client.Write(piece)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		converse(client, nil, wire.AppendResponse(nil, wire.OK, []byte("x")))
+		Expect(client.Close()).To(Succeed())
+	})
+})

@@ -1,0 +1,145 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// What a connection that is being closed may still send before it is cut, so
+// that the last answers reach it: data that nobody reads resets a connection,
+// and a reset destroys answers on their way. The bytes are more than the
+// sockets' buffers of both sides usually hold, so that a client that stops when
+// it sees the end is heard to its own; of one that goes on, nothing more is read
+// until the time is over.
+const (
+	lingerBytes   = 16 << 20
+	lingerTimeout = 2 * time.Second
+)
+
+// end does what is due after the last read or write, which ended with err.
+func (c *serverConn) end(now int64, err error) {
+	s := c.server
+	switch {
+	case errors.Is(err, wire.ErrFraming):
+		s.counters.framing.Add(1)
+		s.config.Logger.Debug("connection lost framing", "peer", c.RemoteAddr())
+		c.linger()
+	case errors.Is(err, session.ErrEnded):
+		s.counters.ended.Add(1)
+		c.linger()
+	case errors.Is(err, errRefused):
+		c.linger()
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		// End of stream, or a broken connection.
+	case c.deadline.at.Load() == cut:
+		c.overdue()
+	case s.draining.Load():
+		c.drain(now)
+	}
+}
+
+// overdue ends a connection whose deadline has passed. A client that is in the
+// middle of a request, or has yet to authenticate, is told why.
+func (c *serverConn) overdue() {
+	s := c.server
+	s.counters.timeouts[c.waitsFor].Add(1)
+	s.config.Logger.Debug("connection timed out", "peer", c.RemoteAddr(), "waiting_for", c.waitsFor)
+	var reason error
+	switch c.waitsFor {
+	case forFrame:
+		reason = fmt.Errorf("request did not arrive whole within %v", s.limits.Load().FrameTimeout)
+	case forAuth:
+		reason = fmt.Errorf("no successful AUTH within %v", s.limits.Load().AuthTimeout)
+	default:
+		return
+	}
+	if _, begun := c.session.Begun(); !begun {
+		return // it has asked for nothing that could be answered
+	}
+	c.deadline.at.Store(0)
+	if c.SetDeadline(time.Time{}) != nil {
+		return
+	}
+	c.session.Abort(reason)
+	if c.send(c.session.Pending()) == nil {
+		c.linger()
+	}
+}
+
+// drain answers the whole requests that have reached this machine at the
+// server's end, and none of those that follow: a client that always sends one
+// more does not keep the server from ending. Each client sees the end behind its
+// last answer.
+func (c *serverConn) drain(now int64) {
+	left := c.arrived()
+	// What has long been silent has long had its answers, and may not notice
+	// the end before it has something to ask.
+	_, begun := c.session.Begun()
+	quiet := left == 0 && !begun && now-c.active >= int64(lingerTimeout)
+	for left > 0 {
+		n, _ := c.readArrived(left) // an error comes again when it is closed
+		if n == 0 {
+			break
+		}
+		left -= n
+		c.received(n, now)
+		if err := c.answer(now); err != nil {
+			c.end(now, err)
+			return
+		}
+		now = c.server.config.Now()
+	}
+	if !quiet {
+		c.linger()
+	}
+}
+
+// linger ends the server's side and drops what the client still sends, until
+// the client has ended its own or has had a chance to read the last answer.
+func (c *serverConn) linger() {
+	socket, ok := closeWrite(c.Conn)
+	if !ok || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) {
+		return
+	}
+	c.session.Close() // nothing of it is needed any more
+	left, err := int64(lingerBytes), os.ErrDeadlineExceeded
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		// The end of the server may have interrupted it before; what
+		// interrupts it from here on is for good.
+		if c.SetReadDeadline(time.Time{}) != nil || c.deadline.at.Load() == cut {
+			return
+		}
+		var n int64
+		n, err = io.CopyN(io.Discard, onlyReader{socket}, left)
+		left -= n
+	}
+	if err == nil {
+		c.awaitInterruption()
+	}
+}
+
+// closeWrite ends the server's side of a connection, that of TLS and that of
+// the socket below it, and returns the latter. It reports false if the
+// connection has no sides that end by themselves, or is broken.
+func closeWrite(conn net.Conn) (net.Conn, bool) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return nil, false
+	}
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
+		_, _ = closeWrite(conn) // TLS has said it already
+	}
+	return conn, true
+}
+
+// onlyReader hides the other methods of a connection from io.Copy, which would
+// splice instead of drop.
+type onlyReader struct{ io.Reader }

@@ -1,0 +1,108 @@
+package serve
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// maxRefusals bounds the connections over the limit that are heard out to be
+// told so. Any further one is closed at once.
+const maxRefusals = 64
+
+// places counts connections against the limits on them. Its owner's lock
+// guards it.
+type places struct {
+	total, perAddress int // limits; below 0 there is none
+
+	serving, refusing int
+	byAddress         map[netip.Prefix]*neighbor
+}
+
+// A neighbor is what the connections from one address have together; those
+// without an address are one.
+type neighbor struct {
+	serving int
+	memory  *session.Budget
+}
+
+type place int
+
+const (
+	noPlace place = iota
+	refusingPlace
+	servingPlace
+)
+
+// take finds a place for a connection from address, and its share of memory in
+// flight; or, if it is a refusing one, says why.
+func (p *places) take(address netip.Prefix, memory *session.Budget) (place, *session.Budget, wire.Refusal) {
+	var why wire.Refusal
+	n := p.byAddress[address]
+	switch {
+	case p.total >= 0 && p.serving >= p.total:
+		why = wire.RefuseBusy("%d connections are open, limit %d", p.serving, p.total)
+	case p.perAddress >= 0 && address.IsValid() && n != nil && n.serving >= p.perAddress:
+		why = wire.RefuseBusy("%d connections are open from %s, limit %d", n.serving, address, p.perAddress)
+	default:
+		if n == nil {
+			n = &neighbor{memory: memory.Share()}
+			if p.byAddress == nil {
+				p.byAddress = make(map[netip.Prefix]*neighbor)
+			}
+			p.byAddress[address] = n
+		}
+		p.serving++
+		n.serving++
+		return servingPlace, n.memory, wire.Refusal{}
+	}
+	if p.refusing >= maxRefusals {
+		return noPlace, nil, wire.Refusal{}
+	}
+	p.refusing++
+	return refusingPlace, memory, why
+}
+
+// leave gives up a place that take found for the same address.
+func (p *places) leave(address netip.Prefix, at place) {
+	if at == refusingPlace {
+		p.refusing--
+		return
+	}
+	p.serving--
+	n := p.byAddress[address]
+	if n.serving--; n.serving == 0 {
+		delete(p.byAddress, address)
+	}
+}
+
+// addressOf returns the network that counts as one peer: an IPv4 address, or
+// the /64 that an IPv6 host can choose its addresses from. It is not valid for
+// connections without an IP address, such as Unix sockets.
+func addressOf(conn net.Conn) netip.Prefix {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
+}
+
+// A refuser handles a connection over the limits.
+type refuser struct{ why wire.Refusal }
+
+func (r refuser) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
+
+func (r refuser) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
+	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message)) // not reached: nothing is admitted
+}

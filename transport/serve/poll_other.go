@@ -1,0 +1,19 @@
+//go:build !linux
+
+package serve
+
+import "syscall"
+
+// Elsewhere each connection has a goroutine that waits.
+type (
+	pollers struct{}
+	polling struct{ raw syscall.RawConn }
+)
+
+func newPollers() (*pollers, error) { return nil, nil }
+
+func (*pollers) watch(*serverConn) bool { return false }
+
+func (*pollers) close() {}
+
+func (c *serverConn) unpoll() {}

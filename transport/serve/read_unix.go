@@ -1,0 +1,132 @@
+//go:build unix
+
+package serve
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+)
+
+// initRead sets how the connection is read. Over plain sockets, the session
+// borrows its input buffer only once bytes are there, so that a connection that
+// waits holds none. What TLS reads from its socket is not the protocol's.
+func (c *serverConn) initRead() {
+	switch conn := c.Conn.(type) {
+	case *net.TCPConn:
+		c.setRaw(conn)
+	case *net.UnixConn:
+		c.setRaw(conn)
+	default:
+		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+	}
+}
+
+func (c *serverConn) setRaw(socket syscall.Conn) {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		c.read = func() (int, error) { return 0, err }
+		return
+	}
+	var n int
+	var failed error
+	try := func(fd uintptr) bool {
+		n, failed = readNow(int(fd), c.session, math.MaxInt)
+		return !errors.Is(failed, syscall.EAGAIN)
+	}
+	c.raw = raw
+	c.read = func() (int, error) {
+		if err := raw.Read(try); err != nil {
+			return 0, err
+		}
+		return n, failed
+	}
+}
+
+// readNow reads at most limit bytes from a non-blocking socket. It gives s's
+// buffer back when nothing is there.
+func readNow(fd int, s *session.Session, limit int) (int, error) {
+	for {
+		b := s.Buffer()
+		n, err := readSocket(fd, b[:min(len(b), limit)])
+		switch {
+		case n > 0:
+			return n, nil
+		case n == 0 && err == nil:
+			return 0, io.EOF
+		case !errors.Is(err, syscall.EINTR):
+			s.Release()
+			return 0, err
+		}
+	}
+}
+
+// socket returns the socket that the connection, TLS or not, is over; nil if it
+// is over something else.
+func (c *serverConn) socket() syscall.RawConn {
+	conn := c.Conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
+	}
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// arrived returns how many bytes the socket holds, or more.
+func (c *serverConn) arrived() (n int) {
+	if socket := c.socket(); socket != nil {
+		_ = socket.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
+	}
+	return n
+}
+
+// readArrived reads into the session what the connection has received and not
+// handed out yet, at most limit bytes, or of TLS a record. It does not wait, and
+// does not mind a read deadline that has passed. Other connections than sockets
+// are taken to hold nothing.
+func (c *serverConn) readArrived(limit int) (n int, err error) {
+	if c.raw == nil {
+		return c.readRecord()
+	}
+	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session, limit) }); failed != nil {
+		return 0, failed
+	}
+	return n, err
+}
+
+// readRecord is readArrived for TLS, whose read deadline has passed. A record
+// that has begun to arrive is waited for, but not for long.
+func (c *serverConn) readRecord() (n int, err error) {
+	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err // what TLS had read from the socket already
+	}
+	if c.arrived() == 0 || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) || c.SetReadDeadline(time.Time{}) != nil {
+		return 0, err
+	}
+	n, err = c.read()
+	if c.deadline.at.Load() != cut {
+		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+	}
+	return n, err
+}
+
+// awaitInterruption reads nothing and returns when the connection's deadline
+// passes or it is closed.
+func (c *serverConn) awaitInterruption() {
+	if socket := c.socket(); socket != nil {
+		_ = socket.Read(func(uintptr) bool { return false }) // fails, and is meant to
+	}
+}

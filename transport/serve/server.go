@@ -1,0 +1,321 @@
+// Package serve is the shell around sessions: it accepts connections, reads and
+// writes their sockets, holds them to limits and deadlines, and drains them when
+// it shuts down. It never looks into a frame.
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// Defaults of a ServerConfig.
+const (
+	DefaultMaxConnections           = 16_384
+	DefaultMaxConnectionsPerAddress = 12_288 // three quarters, so that no address can take every place
+	DefaultMaxInFlight              = 256 << 20
+	DefaultFrameTimeout             = 30 * time.Second
+	DefaultWriteTimeout             = 30 * time.Second
+	DefaultIdleTimeout              = 10 * time.Minute
+	DefaultAuthTimeout              = 10 * time.Second
+)
+
+// Unlimited, in place of a limit or a timeout, switches it off.
+const Unlimited = -1
+
+// ErrServerClosed is what Serve returns after Shutdown or Close.
+var ErrServerClosed = errors.New("server is closed")
+
+// A ServerConfig says how a Server treats connections. NewHandler and Clock
+// must be set; every other zero field means its default, and Unlimited (-1)
+// switches a limit or a timeout off.
+type ServerConfig struct {
+	// NewHandler returns what executes one connection's requests. The Server
+	// calls it once per connection, after the handshake if that is TLS, and
+	// uses the handler from one goroutine. A handler may also be a Gate; a
+	// Guest, to be held to AuthTimeout; an Ender; and an io.Closer, to be
+	// closed with its connection.
+	NewHandler func(net.Conn) session.Handler
+	// Now is the time that Handle receives, in nanoseconds and always
+	// positive. The default counts from NewServer on Clock.
+	Now    func() int64
+	Clock  clock.Clock
+	Logger *slog.Logger // nil discards
+
+	MaxValueSize int // of a request's value, in bytes
+
+	MaxConnections           int   // open at once
+	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64 network
+	MaxInFlight              int64 // bytes that large requests on their way and large answers not read may hold, over all connections
+
+	FrameTimeout time.Duration // for a request to arrive whole, from its first byte on, and for a TLS handshake
+	WriteTimeout time.Duration // for the client to take a batch of answers
+	IdleTimeout  time.Duration // for the next request to begin
+	AuthTimeout  time.Duration // for a Guest to be authenticated, from the connection's begin on
+
+	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
+}
+
+// A Guest is a Handler that does not trust its client yet. Until it does, the
+// whole connection is held to AuthTimeout.
+type Guest interface {
+	session.Handler
+	Authenticated() bool
+}
+
+// A Server serves sessions on connections: it accepts, holds each connection
+// to its limits and deadlines, and drains them on Shutdown. It takes any
+// net.Conn: TCP, TLS, Unix, net.Pipe. Plain sockets that wait for a request
+// cost no goroutine where the system can poll them (Linux).
+type Server struct {
+	config   ServerConfig                 // but for what limits say
+	limits   atomic.Pointer[ServerConfig] // limits and timeouts
+	memory   *session.Budget
+	meter    *session.Meter
+	watchdog watchdog
+	counters counters
+	draining atomic.Bool
+
+	mu        sync.Mutex // guards what follows
+	closed    bool
+	listeners map[net.Listener]struct{}
+	conns     map[*serverConn]struct{}
+	places    places
+	pollers   *pollers
+	idle      chan struct{} // closed when draining has left no connection
+}
+
+// NewServer returns a Server that has no connections yet.
+func NewServer(c ServerConfig) *Server {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		start := c.Clock.Now()
+		c.Now = func() int64 { return int64(c.Clock.Since(start)) + 1 }
+	}
+	s := &Server{
+		config:    c,
+		meter:     session.NewMeter(c.RecordKeys),
+		listeners: make(map[net.Listener]struct{}),
+		conns:     make(map[*serverConn]struct{}),
+		idle:      make(chan struct{}),
+		memory:    new(session.Budget),
+	}
+	s.SetLimits(c)
+	s.watchdog.server = s
+	return s
+}
+
+// SetLimits replaces the limits of connections and memory in flight, and the
+// timeouts, by those of c, where a zero field means its default; it ignores the
+// rest of c. Connections that are open stay, and their deadlines are the new
+// ones from the next time that they are set.
+func (s *Server) SetLimits(c ServerConfig) {
+	setDefault(&c.MaxConnections, DefaultMaxConnections)
+	setDefault(&c.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress)
+	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
+	setDefault(&c.FrameTimeout, DefaultFrameTimeout)
+	setDefault(&c.WriteTimeout, DefaultWriteTimeout)
+	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
+	setDefault(&c.AuthTimeout, DefaultAuthTimeout)
+	s.limits.Store(&c)
+	s.memory.SetLimit(c.MaxInFlight)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places.total, s.places.perAddress = c.MaxConnections, c.MaxConnectionsPerAddress
+}
+
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Serve accepts connections from l, which it closes, until Shutdown or Close;
+// then it returns ErrServerClosed. It may be called for several listeners.
+func (s *Server) Serve(l net.Listener) error {
+	defer func() { _ = l.Close() }() // a listener closed twice is closed
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrServerClosed
+	}
+	s.listeners[l] = struct{}{}
+	if s.pollers == nil {
+		var err error
+		if s.pollers, err = newPollers(); err != nil {
+			s.config.Logger.Warn("connections are not polled, each takes a goroutine", "error", err)
+		}
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.listeners, l)
+		s.mu.Unlock()
+	}()
+
+	var pause time.Duration
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			if c := s.enter(conn); c != nil {
+				c.mayPoll = true
+				go c.run()
+			}
+		case s.draining.Load():
+			return ErrServerClosed
+		case isTransient(err):
+			// Out of file descriptors or the like: open connections go on, and
+			// room comes back when one of them ends.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.config.Logger.Warn("cannot accept connections", "error", err, "retry_in", pause)
+			<-s.config.Clock.After(pause)
+		default:
+			return err
+		}
+	}
+}
+
+func isTransient(err error) bool {
+	var ne net.Error
+	//nolint:staticcheck // Temporary is deprecated for its vagueness, but net/http, too, knows no other way to tell EMFILE from a closed listener
+	return errors.As(err, &ne) && ne.Temporary()
+}
+
+// ServeConn serves one connection until it ends, and closes it. A connection
+// over the limits has its first request answered busy.
+func (s *Server) ServeConn(conn net.Conn) {
+	if c := s.enter(conn); c != nil {
+		c.run()
+	}
+}
+
+// enter finds a place for a connection. It closes the connection and returns
+// nil if there is none.
+func (s *Server) enter(conn net.Conn) *serverConn {
+	c := &serverConn{Conn: conn, server: s, address: addressOf(conn), since: s.config.Now()}
+	c.active = c.since
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = conn.Close()
+		return nil
+	}
+	var refusal wire.Refusal
+	if c.place, c.memory, refusal = s.places.take(c.address, s.memory); c.place != noPlace {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+
+	if c.place != servingPlace {
+		s.counters.refused.Add(1)
+	}
+	if c.place == noPlace {
+		_ = conn.Close()
+		return nil
+	}
+	s.counters.accepted.Add(1)
+	c.handler = refuser{refusal}
+	return c
+}
+
+// leave gives up the place of a connection that is closed.
+func (s *Server) leave(c *serverConn) {
+	s.watchdog.forget(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.places.leave(c.address, c.place)
+	if s.closed && len(s.conns) == 0 {
+		s.end()
+	}
+}
+
+// Shutdown stops accepting, lets each connection answer the requests that have
+// arrived whole by then, and ends it behind the last answer: the client sees the
+// end of the stream, and no reset destroys answers on their way. For that, it
+// waits for up to two seconds for clients to end their side, unless they have
+// been silent for as long. It returns nil once all are closed. When ctx ends
+// first, it cuts the remaining ones and returns ctx's error; it does not wait
+// much longer for a command, such as FLUSH, that is being executed.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+		s.cut()
+		s.awaitCut()
+		return ctx.Err()
+	}
+}
+
+// Close stops accepting and cuts all connections at once.
+func (s *Server) Close() error {
+	s.stop()
+	s.cut()
+	s.awaitCut()
+	return nil
+}
+
+// cutTimeout is how long a command that is being executed may hold up the end.
+const cutTimeout = time.Second
+
+// awaitCut waits until the connections that were cut are gone, or cutTimeout.
+func (s *Server) awaitCut() {
+	timeout := s.config.Clock.Timer(cutTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.idle:
+	case <-timeout.C:
+	}
+}
+
+// stop closes the listeners and wakes every connection that waits for input.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.draining.Store(true)
+	for l := range s.listeners {
+		_ = l.Close() // Serve's Accept fails either way
+	}
+	for c := range s.conns {
+		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+		c.unpoll()
+	}
+	if len(s.conns) == 0 {
+		s.end()
+	}
+}
+
+// end needs the lock.
+func (s *Server) end() {
+	s.watchdog.stop()
+	s.pollers.close()
+	close(s.idle)
+}
+
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Close() // its goroutine sees the error
+		c.unpoll()
+	}
+}

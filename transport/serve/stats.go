@@ -1,0 +1,67 @@
+package serve
+
+import "sync/atomic"
+
+import (
+	"github.com/Zezezknight/cryptomem/transport/session"
+)
+
+type counters struct {
+	accepted, refused, framing, ended, handshakes atomic.Uint64
+	received, sent                                atomic.Int64
+	timeouts                                      [waitKinds]atomic.Uint64
+}
+
+// ServerStats is a snapshot of a Server's counters. Those not said to be a
+// present value count from NewServer on.
+type ServerStats struct {
+	Connections    int    `json:"connections"`       // open now, those being refused included
+	MaxConnections int    `json:"max_connections"`   // that may be, below 0 for no limit
+	InFlight       int64  `json:"in_flight_bytes"`   // held now by large requests that are arriving and large answers that are not read
+	Accepted       uint64 `json:"accepted"`          // connections
+	Refused        uint64 `json:"refused"`           // connections over a limit
+	FramingErrors  uint64 `json:"framing_errors"`    // connections closed for bad magic
+	Ended          uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
+	Handshakes     uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
+	BytesReceived  int64  `json:"bytes_received"`
+	BytesSent      int64  `json:"bytes_sent"`
+
+	// Connections closed because a deadline passed.
+	IdleTimeouts      uint64 `json:"idle_timeouts"`
+	FrameTimeouts     uint64 `json:"frame_timeouts"`
+	WriteTimeouts     uint64 `json:"write_timeouts"`
+	AuthTimeouts      uint64 `json:"auth_timeouts"`
+	HandshakeTimeouts uint64 `json:"handshake_timeouts"` // of TLS; failed_handshakes counts them too
+
+	session.RequestStats
+}
+
+// Stats returns a snapshot.
+func (s *Server) Stats() ServerStats {
+	s.mu.Lock()
+	open := len(s.conns)
+	s.mu.Unlock()
+	c := &s.counters
+	return ServerStats{
+		Connections:       open,
+		MaxConnections:    s.limits.Load().MaxConnections,
+		InFlight:          s.memory.Used(),
+		Accepted:          c.accepted.Load(),
+		Refused:           c.refused.Load(),
+		FramingErrors:     c.framing.Load(),
+		Ended:             c.ended.Load(),
+		Handshakes:        c.handshakes.Load(),
+		BytesReceived:     c.received.Load(),
+		BytesSent:         c.sent.Load(),
+		IdleTimeouts:      c.timeouts[forRequest].Load(),
+		FrameTimeouts:     c.timeouts[forFrame].Load(),
+		WriteTimeouts:     c.timeouts[forWrite].Load(),
+		AuthTimeouts:      c.timeouts[forAuth].Load(),
+		HandshakeTimeouts: c.timeouts[forHandshake].Load(),
+		RequestStats:      s.meter.Stats(s.config.Now()),
+	}
+}
+
+func (k waitKind) String() string {
+	return [...]string{"request", "rest of a request", "answers to be read", "authentication", "end", "handshake"}[k]
+}

@@ -1,0 +1,12 @@
+package serve
+
+import "golang.org/x/sys/unix"
+
+// unread returns how many bytes a socket has received that nobody has read.
+func unread(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	if err != nil {
+		return 0 // no socket any more
+	}
+	return n
+}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package transport
-
-func (c *serverConn) boundUnsent() {}

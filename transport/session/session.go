@@ -1,0 +1,394 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// Defaults of a Session's Limits, in bytes.
+const (
+	DefaultMaxValueSize = 1 << 20
+	DefaultHighWater    = 32 << 10
+)
+
+// Sizes of the pooled memory that a busy session borrows: a small block for
+// input, with room for a value of 16 KiB, a large one for answers and for
+// requests that do not fit the small one. What fits costs no allocation; a
+// session with nothing to do holds none. Large blocks of input are charged to
+// the budget; a small block for what trickles in and a large one for answers
+// that are not read are not.
+const (
+	smallBlockSize = 20 << 10
+	largeBlockSize = 64 << 10
+)
+
+// longEcho is the size from which a value that PING sends back is charged to the
+// budget, in bytes. All other answers are short, or refer to the store's memory:
+// one more than the high-water mark allows about fills a large block.
+const longEcho = 32 << 10
+
+// maxKept is how much of an unfinished request is moved to memory of its own
+// size, in bytes, while more is waited for.
+const maxKept = 1 << 10
+
+var (
+	smallBlocks = sync.Pool{New: func() any { return new([smallBlockSize]byte) }}
+	largeBlocks = sync.Pool{New: func() any { return new([largeBlockSize]byte) }}
+)
+
+// A Handler executes requests.
+type Handler interface {
+	// Handle executes r at the instant now and appends exactly one response
+	// frame to dst. r and its slices are valid during the call only. A Session
+	// never calls it for a request that the protocol or its limits refuse.
+	Handle(now int64, dst []byte, r *wire.Request) []byte
+}
+
+// An Ender is a Handler that may end its connection, as after too many failed
+// AUTHs.
+type Ender interface {
+	Handler
+	// Ended reports, after a request was handled, whether its answer is the
+	// connection's last one. What the client has sent behind it is dropped.
+	Ended() bool
+}
+
+// ErrEnded ends a connection whose handler is done with it.
+var ErrEnded = errors.New("the connection has had its last answer")
+
+// Limits bound what one Session holds. Zero fields mean the defaults.
+type Limits struct {
+	MaxValueSize int     // of a request's value, in bytes
+	HighWater    int     // bytes of answers not yet sent at which execution pauses
+	Memory       *Budget // shared by all sessions of a server; nil means no bound
+	Meter        *Meter  // the same; nil counts nothing
+}
+
+// A Session is the server side of one connection: received bytes go in, answers
+// come out, and no call blocks. It is for one goroutine at a time.
+//
+// The life of a connection is a loop: read into Buffer, tell Received, then
+// Execute and send Pending until nothing is pending. A client that does not
+// read its answers therefore stops being read from.
+type Session struct {
+	handler Handler
+	gate    Gate         // the handler, if it is one
+	large   LargeHandler // the same
+	ender   Ender        // the same
+	limits  Limits
+
+	in         []byte       // a block, or larger while a large request arrives
+	start, end int          // in[start:end] is received and not executed
+	begun      int64        // the instant at which the unfinished request was first seen, 0 = none
+	refused    refused      // the request being dropped, if there is one
+	staging    staging      // the large request being taken, if there is one
+	header     wire.Header  // of the request being looked at; fields, since what
+	request    wire.Request // a handler gets a pointer to would be allocated
+
+	out       []byte // answers but for what they refer to
+	referrals []referral
+	referred  int // bytes that out refers to
+	sent      int // bytes of both that are sent
+	charged   int // bytes of out that are charged to the budget
+	pieces    net.Buffers
+
+	tally *tally // nil if nothing is counted
+	quick bool   // leave alone what may take long
+	left  bool   // something was left alone
+	err   error
+}
+
+// New returns a Session that lets h execute what it receives.
+func New(h Handler, l Limits) *Session {
+	if l.MaxValueSize == 0 {
+		l.MaxValueSize = DefaultMaxValueSize
+	}
+	if l.HighWater == 0 {
+		l.HighWater = DefaultHighWater
+	}
+	s := &Session{handler: h, limits: l, tally: newTally(l.Meter)}
+	s.gate, _ = h.(Gate)
+	s.large, _ = h.(LargeHandler)
+	s.ender, _ = h.(Ender)
+	return s
+}
+
+// Buffer returns where the next received bytes go. It is empty only while
+// answers are pending, which is when a connection should not be read from, and
+// after an error.
+func (s *Session) Buffer() []byte {
+	if s.staging.to != nil && s.start == s.end {
+		if room := s.stageRoom(); room != nil {
+			return room
+		}
+	}
+	if len(s.in) < smallBlockSize {
+		kept := s.in[s.start:s.end]
+		s.in = smallBlocks.Get().(*[smallBlockSize]byte)[:]
+		s.start, s.end = 0, copy(s.in, kept)
+	}
+	if s.start == s.end {
+		s.start, s.end = 0, 0
+	} else if s.start > 0 && len(s.in)-s.end < len(s.in)/2 {
+		// An unfinished request moves to the front once, when half is used up.
+		s.end = copy(s.in, s.in[s.start:s.end])
+		s.start = 0
+	}
+	return s.in[s.end:]
+}
+
+// Received says that n bytes have arrived in Buffer.
+func (s *Session) Received(n int) {
+	switch {
+	case s.err != nil:
+	case s.staging.to != nil && s.start == s.end:
+		s.staged(n)
+	default:
+		s.end += n
+	}
+}
+
+// Release gives the input buffer back if it holds next to nothing, so that
+// neither an idle connection nor one that trickles costs a buffer. The next
+// Buffer borrows one again.
+func (s *Session) Release() {
+	kept := s.in[s.start:s.end]
+	switch {
+	case len(s.in) < smallBlockSize || len(kept) > maxKept:
+	case len(kept) == 0:
+		s.setInput(nil)
+	default:
+		kept = bytes.Clone(kept)
+		s.setInput(kept)
+		s.end = len(kept)
+	}
+}
+
+// Execute executes whole requests at the instant now, until input runs dry,
+// pending answers reach the high-water mark, or one has been executed that may
+// take long. After an error (ErrFraming, or
+// that an Ender has ended) the connection is to be closed once Pending has been sent.
+func (s *Session) Execute(now int64) error {
+	for s.err == nil && s.room() {
+		if s.refused.active {
+			if !s.drop() {
+				break
+			}
+			continue
+		}
+		if s.staging.to != nil {
+			if !s.fill(now) {
+				break
+			}
+			continue
+		}
+		b := s.in[s.start:s.end]
+		if wire.BadMagic(b) {
+			s.fail(wire.ErrFraming)
+			break
+		}
+		if len(b) < wire.RequestHeaderSize {
+			break
+		}
+		h := &s.header
+		*h = wire.ParseHeader(b)
+		if refusal, ok := s.admit(h); !ok {
+			s.refuse(h, refusal)
+			continue
+		}
+		size := h.Size()
+		if uint64(len(b)) < size {
+			if s.large != nil && s.stage(now, h, b) {
+				continue
+			}
+			if len(b) == len(s.in) && len(b) >= smallBlockSize && !s.grow(size) {
+				s.refuse(h, memoryUsedUp)
+				continue
+			}
+			break
+		}
+		if s.left = s.quick && h.Command.Has(wire.Slow); s.left {
+			break
+		}
+		r := &s.request
+		*r = h.Request(b)
+		if !s.reserveEcho(r) {
+			s.refuse(h, memoryUsedUp)
+			continue
+		}
+		answered := len(s.output())
+		if s.large == nil {
+			s.out = s.handler.Handle(now, s.out, r)
+		} else {
+			var ref Reference
+			if s.out, ref = s.large.HandleLarge(now, s.out, r); ref != nil {
+				s.refer(r, answered, ref)
+			}
+		}
+		s.tally.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
+		s.start += int(size)
+		s.begun = 0
+		s.endIfEnded()
+		if h.Command.Has(wire.Slow) {
+			break // whether anyone still waits for the rest shows when this is sent
+		}
+	}
+	switch {
+	case s.start == s.end && !s.refused.active && s.staging.to == nil:
+		s.begun = 0
+		if len(s.in) > smallBlockSize {
+			s.setInput(nil)
+		}
+	case s.begun == 0:
+		s.begun = now
+	}
+	return s.err
+}
+
+// endIfEnded drops what has arrived behind the last request, if the handler says
+// that it was the last.
+func (s *Session) endIfEnded() {
+	if s.ender != nil && s.ender.Ended() {
+		s.start, s.end, s.err = 0, 0, ErrEnded
+	}
+}
+
+// ExecuteQuick is Execute that stops before a request that may take long, for a
+// caller that has other connections to serve. It then returns false, and the
+// rest is for Execute.
+func (s *Session) ExecuteQuick(now int64) (all bool, err error) {
+	s.quick, s.left = true, false
+	err = s.Execute(now)
+	s.quick = false
+	return !s.left, err
+}
+
+// Pending returns the answers that have not been sent, empty if there are none.
+// It is valid until the next call of Execute or Sent.
+func (s *Session) Pending() net.Buffers {
+	if s.Unsent() == 0 {
+		return nil
+	}
+	return s.pendingPieces()
+}
+
+// Sent says that the first n bytes of Pending have been sent.
+func (s *Session) Sent(n int) {
+	s.sent += n
+	if s.Unsent() > 0 {
+		return
+	}
+	clear(s.pieces[:cap(s.pieces)]) // which would keep the answers in memory
+	s.pieces = s.pieces[:0]
+	if len(s.referrals) > 0 {
+		s.releaseReferrals()
+	}
+	if cap(s.out) == largeBlockSize {
+		largeBlocks.Put((*[largeBlockSize]byte)(s.out[:largeBlockSize]))
+	}
+	s.limits.Memory.release(s.charged)
+	s.out, s.sent, s.charged = nil, 0, 0
+}
+
+// Unsent returns the number of bytes of answers not sent yet.
+func (s *Session) Unsent() int { return len(s.out) + s.referred - s.sent }
+
+// Measure says that the requests received at the instant began have been
+// executed and their answers sent at the instant ended. It is for the Meter and
+// may be left out without one.
+func (s *Session) Measure(began, ended int64) { s.tally.measure(began, ended) }
+
+// Begun returns the instant at which the first bytes of the unfinished request
+// were seen, and false if no request is unfinished.
+func (s *Session) Begun() (since int64, ok bool) { return s.begun, s.begun != 0 }
+
+// Abort gives the unfinished request up: it is answered with reason, and
+// nothing further is executed.
+func (s *Session) Abort(reason error) {
+	if s.err == nil {
+		s.fail(reason)
+	}
+}
+
+// Close gives back all memory, pending answers included.
+func (s *Session) Close() {
+	s.setInput(nil)
+	s.unstage()
+	s.Sent(s.Unsent())
+}
+
+func (s *Session) fail(err error) {
+	s.out = wire.AppendResponse(s.output(), wire.Error, []byte(err.Error()))
+	s.start, s.end, s.err = 0, 0, err
+	s.refused = refused{}
+	s.unstage()
+}
+
+// room reports whether one more request may be executed.
+func (s *Session) room() bool { return s.Unsent() < s.limits.HighWater }
+
+// output returns the answers so far, ready to be appended to.
+func (s *Session) output() []byte {
+	if s.out == nil {
+		s.out = largeBlocks.Get().(*[largeBlockSize]byte)[:0]
+	}
+	return s.out
+}
+
+// reserveEcho charges a long value that is about to be sent back to the budget,
+// until that has been done, and reports false if that is used up.
+func (s *Session) reserveEcho(r *wire.Request) bool {
+	n := len(r.Value)
+	if r.Command != wire.Ping || n <= longEcho {
+		return true
+	}
+	if !s.limits.Memory.reserve(n) {
+		return false
+	}
+	s.charged += n
+	return true
+}
+
+// grow makes the full input buffer larger for a request of the given size: a
+// large block first, from there on twice as large each time, so that memory
+// follows what has arrived and not what was declared. It reports false if the
+// server's memory budget is used up.
+func (s *Session) grow(size uint64) bool {
+	larger := largeBlockSize
+	if len(s.in) >= largeBlockSize {
+		larger = int(min(uint64(2*len(s.in)), size))
+	}
+	if !s.limits.Memory.reserve(larger) {
+		return false
+	}
+	var in []byte
+	if larger == largeBlockSize {
+		in = largeBlocks.Get().(*[largeBlockSize]byte)[:]
+	} else {
+		in = make([]byte, larger)
+	}
+	n := copy(in, s.in[s.start:s.end])
+	s.setInput(in)
+	s.end = n
+	return true
+}
+
+// setInput puts in, still empty, in the place of the input buffer and gives
+// that back to where it came from.
+func (s *Session) setInput(in []byte) {
+	switch {
+	case len(s.in) == smallBlockSize:
+		smallBlocks.Put((*[smallBlockSize]byte)(s.in))
+	case len(s.in) == largeBlockSize:
+		largeBlocks.Put((*[largeBlockSize]byte)(s.in))
+		s.limits.Memory.release(len(s.in))
+	case len(s.in) > smallBlockSize:
+		s.limits.Memory.release(len(s.in))
+	}
+	s.in, s.start, s.end = in, 0, 0
+	s.request = wire.Request{} // it refers to the old one
+}

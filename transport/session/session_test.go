@@ -1,0 +1,134 @@
+package session_test
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// recorder answers every request OK with what it was asked.
+type recorder struct{ requests []string }
+
+func (r *recorder) Handle(now int64, dst []byte, q *wire.Request) []byte {
+	line := fmt.Sprintf("%d %s %q %q %d", now, q.Command, q.Key, q.Value, q.TTL)
+	r.requests = append(r.requests, line)
+	return wire.AppendResponse(dst, wire.OK, q.Value)
+}
+
+// receive feeds input in pieces of at most size bytes and returns everything
+// that the session answers.
+func receive(s *session.Session, input []byte, size int) (answers []byte, err error) {
+	for {
+		err = s.Execute(1)
+		pending := s.Pending()
+		if len(pending) > 0 {
+			for _, b := range pending {
+				answers = append(answers, b...)
+			}
+			s.Sent(pendingSize(pending))
+			continue
+		}
+		if err != nil || len(input) == 0 {
+			return answers, err
+		}
+		n := copy(s.Buffer(), input[:min(size, len(input))])
+		s.Received(n)
+		input = input[n:]
+	}
+}
+
+func pendingSize(pending [][]byte) (n int) {
+	for _, b := range pending {
+		n += len(b)
+	}
+	return n
+}
+
+func frame(c wire.Command, ttl int64, key, value string) []byte {
+	b, err := wire.AppendRequest(nil, &wire.Request{Command: c, TTL: time.Duration(ttl), Key: []byte(key), Value: []byte(value)})
+	Expect(err).NotTo(HaveOccurred())
+	return b
+}
+
+var _ = Describe("a session", func() {
+	It("answers in the order of the requests, whatever the pieces they arrive in", func() {
+		input := bytes.Join([][]byte{
+			frame(wire.Set, 0, "k", "value"), frame(wire.Get, 0, "k", ""), frame(wire.Ping, 0, "", "hi"),
+			frame(99, 0, "k", "v"), frame(wire.Get, 0, "", ""), frame(wire.Delete, 0, "k", ""),
+		}, nil)
+		want, err := receive(session.New(&recorder{}, session.Limits{}), input, len(input))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(want)).To(ContainSubstring("command 99 is unknown"))
+		for size := 1; size < len(input); size++ {
+			got, err := receive(session.New(&recorder{}, session.Limits{}), input, size)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(got).To(Equal(want), "pieces of %d bytes", size)
+		}
+	})
+
+	It("drops a value over the limit without buffering it and stays in step", func() {
+		handler := &recorder{}
+		s := session.New(handler, session.Limits{MaxValueSize: 10})
+		input := append(frame(wire.Set, 0, "k", string(make([]byte, 1<<20))), frame(wire.Ping, 0, "", "after")...)
+		got, err := receive(s, input, 1<<20)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(got)).To(ContainSubstring("value is 1048576 bytes, limit 10"))
+		Expect(string(got)).To(HaveSuffix("after"))
+		Expect(handler.requests).To(HaveLen(1))
+	})
+
+	It("fails on the first byte that no frame has", func() {
+		s := session.New(&recorder{}, session.Limits{})
+		got, err := receive(s, []byte("G"), 1)
+		Expect(err).To(MatchError(wire.ErrFraming))
+		Expect(string(got)).To(ContainSubstring("bad magic"))
+	})
+
+	It("takes a value larger than its buffers", func() {
+		value := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
+		got, err := receive(session.New(&recorder{}, session.Limits{}), frame(wire.Set, 0, "k", string(value)), 1000)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got[wire.ResponseHeaderSize:]).To(Equal(value))
+	})
+
+	It("goes on where it was when it gave its buffer back", func() {
+		handler := &recorder{}
+		s := session.New(handler, session.Limits{})
+		for _, b := range bytes.Repeat(frame(wire.Set, 0, "key", "value"), 3) {
+			s.Buffer()[0] = b
+			s.Received(1)
+			Expect(s.Execute(1)).To(Succeed())
+			s.Release()
+			Expect(s.Execute(1)).To(Succeed())
+		}
+		Expect(handler.requests).To(HaveLen(3))
+	})
+
+	It("pauses behind what may take long, so that it shows whether anyone still waits", func() {
+		r := &recorder{}
+		s := session.New(r, session.Limits{})
+		queue := bytes.Repeat(frame(wire.Flush, 0, "p", ""), 3)
+		s.Received(copy(s.Buffer(), append(queue, frame(wire.Ping, 0, "", "")...)))
+		for executed := range 3 {
+			Expect(s.Execute(1)).To(Succeed())
+			Expect(r.requests).To(HaveLen(executed + 1))
+			s.Sent(pendingSize(s.Pending()))
+		}
+		Expect(s.Execute(1)).To(Succeed())
+		Expect(r.requests).To(HaveLen(4))
+	})
+
+	It("pauses at the high-water mark until its answers are sent", func() {
+		s := session.New(&recorder{}, session.Limits{HighWater: 100})
+		input := bytes.Repeat(frame(wire.Ping, 0, "", "0123456789"), 100)
+		s.Received(copy(s.Buffer(), input))
+		Expect(s.Execute(1)).To(Succeed())
+		Expect(pendingSize(s.Pending())).To(And(BeNumerically(">=", 100), BeNumerically("<", 200)))
+	})
+})

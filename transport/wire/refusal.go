@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Refusal answers a request without executing it. Statuses from Exists on
+// are sent as Error to Set, Get and Delete, whose clients may be older than
+// the extensions.
+type Refusal struct {
+	Status  Status
+	Message string
+}
+
+// How the message of a refusal begins says its kind, to clients whose commands
+// are older than the statuses, too.
+const (
+	busyPrefix   = "busy: "
+	deniedPrefix = "denied: "
+	fullPrefix   = "full: "
+)
+
+// AuthenticationRequired answers whoever has not shown who they are.
+var AuthenticationRequired = Refusal{Status: Denied, Message: "authentication required"}
+
+// Refuse refuses a request for what is wrong with it.
+func Refuse(format string, args ...any) Refusal {
+	return Refusal{Status: Error, Message: fmt.Sprintf(format, args...)}
+}
+
+// RefuseBusy refuses a request because a limit is reached for now.
+func RefuseBusy(format string, args ...any) Refusal {
+	return Refusal{Status: Busy, Message: busyPrefix + fmt.Sprintf(format, args...)}
+}
+
+// RefuseDenied refuses a request that its sender is not allowed.
+func RefuseDenied(format string, args ...any) Refusal {
+	return Refusal{Status: Denied, Message: deniedPrefix + fmt.Sprintf(format, args...)}
+}
+
+// RefuseFull refuses a value that there is no room for.
+func RefuseFull(format string, args ...any) Refusal {
+	return Refusal{Status: Error, Message: fullPrefix + fmt.Sprintf(format, args...)}
+}
+
+// Busy reports whether a limit was reached, so that it is worth trying later.
+func (r Refusal) Busy() bool { return r.Status == Busy || strings.HasPrefix(r.Message, busyPrefix) }
+
+// Denied reports whether other credentials are needed.
+func (r Refusal) Denied() bool {
+	return r.Status == Denied || strings.HasPrefix(r.Message, deniedPrefix) || r.Message == AuthenticationRequired.Message
+}
+
+// Full reports whether there was no room for the value.
+func (r Refusal) Full() bool { return strings.HasPrefix(r.Message, fullPrefix) }
+
+// Append appends the response that tells a client whose request was c.
+func (r Refusal) Append(dst []byte, c Command) []byte {
+	return AppendResponse(dst, r.StatusFor(c), []byte(r.Message))
+}
+
+// StatusFor returns the status that a client whose request was c is sent.
+func (r Refusal) StatusFor(c Command) Status {
+	if c <= Delete && r.Status > Error {
+		return Error
+	}
+	return r.Status
+}
+
+// Error implements error, so that a LargeHandler can refuse with a status.
+func (r Refusal) Error() string { return r.Message }
+
+// RefusalOf returns the Refusal that err is, or makes one of it.
+func RefusalOf(err error) Refusal {
+	if why, ok := errors.AsType[Refusal](err); ok {
+		return why
+	}
+	return Refusal{Status: Error, Message: err.Error()}
+}

@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// How versions travel: in front of the new value of a CAS request, in front of
+// the answer to GETV with the remaining TTL behind them, and alone in the
+// answers to CAS.
+const (
+	VersionSize = 8               // bytes of a version, or of another number
+	ItemSize    = VersionSize + 8 // bytes in front of the value in the answer to GETV
+)
+
+// AppendNumber appends a number, such as a version, as answers carry it.
+func AppendNumber(dst []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(dst, n) }
+
+// ParseNumber returns the number that is all of an answer's value.
+func ParseNumber(value []byte) (uint64, error) {
+	if len(value) != VersionSize {
+		return 0, fmt.Errorf("a number of %d bytes was expected, got %d", VersionSize, len(value))
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// CutVersion splits the value of a CAS request into the version that the item
+// must still have and the new value, which aliases b.
+func CutVersion(b []byte) (version uint64, value []byte, err error) {
+	if len(b) < VersionSize {
+		return 0, nil, fmt.Errorf("value is %d bytes, CAS needs a version of %d bytes before the new value", len(b), VersionSize)
+	}
+	return binary.BigEndian.Uint64(b), b[VersionSize:], nil
+}
+
+// AppendItem appends what precedes the value in the answer to GETV: the item's
+// version and its remaining TTL, 0 for none.
+func AppendItem(dst []byte, version uint64, ttl time.Duration) []byte {
+	return binary.BigEndian.AppendUint64(AppendNumber(dst, version), uint64(ttl))
+}
+
+// CutItem splits the answer to GETV. The value aliases b.
+func CutItem(b []byte) (version uint64, ttl time.Duration, value []byte, err error) {
+	if len(b) < ItemSize {
+		return 0, 0, nil, fmt.Errorf("answer is %d bytes, GETV's has at least %d", len(b), ItemSize)
+	}
+	return binary.BigEndian.Uint64(b), time.Duration(binary.BigEndian.Uint64(b[VersionSize:])), b[ItemSize:], nil
+}
