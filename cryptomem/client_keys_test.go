@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
@@ -59,7 +60,7 @@ var _ = Describe("Keys", func() {
 		ctx = context.Background()
 	)
 	BeforeEach(func() {
-		w = newWorld(cryptomem.ServerConfig{})
+		w = newWorld(server.Config{})
 		var err error
 		kr, err = sealing.NewKeyring(w.clock.Now())
 		Expect(err).NotTo(HaveOccurred())
@@ -134,7 +135,7 @@ var _ = Describe("A hostile server", func() {
 		c *cryptomem.Client
 	)
 	BeforeEach(func() {
-		w = newWorld(cryptomem.ServerConfig{})
+		w = newWorld(server.Config{})
 		c = w.client(cryptomem.WithDefaultTTL(time.Minute))
 		Expect(c.Set("key", "the value")).To(Succeed())
 	})

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ = Describe("GetOrLoad", func() {
@@ -22,7 +23,7 @@ var _ = Describe("GetOrLoad", func() {
 	)
 
 	BeforeEach(func() {
-		w = newWorld(cryptomem.ServerConfig{})
+		w = newWorld(server.Config{})
 		c = w.client()
 		loads.Store(0)
 	})
@@ -206,7 +207,7 @@ var _ = Describe("Typed", func() {
 	)
 
 	BeforeEach(func() {
-		c = newWorld(cryptomem.ServerConfig{}).client()
+		c = newWorld(server.Config{}).client()
 		users = cryptomem.JSON[user](c)
 	})
 

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ = Describe("Lock", func() {
@@ -20,7 +21,7 @@ var _ = Describe("Lock", func() {
 	)
 
 	BeforeEach(func() {
-		w = newWorld(cryptomem.ServerConfig{})
+		w = newWorld(server.Config{})
 		mine, hers = w.client(), w.client()
 	})
 

@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ = Describe("Client over the network", func() {
@@ -30,17 +31,17 @@ var _ = Describe("Client over the network", func() {
 	}
 
 	serve := func(l net.Listener) {
-		s := newServer(cryptomem.ServerConfig{})
+		s := newServer(server.Config{})
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
 		DeferCleanup(func() {
 			Expect(s.Close()).To(Succeed())
-			Expect(<-served).To(MatchError(cryptomem.ErrServerClosed))
+			Expect(<-served).To(MatchError(server.ErrServerClosed))
 		})
 	}
 
 	It("works as one writes it first", func() {
-		addr := listen(newServer(cryptomem.ServerConfig{}))
+		addr := listen(newServer(server.Config{}))
 		c := cryptomem.New(addr, 60*time.Second, "your-32-byte-very-secret-key-!!!")
 		DeferCleanup(c.Close)
 		Expect(c.Set("user_session", "active_data_payload")).To(Succeed())
@@ -101,13 +102,13 @@ var _ = Describe("Client over the network", func() {
 	It("comes back to a server that was restarted on the same port", func() {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
-		first := newServer(cryptomem.ServerConfig{})
+		first := newServer(server.Config{})
 		served := make(chan error, 1)
 		go func() { served <- first.Serve(l) }()
 		c := connect(l.Addr().String())
 		Expect(c.Set("k", "v")).To(Succeed())
 		Expect(first.Close()).To(Succeed())
-		Expect(<-served).To(MatchError(cryptomem.ErrServerClosed))
+		Expect(<-served).To(MatchError(server.ErrServerClosed))
 		again, err := net.Listen("tcp", l.Addr().String())
 		Expect(err).NotTo(HaveOccurred())
 		serve(again)
@@ -117,7 +118,7 @@ var _ = Describe("Client over the network", func() {
 	})
 
 	It("carries values far larger than the socket's buffers in both directions at once", func() {
-		c := connect(listen(newServer(cryptomem.ServerConfig{})), cryptomem.WithInFlight(100, 4<<20))
+		c := connect(listen(newServer(server.Config{})), cryptomem.WithInFlight(100, 4<<20))
 		large := make([]byte, 900_000)
 		ended := make(chan error, 4)
 		for g := range cap(ended) {
@@ -143,16 +144,16 @@ var _ = Describe("Client over the network", func() {
 })
 
 func benchmarkClient(b *testing.B, call func(c *cryptomem.Client, dst []byte) ([]byte, error)) {
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{MaxMemory: 64 << 20})
+	srv, err := server.New(server.Config{MaxMemory: 64 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer server.Close() //nolint:errcheck // the benchmark is over
+	defer srv.Close() //nolint:errcheck // the benchmark is over
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	go server.Serve(l) //nolint:errcheck // ends with the server
+	go srv.Serve(l) //nolint:errcheck // ends with the server
 	c := cryptomem.New(l.Addr().String(), time.Minute, secret)
 	defer c.Close() //nolint:errcheck // always nil
 	if err := c.Set("key", string(make([]byte, 64))); err != nil {

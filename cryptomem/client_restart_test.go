@@ -13,23 +13,24 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ = Describe("Client of a server that is replaced", func() {
 	It("goes on with the next one: no read fails, and a write only where nobody can tell", func(ctx context.Context) {
 		var current atomic.Pointer[string]
-		open := func() *cryptomem.Server {
+		open := func() *server.Server {
 			GinkgoHelper()
 			path := filepath.Join(GinkgoT().TempDir(), "s")
 			l, err := net.Listen("unix", path)
 			Expect(err).NotTo(HaveOccurred())
-			s := newServer(cryptomem.ServerConfig{})
+			s := newServer(server.Config{})
 			go func() { _ = s.Serve(l) }()
 			DeferCleanup(s.Close)
 			current.Store(&path)
 			return s
 		}
-		servers := []*cryptomem.Server{open()}
+		servers := []*server.Server{open()}
 		c, err := cryptomem.Dial(ctx, "the present one", cryptomem.WithSecret([]byte(secret)),
 			cryptomem.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, "unix", *current.Load())

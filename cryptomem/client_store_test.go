@@ -11,16 +11,17 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // A world is a real server with clients over net.Pipe, all on one mock clock.
 type world struct {
-	server *cryptomem.Server
+	server *server.Server
 	clock  *clock.Mock
 }
 
-func newWorld(c cryptomem.ServerConfig) *world {
+func newWorld(c server.Config) *world {
 	GinkgoHelper()
 	mock := clock.NewMock()
 	mock.Set(time.Unix(1_800_000_000, 0))
@@ -56,7 +57,7 @@ var _ = Describe("Client and Server", func() {
 	)
 
 	BeforeEach(func() {
-		w = newWorld(cryptomem.ServerConfig{AllowFlush: true})
+		w = newWorld(server.Config{AllowFlush: true})
 		c = w.client()
 	})
 

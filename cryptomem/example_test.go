@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 // serveExample stands for a server in a process of its own.
 func serveExample() (addr string, stop func()) {
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	srv, err := server.New(server.Config{})
 	if err != nil {
 		panic(err)
 	}
@@ -19,8 +20,8 @@ func serveExample() (addr string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	go server.Serve(listener)
-	return listener.Addr().String(), func() { _ = server.Close() }
+	go srv.Serve(listener)
+	return listener.Addr().String(), func() { _ = srv.Close() }
 }
 
 func ExampleDial() {

@@ -15,7 +15,8 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
@@ -56,7 +57,7 @@ type bubble struct {
 	work    sync.WaitGroup // calls, servers and closings under way
 
 	mu      sync.Mutex // guards everything below
-	server  *cryptomem.Server
+	server  *server.Server
 	conns   []*gatedConn
 	users   []*user
 	pending int // calls
@@ -113,7 +114,7 @@ func (b *bubble) open() {
 	if c.Evict {
 		eviction = cache.EvictLeastUsed
 	}
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{
+	srv, err := server.New(server.Config{
 		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction,
 		AllowFlush: true, Clock: b.clk, HashKey: &[16]byte{byte(b.script.Seed), 2},
 	})
@@ -122,7 +123,7 @@ func (b *bubble) open() {
 		return
 	}
 	b.mu.Lock()
-	b.server = server
+	b.server = srv
 	b.mu.Unlock()
 }
 

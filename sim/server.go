@@ -4,18 +4,19 @@ import (
 	"math"
 
 	"github.com/Zezezknight/cryptomem/cache"
-	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// A server is the product's cache and handler, and what befalls them.
-type server struct {
+// A node is the product's cache and handler, and what befalls them.
+type node struct {
 	w       *world
 	clk     virtualClock
 	started int64 // reading of its clock when it was started last
 	cache   *cache.Cache
-	handler *cryptomem.Handler
+	handler *server.Handler
 	model   *oracle.Model
 	liar    *liar // nil unless hostile
 
@@ -24,8 +25,8 @@ type server struct {
 	starve int64 // until when its janitor does not run
 }
 
-func newServer(w *world) *server {
-	s := &server{w: w, clk: virtualClock{now: &w.now, drift: int64(w.script.Config.Drift)}}
+func newServer(w *world) *node {
+	s := &node{w: w, clk: virtualClock{now: &w.now, drift: int64(w.script.Config.Drift)}}
 	if w.script.Config.Hostile {
 		s.liar = newLiar(w)
 	}
@@ -34,7 +35,7 @@ func newServer(w *world) *server {
 }
 
 // start begins with an empty store.
-func (s *server) start() {
+func (s *node) start() {
 	c := &s.w.script.Config
 	eviction := cache.EvictNone
 	if c.Evict {
@@ -52,7 +53,7 @@ func (s *server) start() {
 	s.down = false
 	s.started = s.clk.elapsed()
 	s.cache = store
-	s.handler = cryptomem.NewHandler(store)
+	s.handler = server.NewHandler(store)
 	s.handler.AllowFlush = true
 	s.model = oracle.NewModel()
 	s.model.MayRefuse = c.MaxMemory < roomy
@@ -65,7 +66,7 @@ func (s *server) start() {
 const roomy = 32 << 20
 
 // close stops the store, if there is one.
-func (s *server) close() {
+func (s *node) close() {
 	if s.cache == nil {
 		return
 	}
@@ -76,7 +77,7 @@ func (s *server) close() {
 }
 
 // restart loses everything.
-func (s *server) restart(back int64) {
+func (s *node) restart(back int64) {
 	for len(s.w.conns) > 0 {
 		s.w.conns[0].cut("restart")
 	}
@@ -100,7 +101,7 @@ func (s *server) restart(back int64) {
 }
 
 // sweep runs the janitor once and returns the world time of what is due next.
-func (s *server) sweep(budget int) int64 {
+func (s *node) sweep(budget int) int64 {
 	if s.down {
 		return math.MaxInt64
 	}
@@ -116,11 +117,11 @@ func (s *server) sweep(budget int) int64 {
 }
 
 // worldTime is when the cache's clock shows t.
-func (s *server) worldTime(t int64) int64 { return s.clk.when(t - 1 + s.started) }
+func (s *node) worldTime(t int64) int64 { return s.clk.when(t - 1 + s.started) }
 
 // janitor sweeps again and again, as the product's goroutine does, but at times
 // that the script decides.
-func (s *server) janitor() {
+func (s *node) janitor() {
 	every := max(int64(s.w.script.Config.Janitor), 1)
 	if s.w.now >= s.starve && s.w.now >= s.frozen {
 		s.sweep(s.w.script.Config.SweepBudget)
@@ -132,7 +133,7 @@ func (s *server) janitor() {
 	}
 }
 
-func (s *server) checkMemory() {
+func (s *node) checkMemory() {
 	if m := s.cache.Stats().Memory.Total; m > int64(s.w.script.Config.MaxMemory) {
 		s.w.violate(RuleMemory, "the store holds %d bytes, limit %d", m, s.w.script.Config.MaxMemory)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
@@ -71,7 +72,7 @@ type stress struct {
 	faults bool
 	values map[string]script.Value // read only
 	ledger *oracle.Ledger          // read only
-	server *cryptomem.Server
+	server *server.Server
 	dial   func() (net.Conn, error)
 
 	mu      sync.Mutex // guards everything below
@@ -88,7 +89,7 @@ func (w *stress) run(network string) error {
 		eviction = cache.EvictLeastUsed
 	}
 	var err error
-	w.server, err = cryptomem.NewServer(cryptomem.ServerConfig{
+	w.server, err = server.New(server.Config{
 		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction, AllowFlush: true, Clock: w.clk,
 	})
 	if err != nil {
@@ -123,7 +124,7 @@ func (w *stress) listen(serving *sync.WaitGroup) error {
 		return err
 	}
 	serving.Go(func() {
-		if err := w.server.Serve(l); !errors.Is(err, cryptomem.ErrServerClosed) {
+		if err := w.server.Serve(l); !errors.Is(err, server.ErrServerClosed) {
 			w.violate(RuleRefusal, "the server ends: %v", err)
 		}
 	})

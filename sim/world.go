@@ -21,7 +21,7 @@ type world struct {
 	over   bool // nothing recurs any more
 	window int  // bytes that a pipe holds
 
-	server  *server
+	server  *node
 	clients []*client
 	raws    []*rawEnd
 	conns   []*conn // those that are open

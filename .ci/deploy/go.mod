@@ -1,4 +1,4 @@
-// What reads the files of cryptomem/deploy as those do for whom they are meant.
+// What reads the files of cryptomem/server/deploy as those do for whom they are meant.
 // A module of its own: the product depends on none of it.
 module github.com/Zezezknight/cryptomem/ci/deploy
 

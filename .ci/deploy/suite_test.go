@@ -1,4 +1,4 @@
-// Package deploy_test reads the files of cryptomem/deploy with the code of those
+// Package deploy_test reads the files of cryptomem/server/deploy with the code of those
 // for whom they are meant: Docker's front end, the types of Kubernetes, the
 // configuration of GoReleaser and the parser of Prometheus.
 package deploy_test
@@ -20,10 +20,10 @@ func TestDeploy(t *testing.T) {
 // top is the repository's top level.
 const top = "../.."
 
-// read returns a file of cryptomem/deploy.
+// read returns a file of cryptomem/server/deploy.
 func read(name string) []byte {
 	GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join(top, "cryptomem/deploy", name))
+	text, err := os.ReadFile(filepath.Join(top, "cryptomem/server/deploy", name))
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }

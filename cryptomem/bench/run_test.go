@@ -13,29 +13,30 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ = Describe("A run", func() {
 	var (
 		clk    *clock.Mock
-		config cryptomem.ServerConfig
+		config server.Config
 		load   bench.Load
 	)
 	BeforeEach(func() {
 		clk = clock.NewMock()
-		config = cryptomem.ServerConfig{MaxMemory: 64 << 20, Clock: clk}
+		config = server.Config{MaxMemory: 64 << 20, Clock: clk}
 		load = bench.Load{Connections: 3, Depth: 4, Duration: 50 * time.Millisecond, Keys: 100, ValueSize: 64, Gets: 0.9, Fill: true, Patience: time.Hour}
 	})
 
 	// serving dials a real server, over pipes.
 	serving := func() bench.Dial {
 		GinkgoHelper()
-		server, err := cryptomem.NewServer(config)
+		srv, err := server.New(config)
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(server.Close)
+		DeferCleanup(srv.Close)
 		return func(context.Context) (net.Conn, error) {
 			ours, theirs := net.Pipe()
-			go server.ServeConn(theirs)
+			go srv.ServeConn(theirs)
 			return ours, nil
 		}
 	}

@@ -1,26 +1,14 @@
-// Command cryptomem is the server and its command line client in one binary.
+// Command cmd starts cryptomem from a clone of the repository:
 //
-//	cryptomem                          serve, on localhost:8080
-//	cryptomem set greeting hello       seal a value and store it
-//	cryptomem get greeting             fetch it and open it
+//	go run ./cryptomem/cmd
 //
-// Every command is one file and one row of the table in command.go. What a
-// command prints on standard output is its result and nothing else; what it has
-// to say about itself goes to standard error. Exit codes: 0 done, 1 not found,
-// 2 the command line or the configuration is wrong, 3 anything else failed.
+// To install the binary under its own name, see cryptomem/cmd/cryptomem.
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an end; a second one, with the handler gone,
-	// enforces it.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv}, os.Args[1:]))
-}
+func main() { os.Exit(cli.Main()) }

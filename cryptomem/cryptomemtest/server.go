@@ -21,6 +21,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 // Secret is the secret of the clients that Server.Client returns. It guards
@@ -46,7 +47,7 @@ type Server struct {
 	Clock *clock.Mock
 
 	t      TB
-	server *cryptomem.Server
+	server *server.Server
 
 	mu    sync.Mutex // guards down and conns
 	down  bool
@@ -59,7 +60,7 @@ func NewServer(t TB) *Server {
 	s := &Server{Clock: clock.NewMock(), t: t}
 	s.Clock.Set(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	var err error
-	s.server, err = cryptomem.NewServer(cryptomem.ServerConfig{MaxMemory: maxMemory, AllowFlush: true, Clock: s.Clock})
+	s.server, err = server.New(server.Config{MaxMemory: maxMemory, AllowFlush: true, Clock: s.Clock})
 	if err != nil {
 		t.Fatalf("cryptomemtest: %v", err)
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 

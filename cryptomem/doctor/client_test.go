@@ -16,9 +16,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -336,7 +336,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		v.Prefix = strings.Repeat("long", 250)
 		v.identity("namespaces: [shop], stats: true, max_memory: 1KiB")
 	},
-		doctor.Problem, "rights", "storing a value fails: server: account limit reached", "cryptomem stats"),
+		doctor.Problem, "rights", "storing a value fails: server: full: account limit reached", "cryptomem stats"),
 	Entry("an identity that may not ask for the time", func(v *visitor) { v.identity("namespaces: [shop]") },
 		doctor.Unknown, "clock", "only to identities that may ask for statistics", "NTP"),
 	Entry("a clock that is ahead", func(v *visitor) { v.server.said.About.Now = today.Add(time.Minute) },

@@ -18,7 +18,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 )
 
 // Severity is how bad a finding is.

@@ -15,12 +15,13 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
-	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
@@ -56,7 +57,7 @@ func (s *setup) issue(name string, from, until time.Time) {
 // serve runs the server that the configuration is about.
 func (s *setup) serve() {
 	GinkgoHelper()
-	config := cryptomem.ServerConfig{
+	config := server.Config{
 		MaxMemory: 256 << 20, MaxConnections: 1000,
 		Sections: func() map[string]any { return map[string]any{"about": s.said.About, "process": s.said.Process} },
 	}
@@ -65,7 +66,7 @@ func (s *setup) serve() {
 		Expect(err).NotTo(HaveOccurred())
 		config.Authenticator = identities
 	}
-	server, err := cryptomem.NewServer(config)
+	srv, err := server.New(config)
 	Expect(err).NotTo(HaveOccurred())
 	var l net.Listener
 	l, err = net.Listen("tcp", "127.0.0.1:0")
@@ -77,10 +78,10 @@ func (s *setup) serve() {
 		l = tls.NewListener(l, source.Config())
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- srv.Serve(l) }()
 	DeferCleanup(func() {
-		Expect(server.Close()).To(Succeed())
-		Expect(<-served).To(MatchError(cryptomem.ErrServerClosed))
+		Expect(srv.Close()).To(Succeed())
+		Expect(<-served).To(MatchError(server.ErrServerClosed))
 	})
 	s.Config.Addr = []string{addr}
 }

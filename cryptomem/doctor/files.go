@@ -10,10 +10,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/snapshot"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
 )
 
 // identitiesFile asks whether those who may come are listed as they should be.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 )
 
 // memory asks whether the store fits this machine.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/textfile"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 

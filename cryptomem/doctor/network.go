@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 

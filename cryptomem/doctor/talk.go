@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/stats"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )

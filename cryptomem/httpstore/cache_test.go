@@ -15,6 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 	"github.com/Zezezknight/cryptomem/cryptomem/httpstore"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ httpcache.Cache = (*httpstore.Cache)(nil)
@@ -54,7 +55,7 @@ var _ = Describe("Cache", func() {
 
 func Example() {
 	// Usually the server is a process of its own.
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	server, err := server.New(server.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return

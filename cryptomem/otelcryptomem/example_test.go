@@ -9,13 +9,14 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 // Spans and durations go to the global providers, which a program sets once
 // with otel.SetTracerProvider and otel.SetMeterProvider.
 func Example() {
 	// Usually the server is a process of its own.
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	server, err := server.New(server.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return

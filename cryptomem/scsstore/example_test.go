@@ -12,11 +12,12 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/scsstore"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 func Example() {
 	// Usually the server is a process of its own.
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	server, err := server.New(server.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return

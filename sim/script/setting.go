@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -165,7 +166,7 @@ func parseSize(s string) (int, error) {
 	for _, u := range units {
 		if digits, ok := strings.CutSuffix(s, u.name); ok {
 			n, err := strconv.Atoi(digits)
-			if err == nil && n >= 0 && n <= 1<<40/u.size {
+			if err == nil && n >= 0 && int64(n) <= min(1<<40, math.MaxInt)/int64(u.size) {
 				return n * u.size, nil
 			}
 			break

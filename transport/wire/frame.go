@@ -43,8 +43,8 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 	if len(r.Key) > MaxKeySize {
 		return dst, fmt.Errorf("key is %d bytes, limit %d", len(r.Key), MaxKeySize)
 	}
-	if len(r.Value) > MaxWireValueSize {
-		return dst, fmt.Errorf("value is %d bytes, limit %d", len(r.Value), MaxWireValueSize)
+	if uint64(len(r.Value)) > MaxWireValueSize {
+		return dst, fmt.Errorf("value is %d bytes, limit %d", len(r.Value), uint64(MaxWireValueSize))
 	}
 	dst = append(dst, magic0, magic1, byte(r.Command))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(r.Key)))

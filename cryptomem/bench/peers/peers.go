@@ -16,6 +16,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 const serveCommand = "serve-for-bench"
@@ -144,7 +145,7 @@ func memcachedPeer(addr string, keys []string, value []byte, s *settings) (*peer
 
 // serve is the cryptomem server in a process of its own.
 func serve() error {
-	server, err := cryptomem.NewServer(cryptomem.ServerConfig{})
+	s, err := server.New(server.Config{})
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	return server.Serve(l)
+	return s.Serve(l)
 }
 
 func freePort() (string, error) {

@@ -109,7 +109,7 @@ func (p *Parser) Next(b []byte) (args [][]byte, n int, err error) {
 		}
 		count, size, err := readNumber(b, "mbulk count", "multibulk length", largestArgs)
 		switch {
-			case err != nil || size == 0:
+		case err != nil || size == 0:
 			return nil, 0, err
 		case count <= 0:
 			return nil, size, nil

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/bench"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+const benchUsage = `Usage:
+    cryptomem bench [flags]
+    cryptomem bench --compare [flags]
+
+Puts load on a server and shows how long its answers take. It stores keys of
+its own there: k00...0 and so on.
+
+    --protocol NAME      sealed: cryptomem through its client, with a key drawn
+                         for the run (default); cryptomem: its bare protocol;
+                         memcached, redis: theirs
+    --connections N      in use at once (default 1)
+    --depth N            requests under way on each connection: in one write for
+                         a bare protocol, from as many goroutines for sealed
+                         (default 16)
+    --rate N             requests that fall due each second, whether or not the
+                         server keeps up; latency counts from then. Without it,
+                         each connection sends when the last answer is there
+    --duration DURATION  of measuring (default 10s), after a --warmup (1s)
+    --gets PERCENT       share of GET, the rest is SET (default 90)
+    --keys N             how many, all stored before (default 100000)
+    --key-size SIZE      (default 24)
+    --value-size SIZE    (default 64)
+    --ttl DURATION       of what is stored (default 10m; 0 keeps it for good)
+    --seed N             the same seed asks for the same keys (default 1)
+    --server-pid PID     a process on this machine whose processor time is to be
+                         divided among the requests
+    --json               print the result as JSON, times in nanoseconds
+
+` + clientFlagsUsage + `
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
+
+TLS, identities and namespaces are for the sealed protocol only. The exit code
+is 3 if requests failed.
+
+With --compare, it starts cryptomem and, of memcached and redis-server, those
+that are installed, each on a port and a processor of its own, puts the same
+load on each in turn, and prints the medians and how they compare.
+
+    --rounds N           for each server (default 5)
+
+Example:
+    $ cryptomem bench --connections 50 --rate 50000 --duration 30s
+    $ cryptomem bench --compare --connections 50 --depth 1 --duration 3s
+`
+
+// benchFlags are the command line of bench.
+type benchFlags struct {
+	client             *clientFlags
+	protocol           string
+	load               bench.Load
+	gets               float64
+	keySize, valueSize sizeFlag
+	duration, warmup   durationFlag
+	ttl                durationFlag
+	pid, rounds        int
+	json, compare      bool
+}
+
+func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
+	f := &benchFlags{
+		client:  newClientFlags(fs),
+		keySize: 24, valueSize: 64,
+		duration: durationFlag(10 * time.Second), warmup: durationFlag(time.Second),
+		ttl: durationFlag(10 * time.Minute),
+	}
+	fs.StringVar(&f.client.namespace, "namespace", "", "")
+	fs.StringVar(&f.protocol, "protocol", "sealed", "")
+	fs.IntVar(&f.load.Connections, "connections", 1, "")
+	fs.IntVar(&f.load.Depth, "depth", 16, "")
+	fs.Float64Var(&f.load.Rate, "rate", 0, "")
+	fs.Var(&f.duration, "duration", "")
+	fs.Var(&f.warmup, "warmup", "")
+	fs.Float64Var(&f.gets, "gets", 90, "")
+	fs.IntVar(&f.load.Keys, "keys", 100_000, "")
+	fs.Var(&f.keySize, "key-size", "")
+	fs.Var(&f.valueSize, "value-size", "")
+	fs.Var(&f.ttl, "ttl", "")
+	fs.Uint64Var(&f.load.Seed, "seed", 1, "")
+	fs.IntVar(&f.pid, "server-pid", 0, "")
+	fs.BoolVar(&f.json, "json", false, "")
+	fs.BoolVar(&f.compare, "compare", false, "")
+	fs.IntVar(&f.rounds, "rounds", 5, "")
+	return f
+}
+
+func runBench(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+	f := newBenchFlags(fs)
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if len(operands) > 0 {
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	for _, name := range []string{"connections", "depth", "keys", "rounds"} {
+		if n, _ := fs.GetInt(name); n < 1 {
+			return usageError(fmt.Sprintf("--%s is %d, the least is 1", name, n))
+		}
+	}
+	if err := f.check(fs); err != nil {
+		return err
+	}
+	f.load.Gets, f.load.Fill = f.gets/100, true
+	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
+	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
+	if f.compare {
+		return f.runCompare(ctx, c, fs)
+	}
+	target, closeTarget, err := f.target(ctx, c)
+	if err != nil {
+		return f.client.explain(c, err)
+	}
+	defer closeTarget()
+	result, err := bench.Run(ctx, clock.New(), target, f.load, f.options(c)...)
+	if err != nil {
+		return f.client.explain(c, err)
+	}
+	if f.json {
+		err = json.NewEncoder(c.out).Encode(result)
+	} else {
+		err = result.WriteText(c.out)
+	}
+	if err == nil && result.Failed > 0 {
+		err = requestsFailed{result.Failed, result.Error}
+	}
+	return err
+}
+
+// check refuses what cannot be done, and flags that would be ignored.
+func (f *benchFlags) check(fs *pflag.FlagSet) error {
+	switch {
+	case !(f.gets >= 0 && f.gets <= 100):
+		return usageError(fmt.Sprintf("--gets is %g; allowed: 0 to 100", f.gets))
+	case f.duration <= 0:
+		return usageError("--duration is 0s, it must be longer than nothing")
+	case fs.Changed("rounds") && !f.compare:
+		return usageError("--rounds is for --compare only")
+	case f.protocol == "sealed" && !f.compare:
+		return nil
+	}
+	for _, name := range []string{"tls", "ca", "server-name", "cert", "cert-key", "identity", "token-file", "namespace"} {
+		if fs.Changed(name) {
+			return usageError("--" + name + " is for the sealed protocol only, and not for --compare")
+		}
+	}
+	return nil
+}
+
+// requestsFailed is the error of a run with requests that were refused, answered
+// wrongly or not at all.
+type requestsFailed struct {
+	count uint64
+	first string
+}
+
+func (e requestsFailed) Error() string {
+	return fmt.Sprintf("%d of the requests failed, the first one: %s", e.count, e.first)
+}
+
+// target connects the load to what --protocol names.
+func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, closeTarget func(), err error) {
+	if f.protocol == "sealed" {
+		client, err := f.dialSealed(ctx, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return bench.Sealed(client), func() { _ = client.Close() }, nil // the result is in hand
+	}
+	protocol, err := bench.ParseProtocol(f.protocol)
+	if err != nil {
+		return nil, nil, usageError(err.Error() + ", sealed")
+	}
+	network, address := "tcp", f.client.address(c)
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+	}
+	dial := func(ctx context.Context) (net.Conn, error) {
+		dialer := net.Dialer{Timeout: f.client.timeout.duration()}
+		return dialer.DialContext(ctx, network, address)
+	}
+	return bench.Raw(protocol, dial), func() {}, nil
+}
+
+// dialSealed returns a client whose key nobody else has: what it stores is of
+// no use after the run.
+func (f *benchFlags) dialSealed(ctx context.Context, c *console) (*cryptomem.Client, error) {
+	keyring, err := sealing.NewKeyring(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return f.client.dial(
+		ctx, c,
+		cryptomem.WithKeyring(keyring),
+		cryptomem.WithNamespace(f.client.settings(c).Namespace),
+		cryptomem.WithTimeout(f.client.timeout.duration()),
+		cryptomem.WithConnections(max(f.load.Connections, 1)),
+		cryptomem.WithMaxValueSize(max(f.load.ValueSize+sealing.Overhead, 1<<20)),
+	)
+}
+
+func (f *benchFlags) options(c *console) []bench.Option {
+	var opts []bench.Option
+	if f.pid != 0 {
+		opts = append(opts, bench.WithServerCPU(func() (time.Duration, error) { return bench.ProcessCPU(f.pid) }))
+	}
+	if isTerminal(c.err) {
+		opts = append(opts, bench.WithProgress(time.Second, func(p bench.Progress) {
+			end := "\x1b[K" // clears what an earlier, longer line has left
+			if p.Elapsed >= p.Of {
+				end += "\n"
+			}
+			fmt.Fprintf(c.err, "\r%v%s", p, end)
+		}))
+	}
+	return opts
+}
+
+// isTerminal reports whether w shows to a person.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// sizeFlag is a size in bytes with the units that the configuration knows.
+type sizeFlag int64
+
+func (s *sizeFlag) String() string { return config.FormatSize(int64(*s)) }
+func (s *sizeFlag) Type() string   { return "size" }
+
+func (s *sizeFlag) Set(text string) error {
+	parsed, err := config.ParseSize(text)
+	*s = sizeFlag(parsed)
+	return err
+}

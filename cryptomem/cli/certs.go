@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+)
+
+const certsUsage = `Usage:
+    cryptomem certs --dir DIR [--name FILE] NAME...
+
+Signs a certificate that vouches for the NAMEs (DNS names, IP addresses, URIs),
+for a server or a client. DIR/ca.pem and DIR/ca.key are the authority; they are
+made the first time. Where there is a real authority, use that.
+
+    --dir DIR            where the files are
+    --name FILE          write FILE.pem and FILE.key (default: the first NAME)
+    --days N             days for which the certificate is valid (default 90)
+
+Example:
+    $ cryptomem certs --dir tls --name server localhost 127.0.0.1
+    $ cryptomem serve --tls-cert tls/server.pem --tls-key tls/server.key &
+    $ cryptomem ping --ca tls/ca.pem
+`
+
+// authorityDays is how long an authority lasts: ten years.
+const authorityDays = 3650
+
+func issueCerts(_ context.Context, _ *console, args []string) error {
+	fs := pflag.NewFlagSet("certs", pflag.ContinueOnError)
+	dir := fs.String("dir", "", "")
+	name := fs.String("name", "", "")
+	days := fs.Int("days", 90, "")
+	names, err := parse(fs, args)
+	switch {
+	case err != nil:
+		return err
+	case *dir == "":
+		return usageError("--dir is missing")
+	case len(names) == 0:
+		return usageError("NAME is missing")
+	case *days < 1 || *days > authorityDays:
+		return usageError(fmt.Sprintf("--days is %d; allowed: 1 to %d", *days, authorityDays))
+	case *name == "":
+		*name = names[0]
+	}
+	if *name != filepath.Base(*name) {
+		return usageError(fmt.Sprintf("%q is no name for a file; give one with --name", *name))
+	}
+	if err := os.MkdirAll(*dir, 0o700); err != nil {
+		return err
+	}
+	authority, err := authorityIn(*dir)
+	if err != nil {
+		return err
+	}
+	cert, key, err := authority.Issue(names, validFor(*days))
+	if err != nil {
+		return usageError(err.Error())
+	}
+	return createPair(filepath.Join(*dir, *name), cert, key)
+}
+
+// authorityIn loads the directory's authority, or makes it.
+func authorityIn(dir string) (*certs.Authority, error) {
+	base := filepath.Join(dir, "ca")
+	cert, err := os.ReadFile(base + ".pem")
+	if errors.Is(err, fs.ErrNotExist) {
+		authority, err := certs.NewAuthority(validFor(authorityDays))
+		if err != nil {
+			return nil, err
+		}
+		cert, key, err := authority.PEM()
+		if err != nil {
+			return nil, err
+		}
+		return authority, createPair(base, cert, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(base + ".key")
+	if err != nil {
+		return nil, err
+	}
+	authority, err := certs.LoadAuthority(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s.pem: %w", base, err)
+	}
+	return authority, nil
+}
+
+// validFor begins an hour ago, for machines whose clocks are behind.
+func validFor(days int) certs.Span {
+	now := time.Now()
+	return certs.Span{From: now.Add(-time.Hour), Until: now.AddDate(0, 0, days)}
+}
+
+func createPair(base string, cert, key []byte) error {
+	if err := createPrivate(base+".key", key); err != nil {
+		return err
+	}
+	return createPrivate(base+".pem", cert)
+}

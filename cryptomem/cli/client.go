@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
+                         would listen: $CRYPTOMEM_ADDR or localhost:8080)
+    --timeout DURATION   give up after this long (default 5s)
+
+    --tls                speak TLS, and trust the system's authorities
+    --ca FILE            speak TLS, and trust the authorities in FILE (default
+                         $CRYPTOMEM_CA)
+    --server-name NAME   the name in the server's certificate (default: the host
+                         of the address)
+    --cert FILE          certificate to show the server ($CRYPTOMEM_CLIENT_CERT)
+    --cert-key FILE      and its private key ($CRYPTOMEM_CLIENT_KEY)
+    --identity NAME      authenticate as NAME ($CRYPTOMEM_IDENTITY)
+    --token-file FILE    with the token in FILE ($CRYPTOMEM_TOKEN_FILE); without
+                         a file, $CRYPTOMEM_TOKEN is the token itself
+`
+
+const keyFlagsUsage = `
+    --key-file FILE      the key (default $CRYPTOMEM_KEY_FILE); without a file,
+                         $CRYPTOMEM_KEY is the 32-byte secret itself
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
+`
+
+// otherVariables are those that are read and are no settings of the server.
+var otherVariables = []string{
+	"CRYPTOMEM_CONFIG", "CRYPTOMEM_SERVER", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
+	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN", "CRYPTOMEM_NAMESPACE",
+}
+
+// variableFlags are flags by the names that their variables suggest.
+var variableFlags = map[string]string{
+	"server": "addr", "client-cert": "cert", "client-key": "cert-key", "key": "key-file", "token": "token-file",
+}
+
+// clientFlags are the flags of every command that talks to a server.
+type clientFlags struct {
+	addr    string
+	timeout positiveFlag
+
+	tls                           bool
+	ca, serverName, cert, certKey string
+	identity, tokenFile           string
+
+	keyFile, namespace string
+}
+
+func newClientFlags(fs *pflag.FlagSet) *clientFlags {
+	f := &clientFlags{timeout: positiveFlag{durationFlag(5 * time.Second)}}
+	fs.StringVar(&f.addr, "addr", "", "")
+	fs.Var(&f.timeout, "timeout", "")
+	fs.BoolVar(&f.tls, "tls", false, "")
+	fs.StringVar(&f.ca, "ca", "", "")
+	fs.StringVar(&f.serverName, "server-name", "", "")
+	fs.StringVar(&f.cert, "cert", "", "")
+	fs.StringVar(&f.certKey, "cert-key", "", "")
+	fs.StringVar(&f.identity, "identity", "", "")
+	fs.StringVar(&f.tokenFile, "token-file", "", "")
+	return f
+}
+
+func (f *clientFlags) withKey(fs *pflag.FlagSet) *clientFlags {
+	fs.StringVar(&f.keyFile, "key-file", "", "")
+	fs.StringVar(&f.namespace, "namespace", "", "")
+	return f
+}
+
+// settings joins the flags with the environment. All that a client command does
+// rests on them, and so does what the doctor says of it.
+func (f *clientFlags) settings(c *console) doctor.Client {
+	s := doctor.Client{
+		Addr: f.address(c), Now: time.Now, Timeout: f.timeout.duration(),
+		TLS: f.tls, CA: c.flagOr(f.ca, "CRYPTOMEM_CA"), ServerName: f.serverName,
+		Cert: c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), CertKey: c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY"),
+		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),
+		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: c.flagOr(f.namespace, "CRYPTOMEM_NAMESPACE"),
+	}
+	s.Token, _ = c.env("CRYPTOMEM_TOKEN")
+	s.Secret, _ = c.env("CRYPTOMEM_KEY")
+	return s
+}
+
+// address is the server's, or else the first that a server in the same
+// environment listens on.
+func (f *clientFlags) address(c *console) string {
+	addr := c.flagOr(c.flagOr(f.addr, "CRYPTOMEM_SERVER"), "CRYPTOMEM_ADDR")
+	if addr == "" {
+		return config.Default().Addr[0]
+	}
+	first, _, _ := strings.Cut(addr, ",")
+	first = strings.TrimSpace(first)
+	if strings.HasPrefix(first, ":") { // where a server listens on every address
+		first = "localhost" + first
+	}
+	return first
+}
+
+// flagOr returns a flag's value, or where it is empty the variable's.
+func (c *console) flagOr(value, variable string) string {
+	if value == "" {
+		value, _ = c.env(variable)
+	}
+	return value
+}
+
+func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Option) (*cryptomem.Client, error) {
+	s := f.settings(c)
+	tlsConfig, err := s.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		opts = append(opts, cryptomem.WithTLS(tlsConfig))
+	}
+	if s.Identity != "" {
+		token, err := readToken(s)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, cryptomem.WithAuth(s.Identity, token))
+	}
+	return cryptomem.Dial(ctx, s.Addr, opts...)
+}
+
+func readToken(s doctor.Client) ([]byte, error) {
+	switch {
+	case s.TokenFile != "":
+		return access.ReadToken(s.TokenFile)
+	case s.Token != "":
+		return []byte(s.Token), nil
+	}
+	return nil, usageError("an identity needs a token: name its file with --token-file or CRYPTOMEM_TOKEN_FILE, or set CRYPTOMEM_TOKEN")
+}
+
+// dialKeyless connects for commands that neither seal nor open: any key will do.
+func (f *clientFlags) dialKeyless(ctx context.Context, c *console) (*cryptomem.Client, error) {
+	keyring, err := sealing.NewKeyring(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return f.dial(ctx, c, cryptomem.WithKeyring(keyring))
+}
+
+// withClient calls do with a client that seals, and closes it.
+func (f *clientFlags) withClient(ctx context.Context, c *console, do func(context.Context, *cryptomem.Client) error) error {
+	keyring, err := f.keyring(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
+	defer cancel()
+	opts := []cryptomem.Option{cryptomem.WithKeyring(keyring)}
+	if namespace := f.settings(c).Namespace; namespace != "" {
+		opts = append(opts, cryptomem.WithNamespace(namespace))
+	}
+	client, err := f.dial(ctx, c, opts...)
+	if err == nil {
+		err = errors.Join(do(ctx, client), client.Close())
+	}
+	return f.explain(c, err)
+}
+
+// keyring loads the key that values are sealed with. It is never taken from a
+// flag, which other users of the machine can read.
+func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
+	s := f.settings(c)
+	switch {
+	case s.KeyFile != "":
+		return sealing.ReadKeyFile(s.KeyFile)
+	case s.Secret == "":
+		return nil, usageError(`no key: name a file that "cryptomem keygen" made with --key-file or CRYPTOMEM_KEY_FILE, or set CRYPTOMEM_KEY`)
+	}
+	kr, err := sealing.KeyringFromSecret([]byte(s.Secret))
+	if err != nil {
+		return nil, fmt.Errorf("CRYPTOMEM_KEY: %w", err)
+	}
+	return kr, nil
+}
+
+// explain adds to an error what to do about it, where the error alone does not
+// tell.
+func (f *clientFlags) explain(c *console, err error) error {
+	var (
+		s         = f.settings(c)
+		plain     tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+	)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer from %s within %s: %w", s.Addr, f.timeout.String(), err)
+	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
+		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
+	case errors.As(err, &plain):
+		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, s.Addr)
+	case s.CA == "" && errors.As(err, &authority):
+		return fmt.Errorf("%w; name the authority's certificate with --ca FILE", err)
+	case errors.Is(err, cryptomem.ErrDenied) && strings.Contains(err.Error(), "on this key"): // not the credentials
+		return fmt.Errorf("%w; with --namespace the key belongs to that namespace; "+
+			"the identity may use only what its entry in the identities file names", err)
+	}
+	return err
+}
+
+// durationFlag is a duration with the units that the configuration knows.
+type durationFlag time.Duration
+
+func (d *durationFlag) duration() time.Duration { return time.Duration(*d) }
+func (d *durationFlag) String() string          { return config.FormatDuration(time.Duration(*d)) }
+func (d *durationFlag) Type() string            { return "duration" }
+
+func (d *durationFlag) Set(text string) error {
+	parsed, err := config.ParseDuration(text)
+	*d = durationFlag(parsed)
+	return err
+}
+
+// positiveFlag is a duration that cannot be nothing.
+type positiveFlag struct{ durationFlag }
+
+func (d *positiveFlag) Set(text string) error {
+	err := d.durationFlag.Set(text)
+	if err == nil && d.durationFlag == 0 {
+		err = errors.New("it must be longer than nothing")
+	}
+	return err
+}

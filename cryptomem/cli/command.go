@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+)
+
+const usage = `Usage:
+    cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION]
+    cryptomem get KEY
+    cryptomem del KEY...
+    cryptomem ping [--wait DURATION]
+    cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
+    cryptomem token NAME --output FILE [--namespace NAME]...
+    cryptomem certs --dir DIR NAME...
+    cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
+    cryptomem stats [--watch] [--json]
+    cryptomem doctor [--config FILE] [--SETTING VALUE]...
+    cryptomem doctor --client [--write] [flags]
+    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem version
+
+cryptomem keeps values that it cannot read: they are sealed before they leave
+the client, and the server holds them in memory until they expire.
+Without a command, the server starts. "cryptomem COMMAND --help" says more.
+
+Exit codes: 0 done, 1 not found, 2 wrong usage or configuration, 3 failed.
+
+Example:
+    $ cryptomem serve &
+    $ cryptomem keygen --output key.json
+    $ export CRYPTOMEM_KEY_FILE=key.json
+    $ printf hello | cryptomem set greeting --ttl 1m -
+    $ cryptomem get greeting
+    hello
+`
+
+// A command is one row of what the binary can do.
+type command struct {
+	name string
+	help string // ends in a worked example
+	run  func(context.Context, *console, []string) error
+}
+
+var commands = []command{
+	{"serve", serveUsage, serveCommand},
+	{"set", setUsage, set},
+	{"get", getUsage, get},
+	{"del", delUsage, del},
+	{"ping", pingUsage, ping},
+	{"keygen", keygenUsage, keygen},
+	{"token", tokenUsage, token},
+	{"certs", certsUsage, issueCerts},
+	{"bench", benchUsage, runBench},
+	{"stats", statsUsage, showStats},
+	{"doctor", doctorUsage, examine},
+	{"config", configUsage, showConfig},
+	{"version", versionUsage, showVersion},
+}
+
+// console is what a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(name string) (string, bool)
+}
+
+// Exit codes, which scripts rely on.
+const (
+	exitDone     = 0
+	exitNotFound = 1
+	exitUsage    = 2
+	exitFailed   = 3
+)
+
+// usageError says what is wrong with a command line.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func run(ctx context.Context, c *console, args []string) int {
+	name := "serve"
+	if len(args) > 0 {
+		switch first := args[0]; {
+		case first == "--version":
+			name, args = "version", args[1:]
+		case first == "help" || first == "-h" || first == "--help":
+			return c.help(args[1:])
+		case !strings.HasPrefix(first, "-"):
+			name, args = first, args[1:]
+		}
+	}
+	for _, cmd := range commands {
+		if cmd.name == name {
+			return c.exit(cmd, cmd.run(ctx, c, args))
+		}
+	}
+	fmt.Fprintf(c.err, "cryptomem: %q is not a command; run \"cryptomem --help\" for those there are\n", name)
+	return exitUsage
+}
+
+// help explains one command, or what there is.
+func (c *console) help(names []string) int {
+	for _, cmd := range commands {
+		if len(names) > 0 && cmd.name == names[0] {
+			fmt.Fprint(c.out, cmd.help)
+			return exitDone
+		}
+	}
+	fmt.Fprint(c.out, usage)
+	return exitDone
+}
+
+// exit reports how cmd ended, and translates it for the shell.
+func (c *console) exit(cmd command, err error) int {
+	var wrong usageError
+	var problems config.Problems
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprint(c.out, cmd.help)
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintf(c.err, "cryptomem %s: %v; run \"cryptomem %s --help\" for its usage\n", cmd.name, err, cmd.name)
+		return exitUsage
+	case errors.As(err, &problems):
+		fmt.Fprintln(c.err, problems)
+		return exitUsage
+	}
+	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
+	var unreadable unreadableConfig
+	switch {
+	case errors.As(err, &unreadable):
+		return exitUsage
+	case errors.Is(err, cryptomem.ErrNotFound):
+		return exitNotFound
+	}
+	return exitFailed
+}
+
+// printable replaces what a terminal would obey rather than show: the text may
+// be a server's, and that need not be a friend.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// parse reads flags, which may stand before, between and behind the operands,
+// and returns the operands.
+func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
+	fs.Usage = func() {}
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	var unknown *pflag.NotExistError
+	switch {
+	case err == nil || errors.Is(err, pflag.ErrHelp):
+		return fs.Args(), err
+	case errors.As(err, &unknown):
+		if flag := variableFlags[unknown.GetSpecifiedName()]; fs.Lookup(flag) != nil {
+			return nil, usageError(fmt.Sprintf("%v; did you mean --%s?", err, flag))
+		}
+	}
+	return nil, usageError(err.Error())
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+var _ = Describe("Every command", func() {
+	It("is in the usage, and has a help that ends in a worked example", func() {
+		for _, c := range commands {
+			Expect(usage).To(MatchRegexp(`(?m)^    cryptomem \[?` + c.name + `\b`))
+			Expect(c.help).To(MatchRegexp(`\nExample:\n    \$ (.|\n)*cryptomem (.|\n)*\n$`), c.name)
+			Expect(c.help).NotTo(MatchRegexp(`[^\n]{81}`), "a line of "+c.name+" is too wide for a terminal")
+		}
+	})
+
+	// answering listens for one connection after the other and answers every
+	// request with the same words.
+	answering := func(status wire.Status, words string) (addr string) {
+		GinkgoHelper()
+		addr = filepath.Join(GinkgoT().TempDir(), "s")
+		l, err := net.Listen("unix", addr)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(l.Close)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close() //nolint:errcheck // nothing is left to say
+					for b := make([]byte, 4096); ; {
+						n, err := conn.Read(b)
+						if err != nil {
+							return
+						}
+						for rest := b[:n]; len(rest) > 0; { // requests come whole over this socket
+							_, used, err := wire.ParseRequest(rest)
+							if err != nil || used == 0 {
+								return
+							}
+							rest = rest[used:]
+							_, _ = conn.Write(wire.AppendResponse(nil, status, []byte(words)))
+						}
+					}
+				}()
+			}
+		}()
+		return "unix:" + addr
+	}
+
+	It("lets no server give orders to the terminal", func() {
+		const order = "\x1b[2Jgone\x07\u009b"
+		for _, hostile := range []struct {
+			status wire.Status
+			words  string
+			args   []string
+		}{
+			{wire.Error, order, []string{"get", "key"}},
+			{wire.Denied, order, []string{"ping"}},
+			{wire.Busy, order, []string{"doctor", "--client"}},
+			{wire.Error, order, []string{"doctor", "--client"}},
+			{wire.OK, order, []string{"stats", "--json"}},
+			{wire.OK, `{"about": {"version": "\u001b[2J"}, "identities": [{"identity": "\u009b"}]}`, []string{"stats"}},
+		} {
+			var out, err bytes.Buffer
+			variables := map[string]string{
+				"CRYPTOMEM_SERVER": answering(hostile.status, hostile.words),
+				"CRYPTOMEM_KEY":    "your-32-byte-very-secret-key-!!!",
+			}
+			c := &console{out: &out, err: &err, env: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
+			run(context.Background(), c, hostile.args)
+			Expect(out.String()+err.String()).NotTo(BeEmpty(), "%v", hostile.args)
+			Expect(out.String()+err.String()).NotTo(MatchRegexp("[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f]"), "%v", hostile.args)
+		}
+	})
+})

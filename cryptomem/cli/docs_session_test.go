@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestDocuments runs what the documents show, each document as one session in a
+// directory with the files that it says to save.
+func TestDocuments(t *testing.T) {
+	RegisterTestingT(t)
+	dir := t.TempDir()
+	for name, text := range documents() {
+		script := session(text)
+		if script == "" {
+			continue
+		}
+		archive := "[!unix] skip 'commands of a Unix shell'\nexec bash -eu session.sh\n-- session.sh --\n" + script
+		for file, content := range files(text) {
+			archive += "-- " + file + " --\n" + content
+		}
+		for _, port := range []string{"8443", "8081"} {
+			archive = strings.ReplaceAll(archive, ":"+port, ":"+freePort())
+		}
+		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(name), ".md")+".txtar")
+		Expect(os.WriteFile(file, []byte(archive), 0o600)).To(Succeed())
+	}
+	testscript.Run(t, testscript.Params{Dir: dir, Setup: prepare})
+}
+
+// prepare makes the environment that the documents assume: a shell in which
+// nothing is set, and for programs a module that knows this one.
+func prepare(env *testscript.Env) error {
+	env.Setenv("CRYPTOMEM_ADDR", "localhost:"+freePort()) // what the documents call the default
+	if _, err := os.Stat(filepath.Join(env.WorkDir, "config.yaml")); err == nil {
+		env.Setenv("CRYPTOMEM_ADDR", "") // the file says it
+	}
+	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // which would follow HOME
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, strings.TrimSpace(string(value)))
+	}
+	env.Setenv("HOME", env.WorkDir)
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	module := "module hello\n\ngo 1.26.0\n"
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "go.mod"), []byte(module), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(env.WorkDir, "go.work"), []byte("go 1.26.0\n\nuse (\n\t.\n\t"+root+"\n)\n"), 0o600)
+}
+
+// session turns a document into a shell script; empty if there is nothing to run.
+func session(text string) string {
+	var script strings.Builder
+	for _, block := range blocks(text, "console") {
+		shell(&script, block)
+	}
+	benches := regexp.MustCompile(`(?m)^cryptomem bench[^#\n]*`).FindAllString(strings.Join(blocks(text, "sh"), ""), -1)
+	programs := blocks(text, "python")
+	if len(benches)+len(programs) > 0 {
+		script.WriteString("cryptomem serve --snapshot none &\ncryptomem ping --wait 20s\n")
+	}
+	for _, command := range benches { // a moment of each: later flags overrule
+		if strings.Contains(command, "--compare") {
+			command += " --rounds 1"
+		}
+		script.WriteString(command + " --duration 50ms --warmup 0s --keys 100 > bench.txt\n")
+	}
+	for _, program := range programs {
+		python(&script, program)
+	}
+	if script.Len() == 0 {
+		return ""
+	}
+	return "trap 'kill $(jobs -p); wait' EXIT\n" + script.String()
+}
+
+// shell runs each line after "$ ", which must print the lines that follow it,
+// if there are any. A last line need not end.
+func shell(script *strings.Builder, block string) {
+	for _, step := range regexp.MustCompile(`(?m)^\$ `).Split(block, -1)[1:] {
+		command, output, _ := strings.Cut(step, "\n")
+		if output == "" {
+			script.WriteString(command + "\n")
+			continue
+		}
+		demand(script, command, output)
+	}
+}
+
+// python runs a program where there is a Python. It must print what stands in
+// the comments behind its print calls.
+func python(script *strings.Builder, program string) {
+	var output strings.Builder
+	for _, m := range regexp.MustCompile(`(?m)^print\(.*\)  # (.*)$`).FindAllStringSubmatch(program, -1) {
+		output.WriteString(m[1] + "\n")
+	}
+	program = strings.ReplaceAll(program, "8080", `int(os.environ["CRYPTOMEM_ADDR"].split(":")[1])`)
+	fmt.Fprintf(script, "cat > program.py <<'END'\nimport os\n%sEND\n", program)
+	script.WriteString("if command -v python3 >/dev/null; then\n")
+	demand(script, "python3 program.py", output.String())
+	script.WriteString("fi\n")
+}
+
+func demand(script *strings.Builder, command, output string) {
+	script.WriteString("diff - <(" + command + ` | sed '$a\') <<'END'` + "\n" + output + "END\n")
+}
+
+func freePort() string {
+	l, err := net.Listen("tcp", "localhost:0")
+	Expect(err).NotTo(HaveOccurred())
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	Expect(err).NotTo(HaveOccurred())
+	Expect(l.Close()).To(Succeed())
+	return port
+}

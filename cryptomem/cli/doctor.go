@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cache"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+)
+
+const doctorUsage = `Usage:
+    cryptomem doctor [--config FILE] [--SETTING VALUE]...
+    cryptomem doctor --client [--write] [flags of "cryptomem get"]
+
+Looks for what is wrong with a set-up and says what to do. Exit code 3 says that
+there is a problem.
+
+Without --client it looks at a server, on its machine: configuration,
+certificates, file modes, limits of the machine, whether the server can be
+reached, and whether its clock agrees with this machine's. It changes nothing.
+The flags, the file and the environment ($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and
+so on, one for each setting) are those of "cryptomem serve". The sealing key is
+looked at where $CRYPTOMEM_KEY_FILE names one; $CRYPTOMEM_IDENTITY with
+$CRYPTOMEM_TOKEN_FILE or $CRYPTOMEM_TOKEN is used to ask a server that wants it.
+
+With --client it looks at a client, on any machine: whether the server can be
+reached, speaks TLS or not as the client does, is a cryptomem server and shows a
+certificate that can be trusted; whether the client's certificate, token and key
+are there and secret; whether the server accepts them, and lets them into the
+namespace; and whether the clocks agree.
+
+` + clientFlagsUsage + keyFlagsUsage + `    --write              also store, read and delete a value, under a random key
+                         that expires after 10s
+    --prefix PREFIX      begin that key so, for an identity held to prefixes
+
+Example:
+    $ cryptomem doctor --config /etc/cryptomem/config.yaml
+    ok       who can connect  only this machine
+    PROBLEM  private key      other users may open server.key, its mode is 0644:
+                              whoever has it can pass for this server
+                              -> chmod 0600 server.key
+    ...
+    $ cryptomem doctor --client --addr cache.example.com:8443 --namespace web
+    ...
+    PROBLEM  server           cache.example.com:8443 speaks TLS, and this client
+                              does not
+                              -> set CRYPTOMEM_CA (--ca) to the certificate of
+                                 the server's authority, or use --tls where the
+                                 system's authorities vouch for it
+`
+
+// doctorWidth is how long a line of a finding may get, in letters.
+const doctorWidth = 100
+
+func examine(ctx context.Context, c *console, args []string) error {
+	if slices.Contains(args, "--client") {
+		return examineClient(ctx, c, args)
+	}
+	cfg, err := loadConfig(c, pflag.NewFlagSet("doctor", pflag.ContinueOnError), args)
+	var wrong config.Problems
+	var misused usageError
+	switch {
+	case errors.As(err, &misused):
+		return usageError(misused.Error() + ` (a client's flags go with "doctor --client")`)
+	case errors.As(err, &wrong):
+		var findings []doctor.Finding
+		for _, p := range wrong {
+			findings = append(findings, doctor.Finding{
+				Severity: doctor.Problem, Subject: "configuration", Text: p.Where + ": " + p.Text,
+				Advice: "mend it, and ask again: the server does not start with it",
+			})
+		}
+		return writeFindings(c, findings)
+	case err != nil:
+		return err
+	}
+	patient := doctor.Patient{Config: cfg, Now: time.Now, MaxFiles: stats.ReadProcess().MaxFiles}
+	if runtime.GOOS == "linux" {
+		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
+	}
+	client := (&clientFlags{}).settings(c)
+	patient.KeyFile, patient.Identity = client.KeyFile, client.Identity
+	if patient.Identity != "" {
+		token, err := readToken(client)
+		if err != nil {
+			return err
+		}
+		patient.Token = string(token)
+	}
+	err = writeFindings(c, doctor.Examine(ctx, patient))
+	if server, _ := c.env("CRYPTOMEM_SERVER"); server != "" {
+		fmt.Fprintf(c.err, "cryptomem doctor: this was about a server here; for a client of %s, add --client\n", server)
+	}
+	return err
+}
+
+func examineClient(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("doctor", pflag.ContinueOnError)
+	flags := newClientFlags(fs).withKey(fs)
+	fs.Bool("client", true, "")
+	write := fs.Bool("write", false, "")
+	prefix := fs.String("prefix", "", "")
+	operands, err := parse(fs, args)
+	var misused usageError
+	switch {
+	case errors.As(err, &misused):
+		return usageError(misused.Error() + ` (a server's flags go without --client)`)
+	case err != nil:
+		return err
+	case len(operands) > 0:
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	client := flags.settings(c)
+	client.Write, client.Prefix = *write, *prefix
+	return writeFindings(c, doctor.ExamineClient(ctx, client))
+}
+
+// writeFindings writes what was found, and fails if there is a problem.
+func writeFindings(c *console, findings []doctor.Finding) error {
+	subjects := 0
+	for _, f := range findings {
+		subjects = max(subjects, len(f.Subject))
+	}
+	problems := 0
+	w := tabwriter.NewWriter(c.out, 9, 0, 2, ' ', 0)
+	margin := "\n\t\t"
+	for _, f := range findings {
+		if f.Severity == doctor.Problem {
+			problems++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Severity, f.Subject, wrap(printable(f.Text), doctorWidth-subjects-11, margin))
+		if f.Advice != "" {
+			fmt.Fprintf(w, "\t\t-> %s\n", wrap(printable(f.Advice), doctorWidth-subjects-14, margin+"   "))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	switch problems {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("there is 1 problem")
+	}
+	return fmt.Errorf("there are %d problems", problems)
+}

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/transport/serve"
+)
+
+var _ = Describe("What a server gives back when its clients leave", func() {
+	var e *ebb
+	var accepted uint64
+	at := func(connections int, inFlight int64) bool {
+		if more := connections - e.last.Connections; more > 0 {
+			accepted += uint64(more)
+		}
+		return e.fell(serve.ServerStats{Connections: connections, Accepted: accepted, InFlight: inFlight})
+	}
+	BeforeEach(func() { e, accepted = &ebb{}, 0 })
+
+	It("waits until it is a megabyte and a quarter of all", func() {
+		Expect(at(250, 0)).To(BeFalse())
+		Expect(at(190, 0)).To(BeFalse(), "less than a quarter")
+		Expect(at(185, 0)).To(BeTrue())
+		Expect(at(130, 0)).To(BeFalse(), "less than a megabyte since")
+		Expect(at(0, 0)).To(BeTrue())
+		Expect(at(0, 0)).To(BeFalse())
+	})
+
+	It("counts large requests, and connections that came and went unseen", func() {
+		Expect(at(1, 50<<20)).To(BeFalse())
+		Expect(at(1, 0)).To(BeTrue())
+		accepted += 5000
+		Expect(at(1, 0)).To(BeTrue())
+		Expect(at(1, 0)).To(BeFalse())
+	})
+})

@@ -1,0 +1,30 @@
+// Package cli is the commands of the binary cryptomem: the server, its command
+// line client and its tools. Two mains run it, cryptomem/cmd and
+// cryptomem/cmd/cryptomem.
+//
+//	cryptomem                          serve, on localhost:8080
+//	cryptomem set greeting hello       seal a value and store it
+//	cryptomem get greeting             fetch it and open it
+//
+// Every command is one file and one row of the table in command.go. What a
+// command prints on standard output is its result and nothing else; what it has
+// to say about itself goes to standard error. Exit codes: 0 done, 1 not found,
+// 2 the command line or the configuration is wrong, 3 anything else failed.
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Main runs the command that the process was started with and returns its exit
+// code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an end; a second one, with the handler gone,
+	// enforces it.
+	context.AfterFunc(ctx, stop)
+	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv}, os.Args[1:])
+}

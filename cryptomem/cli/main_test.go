@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cryptomem": func() { os.Exit(Main()) }})
+}
+
+// TestScripts runs the binary as people do. Each script in testdata/script is
+// one behaviour; its server, if it starts one, listens on a Unix socket of its
+// own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("CRYPTOMEM_ADDR", "unix:"+env.WorkDir+"/s")
+			env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends with a second of waiting
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// exits runs a program, as exec does, and demands an exit code: exits 1 cmd...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGUMENT]...")
+	}
+	code := 0
+	var failed *exec.ExitError
+	switch err := ts.Exec(args[1], args[2:]...); {
+	case errors.As(err, &failed):
+		code = failed.ExitCode()
+	case err != nil:
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	if got := strconv.Itoa(code); got != args[0] {
+		ts.Fatalf("exit code is %s, want %s", got, args[0])
+	}
+}

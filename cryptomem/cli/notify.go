@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// What systemd is told about the server (sd_notify(3)). Where there is no
+// systemd, it is told to nobody.
+const (
+	ready     = daemon.SdNotifyReady
+	reloading = daemon.SdNotifyReloading
+	stopping  = daemon.SdNotifyStopping
+	alive     = daemon.SdNotifyWatchdog
+)
+
+func notify(state string) {
+	_, _ = daemon.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
+}
+
+// patience is what systemd is asked for while a snapshot is loaded or saved,
+// twice in that time: however large it is, TimeoutStartSec and TimeoutStopSec
+// need not know.
+const patience = 30 * time.Second
+
+// takingLong asks systemd for more time until done is called, and for the
+// watchdog's sake says that the server is alive.
+func takingLong() (done func()) {
+	ask := func() { notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\n%s", patience.Microseconds(), alive)) }
+	ask()
+	over := make(chan struct{})
+	go func() {
+		again := time.NewTicker(patience / 2)
+		defer again.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-again.C:
+				ask()
+			}
+		}
+	}()
+	return func() { close(over) }
+}

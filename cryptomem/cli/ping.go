@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+const pingUsage = `Usage:
+    cryptomem ping [--wait DURATION] [flags]
+
+Asks the server for an answer and prints how long it took.
+
+    --wait DURATION      keep trying for this long, for a server that starts
+` + clientFlagsUsage + `
+Example:
+    $ cryptomem ping --wait 10s
+    localhost:8080 answered in 243µs
+`
+
+// pingInterval is the pause between two tries of a ping that waits.
+const pingInterval = 50 * time.Millisecond
+
+func ping(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("ping", pflag.ContinueOnError)
+	flags := newClientFlags(fs)
+	var wait durationFlag
+	fs.Var(&wait, "wait", "")
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if len(operands) > 0 {
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	if err := flags.check(c); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(wait.duration())
+	for {
+		took, err := flags.ping(ctx, c)
+		if err == nil {
+			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", flags.address(c), took.Round(time.Microsecond))
+			return err
+		}
+		if isFinal(err) || time.Now().After(deadline) {
+			return flags.explain(c, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pingInterval):
+		}
+	}
+}
+
+// check looks for what no waiting mends: files that cannot be read.
+func (f *clientFlags) check(c *console) error {
+	s := f.settings(c)
+	_, err := s.TLSConfig()
+	if err == nil && s.Identity != "" {
+		_, err = readToken(s)
+	}
+	return err
+}
+
+// isFinal reports whether the server is up, and has said no.
+func isFinal(err error) bool {
+	var refused *cryptomem.ServerError
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &refused) && !errors.Is(err, cryptomem.ErrBusy) || errors.As(err, &untrusted)
+}
+
+// ping measures one question and its answer on a connection that is up.
+func (f *clientFlags) ping(ctx context.Context, c *console) (took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
+	defer cancel()
+	client, err := f.dialKeyless(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close() //nolint:errcheck // the answer is all that matters
+	start := time.Now()
+	err = client.Ping(ctx)
+	return time.Since(start), err
+}

@@ -1,0 +1,275 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// What a client may send before it is authenticated, in bytes.
+const (
+	MaxIdentitySize = 255
+	MaxTokenSize    = 4 << 10
+)
+
+// MaxFailedAuths is how many AUTHs may fail on one connection. The last one's
+// answer closes it, so that guessing costs connections.
+const MaxFailedAuths = 3
+
+// An Authenticator decides who a server's clients are. It is called from many
+// connections at once. An error that is, or wraps, a wire.Refusal is told
+// to the client; the text of any other stays in the server.
+type Authenticator interface {
+	// Greet returns what conn may do without AUTH, for instance because of its
+	// TLS certificate, or nil if it has to authenticate first. After an error
+	// that, too, is all it can do. The TLS handshake is done.
+	Greet(conn net.Conn) (Permission, error)
+	// Authenticate checks an AUTH request, in a time that tells nothing about
+	// the token, and returns what conn may do from then on, in place of
+	// current, which is nil if it could do nothing before. After an error
+	// current stays.
+	Authenticate(conn net.Conn, current Permission, identity, token []byte) (Permission, error)
+}
+
+// A Permission says what one connection may do. One that is also an io.Closer
+// is closed when it is replaced or the connection ends.
+type Permission interface {
+	// Allows reports whether the command may be executed on the key: for FLUSH
+	// a prefix, for STATS a section, for PING anything. It is asked before the
+	// value of a large request is received, and again when it has arrived. key
+	// is valid during the call only.
+	Allows(c wire.Command, key []byte) bool
+}
+
+// A Tally is a Permission that counts the requests.
+type Tally interface {
+	Permission
+	// Count is called once for every request but AUTH that is executed or is
+	// not allowed; not for what the protocol or a limit refuses.
+	Count(allowed bool)
+}
+
+// A Revocable is a Permission that can be taken back while its connection is
+// open.
+type Revocable interface {
+	Permission
+	// Revoked reports whether there is nothing left that the connection may do.
+	// It is asked when a request was denied, whose answer is then the last one:
+	// the connection's place is free for others, and its client authenticates
+	// anew if it can.
+	Revoked() bool
+}
+
+// A ValueLimit is a Permission that bounds values more tightly than the server
+// does.
+type ValueLimit interface {
+	Permission
+	// MaxValueSize is the longest value of a request, in bytes; 0 is no bound.
+	MaxValueSize() int
+}
+
+// An Accountant is an Authenticator whose clients' items are charged to accounts
+// of the server's store, see Owner.
+type Accountant interface {
+	Authenticator
+	// OpenAccounts is called by NewServer, once, with the server's store.
+	OpenAccounts(c *cache.Cache) error
+}
+
+// An Owner is a Permission that has what its connection stores charged to an
+// account, and so bounded by the account's limit.
+type Owner interface {
+	Permission
+	Account() *cache.Account // nil charges nobody
+}
+
+// A guard is the Handler of one connection where an Authenticator decides.
+type guard struct {
+	Handler                    // its Cache charges the permission's account
+	store         *cache.Cache // that charges nobody
+	authenticator Authenticator
+	conn          net.Conn
+	permission    Permission   // nil until authenticated
+	refusal       wire.Refusal // as long as it is nil
+	failures      int          // AUTHs that failed, but for refusals
+	revoked       bool         // whether permission was, when it denied a request
+}
+
+var (
+	_ session.Gate         = (*guard)(nil)
+	_ session.LargeHandler = (*guard)(nil)
+	_ serve.Guest          = (*guard)(nil)
+	_ session.Ender        = (*guard)(nil)
+	_ io.Closer            = (*guard)(nil)
+)
+
+func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
+	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: wire.AuthenticationRequired}
+	permission, err := a.Greet(conn)
+	if err == nil {
+		g.admit(permission)
+	} else if why, ok := errors.AsType[wire.Refusal](err); ok {
+		g.refusal = why
+	}
+	return g
+}
+
+// admit makes permission, which may be nil, the one that counts.
+func (g *guard) admit(permission Permission) {
+	g.permission, g.Cache = permission, g.store
+	if owner, ok := permission.(Owner); ok {
+		if account := owner.Account(); account != nil {
+			g.Cache = account.Cache()
+		}
+	}
+}
+
+// Authenticated implements serve.Guest.
+func (g *guard) Authenticated() bool { return g.permission != nil }
+
+// Ended implements session.Ender.
+func (g *guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
+
+// Admit implements session.Gate: before authentication, nothing but a small
+// AUTH is worth a buffer.
+func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
+	switch {
+	case h.Command == wire.Auth:
+		if h.KeySize > MaxIdentitySize || h.ValueSize > MaxTokenSize {
+			return wire.Refuse("identity is %d bytes, limit %d; token is %d bytes, limit %d",
+				h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize), false
+		}
+		return wire.Refusal{}, true // a token is not a value to store
+	case g.permission == nil:
+		return g.refusal, false
+	}
+	if l, ok := g.permission.(ValueLimit); ok {
+		size := int64(h.ValueSize)
+		if h.Command.Has(wire.TakesVersion) {
+			size -= wire.VersionSize
+		}
+		if limit := int64(l.MaxValueSize()); limit > 0 && size > limit {
+			return wire.Refuse("value is %d bytes, limit %d for this identity", size, limit), false
+		}
+	}
+	return wire.Refusal{}, true
+}
+
+// Handle implements session.Handler.
+func (g *guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
+	if dst, done := g.stop(dst, r); done {
+		return dst
+	}
+	return g.Handler.Handle(now, dst, r)
+}
+
+// HandleLarge implements session.LargeHandler.
+func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
+	if dst, done := g.stop(dst, r); done {
+		return dst, nil
+	}
+	return g.Handler.HandleLarge(now, dst, r)
+}
+
+// Stage implements session.LargeHandler. A request that is not allowed is not
+// staged, but refused, so that it costs no memory.
+func (g *guard) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
+	if !g.allows(r.Command, r.Key) {
+		g.denied()
+		return nil, notAllowed(r.Command)
+	}
+	s, err := g.stage(r, size)
+	if err != nil {
+		g.count(true)
+		return nil, refusal(err)
+	}
+	if s == nil {
+		return nil, nil
+	}
+	return guardedStage{s, g}, nil
+}
+
+// A guardedStage is a staged request whose permission may end while its value
+// is on its way.
+type guardedStage struct {
+	*staged
+	guard *guard
+}
+
+// Finish implements session.Staged.
+func (s guardedStage) Finish(now int64, dst []byte) []byte {
+	if !s.guard.allows(s.command, s.Key()) {
+		s.guard.denied()
+		return notAllowed(s.command).Append(dst, s.command)
+	}
+	s.guard.count(true)
+	return s.staged.Finish(now, dst)
+}
+
+func (g *guard) allows(c wire.Command, key []byte) bool {
+	return g.permission != nil && g.permission.Allows(c, key)
+}
+
+// denied notes a request that is not allowed, and whether any will be.
+func (g *guard) denied() {
+	g.count(false)
+	if p, ok := g.permission.(Revocable); ok {
+		g.revoked = p.Revoked()
+	}
+}
+
+func (g *guard) count(allowed bool) {
+	if t, ok := g.permission.(Tally); ok {
+		t.Count(allowed)
+	}
+}
+
+// stop answers what is not to be executed.
+func (g *guard) stop(dst []byte, r *wire.Request) (answered []byte, done bool) {
+	if r.Command == wire.Auth {
+		return g.authenticate(dst, r), true
+	}
+	if g.permission == nil {
+		return g.refusal.Append(dst, r.Command), true
+	}
+	if !g.permission.Allows(r.Command, r.Key) {
+		g.denied()
+		return notAllowed(r.Command).Append(dst, r.Command), true
+	}
+	g.count(true)
+	return dst, false
+}
+
+func notAllowed(c wire.Command) wire.Refusal {
+	if c == wire.Stats {
+		return wire.RefuseDenied("STATS is not allowed")
+	}
+	return wire.RefuseDenied("%s is not allowed on this key", c)
+}
+
+func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
+	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
+	if err != nil || permission == nil {
+		if why, ok := errors.AsType[wire.Refusal](err); ok {
+			return why.Append(dst, wire.Auth)
+		}
+		g.failures++
+		return wire.RefuseDenied("unknown identity or wrong token").Append(dst, wire.Auth)
+	}
+	_ = g.Close() // what was allowed before ends here
+	g.admit(permission)
+	return wire.AppendResponse(dst, wire.OK, nil)
+}
+
+// Close implements io.Closer.
+func (g *guard) Close() error {
+	if closer, ok := g.permission.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}

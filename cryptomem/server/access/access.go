@@ -1,0 +1,230 @@
+// Package access decides what each client of a server may do.
+//
+// An identities file gives every identity a name, what proves it (hashed
+// tokens, names in a client certificate), the part of the key space that it may
+// touch, and limits:
+//
+//	web:
+//	  tokens: ["sha256:2cf2…"]            # made by `cryptomem token web`
+//	  certificates: [web.example.com]      # a DNS name, URI, e-mail address or common name
+//	  namespaces: [sessions]               # keys of clients with this namespace
+//	  prefixes: ["shared/"]                # keys that begin so; "" is every key
+//	  read_only: false
+//	  stats: false                         # whether STATS is answered
+//	  max_connections: 100
+//	  max_value_size: 64KiB                # tighter than the server's
+//	  max_memory: 512MiB                   # of the store, for all that it keeps there
+//
+// Nothing is allowed that the file does not name. A [List] is the Authenticator
+// of a server; replacing its file takes effect on open connections with their
+// next request, so that a removed identity or token works no longer, and works
+// again when it is back.
+package access
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/Zezezknight/cryptomem/cache"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// MaxFileSize is the size in bytes up to which an identities file is read: room
+// for some 50,000 of them.
+const MaxFileSize = 16 << 20
+
+// Why a client is denied. It is told of its connections alone; the rest is for
+// the server's log.
+var (
+	ErrUnknownIdentity    = errors.New("unknown identity")
+	ErrWrongToken         = errors.New("wrong token")
+	ErrTooManyConnections = errors.New("the identity has all its connections open")
+)
+
+// A LimitError is ErrTooManyConnections of one identity, and the
+// wire.Refusal that its client is told.
+type LimitError struct {
+	Identity       string
+	MaxConnections int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%v (%d)", ErrTooManyConnections, e.MaxConnections)
+}
+
+// Unwrap returns what e is.
+func (e *LimitError) Unwrap() []error {
+	return []error{ErrTooManyConnections, wire.RefuseBusy("%s has reached its limit of connections (%d)", e.Identity, e.MaxConnections)}
+}
+
+// A List is the identities of one server. It is safe for concurrent use.
+type List struct {
+	mu      sync.RWMutex       // guards the fields; what they lead to guards itself
+	members map[string]*member // by name, all that were ever listed: they may have connections and items
+	store   *cache.Cache       // that keeps the identities' accounts; nil without a server
+}
+
+var _ server.Accountant = (*List)(nil)
+
+// Load reads an identities file. The error is a config.Problems if it is wrong.
+func Load(file string) (*List, error) {
+	l := &List{members: make(map[string]*member)}
+	return l, l.Reload(file)
+}
+
+// Reload replaces all identities by those of the file; on an error all stay.
+func (l *List) Reload(file string) error {
+	text, err := textfile.Read(file, MaxFileSize)
+	if err != nil {
+		return fmt.Errorf("read identities: %w", err)
+	}
+	identities, problems := parse(file, text)
+	if len(problems) > 0 {
+		return problems
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	accounts := make([]*cache.Account, len(identities))
+	for i, id := range identities {
+		if accounts[i], err = l.open(id.name); err != nil {
+			return err
+		}
+	}
+	listed := make(map[string]bool, len(identities))
+	for i, id := range identities {
+		listed[id.name] = true
+		if l.members[id.name] == nil {
+			l.members[id.name] = new(member)
+		}
+		l.members[id.name].follow(id, accounts[i])
+	}
+	for name, m := range l.members {
+		if !listed[name] {
+			m.identity.Store(nil)
+		}
+	}
+	return nil
+}
+
+// OpenAccounts implements cryptomem.Accountant: what an identity stores in c is
+// charged to an account of its name, whose limit is the identity's max_memory.
+func (l *List) OpenAccounts(c *cache.Cache) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store = c
+	for name, m := range l.members {
+		id := m.identity.Load()
+		if id == nil {
+			continue
+		}
+		account, err := l.open(name)
+		if err != nil {
+			return err
+		}
+		m.follow(id, account)
+	}
+	return nil
+}
+
+// open returns the account in the server's store, nil without one.
+func (l *List) open(name string) (*cache.Account, error) {
+	if l.store == nil {
+		return nil, nil
+	}
+	a, err := l.store.Account(name)
+	if err != nil {
+		return nil, fmt.Errorf("identity %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// Greet implements server.Authenticator: a verified client certificate that
+// names exactly one identity needs no AUTH.
+func (l *List) Greet(conn net.Conn) (server.Permission, error) {
+	secured, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok {
+		return nil, nil
+	}
+	state := secured.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return nil, nil
+	}
+	names := certificateNames(state.VerifiedChains[0][0])
+	var found *member
+	var as *identity
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, m := range l.members {
+		if id := m.identity.Load(); id != nil && id.hasCertificate(names) {
+			if found != nil {
+				return nil, nil // of two identities, neither
+			}
+			found, as = m, id
+		}
+	}
+	if found == nil {
+		return nil, nil
+	}
+	return found.permit(as, nil, func(id *identity) bool { return id.hasCertificate(names) })
+}
+
+// Authenticate implements server.Authenticator.
+func (l *List) Authenticate(_ net.Conn, current server.Permission, name, token []byte) (server.Permission, error) {
+	sum := sha256.Sum256(token)
+	l.mu.RLock()
+	m := l.members[string(name)]
+	l.mu.RUnlock()
+	var id *identity // what the token is checked by, even if a new file comes meanwhile
+	if m != nil {
+		id = m.identity.Load()
+	}
+	if id == nil {
+		nobody.hasToken(&sum) // an unknown name takes as long as a known one
+		return nil, ErrUnknownIdentity
+	}
+	if !id.hasToken(&sum) {
+		return nil, ErrWrongToken
+	}
+	return m.permit(id, current, func(id *identity) bool { return id.hasToken(&sum) })
+}
+
+// A Use is what one identity did since it was first listed, times included in
+// which it was not.
+type Use struct {
+	Identity      string `json:"identity"`
+	Connections   int64  `json:"connections"` // open now
+	Requests      uint64 `json:"requests"`    // allowed and denied
+	Denied        uint64 `json:"denied"`
+	Memory        int64  `json:"memory"`         // bytes that its items use
+	MaxMemory     int64  `json:"max_memory"`     // limit of that, 0 = none
+	MemoryRefused uint64 `json:"memory_refused"` // writes refused for that limit
+}
+
+// Use returns the use of every identity that is listed, in the order of their
+// names.
+func (l *List) Use() []Use {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := make([]Use, 0, len(l.members))
+	for name, m := range l.members {
+		if m.identity.Load() == nil {
+			continue
+		}
+		u := Use{Identity: name, Connections: m.connections.Load(), Requests: m.requests.Load(), Denied: m.denied.Load()}
+		if a := m.account.Load(); a != nil {
+			u.Memory, u.MaxMemory, u.MemoryRefused = a.Used(), a.Limit(), a.Refused()
+		}
+		all = append(all, u)
+	}
+	slices.SortFunc(all, func(a, b Use) int { return cmp.Compare(a.Identity, b.Identity) })
+	return all
+}

@@ -1,0 +1,180 @@
+package access
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/Zezezknight/cryptomem/cache"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// The limits of what an identity can be given; the highest are as they are for
+// all of them together.
+const (
+	maxConnections = 1_000_000
+	minMemory      = 1 << 10 // whoever writes less has forgotten the unit
+	maxMemory      = 1 << 40
+)
+
+// parse reads an identities file, and reports all that is wrong with it.
+func parse(name string, text []byte) ([]*identity, config.Problems) {
+	p := parser{certificates: make(map[string]string)}
+	fields, problems := config.ParseDocument(name, text)
+	p.problems = problems
+	if len(fields) == 0 && len(problems) == 0 {
+		// More likely cut off or half written than meant: it would lock everybody out.
+		p.report(name+":1:1", "the file names no identity; `cryptomem token` prints what to put there")
+	}
+	identities := make([]*identity, len(fields))
+	for i, f := range fields {
+		identities[i] = p.identity(f)
+	}
+	return identities, p.problems
+}
+
+type parser struct {
+	problems     config.Problems
+	certificates map[string]string // a certificate's name -> the identity
+}
+
+func (p *parser) report(where, format string, args ...any) {
+	p.problems = append(p.problems, config.Problem{Where: where, Text: fmt.Sprintf(format, args...)})
+}
+
+// A setting is one key of an identity. Its apply returns what is allowed if the
+// values, one unless it is a list, are something else.
+type setting struct {
+	key   string
+	list  bool
+	apply func(p *parser, id *identity, values []string) error
+}
+
+var settings = []setting{
+	{"tokens", true, (*parser).tokens},
+	{"certificates", true, (*parser).certificateNames},
+	{"namespaces", true, (*parser).namespaces},
+	{"prefixes", true, (*parser).prefixes},
+	{"read_only", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.readOnly, v[0]) }},
+	{"stats", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.stats, v[0]) }},
+	{"max_connections", false, (*parser).maxConnections},
+	{"max_value_size", false, func(_ *parser, id *identity, v []string) error {
+		return size(&id.maxValueSize, v[0], 1, cache.MaxValueSizeLimit)
+	}},
+	{"max_memory", false, func(_ *parser, id *identity, v []string) error {
+		return size(&id.maxMemory, v[0], minMemory, maxMemory)
+	}},
+}
+
+func (p *parser) identity(f config.Field) *identity {
+	id := &identity{name: f.Key}
+	if n := len(f.Key); n == 0 || n > server.MaxIdentitySize {
+		p.report(f.Where, "an identity's name is %d bytes; allowed: 1 to %d", n, server.MaxIdentitySize)
+	}
+	before := len(p.problems)
+	fields, problems := f.Value.Fields()
+	p.problems = append(p.problems, problems...)
+	for _, field := range fields {
+		p.set(id, field)
+	}
+	if len(p.problems) > before {
+		return id // what seems to be missing may only be written wrong
+	}
+	if len(id.tokens) == 0 && len(id.certificates) == 0 {
+		p.report(f.Where, "%s: nobody can prove to be it; give it tokens or certificates", id.name)
+	}
+	if len(id.prefixes) == 0 {
+		p.report(f.Where, "%s: it may touch no key; give it namespaces, or prefixes ([\"\"] is every key)", id.name)
+	}
+	return id
+}
+
+func (p *parser) set(id *identity, f config.Field) {
+	allowed := make([]string, len(settings))
+	for i, s := range settings {
+		allowed[i] = s.key
+		if s.key != f.Key {
+			continue
+		}
+		values, ok := f.Value.List()
+		if !ok || !s.list && len(values) != 1 {
+			p.report(f.Value.Where, "%s: %s: the value has the wrong form", id.name, f.Key)
+			return
+		}
+		if err := s.apply(p, id, values); err != nil {
+			p.report(f.Value.Where, "%s: %s: %v", id.name, f.Key, err)
+		}
+		return
+	}
+	p.report(f.Where, "%s: unknown key %q; %s", id.name, f.Key, config.Suggest(f.Key, allowed))
+}
+
+func (p *parser) tokens(id *identity, values []string) error {
+	for _, v := range values {
+		hash, err := parseHash(v)
+		if err != nil {
+			return err
+		}
+		id.tokens = append(id.tokens, hash)
+	}
+	return nil
+}
+
+func (p *parser) certificateNames(id *identity, values []string) error {
+	for _, v := range values {
+		if v == "" {
+			return fmt.Errorf("a name in a certificate is not empty")
+		}
+		if other, ok := p.certificates[v]; ok {
+			return fmt.Errorf("%q already stands for %s", v, other)
+		}
+		p.certificates[v] = id.name
+		id.certificates = append(id.certificates, v)
+	}
+	return nil
+}
+
+func (p *parser) namespaces(id *identity, values []string) error {
+	for _, v := range values {
+		if n := len(v); n == 0 || n > sealing.MaxNamespace {
+			return fmt.Errorf("a namespace is %d bytes; allowed: 1 to %d", n, sealing.MaxNamespace)
+		}
+		id.prefixes = append(id.prefixes, append([]byte{byte(len(v))}, v...))
+	}
+	return nil
+}
+
+func (p *parser) prefixes(id *identity, values []string) error {
+	for _, v := range values {
+		id.prefixes = append(id.prefixes, []byte(v))
+	}
+	return nil
+}
+
+func (p *parser) maxConnections(id *identity, values []string) error {
+	n, err := strconv.Atoi(values[0])
+	if err != nil || n < 1 || n > maxConnections {
+		return fmt.Errorf("%q is not allowed; allowed: a whole number from 1 to %d", values[0], maxConnections)
+	}
+	id.maxConnections = int64(n)
+	return nil
+}
+
+func size(p *int64, text string, least, most int64) error {
+	n, err := config.ParseSize(text)
+	if err != nil || n < least || n > most {
+		return fmt.Errorf("%q is not allowed; allowed: a size from %s to %s, such as 64KiB", text, config.FormatSize(least), config.FormatSize(most))
+	}
+	*p = n
+	return nil
+}
+
+func toggle(p *bool, text string) error {
+	if text != "true" && text != "false" {
+		return fmt.Errorf("%q is not allowed; allowed: true or false", text)
+	}
+	*p = text == "true"
+	return nil
+}

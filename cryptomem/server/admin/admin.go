@@ -1,0 +1,151 @@
+// Package admin lets people and machines look into a running server over HTTP:
+//
+//	/              a page that shows what the server does, live
+//	/healthz       200 as long as the process answers
+//	/readyz        200 when clients should be sent here, else 503 and why
+//	/metrics       for Prometheus
+//	/stats         a stats.Report as JSON
+//	/debug/pprof/  Go's profiles, where allowed
+//
+// Nothing here changes the server, shows a value, or shows a key unless the
+// server records keys. There is no password: the listener belongs on loopback
+// or where only those who may see it can reach it. Requests that name a host
+// other than localhost or an IP address are refused unless the configuration
+// says otherwise, so that no web page can reach a loopback listener by a name of
+// its own (DNS rebinding).
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+)
+
+// Config says what is shown. Report must be set.
+type Config struct {
+	Report  func() *stats.Report // called once a second, and for every scrape
+	Ready   func() error         // why clients should not be sent here; nil means they always may
+	AnyHost bool                 // whether requests under any host name are answered: for a listener that is not on loopback
+	Pprof   bool                 // whether profiles are served
+	Clock   clock.Clock          // default: the real one
+	Logger  *slog.Logger         // default: none
+}
+
+// A Server serves the admin pages. Close ends it.
+type Server struct {
+	config Config
+	http   http.Server
+	feed   *feed
+}
+
+// New returns a Server that has begun to take samples for the page.
+func New(c Config) *Server {
+	if c.Clock == nil {
+		c.Clock = clock.New()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: c, feed: newFeed(c.Report, c.Clock)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /stats", s.stats)
+	mux.Handle("GET /metrics", metricsHandler(c.Report))
+	mux.Handle("GET /events", s.lasting(s.feed))
+	mux.Handle("GET /", pageHandler(s.feed))
+	if c.Pprof {
+		mux.Handle("GET /debug/pprof/", s.lasting(http.HandlerFunc(pprof.Index)))
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.Handle("GET /debug/pprof/profile", s.lasting(http.HandlerFunc(pprof.Profile)))
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.Handle("GET /debug/pprof/trace", s.lasting(http.HandlerFunc(pprof.Trace)))
+	}
+	s.http = http.Server{
+		Handler:           s.onlyKnownHosts(mux),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		MaxHeaderBytes:    headerSize,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Handler returns what Serve serves.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Serve serves connections from l, which it closes, until Close; then it
+// returns http.ErrServerClosed.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(limited(l, s.config.Clock)) }
+
+// Close stops listening and ends what is under way.
+func (s *Server) Close() error {
+	s.feed.close()
+	return s.http.Close()
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") }
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.config.Ready != nil {
+		if err := s.config.Ready(); err != nil {
+			say(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+	}
+	say(w, http.StatusOK, "ready")
+}
+
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	text, err := json.MarshalIndent(s.config.Report(), "", "  ")
+	if err != nil {
+		s.config.Logger.ErrorContext(r.Context(), "statistics", "error", err)
+		say(w, http.StatusInternalServerError, "statistics cannot be written, see the log")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(text, '\n')) // a client that has gone needs no answer
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // a client that has gone needs no answer
+}
+
+// onlyKnownHosts refuses requests whose Host some web page could have chosen.
+func (s *Server) onlyKnownHosts(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if !s.config.AnyHost && host != "" && !isLocalhost(host) && net.ParseIP(strings.Trim(host, "[]")) == nil {
+			say(w, http.StatusMisdirectedRequest, "reach this listener by localhost or by an IP address")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isLocalhost compares as names are: without case, and with or without the dot
+// of the root.
+func isLocalhost(host string) bool {
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+}
+
+// IsClosed reports whether err is what Serve returns after Close.
+func IsClosed(err error) bool { return errors.Is(err, http.ErrServerClosed) }

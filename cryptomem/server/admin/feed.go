@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+)
+
+// How often the page gets new figures, and for how long it can look back when
+// it is opened.
+const (
+	sampleInterval = time.Second
+	historySamples = 180
+)
+
+// retry tells browsers to come back soon, in milliseconds, when a connection ends.
+const retry = "retry: 1000\n"
+
+// A feed samples the server and sends the samples to whoever listens, as
+// server-sent events: first what is remembered, then each new one.
+type feed struct {
+	report func() *stats.Report
+	stop   chan struct{}
+	done   sync.WaitGroup
+	once   sync.Once
+
+	mu      sync.Mutex    // guards what follows
+	history [][]byte      // JSON of past samples, without their requests
+	latest  []byte        // JSON of the latest one, whole
+	next    chan struct{} // closed when there is a newer one
+}
+
+func newFeed(report func() *stats.Report, clk clock.Clock) *feed {
+	f := &feed{report: report, stop: make(chan struct{}), next: make(chan struct{})}
+	f.sample()
+	ticker := clk.Ticker(sampleInterval)
+	f.done.Go(func() {
+		defer ticker.Stop()
+		for {
+			select {
+			case <-f.stop:
+				return
+			case <-ticker.C:
+				f.sample()
+			}
+		}
+	})
+	return f
+}
+
+func (f *feed) close() {
+	f.once.Do(func() { close(f.stop) })
+	f.done.Wait()
+}
+
+func (f *feed) sample() {
+	r := f.report()
+	latest, err := json.Marshal(r)
+	past := *r
+	past.Server.Slowest, past.Server.Largest = nil, nil // only the latest are shown
+	remembered, err2 := json.Marshal(past)
+	if err != nil || err2 != nil {
+		return // of what a report holds, everything can be written
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.history) == historySamples {
+		f.history = append(f.history[:0], f.history[1:]...)
+	}
+	f.history = append(f.history, remembered)
+	f.latest = latest
+	close(f.next)
+	f.next = make(chan struct{})
+}
+
+// read returns the latest sample, and what to wait for until the next one.
+func (f *feed) read() (latest []byte, next <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.latest, f.next
+}
+
+// remembered returns the past samples as a JSON array.
+func (f *feed) remembered() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append(append([]byte{'['}, bytes.Join(f.history, []byte{','})...), ']')
+}
+
+// ServeHTTP implements http.Handler.
+func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	out := http.NewResponseController(w)
+	_, _ = io.WriteString(w, retry) // a client that has gone fails at the next write
+	latest, next := f.read()
+	send := func(event string, data []byte) bool {
+		_, err := w.Write(append(append([]byte("event: "+event+"\ndata: "), data...), "\n\n"...))
+		return err == nil && out.Flush() == nil
+	}
+	if !send("history", f.remembered()) || !send("sample", latest) {
+		return
+	}
+	for {
+		select {
+		case <-f.stop:
+			return
+		case <-r.Context().Done():
+			return
+		case <-next:
+		}
+		latest, next = f.read()
+		if !send("sample", latest) {
+			return
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+)
+
+// maxFileSize is hundreds of times what all settings need.
+const maxFileSize = 1 << 20
+
+// file reads the settings of the named file, or of FileName if there is one.
+func (l *loader) file(name string) error {
+	chosen := name != ""
+	if !chosen {
+		name = FileName
+	}
+	text, err := textfile.Read(name, maxFileSize)
+	if errors.Is(err, fs.ErrNotExist) && !chosen {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	l.parse(name, text)
+	return nil
+}
+
+// parse sets what the text of a file says.
+func (l *loader) parse(name string, text []byte) {
+	fields, problems := ParseDocument(name, text)
+	l.problems = append(l.problems, problems...)
+	for _, f := range fields {
+		s, ok := find(f.Key)
+		if !ok {
+			l.report(f.Where, "unknown key %q; %s", f.Key, Suggest(f.Key, names()))
+			continue
+		}
+		parts, ok := f.Value.List()
+		if !ok || len(parts) > 1 && s.Kind() != "addresses" {
+			l.report(f.Value.Where, "%s: the value has the wrong form; allowed: %s", s.Name, s.Allowed())
+			continue
+		}
+		l.set(s, strings.Join(parts, ","), f.Value.Where)
+	}
+}
+
+func names() []string {
+	all := make([]string, len(settings))
+	for i, s := range settings {
+		all[i] = s.Name
+	}
+	return all
+}
+
+// Suggest names the one of the allowed words that was probably meant, or all.
+func Suggest(word string, allowed []string) string {
+	if meant := closest(word, allowed); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "allowed: " + strings.Join(allowed, ", ")
+}
+
+// closest returns the allowed word that takes the fewest edits to become, but
+// none that takes more than three.
+func closest(word string, allowed []string) string {
+	best, distance := "", 4
+	for _, a := range allowed {
+		if d := editDistance(word, a); d < distance {
+			best, distance = a, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to insert, delete or replace (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

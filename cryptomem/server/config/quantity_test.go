@@ -1,0 +1,97 @@
+package config_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+)
+
+var _ = DescribeTable("A size",
+	func(text string, bytes int64, written string) {
+		Expect(config.ParseSize(text)).To(Equal(bytes))
+		Expect(config.FormatSize(bytes)).To(Equal(written))
+	},
+	Entry("without unit is in bytes", "1000", int64(1000), "1KB"),
+	Entry("in powers of 1024", "512MiB", int64(512<<20), "512MiB"),
+	Entry("in powers of 1000", "2GB", int64(2e9), "2GB"),
+	Entry("in any case, with a space", "64 kib", int64(64<<10), "64KiB"),
+	Entry("that is no multiple", "1234567B", int64(1234567), "1234567B"),
+	Entry("of nothing", "0", int64(0), "0"),
+)
+
+var _ = DescribeTable("A text that is no size",
+	func(text, because string) {
+		_, err := config.ParseSize(text)
+		Expect(err).To(MatchError(ContainSubstring(because)))
+	},
+	Entry("no number", "lots", "not a size"),
+	Entry("empty", "", "not a size"),
+	Entry("negative", "-1MiB", "not a size"),
+	Entry("a unit that means two things", "64M", "no known unit"),
+	Entry("too large", "9000000TiB", "more than"),
+)
+
+var _ = DescribeTable("A duration",
+	func(text string, d time.Duration, written string) {
+		Expect(config.ParseDuration(text)).To(Equal(d))
+		Expect(config.FormatDuration(d)).To(Equal(written))
+	},
+	Entry("in seconds", "90s", 90*time.Second, "1m30s"),
+	Entry("in hours", "2h", 2*time.Hour, "2h"),
+	Entry("in days", "7d", 7*24*time.Hour, "7d"),
+	Entry("in days and less", "1d12h", 36*time.Hour, "1d12h"),
+	Entry("of one nanosecond", "1ns", time.Nanosecond, "1ns"),
+	Entry("of nothing", "0", time.Duration(0), "0"),
+	Entry("as long as can be", "106751d23h47m16.854775807s", time.Duration(math.MaxInt64), "106751d23h47m16.854775807s"),
+)
+
+var _ = DescribeTable("A text that is no duration",
+	func(text, because string) {
+		_, err := config.ParseDuration(text)
+		Expect(err).To(MatchError(ContainSubstring(because)))
+	},
+	Entry("no unit", "90", "not a duration"),
+	Entry("no unit, and one digit", "5", "not a duration"),
+	Entry("negative", "-1s", "negative"),
+	Entry("negative beside days", "1d-1s", "negative"),
+	Entry("too many days", "106752d", "longer than 106751d23h47m16.854775807s, the limit"),
+	Entry("more days than can be counted", "99999999999999999999d", "the limit"),
+	Entry("too many hours", "9999999999999h", "the limit"),
+	Entry("words", "soon", "not a duration"),
+	Entry("days and hours past the end", "106751d24h", "longer"),
+)
+
+func FuzzParseSize(f *testing.F) {
+	for _, s := range []string{"512MiB", "2 GB", "0", "9223372036854775807", "64M", "-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := config.ParseSize(s)
+		if err != nil {
+			return
+		}
+		if again, err := config.ParseSize(config.FormatSize(n)); again != n || err != nil {
+			t.Fatalf("%q is %d, written as %q, read back as %d, %v", s, n, config.FormatSize(n), again, err)
+		}
+	})
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, s := range []string{"90s", "7d", "1d12h", "0", "1.5h", "-1s", "106751d23h47m16.854775807s"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d, err := config.ParseDuration(s)
+		if err != nil {
+			return
+		}
+		if again, err := config.ParseDuration(config.FormatDuration(d)); again != d || err != nil {
+			t.Fatalf("%q is %d, written as %q, read back as %d, %v", s, d, config.FormatDuration(d), again, err)
+		}
+	})
+}

@@ -1,0 +1,187 @@
+// Package server is what keeps the sealed values: it executes the protocol's
+// requests on a bounded cache and serves them over any net.Conn. It has no keys
+// and never sees a value in clear.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
+)
+
+// ErrServerClosed is what Server.Serve returns after Shutdown or Close.
+var ErrServerClosed = serve.ErrServerClosed
+
+// Unlimited, in place of a limit or a timeout of a Config, switches it
+// off.
+const Unlimited = serve.Unlimited
+
+// A Config says what a Server stores and whom it serves. The zero value
+// is a good server for a trusted network: every zero field means its default,
+// and Unlimited (-1) switches a limit or a timeout off.
+type Config struct {
+	MaxMemory    int64          // bound on everything the store holds, in bytes; default cache.DefaultMaxMemory()
+	MaxValueSize int            // longest value of a request, in bytes; default 1 MiB
+	Eviction     cache.Eviction // what a full store does
+	DefaultTTL   time.Duration  // for items stored without a TTL; default none
+	AllowFlush   bool           // whether the FLUSH command is executed
+
+	MaxConnections           int   // open at once; default 16,384
+	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64; default 12,288
+	MaxInFlight              int64 // bytes held by large requests on their way and large answers not read, over all connections; default 256 MiB
+
+	FrameTimeout time.Duration // for a request to arrive whole once begun; default 30 s
+	WriteTimeout time.Duration // for a client to take its answers; default 30 s
+	IdleTimeout  time.Duration // for the next request to begin; default 10 min
+	AuthTimeout  time.Duration // for a successful AUTH where one is required; default 10 s
+
+	Authenticator Authenticator // who may do what; nil lets everyone do everything
+
+	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
+	// Sections returns what STATS reports beside "cache" and "server", by
+	// section name: values that encoding/json can marshal. Nil means nothing.
+	Sections func() map[string]any
+
+	Clock   clock.Clock  // default: the real one
+	Logger  *slog.Logger // default: none
+	HashKey *[16]byte    // places items in the store; default random, as strangers' keys need
+}
+
+// A Server keeps items in memory and serves them over any net.Conn. It is safe
+// for concurrent use.
+//
+//	s, err := server.New(server.Config{MaxMemory: 1 << 30})
+//	listener, err := net.Listen("tcp", "localhost:8080")
+//	go s.Serve(listener)
+//	...
+//	err = s.Shutdown(ctx)
+type Server struct {
+	cache     *cache.Cache
+	handler   *Handler
+	transport *serve.Server
+	extra     func() map[string]any // Config.Sections
+}
+
+// New returns a Server with an empty store, its janitor running.
+// Shutdown or Close ends both.
+func New(c Config) (*Server, error) {
+	if c.Clock == nil {
+		c.Clock = clock.New()
+	}
+	store, err := newCache(&c)
+	if err != nil {
+		return nil, err
+	}
+	if accountant, ok := c.Authenticator.(Accountant); ok {
+		if err := accountant.OpenAccounts(store); err != nil {
+			return nil, err
+		}
+	}
+	s := &Server{cache: store, extra: c.Sections}
+	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
+	t := c.limits()
+	t.NewHandler = func(conn net.Conn) session.Handler {
+		if c.Authenticator == nil {
+			return s.handler
+		}
+		return newGuard(s.handler, c.Authenticator, conn)
+	}
+	t.Now = store.Now
+	t.Clock = c.Clock
+	t.Logger = c.Logger
+	t.MaxValueSize = c.MaxValueSize
+	t.RecordKeys = c.RecordKeys
+	s.transport = serve.NewServer(t)
+	store.Start()
+	return s, nil
+}
+
+// limits are those that can change while the server runs.
+func (c *Config) limits() serve.ServerConfig {
+	return serve.ServerConfig{
+		MaxConnections:           c.MaxConnections,
+		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
+		MaxInFlight:              c.MaxInFlight,
+		FrameTimeout:             c.FrameTimeout,
+		WriteTimeout:             c.WriteTimeout,
+		IdleTimeout:              c.IdleTimeout,
+		AuthTimeout:              c.AuthTimeout,
+	}
+}
+
+// SetLimits replaces the limits of connections and memory in flight, and the
+// timeouts, by those of c, where a zero field means its default; it ignores the
+// rest of c. Connections that are open stay, and are held to a new timeout from
+// their next request on.
+func (s *Server) SetLimits(c Config) { s.transport.SetLimits(c.limits()) }
+
+func newCache(c *Config) (*cache.Cache, error) {
+	if c.MaxMemory == 0 {
+		c.MaxMemory = cache.DefaultMaxMemory()
+	}
+	if c.MaxValueSize == 0 {
+		c.MaxValueSize = cache.DefaultMaxValueSize
+	}
+	if c.DefaultTTL < 0 {
+		return nil, errors.New("default ttl is negative")
+	}
+	if c.HashKey == nil {
+		c.HashKey = new([16]byte)
+		_, _ = rand.Read(c.HashKey[:]) // never fails
+	}
+	options := []cache.Option{
+		cache.WithMaxMemory(c.MaxMemory),
+		cache.WithMaxValueSize(c.MaxValueSize),
+		cache.WithEviction(c.Eviction),
+		cache.WithHashKey(*c.HashKey),
+	}
+	if _, ok := c.Authenticator.(Accountant); ok {
+		options = append(options, cache.WithAccounts())
+	}
+	return cache.New(c.Clock, options...)
+}
+
+// Cache returns the server's store.
+func (s *Server) Cache() *cache.Cache { return s.cache }
+
+// Stats returns a snapshot of what connections did; the store has its own.
+func (s *Server) Stats() serve.ServerStats { return s.transport.Stats() }
+
+func (s *Server) sections() map[string]any {
+	sections := make(map[string]any)
+	if s.extra != nil {
+		maps.Copy(sections, s.extra())
+	}
+	sections["server"] = s.transport.Stats()
+	return sections
+}
+
+// Serve accepts connections from l, which it closes, until Shutdown or Close;
+// then it returns ErrServerClosed. It may be called for several listeners.
+func (s *Server) Serve(l net.Listener) error { return s.transport.Serve(l) }
+
+// ServeConn serves one connection until it ends, and closes it.
+func (s *Server) ServeConn(conn net.Conn) { s.transport.ServeConn(conn) }
+
+// Shutdown stops accepting, lets each connection answer the requests that have
+// arrived whole by then, ends it behind the last answer, and stops the janitor.
+// It waits for up to two seconds for clients to end their side. When ctx ends
+// first, Shutdown cuts the remaining connections and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return errors.Join(s.transport.Shutdown(ctx), s.cache.Close())
+}
+
+// Close is Shutdown without grace: every connection is cut at once.
+func (s *Server) Close() error {
+	return errors.Join(s.transport.Close(), s.cache.Close())
+}
