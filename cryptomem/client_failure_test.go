@@ -24,7 +24,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		server *peer
 		mock   *clock.Mock
 		ctx    = context.Background()
-		key    = []byte("key")
+		key    = "key"
 	)
 
 	BeforeEach(func() {
@@ -64,36 +64,36 @@ var _ = Describe("Client, when things go wrong", func() {
 			size := wire.RequestHeaderSize + len(key)
 			for cut := range size {
 				c := client(cutting(never, cut))
-				_, err := c.GetContext(ctx, key)
+				_, err := c.Get(ctx, key)
 				Expect(err).To(MatchError(cryptomem.ErrNotFound), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
 
 				c = client(cutting(never, cut))
-				Expect(c.SetContext(ctx, key, nil)).To(MatchError(cryptomem.ErrMaybeApplied), "cut at %d", cut)
+				Expect(c.Set(ctx, key, nil)).To(MatchError(cryptomem.ErrMaybeApplied), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
 			}
 		})
 
 		It("within an answer, at any byte, is made anew for a read and reported for a write", func() {
 			writer := client(server.dial)
-			Expect(writer.SetContext(ctx, key, []byte("v"))).To(Succeed())
+			Expect(writer.Set(ctx, key, []byte("v"))).To(Succeed())
 			for cut := range wire.ResponseHeaderSize + len(server.item("key").Value) {
 				c := client(cutting(cut, never))
-				Expect(c.GetContext(ctx, key)).To(Equal([]byte("v")), "cut at %d", cut)
+				Expect(c.Get(ctx, key)).To(Equal([]byte("v")), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
 			}
 			for cut := range wire.ResponseHeaderSize {
 				c := client(cutting(cut, never))
-				Expect(c.SetContext(ctx, key, nil)).To(MatchError(cryptomem.ErrMaybeApplied), "cut at %d", cut)
+				Expect(c.Set(ctx, key, nil)).To(MatchError(cryptomem.ErrMaybeApplied), "cut at %d", cut)
 				Expect(c.Close()).To(Succeed())
 			}
 		})
 
 		It("after a delete was applied does not turn it into a failure", func() {
 			writer := client(server.dial)
-			Expect(writer.SetContext(ctx, key, []byte("v"))).To(Succeed())
+			Expect(writer.Set(ctx, key, []byte("v"))).To(Succeed())
 			c := client(cutting(3, never))
-			Expect(c.DeleteContext(ctx, key)).To(Succeed())
+			Expect(c.Delete(ctx, key)).To(Succeed())
 		})
 
 		It("is not tried for ever", func() {
@@ -101,7 +101,7 @@ var _ = Describe("Client, when things go wrong", func() {
 				nc, err := server.dial(ctx, addr)
 				return &shortConn{Conn: nc, reads: 0, writes: never}, err
 			}, cryptomem.WithAttempts(2))
-			_, err := c.GetContext(ctx, key)
+			_, err := c.Get(ctx, key)
 			Expect(err).To(MatchError(io.ErrUnexpectedEOF))
 			Expect(server.dials).To(Equal(2))
 		})
@@ -129,7 +129,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			began, at := mock.Now(), time.Time{}
 			ended := make(chan error, 1)
 			go func() {
-				_, err := c.Get("k") // which may be the one to find out that the first connection is closed
+				_, err := c.Get(context.Background(), "k") // which may be the one to find out that the first connection is closed
 				at = mock.Now()
 				ended <- err
 			}()
@@ -165,7 +165,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			defer func() { Expect(c.Close()).To(Succeed()) }()
 			ended := make(chan error, 20)
 			for range cap(ended) {
-				go func() { _, err := c.Get("k"); ended <- err }()
+				go func() { _, err := c.Get(context.Background(), "k"); ended <- err }()
 			}
 			for range cap(ended) {
 				Expect(<-ended).To(HaveOccurred())
@@ -208,7 +208,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			c := client(func(context.Context, string) (net.Conn, error) {
 				return &signallingConn{Conn: near, writing: writing}, nil
 			})
-			set := func(ctx context.Context) error { return c.SetContext(ctx, key, nil) }
+			set := func(ctx context.Context) error { return c.Set(ctx, key, nil) }
 			Expect(ends(writing, set)).To(MatchError(context.Canceled))
 			begun := make(chan struct{})
 			Expect(ends(begun, func(ctx context.Context) error { close(begun); return set(ctx) })).To(MatchError(context.Canceled))
@@ -224,14 +224,14 @@ var _ = Describe("Client, when things go wrong", func() {
 				return false
 			}
 			c := client(server.dial)
-			Expect(c.Set("fast", "right")).To(Succeed())
+			Expect(c.Set(context.Background(), "fast", []byte("right"))).To(Succeed())
 			err := ends(taken, func(ctx context.Context) error {
-				_, err := c.GetContext(ctx, []byte("slow"))
+				_, err := c.Get(ctx, "slow")
 				return err
 			})
 			Expect(err).To(MatchError(context.Canceled))
 			close(release)
-			Expect(c.Get("fast")).To(Equal([]byte("right")))
+			Expect(c.Get(context.Background(), "fast")).To(Equal([]byte("right")))
 			Expect(server.dials).To(Equal(1))
 		})
 
@@ -243,7 +243,7 @@ var _ = Describe("Client, when things go wrong", func() {
 				return false
 			}
 			c := client(server.dial)
-			err := ends(taken, func(ctx context.Context) error { return c.SetContext(ctx, key, nil) })
+			err := ends(taken, func(ctx context.Context) error { return c.Set(ctx, key, nil) })
 			Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
 			Expect(err).To(MatchError(context.Canceled))
 			close(release)
@@ -258,11 +258,11 @@ var _ = Describe("Client, when things go wrong", func() {
 			}
 			c := client(server.dial, cryptomem.WithInFlight(1, 1<<20))
 			first := make(chan error, 1)
-			go func() { _, err := c.Get("k"); first <- err }()
+			go func() { _, err := c.Get(context.Background(), "k"); first <- err }()
 			<-taken
 			ended, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
-			err := c.SetContext(ended, key, nil)
+			err := c.Set(ended, key, nil)
 			Expect(err).To(MatchError(context.DeadlineExceeded))
 			Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
 			close(release)
@@ -276,7 +276,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			c := client(server.dial)
 			ended, cancel := context.WithCancel(ctx)
 			cancel()
-			err := c.SetContext(ended, key, nil)
+			err := c.Set(ended, key, nil)
 			Expect(err).To(MatchError(context.Canceled))
 			Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
 			Expect(server.requests).To(BeEmpty())
@@ -292,7 +292,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		}
 		c := client(server.dial, cryptomem.WithTimeout(time.Second))
 		result := make(chan error, 1)
-		go func() { result <- c.Set("k", "v") }()
+		go func() { result <- c.Set(context.Background(), "k", []byte("v")) }()
 		<-taken
 		mock.Add(time.Second - 1)
 		Expect(result).NotTo(Receive())
@@ -314,7 +314,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			return true
 		}
 		c := client(server.dial, cryptomem.WithTimeout(time.Second))
-		Expect(c.Set("k", "v")).To(Succeed())
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 	})
 
 	DescribeTable("drops a connection on which the server", func(answer []byte, want error) {
@@ -323,12 +323,12 @@ var _ = Describe("Client, when things go wrong", func() {
 			return true
 		}
 		c := client(server.dial, cryptomem.WithAttempts(1))
-		_, err := c.Get("k")
+		_, err := c.Get(context.Background(), "k")
 		Expect(err).To(MatchError(want))
 		server.mu.Lock()
 		server.answer = nil
 		server.mu.Unlock()
-		_, err = c.Get("k")
+		_, err = c.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(server.dials).To(Equal(2))
 	},
@@ -345,7 +345,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		}
 		c := client(server.dial)
 		for range 5 {
-			_, err := c.Get("k")
+			_, err := c.Get(context.Background(), "k")
 			Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		}
 	})
@@ -359,7 +359,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		c := client(server.dial)
 		results := make(chan error, 3)
 		for range cap(results) {
-			go func() { results <- c.Set("k", "v") }()
+			go func() { results <- c.Set(context.Background(), "k", []byte("v")) }()
 			<-taken
 		}
 		Expect(c.Close()).To(Succeed())
@@ -372,10 +372,10 @@ var _ = Describe("Client, when things go wrong", func() {
 
 	It("comes back after the server was restarted", func() {
 		c := client(server.dial)
-		Expect(c.Set("k", "v")).To(Succeed())
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 		server.restart()
-		Expect(c.Get("k")).To(Equal([]byte("v")))
-		Expect(c.Set("k", "w")).To(Succeed())
+		Expect(c.Get(context.Background(), "k")).To(Equal([]byte("v")))
+		Expect(c.Set(context.Background(), "k", []byte("w"))).To(Succeed())
 	})
 
 	Describe("authentication", func() {
@@ -392,9 +392,9 @@ var _ = Describe("Client, when things go wrong", func() {
 				return err == nil
 			}
 			c := client(server.dial, cryptomem.WithAuth("me", []byte("token")))
-			Expect(c.Set("k", "v")).To(Succeed())
+			Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 			server.restart()
-			Expect(c.Get("k")).To(Equal([]byte("v")))
+			Expect(c.Get(context.Background(), "k")).To(Equal([]byte("v")))
 			Expect(server.requests[:2]).To(Equal([]wire.Command{wire.Auth, wire.Set}))
 			Expect(server.requests).To(ContainElements(wire.Auth, wire.Auth))
 

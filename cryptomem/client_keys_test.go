@@ -68,18 +68,18 @@ var _ = Describe("Keys", func() {
 	It("rotate while clients read and write, until the old one retires", func() {
 		first := kr.Keys()[0].ID
 		writer, reader := w.client(cryptomem.WithKeyring(kr)), w.client(cryptomem.WithKeyring(kr))
-		Expect(writer.Set("old", "1")).To(Succeed())
+		Expect(writer.Set(context.Background(), "old", []byte("1"))).To(Succeed())
 
 		second, err := kr.Generate(w.clock.Now())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(reader.Rekey(kr)).To(Succeed())
 		Expect(writer.Rekey(kr)).To(Succeed())
-		Expect(writer.Set("between", "2")).To(Succeed())
+		Expect(writer.Set(context.Background(), "between", []byte("2"))).To(Succeed())
 		Expect(keyID(w.envelope("between"))).To(Equal(first))
 
 		Expect(kr.Promote(second)).To(Succeed())
 		Expect(writer.Rekey(kr)).To(Succeed())
-		Expect(writer.Set("new", "3")).To(Succeed())
+		Expect(writer.Set(context.Background(), "new", []byte("3"))).To(Succeed())
 		Expect(keyID(w.envelope("new"))).To(Equal(second))
 		for _, c := range []*cryptomem.Client{writer, reader} {
 			Expect(get(c, "old") + get(c, "between") + get(c, "new")).To(Equal("123"))
@@ -87,7 +87,7 @@ var _ = Describe("Keys", func() {
 
 		Expect(kr.Retire(first)).To(Succeed())
 		Expect(reader.Rekey(kr)).To(Succeed())
-		_, err = reader.Get("old")
+		_, err = reader.Get(context.Background(), "old")
 		Expect(err).To(MatchError(sealing.ErrUnknownKey))
 		Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("key %08x is retired", first))))
 		Expect(get(reader, "new")).To(Equal("3"))
@@ -95,14 +95,14 @@ var _ = Describe("Keys", func() {
 
 	It("in a value that is touched become the primary, and its expiry the new one", func() {
 		c := w.client(cryptomem.WithKeyring(kr))
-		Expect(c.SetContext(ctx, []byte("key"), []byte("value"), cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(c.Set(ctx, "key", []byte("value"), cryptomem.TTL(time.Minute))).To(Succeed())
 		before := w.envelope("key")
 		second, err := kr.Generate(w.clock.Now())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kr.Promote(second)).To(Succeed())
 		Expect(c.Rekey(kr)).To(Succeed())
 
-		Expect(c.Touch(ctx, []byte("key"), time.Hour)).To(Succeed())
+		Expect(c.Touch(ctx, "key", time.Hour)).To(Succeed())
 		after := w.envelope("key")
 		Expect(keyID(after)).To(Equal(second))
 		Expect(expiry(after)).To(Equal(w.clock.Now().Add(time.Hour).UnixMilli()))
@@ -115,16 +115,16 @@ var _ = Describe("Keys", func() {
 		want := w.clock.Now().Add(time.Hour).UnixMilli()
 		hour := cryptomem.TTL(time.Hour)
 
-		Expect(c.Add(ctx, []byte("key"), []byte("1"), hour)).To(Succeed())
+		Expect(c.Add(ctx, "key", []byte("1"), hour)).To(Succeed())
 		Expect(expiry(w.envelope("key"))).To(Equal(want))
-		Expect(c.Replace(ctx, []byte("key"), []byte("2"), hour)).To(Succeed())
+		Expect(c.Replace(ctx, "key", []byte("2"), hour)).To(Succeed())
 		Expect(expiry(w.envelope("key"))).To(Equal(want))
-		item, err := c.GetItem(ctx, []byte("key"))
+		item, err := c.GetItem(ctx, "key")
 		Expect(err).NotTo(HaveOccurred())
-		_, err = c.CompareAndSwap(ctx, []byte("key"), []byte("3"), item.Version, cryptomem.TTL(2*time.Hour))
+		_, err = c.CompareAndSwap(ctx, "key", []byte("3"), item.Version, cryptomem.TTL(2*time.Hour))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(expiry(w.envelope("key"))).To(Equal(want + time.Hour.Milliseconds()))
-		Expect(c.Touch(ctx, []byte("key"), 0)).To(Succeed())
+		Expect(c.Touch(ctx, "key", 0)).To(Succeed())
 		Expect(expiry(w.envelope("key"))).To(BeZero())
 	})
 })
@@ -137,7 +137,7 @@ var _ = Describe("A hostile server", func() {
 	BeforeEach(func() {
 		w = newWorld(server.Config{})
 		c = w.client(cryptomem.WithDefaultTTL(time.Minute))
-		Expect(c.Set("key", "the value")).To(Succeed())
+		Expect(c.Set(context.Background(), "key", []byte("the value"))).To(Succeed())
 	})
 
 	It("finds neither value nor secret in what it stores", func() {
@@ -147,7 +147,7 @@ var _ = Describe("A hostile server", func() {
 
 	It("cannot pass one key's value off as another's", func() {
 		w.plant("other", w.envelope("key"))
-		_, err := c.Get("other")
+		_, err := c.Get(context.Background(), "other")
 		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
 	})
 
@@ -157,7 +157,7 @@ var _ = Describe("A hostile server", func() {
 			forged := bytes.Clone(envelope)
 			forged[bit/8] ^= 1 << (bit % 8)
 			w.plant("key", forged)
-			if _, err := c.Get("key"); !errors.Is(err, cryptomem.ErrNotAuthentic) {
+			if _, err := c.Get(context.Background(), "key"); !errors.Is(err, cryptomem.ErrNotAuthentic) {
 				Fail(fmt.Sprintf("bit %d: %v", bit, err))
 			}
 		}
@@ -167,20 +167,20 @@ var _ = Describe("A hostile server", func() {
 		envelope := w.envelope("key")
 		w.clock.Add(time.Minute - 1)
 		w.plant("key", envelope)
-		Expect(c.Get("key")).To(Equal([]byte("the value")))
+		Expect(c.Get(context.Background(), "key")).To(Equal([]byte("the value")))
 		w.clock.Add(1)
-		_, err := c.Get("key")
+		_, err := c.Get(context.Background(), "key")
 		Expect(err).To(MatchError(cryptomem.ErrExpired))
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("can serve an older value of the same key, until that expires", func() {
 		old := w.envelope("key")
-		Expect(c.Set("key", "a newer value")).To(Succeed())
+		Expect(c.Set(context.Background(), "key", []byte("a newer value"))).To(Succeed())
 		w.plant("key", old)
-		Expect(c.Get("key")).To(Equal([]byte("the value")))
+		Expect(c.Get(context.Background(), "key")).To(Equal([]byte("the value")))
 		w.clock.Add(time.Minute)
-		_, err := c.Get("key")
+		_, err := c.Get(context.Background(), "key")
 		Expect(err).To(MatchError(cryptomem.ErrExpired))
 	})
 
@@ -190,7 +190,7 @@ var _ = Describe("A hostile server", func() {
 		Expect(err).NotTo(HaveOccurred())
 		lengths := map[int]bool{}
 		for _, value := range []string{"", "no", "yes", "thirty-one bytes, neither more."} {
-			Expect(c.Set("a name", value)).To(Succeed())
+			Expect(c.Set(context.Background(), "a name", []byte(value))).To(Succeed())
 			lengths[len(w.envelope(string(s.AppendWireName(nil, []byte("a name")))))] = true
 			Expect(get(c, "a name")).To(Equal(value))
 		}
@@ -200,7 +200,7 @@ var _ = Describe("A hostile server", func() {
 
 func get(c *cryptomem.Client, key string) string {
 	GinkgoHelper()
-	value, err := c.Get(key)
+	value, err := c.Get(context.Background(), key)
 	Expect(err).NotTo(HaveOccurred())
 	return string(value)
 }

@@ -18,7 +18,7 @@ var _ = Describe("GetOrLoad", func() {
 		w     *world
 		c     *cryptomem.Client
 		ctx   = context.Background()
-		key   = []byte("key")
+		key   = "key"
 		loads atomic.Int32
 	)
 
@@ -36,11 +36,11 @@ var _ = Describe("GetOrLoad", func() {
 	}
 
 	It("loads what is missing, stores it for its TTL, and finds it from then on", func() {
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("1"))).To(Equal([]byte("1")))
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("2"))).To(Equal([]byte("1")))
+		Expect(c.GetOrLoad(ctx, key, load("1"), cryptomem.TTL(time.Minute))).To(Equal([]byte("1")))
+		Expect(c.GetOrLoad(ctx, key, load("2"), cryptomem.TTL(time.Minute))).To(Equal([]byte("1")))
 		Expect(loads.Load()).To(BeEquivalentTo(1))
 		w.clock.Add(time.Minute)
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("3"))).To(Equal([]byte("3")))
+		Expect(c.GetOrLoad(ctx, key, load("3"), cryptomem.TTL(time.Minute))).To(Equal([]byte("3")))
 	})
 
 	It("loads once for all who wait, and gives each a value of its own", func() {
@@ -54,7 +54,7 @@ var _ = Describe("GetOrLoad", func() {
 		values := make(chan []byte, 10)
 		get := func() {
 			defer GinkgoRecover()
-			v, err := c.GetOrLoad(ctx, key, 0, slow)
+			v, err := c.GetOrLoad(ctx, key, slow, cryptomem.TTL(0))
 			Expect(err).NotTo(HaveOccurred())
 			values <- v
 		}
@@ -79,11 +79,11 @@ var _ = Describe("GetOrLoad", func() {
 		first := make(chan []byte, 1)
 		go func() {
 			defer GinkgoRecover()
-			v, err := other.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) {
+			v, err := other.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) {
 				close(loading)
 				<-release
 				return []byte("theirs"), nil
-			})
+			}, cryptomem.TTL(0))
 			Expect(err).NotTo(HaveOccurred())
 			first <- v
 		}()
@@ -91,7 +91,7 @@ var _ = Describe("GetOrLoad", func() {
 		second := make(chan []byte, 1)
 		go func() {
 			defer GinkgoRecover()
-			v, err := c.GetOrLoad(ctx, key, 0, load("mine"))
+			v, err := c.GetOrLoad(ctx, key, load("mine"), cryptomem.TTL(0))
 			Expect(err).NotTo(HaveOccurred())
 			second <- v
 		}()
@@ -102,12 +102,12 @@ var _ = Describe("GetOrLoad", func() {
 	})
 
 	It("loads after all when the process with the lease is gone", func() {
-		_, err := w.client().TryLock(ctx, []byte("key\x00cryptomem lease"), 10*time.Second)
+		_, err := w.client().TryLock(ctx, "key\x00cryptomem lease", 10*time.Second)
 		Expect(err).NotTo(HaveOccurred())
 		got := make(chan []byte, 1)
 		go func() {
 			defer GinkgoRecover()
-			v, err := c.GetOrLoad(ctx, key, 0, load("v"))
+			v, err := c.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))
 			Expect(err).NotTo(HaveOccurred())
 			got <- v
 		}()
@@ -116,7 +116,7 @@ var _ = Describe("GetOrLoad", func() {
 
 	It("serves a stale value at once while it is loaded anew", func() {
 		stale := cryptomem.Stale(time.Hour)
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("old"), stale)).To(Equal([]byte("old")))
+		Expect(c.GetOrLoad(ctx, key, load("old"), cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("old")))
 		w.clock.Add(time.Minute)
 		loading, release := make(chan struct{}), make(chan struct{})
 		renew := func(context.Context) ([]byte, error) {
@@ -124,25 +124,25 @@ var _ = Describe("GetOrLoad", func() {
 			<-release
 			return []byte("new"), nil
 		}
-		Expect(c.GetOrLoad(ctx, key, time.Minute, renew, stale)).To(Equal([]byte("old")))
+		Expect(c.GetOrLoad(ctx, key, renew, cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("old")))
 		<-loading
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("never"), stale)).To(Equal([]byte("old")))
+		Expect(c.GetOrLoad(ctx, key, load("never"), cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("old")))
 		close(release)
-		Eventually(func() ([]byte, error) { return c.GetContext(ctx, key) }).Should(Equal([]byte("new")))
+		Eventually(func() ([]byte, error) { return c.Get(ctx, key) }).Should(Equal([]byte("new")))
 		w.clock.Add(time.Minute + time.Hour)
-		Expect(c.GetOrLoad(ctx, key, time.Minute, load("newest"), stale)).To(Equal([]byte("newest")))
+		Expect(c.GetOrLoad(ctx, key, load("newest"), cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("newest")))
 		Expect(loads.Load()).To(BeEquivalentTo(2))
 	})
 
 	It("gives the loader's error to everybody and stores nothing", func() {
 		failure := errors.New("database is down")
-		_, err := c.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) { return nil, failure })
+		_, err := c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { return nil, failure }, cryptomem.TTL(0))
 		Expect(err).To(MatchError(failure))
-		Expect(c.GetOrLoad(ctx, key, 0, load("v"))).To(Equal([]byte("v")))
+		Expect(c.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))).To(Equal([]byte("v")))
 	})
 
 	It("makes an error of a loader's panic", func() {
-		_, err := c.GetOrLoad(ctx, key, 0, func(context.Context) ([]byte, error) { panic("oops") })
+		_, err := c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { panic("oops") }, cryptomem.TTL(0))
 		Expect(err).To(MatchError("loader panicked: oops"))
 	})
 
@@ -157,9 +157,9 @@ var _ = Describe("GetOrLoad", func() {
 		first, leave := context.WithCancel(ctx)
 		second, leaveToo := context.WithCancel(ctx)
 		ended := make(chan error, 2)
-		go func() { _, err := c.GetOrLoad(first, key, 0, slow); ended <- err }()
+		go func() { _, err := c.GetOrLoad(first, key, slow, cryptomem.TTL(0)); ended <- err }()
 		<-loading
-		go func() { _, err := c.GetOrLoad(second, key, 0, slow); ended <- err }()
+		go func() { _, err := c.GetOrLoad(second, key, slow, cryptomem.TTL(0)); ended <- err }()
 		Eventually(func() int { return c.Waiting("key") }).Should(Equal(2))
 		leave()
 		Expect(<-ended).To(MatchError(context.Canceled))
@@ -170,26 +170,26 @@ var _ = Describe("GetOrLoad", func() {
 	})
 
 	It("loads even when the store is out of reach", func() {
-		lost := cryptomem.New("127.0.0.1:1", 0, secret)
+		lost := cryptomem.New("127.0.0.1:1", 0, secret).Client()
 		DeferCleanup(lost.Close)
-		Expect(lost.GetOrLoad(ctx, key, 0, load("v"))).To(Equal([]byte("v")))
+		Expect(lost.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))).To(Equal([]byte("v")))
 	})
 
 	It("ends with the client", func() {
 		loading := make(chan struct{})
 		ended := make(chan error, 1)
 		go func() {
-			_, err := c.GetOrLoad(ctx, key, 0, func(ctx context.Context) ([]byte, error) {
+			_, err := c.GetOrLoad(ctx, key, func(ctx context.Context) ([]byte, error) {
 				close(loading)
 				<-ctx.Done()
 				return nil, ctx.Err()
-			})
+			}, cryptomem.TTL(0))
 			ended <- err
 		}()
 		<-loading
 		Expect(c.Close()).To(Succeed())
 		Expect(<-ended).To(HaveOccurred())
-		_, err := c.GetOrLoad(ctx, key, 0, load("v"))
+		_, err := c.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))
 		Expect(err).To(MatchError(cryptomem.ErrClosed))
 	})
 })
@@ -230,7 +230,7 @@ var _ = Describe("Typed", func() {
 	})
 
 	It("tells of a value that is no such type", func() {
-		Expect(c.Set("u", "no JSON")).To(Succeed())
+		Expect(c.Set(context.Background(), "u", []byte("no JSON"))).To(Succeed())
 		_, err := users.Get(ctx, "u")
 		Expect(err).To(HaveOccurred())
 	})
@@ -238,7 +238,7 @@ var _ = Describe("Typed", func() {
 	It("loads what is missing", func() {
 		ada := user{"Ada", 36}
 		load := func(context.Context) (user, error) { return ada, nil }
-		Expect(users.GetOrLoad(ctx, "u", time.Minute, load)).To(Equal(ada))
+		Expect(users.GetOrLoad(ctx, "u", load, cryptomem.TTL(time.Minute))).To(Equal(ada))
 		Expect(users.Get(ctx, "u")).To(Equal(ada))
 	})
 

@@ -17,7 +17,7 @@ var _ = Describe("Lock", func() {
 		w          *world
 		mine, hers *cryptomem.Client
 		ctx        = context.Background()
-		key        = []byte("door")
+		key        = "door"
 	)
 
 	BeforeEach(func() {

@@ -49,6 +49,7 @@ var _ = Describe("Client over the network", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(value)).To(Equal("active_data_payload"))
 		Expect(c.Delete("user_session")).To(Succeed())
+		Expect(c.Client().Get(context.Background(), "user_session")).Error().To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("speaks over a Unix socket", func() {
@@ -58,8 +59,8 @@ var _ = Describe("Client over the network", func() {
 		serve(l)
 		for _, addr := range []string{"unix:" + path, "unix://" + path} {
 			c := connect(addr)
-			Expect(c.Set("k", "v")).To(Succeed())
-			Expect(c.Get("k")).To(Equal([]byte("v")))
+			Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
+			Expect(c.Get(context.Background(), "k")).To(Equal([]byte("v")))
 		}
 	})
 
@@ -76,8 +77,8 @@ var _ = Describe("Client over the network", func() {
 		roots.AddCert(root)
 
 		c := connect(l.Addr().String(), cryptomem.WithTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}))
-		Expect(c.Set("k", "v")).To(Succeed())
-		Expect(c.Get("k")).To(Equal([]byte("v")))
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
+		Expect(c.Get(context.Background(), "k")).To(Equal([]byte("v")))
 
 		for _, config := range []*tls.Config{
 			{MinVersion: tls.VersionTLS13},
@@ -94,9 +95,9 @@ var _ = Describe("Client over the network", func() {
 		Expect(err).NotTo(HaveOccurred())
 		addr := l.Addr().String()
 		Expect(l.Close()).To(Succeed())
-		c := cryptomem.New(addr, 0, secret)
+		c := cryptomem.New(addr, 0, secret).Client()
 		DeferCleanup(c.Close)
-		Expect(c.Set("k", "v")).To(MatchError("connect to " + addr + ": connect: connection refused"))
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError("connect to " + addr + ": connect: connection refused"))
 	})
 
 	It("comes back to a server that was restarted on the same port", func() {
@@ -106,15 +107,15 @@ var _ = Describe("Client over the network", func() {
 		served := make(chan error, 1)
 		go func() { served <- first.Serve(l) }()
 		c := connect(l.Addr().String())
-		Expect(c.Set("k", "v")).To(Succeed())
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 		Expect(first.Close()).To(Succeed())
 		Expect(<-served).To(MatchError(server.ErrServerClosed))
 		again, err := net.Listen("tcp", l.Addr().String())
 		Expect(err).NotTo(HaveOccurred())
 		serve(again)
-		_, err = c.Get("k")
+		_, err = c.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
-		Expect(c.Set("k", "v")).To(Succeed())
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 	})
 
 	It("carries values far larger than the socket's buffers in both directions at once", func() {
@@ -125,11 +126,11 @@ var _ = Describe("Client over the network", func() {
 			go func() {
 				k := fmt.Append(nil, g)
 				for range 2 {
-					if err := c.SetContext(ctx, k, large); err != nil {
+					if err := c.Set(ctx, string(k), large); err != nil {
 						ended <- err
 						return
 					}
-					if v, err := c.GetContext(ctx, k); err != nil || len(v) != len(large) {
+					if v, err := c.Get(ctx, string(k)); err != nil || len(v) != len(large) {
 						ended <- fmt.Errorf("%d bytes, %w", len(v), err)
 						return
 					}
@@ -154,9 +155,9 @@ func benchmarkClient(b *testing.B, call func(c *cryptomem.Client, dst []byte) ([
 		b.Fatal(err)
 	}
 	go srv.Serve(l) //nolint:errcheck // ends with the server
-	c := cryptomem.New(l.Addr().String(), time.Minute, secret)
+	c := cryptomem.New(l.Addr().String(), time.Minute, secret).Client()
 	defer c.Close() //nolint:errcheck // always nil
-	if err := c.Set("key", string(make([]byte, 64))); err != nil {
+	if err := c.Set(context.Background(), "key", make([]byte, 64)); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
@@ -174,13 +175,13 @@ func benchmarkClient(b *testing.B, call func(c *cryptomem.Client, dst []byte) ([
 }
 
 func BenchmarkClientGetAppend(b *testing.B) {
-	ctx, key := context.Background(), []byte("key")
+	ctx, key := context.Background(), "key"
 	benchmarkClient(b, func(c *cryptomem.Client, dst []byte) ([]byte, error) { return c.GetAppend(ctx, dst, key) })
 }
 
 func BenchmarkClientSet(b *testing.B) {
-	ctx, key, value := context.Background(), []byte("key"), make([]byte, 64)
+	ctx, key, value := context.Background(), "key", make([]byte, 64)
 	benchmarkClient(b, func(c *cryptomem.Client, dst []byte) ([]byte, error) {
-		return dst, c.SetContext(ctx, key, value, cryptomem.TTL(time.Hour))
+		return dst, c.Set(ctx, key, value, cryptomem.TTL(time.Hour))
 	})
 }

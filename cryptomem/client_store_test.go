@@ -53,7 +53,7 @@ var _ = Describe("Client and Server", func() {
 		w   *world
 		c   *cryptomem.Client
 		ctx = context.Background()
-		key = []byte("key")
+		key = "key"
 	)
 
 	BeforeEach(func() {
@@ -61,26 +61,26 @@ var _ = Describe("Client and Server", func() {
 		c = w.client()
 	})
 
-	value := func(key []byte) string {
+	value := func(key string) string {
 		GinkgoHelper()
-		v, err := c.GetContext(ctx, key)
+		v, err := c.Get(ctx, key)
 		Expect(err).NotTo(HaveOccurred())
 		return string(v)
 	}
 
 	It("let an item expire exactly at the end of its TTL", func() {
-		Expect(c.SetContext(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
 		w.clock.Add(time.Minute - 1)
 		Expect(value(key)).To(Equal("v"))
 		w.clock.Add(1)
-		_, err := c.GetContext(ctx, key)
+		_, err := c.Get(ctx, key)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("carry values from empty to the limit", func() {
 		for _, size := range []int{0, 1, 10_000, 100_000, 1<<20 - sealing.Overhead} {
-			Expect(c.SetContext(ctx, key, make([]byte, size))).To(Succeed())
-			Expect(c.GetContext(ctx, key)).To(HaveLen(size))
+			Expect(c.Set(ctx, key, make([]byte, size))).To(Succeed())
+			Expect(c.Get(ctx, key)).To(HaveLen(size))
 		}
 	})
 
@@ -92,7 +92,7 @@ var _ = Describe("Client and Server", func() {
 
 	It("replace only where something is", func() {
 		Expect(c.Replace(ctx, key, []byte("1"))).To(MatchError(cryptomem.ErrNotFound))
-		Expect(c.SetContext(ctx, key, []byte("1"))).To(Succeed())
+		Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())
 		Expect(c.Replace(ctx, key, []byte("2"))).To(Succeed())
 		Expect(value(key)).To(Equal("2"))
 	})
@@ -100,7 +100,7 @@ var _ = Describe("Client and Server", func() {
 	It("swap a value only if nobody changed it since it was read", func() {
 		_, err := c.CompareAndSwap(ctx, key, []byte("1"), 1)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
-		Expect(c.SetContext(ctx, key, []byte("1"))).To(Succeed())
+		Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())
 		item, err := c.GetItem(ctx, key)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(item.Value).To(Equal([]byte("1")))
@@ -114,7 +114,7 @@ var _ = Describe("Client and Server", func() {
 	})
 
 	It("tell the time that an item has left", func() {
-		Expect(c.SetContext(ctx, key, nil, cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(c.Set(ctx, key, nil, cryptomem.TTL(time.Minute))).To(Succeed())
 		w.clock.Add(time.Second)
 		item, err := c.GetItem(ctx, key)
 		Expect(err).NotTo(HaveOccurred())
@@ -122,18 +122,18 @@ var _ = Describe("Client and Server", func() {
 	})
 
 	It("prolong an item for all its readers, seal included", func() {
-		Expect(c.SetContext(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
 		Expect(c.Touch(ctx, key, time.Hour)).To(Succeed())
 		w.clock.Add(30 * time.Minute)
 		Expect(value(key)).To(Equal("v"))
 		w.clock.Add(30 * time.Minute)
-		_, err := c.GetContext(ctx, key)
+		_, err := c.Get(ctx, key)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(c.Touch(ctx, key, time.Hour)).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("hand a value to one taker only", func() {
-		Expect(c.SetContext(ctx, key, []byte("v"))).To(Succeed())
+		Expect(c.Set(ctx, key, []byte("v"))).To(Succeed())
 		Expect(c.GetDelete(ctx, key)).To(Equal([]byte("v")))
 		_, err := c.GetDelete(ctx, key)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
@@ -149,13 +149,13 @@ var _ = Describe("Client and Server", func() {
 	It("flush one namespace and no other", func() {
 		one, two := w.client(cryptomem.WithNamespace("one")), w.client(cryptomem.WithNamespace("two"))
 		for _, k := range []string{"a1", "a2", "b1"} {
-			Expect(one.Set(k, "1")).To(Succeed())
-			Expect(two.Set(k, "2")).To(Succeed())
+			Expect(one.Set(context.Background(), k, []byte("1"))).To(Succeed())
+			Expect(two.Set(context.Background(), k, []byte("2"))).To(Succeed())
 		}
-		Expect(one.Flush(ctx, []byte("a"))).To(BeEquivalentTo(2))
-		Expect(one.Get("b1")).To(Equal([]byte("1")))
-		Expect(one.Flush(ctx, nil)).To(BeEquivalentTo(1))
-		Expect(two.Get("a1")).To(Equal([]byte("2")))
+		Expect(one.Flush(ctx, "a")).To(BeEquivalentTo(2))
+		Expect(one.Get(context.Background(), "b1")).To(Equal([]byte("1")))
+		Expect(one.Flush(ctx, "")).To(BeEquivalentTo(1))
+		Expect(two.Get(context.Background(), "a1")).To(Equal([]byte("2")))
 	})
 
 	Describe("a batch", func() {
@@ -164,7 +164,7 @@ var _ = Describe("Client and Server", func() {
 			b.Get(key)
 			b.Set(key, []byte("v"))
 			b.Get(key)
-			b.Set(nil, []byte("no key"))
+			b.Set("", []byte("no key"))
 			b.Delete(key)
 			b.Delete(key)
 			results := b.Run(ctx)
@@ -181,22 +181,22 @@ var _ = Describe("Client and Server", func() {
 		It("may be larger than what may be in flight", func() {
 			c = w.client(cryptomem.WithInFlight(3, 200))
 			var pairs []cryptomem.Pair
-			var keys [][]byte
+			var keys []string
 			for i := range 500 {
-				k := fmt.Append(nil, "key", i)
-				keys, pairs = append(keys, k), append(pairs, cryptomem.Pair{Key: k, Value: k})
+				k := fmt.Sprint("key", i)
+				keys, pairs = append(keys, k), append(pairs, cryptomem.Pair{Key: k, Value: []byte(k)})
 			}
 			Expect(c.SetMany(ctx, pairs, cryptomem.TTL(time.Minute))).To(HaveEach(BeNil()))
 			for i, r := range c.GetMany(ctx, keys) {
 				Expect(r.Err).NotTo(HaveOccurred())
-				Expect(r.Value).To(Equal(keys[i]))
+				Expect(string(r.Value)).To(Equal(keys[i]))
 			}
 		})
 
 		It("fails every operation of an ended context", func() {
 			ended, cancel := context.WithCancel(ctx)
 			cancel()
-			for _, r := range c.GetMany(ended, [][]byte{key, key}) {
+			for _, r := range c.GetMany(ended, []string{key, key}) {
 				Expect(r.Err).To(MatchError(context.Canceled))
 			}
 		})
@@ -208,14 +208,14 @@ var _ = Describe("Client and Server", func() {
 			failures := make(chan error, 32)
 			for g := range cap(failures) {
 				go func() {
-					k := fmt.Append(nil, "goroutine", g)
+					k := fmt.Sprint("goroutine", g)
 					for i := range 100 {
 						want := fmt.Append(nil, g, " ", i)
-						if err := c.SetContext(ctx, k, want); err != nil {
+						if err := c.Set(ctx, k, want); err != nil {
 							failures <- err
 							return
 						}
-						if got, err := c.GetContext(ctx, k); err != nil || string(got) != string(want) {
+						if got, err := c.Get(ctx, k); err != nil || string(got) != string(want) {
 							failures <- fmt.Errorf("%s: got %q, %w", want, got, err)
 							return
 						}

@@ -138,50 +138,50 @@ var _ = Describe("Client", func() {
 
 	It("gives back what was set, and the server never sees it", func() {
 		c := dial()
-		Expect(c.Set("greeting", "hello")).To(Succeed())
-		Expect(c.Get("greeting")).To(Equal([]byte("hello")))
+		Expect(c.Set(context.Background(), "greeting", []byte("hello"))).To(Succeed())
+		Expect(c.Get(context.Background(), "greeting")).To(Equal([]byte("hello")))
 		Expect(server.item("greeting").Value).NotTo(ContainSubstring("hello"))
-		Expect(c.Delete("greeting")).To(Succeed())
-		_, err := c.Get("greeting")
+		Expect(c.Delete(context.Background(), "greeting")).To(Succeed())
+		_, err := c.Get(context.Background(), "greeting")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
-		Expect(c.Delete("greeting")).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.Delete(context.Background(), "greeting")).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("tells an empty value from none", func() {
 		c := dial()
-		Expect(c.Set("empty", "")).To(Succeed())
-		Expect(c.Get("empty")).To(Equal([]byte{}))
+		Expect(c.Set(context.Background(), "empty", []byte(""))).To(Succeed())
+		Expect(c.Get(context.Background(), "empty")).To(Equal([]byte{}))
 	})
 
 	It("stores for the client's TTL unless the call has its own", func(ctx SpecContext) {
 		c := dial(cryptomem.WithDefaultTTL(time.Minute))
-		Expect(c.Set("a", "1")).To(Succeed())
+		Expect(c.Set(context.Background(), "a", []byte("1"))).To(Succeed())
 		Expect(server.item("a").TTL).To(Equal(time.Minute))
-		Expect(c.SetContext(ctx, []byte("a"), []byte("2"), cryptomem.TTL(time.Hour))).To(Succeed())
+		Expect(c.Set(ctx, "a", []byte("2"), cryptomem.TTL(time.Hour))).To(Succeed())
 		Expect(server.item("a").TTL).To(Equal(time.Hour))
 	})
 
 	It("refuses a value that the server keeps past its expiry", func() {
 		c := dial(cryptomem.WithDefaultTTL(time.Minute), cryptomem.WithSkew(0))
-		Expect(c.Set("a", "1")).To(Succeed())
+		Expect(c.Set(context.Background(), "a", []byte("1"))).To(Succeed())
 		mock.Add(time.Minute)
-		_, err := c.Get("a")
+		_, err := c.Get(context.Background(), "a")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(err).To(MatchError(cryptomem.ErrExpired))
 	})
 
 	It("refuses a value that the server has under another key", func() {
 		c := dial()
-		Expect(c.Set("mine", "1")).To(Succeed())
+		Expect(c.Set(context.Background(), "mine", []byte("1"))).To(Succeed())
 		server.items["yours"] = server.item("mine")
-		_, err := c.Get("yours")
+		_, err := c.Get(context.Background(), "yours")
 		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
 	})
 
 	DescribeTable("refuses what is not a sealed value of its own", func(value string) {
 		c := dial()
 		server.items["k"] = wire.Request{Value: []byte(value)}
-		_, err := c.Get("k")
+		_, err := c.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
 	},
 		Entry("nothing", ""),
@@ -191,19 +191,19 @@ var _ = Describe("Client", func() {
 
 	It("keeps namespaces apart", func() {
 		one, two := dial(cryptomem.WithNamespace("one")), dial(cryptomem.WithNamespace("two"))
-		Expect(one.Set("k", "1")).To(Succeed())
-		_, err := two.Get("k")
+		Expect(one.Set(context.Background(), "k", []byte("1"))).To(Succeed())
+		_, err := two.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		server.items["\x03twok"] = server.item("\x03onek")
-		_, err = two.Get("k")
+		_, err = two.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
 	})
 
 	It("appends to the caller's slice", func(ctx SpecContext) {
 		c := dial()
-		Expect(c.Set("k", "value")).To(Succeed())
-		Expect(c.GetAppend(ctx, []byte("the "), []byte("k"))).To(Equal([]byte("the value")))
-		got, err := c.GetAppend(ctx, []byte("the "), []byte("none"))
+		Expect(c.Set(context.Background(), "k", []byte("value"))).To(Succeed())
+		Expect(c.GetAppend(ctx, []byte("the "), "k")).To(Equal([]byte("the value")))
+		got, err := c.GetAppend(ctx, []byte("the "), "none")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(got).To(Equal([]byte("the ")))
 	})
@@ -211,29 +211,29 @@ var _ = Describe("Client", func() {
 	Describe("limits", func() {
 		It("sends no value above the limit", func() {
 			c := dial(cryptomem.WithMaxValueSize(100))
-			Expect(c.Set("k", strings.Repeat("x", 39))).To(MatchError(cryptomem.ErrTooLarge))
-			Expect(c.Set("k", strings.Repeat("x", 38))).To(Succeed())
+			Expect(c.Set(context.Background(), "k", []byte(strings.Repeat("x", 39)))).To(MatchError(cryptomem.ErrTooLarge))
+			Expect(c.Set(context.Background(), "k", []byte(strings.Repeat("x", 38)))).To(Succeed())
 		})
 
 		It("sends no key longer than a frame can hold, its namespace included", func() {
 			c := dial(cryptomem.WithNamespace("ns"))
-			Expect(c.Set(strings.Repeat("k", 65_533), "v")).To(MatchError(cryptomem.ErrTooLarge))
-			Expect(c.Set(strings.Repeat("k", 65_532), "v")).To(Succeed())
+			Expect(c.Set(context.Background(), strings.Repeat("k", 65_533), []byte("v"))).To(MatchError(cryptomem.ErrTooLarge))
+			Expect(c.Set(context.Background(), strings.Repeat("k", 65_532), []byte("v"))).To(Succeed())
 		})
 
 		It("sends no empty key and no negative TTL", func(ctx SpecContext) {
 			c := dial()
-			Expect(c.Set("", "v")).To(MatchError("key is empty"))
-			Expect(c.SetContext(ctx, []byte("k"), nil, cryptomem.TTL(-1))).To(MatchError(ContainSubstring("must not be negative")))
+			Expect(c.Set(context.Background(), "", []byte("v"))).To(MatchError("key is empty"))
+			Expect(c.Set(ctx, "k", nil, cryptomem.TTL(-1))).To(MatchError(ContainSubstring("must not be negative")))
 			Expect(server.requests).To(BeEmpty())
 		})
 	})
 
 	Describe("New", func() {
 		It("does not fail, whatever it is given: the first call does", func() {
-			c := cryptomem.New("localhost:1", -1, "short")
+			c := cryptomem.New("localhost:1", -1, "short").Client()
 			DeferCleanup(c.Close)
-			Expect(c.Set("k", "v")).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
+			Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
 		})
 	})
 
@@ -242,8 +242,8 @@ var _ = Describe("Client", func() {
 			c := dial()
 			Expect(c.Close()).To(Succeed())
 			Expect(c.Close()).To(Succeed())
-			Expect(c.Set("k", "v")).To(MatchError(cryptomem.ErrClosed))
-			_, err := c.Get("k")
+			Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError(cryptomem.ErrClosed))
+			_, err := c.Get(context.Background(), "k")
 			Expect(err).To(MatchError(cryptomem.ErrClosed))
 		})
 	})
@@ -254,7 +254,7 @@ var _ = Describe("Client", func() {
 			return err == nil
 		}
 		c := dial()
-		err := c.Set("k", "v")
+		err := c.Set(context.Background(), "k", []byte("v"))
 		var refused *cryptomem.ServerError
 		Expect(err).To(MatchError("server: out of memory"))
 		Expect(err).To(BeAssignableToTypeOf(refused))
@@ -267,7 +267,7 @@ var _ = Describe("Client", func() {
 				return err == nil
 			}
 			c := dial()
-			call := func() error { return c.Set("k", "v") }
+			call := func() error { return c.Set(context.Background(), "k", []byte("v")) }
 			if status != wire.Error {
 				call = func() error { return c.Ping(context.Background()) }
 			}

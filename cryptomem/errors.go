@@ -31,6 +31,13 @@ var (
 	// than WithTimeout allows.
 	ErrTimeout = errors.New("server did not answer in time")
 
+	// ErrUnavailable: the store cannot be reached, or cannot serve now. The
+	// request was not applied.
+	ErrUnavailable = errors.New("store is unavailable")
+
+	// ErrNotSupported: the store cannot do that at all.
+	ErrNotSupported = errors.New("not supported by this store")
+
 	// ErrMaybeApplied: the connection was lost, or the context ended, between
 	// a request that changes something and its answer. The change may have
 	// taken effect, and may still do so.
@@ -58,10 +65,13 @@ var (
 	ErrExpired = sealing.ErrExpired
 )
 
+// A Status is how a server answers a request.
+type Status = wire.Status
+
 // A ServerError is a request refused by the server, which stays usable.
 type ServerError struct {
-	Status  wire.Status // wire.Error, Denied or Busy
-	Message string      // as the server sent it
+	Status  Status // an error, denied or busy
+	Message string // as the server sent it
 }
 
 // Error returns the server's message.
@@ -86,14 +96,25 @@ func (e *ServerError) Is(target error) bool {
 	return false
 }
 
-// answerError returns the error that an answer stands for; nil for OK.
-func answerError(r *wire.Response) error {
-	switch r.Status {
-	case wire.OK:
+// unavailableError is an ErrUnavailable that says nothing but its cause.
+type unavailableError struct{ cause error }
+
+func unavailable(cause error) error { return unavailableError{cause} }
+
+func (e unavailableError) Error() string   { return e.cause.Error() }
+func (e unavailableError) Unwrap() []error { return []error{ErrUnavailable, e.cause} }
+
+// answerError returns the error that an answer to the command stands for; nil
+// for OK.
+func answerError(c Command, r *wire.Response) error {
+	switch {
+	case r.Status == wire.OK:
 		return nil
-	case wire.NotFound:
+	case r.Status == wire.NotFound:
 		return ErrNotFound
-	case wire.Exists:
+	case r.Status == wire.Exists && c == CommandSwap:
+		return ErrChanged
+	case r.Status == wire.Exists:
 		return ErrExists
 	}
 	return &ServerError{Status: r.Status, Message: string(r.Value)}

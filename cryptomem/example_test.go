@@ -41,8 +41,8 @@ func ExampleDial() {
 	}
 	defer c.Close()
 
-	key := []byte("cart:17")
-	err = c.SetContext(ctx, key, []byte("3 apples"), cryptomem.TTL(10*time.Minute))
+	key := "cart:17"
+	err = c.Set(ctx, key, []byte("3 apples"), cryptomem.TTL(10*time.Minute))
 	fmt.Println(err)
 
 	buffer := make([]byte, 0, 1024)
@@ -57,7 +57,7 @@ func ExampleClient_GetOrLoad() {
 	addr, stop := serveExample()
 	defer stop()
 	ctx := context.Background()
-	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
+	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!").Client()
 	defer c.Close()
 
 	fromDatabase := func(context.Context) ([]byte, error) {
@@ -65,7 +65,7 @@ func ExampleClient_GetOrLoad() {
 		return []byte("Ada"), nil
 	}
 	for range 2 {
-		name, err := c.GetOrLoad(ctx, []byte("user:17"), time.Minute, fromDatabase, cryptomem.Stale(time.Hour))
+		name, err := c.GetOrLoad(ctx, "user:17", fromDatabase, cryptomem.TTL(time.Minute), cryptomem.Stale(time.Hour))
 		fmt.Printf("%s %v\n", name, err)
 	}
 	// Output:
@@ -78,12 +78,12 @@ func ExampleClient_TryLock() {
 	addr, stop := serveExample()
 	defer stop()
 	ctx := context.Background()
-	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!")
+	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!").Client()
 	defer c.Close()
 
-	lock, err := c.TryLock(ctx, []byte("nightly report"), time.Minute)
+	lock, err := c.TryLock(ctx, "nightly report", time.Minute)
 	fmt.Println(err)
-	_, err = c.TryLock(ctx, []byte("nightly report"), time.Minute)
+	_, err = c.TryLock(ctx, "nightly report", time.Minute)
 	fmt.Println(err)
 
 	// What the lock protects should be shown lock.Fence(), and refuse a
@@ -99,7 +99,7 @@ func ExampleJSON() {
 	addr, stop := serveExample()
 	defer stop()
 	ctx := context.Background()
-	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
+	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!").Client()
 	defer c.Close()
 
 	type user struct {
@@ -126,13 +126,13 @@ func ExampleClient_Batch() {
 	addr, stop := serveExample()
 	defer stop()
 	ctx := context.Background()
-	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!")
+	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!").Client()
 	defer c.Close()
 
 	batch := c.Batch()
-	batch.Set([]byte("a"), []byte("1"))
-	batch.Get([]byte("a"))
-	batch.Get([]byte("b"))
+	batch.Set("a", []byte("1"))
+	batch.Get("a")
+	batch.Get("b")
 	for _, r := range batch.Run(ctx) {
 		fmt.Printf("%q %v\n", r.Value, r.Err)
 	}

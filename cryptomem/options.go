@@ -29,6 +29,9 @@ const (
 // WithKeyring, one of which is required; everything else has a default.
 type Option func(*options) error
 
+// Clock is what tells a Client the time.
+type Clock = clock.Clock
+
 // A DialFunc makes a connection to addr, as (*net.Dialer).DialContext does for
 // the network that addr implies.
 type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
@@ -55,6 +58,7 @@ type options struct {
 	token        []byte
 	random       io.Reader
 	observer     Observer
+	connecting   []string // the options given that are about connections
 }
 
 func newOptions(opts []Option) (*options, error) {
@@ -153,6 +157,7 @@ func WithDefaultTTL(ttl time.Duration) Option {
 // caller's context limits each call on top of that.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithTimeout")
 		o.timeout = d
 		return positive("WithTimeout", d)
 	}
@@ -162,6 +167,7 @@ func WithTimeout(d time.Duration) Option {
 // included. Default: DefaultDialTimeout.
 func WithDialTimeout(d time.Duration) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithDialTimeout")
 		o.dialTimeout = d
 		return positive("WithDialTimeout", d)
 	}
@@ -183,6 +189,7 @@ func WithAttempts(n int) Option {
 // DefaultLongestPause.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithBackoff")
 		o.firstPause, o.longestPause = first, longest
 		if first < 0 || longest < first {
 			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
@@ -206,6 +213,7 @@ func WithMaxValueSize(n int) Option {
 // Defaults: pipeline.DefaultMaxCalls, pipeline.DefaultMaxBytes.
 func WithInFlight(calls, bytes int) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithInFlight")
 		o.limits.MaxCalls, o.limits.MaxBytes = calls, bytes
 		return errors.Join(positive("WithInFlight calls", calls), positive("WithInFlight bytes", bytes))
 	}
@@ -215,6 +223,7 @@ func WithInFlight(calls, bytes int) Option {
 // best; more let a process use more cores for the sake of the network.
 func WithConnections(n int) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithConnections")
 		o.connections = n
 		return positive("WithConnections", n)
 	}
@@ -225,6 +234,7 @@ func WithConnections(n int) Option {
 // with "unix:".
 func WithDialer(dial DialFunc) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithDialer")
 		if dial == nil {
 			return errors.New("WithDialer: no function")
 		}
@@ -237,6 +247,7 @@ func WithDialer(dial DialFunc) Option {
 // host of the address is what the certificate must be for.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithTLS")
 		if config == nil {
 			return errors.New("WithTLS: no configuration")
 		}
@@ -248,6 +259,7 @@ func WithTLS(config *tls.Config) Option {
 // WithAuth shows the server an identity and its token on every new connection.
 func WithAuth(identity string, token []byte) Option {
 	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithAuth")
 		o.identity, o.token = identity, append([]byte(nil), token...)
 		if len(token) == 0 {
 			return errors.New("WithAuth: the token is empty")
@@ -257,7 +269,7 @@ func WithAuth(identity string, token []byte) Option {
 }
 
 // WithClock tells the time in place of the real clock.
-func WithClock(clk clock.Clock) Option {
+func WithClock(clk Clock) Option {
 	return func(o *options) error {
 		if clk == nil {
 			return errors.New("WithClock: no clock")

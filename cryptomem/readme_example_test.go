@@ -60,7 +60,7 @@ func Example_network() {
 	}
 	defer c.Close()
 
-	err = c.SetContext(ctx, []byte("greeting"), []byte("hello"), cryptomem.TTL(time.Minute))
+	err = c.Set(ctx, "greeting", []byte("hello"), cryptomem.TTL(time.Minute))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding"
 	"encoding/json"
-	"time"
 )
 
 // Typed is a Client whose values are of a type of their own. Make one with
@@ -49,14 +48,14 @@ func Binary[T any, P interface {
 // Client returns the client beneath.
 func (t *Typed[T]) Client() *Client { return t.client }
 
-// Set stores v under the key. Errors are those of Client.SetContext and of the
+// Set stores v under the key. Errors are those of Client.Set and of the
 // encoding.
 func (t *Typed[T]) Set(ctx context.Context, key string, v T, opts ...StoreOption) error {
 	b, err := t.encode(v)
 	if err != nil {
 		return err
 	}
-	return t.client.SetContext(ctx, []byte(key), b, opts...)
+	return t.client.Set(ctx, key, b, opts...)
 }
 
 // Add stores v under a key that holds none; ErrExists if it does.
@@ -65,28 +64,28 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	if err != nil {
 		return err
 	}
-	return t.client.Add(ctx, []byte(key), b, opts...)
+	return t.client.Add(ctx, key, b, opts...)
 }
 
 // Get returns the value under the key; ErrNotFound if there is none.
 func (t *Typed[T]) Get(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.GetContext(ctx, []byte(key)))
+	return t.decoded(t.client.Get(ctx, key))
 }
 
 // GetDelete removes the item and returns the value it had.
 func (t *Typed[T]) GetDelete(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.GetDelete(ctx, []byte(key)))
+	return t.decoded(t.client.GetDelete(ctx, key))
 }
 
 // Delete removes the value under the key; ErrNotFound if there is none.
 func (t *Typed[T]) Delete(ctx context.Context, key string) error {
-	return t.client.DeleteContext(ctx, []byte(key))
+	return t.client.Delete(ctx, key)
 }
 
-// GetOrLoad returns the value under the key, made by load and stored for ttl if
+// GetOrLoad returns the value under the key, made by load and stored if
 // there is none. See Client.GetOrLoad.
-func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, ttl time.Duration, load func(context.Context) (T, error), opts ...LoadOption) (T, error) {
-	return t.decoded(t.client.GetOrLoad(ctx, []byte(key), ttl, func(ctx context.Context) ([]byte, error) {
+func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.Context) (T, error), opts ...LoadOption) (T, error) {
+	return t.decoded(t.client.GetOrLoad(ctx, key, func(ctx context.Context) ([]byte, error) {
 		v, err := load(ctx)
 		if err != nil {
 			return nil, err
@@ -100,7 +99,7 @@ func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, ttl time.Duration,
 // somebody else changed the value meanwhile, so it must do nothing else. ErrChanged
 // if that happens again and again.
 func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, found bool) (T, error), opts ...StoreOption) error {
-	return t.client.update(ctx, []byte(key), func(b []byte, found bool) ([]byte, error) {
+	return t.client.update(ctx, key, func(b []byte, found bool) ([]byte, error) {
 		var v T
 		var err error
 		if found {

@@ -167,13 +167,13 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 
 // request makes an action's call on the product's client.
 func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *oracle.Op) (value []byte, err error) {
-	key, ttl := []byte(a.Key), cryptomem.TTL(a.TTL)
+	key, ttl := a.Key, cryptomem.TTL(a.TTL)
 	if a.Verb.IsWrite() {
 		value = a.Value.AppendTo(nil)
 	}
 	switch a.Verb {
 	case script.Set:
-		return nil, c.SetContext(ctx, key, value, ttl)
+		return nil, c.Set(ctx, key, value, ttl)
 	case script.Add:
 		return nil, c.Add(ctx, key, value, ttl)
 	case script.Replace:
@@ -182,7 +182,7 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 		op.Got, err = c.CompareAndSwap(ctx, key, value, op.Version, ttl)
 		return nil, err
 	case script.Get:
-		return c.GetContext(ctx, key)
+		return c.Get(ctx, key)
 	case script.GetV:
 		item, err := c.GetItem(ctx, key)
 		op.Got = item.Version
@@ -190,12 +190,12 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 	case script.GetDel:
 		return c.GetDelete(ctx, key)
 	case script.Delete:
-		return nil, c.DeleteContext(ctx, key)
+		return nil, c.Delete(ctx, key)
 	case script.Touch:
 		return nil, c.Touch(ctx, key, a.TTL)
 	case script.Flush:
 		op.Key = "" // names may be blind, which have no prefixes: everything goes
-		_, err = c.Flush(ctx, nil)
+		_, err = c.Flush(ctx, "")
 		return nil, err
 	}
 	return nil, c.Ping(ctx)

@@ -39,7 +39,7 @@ func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) err
 		o := &ops[i]
 		s.key = s.work.appendKey(s.key[:0], o.key)
 		if o.command == wire.Set {
-			o.err = s.client.SetContext(ctx, s.key, s.work.value, s.ttl...)
+			o.err = s.client.Set(ctx, string(s.key), s.work.value, s.ttl...)
 		} else {
 			s.get(ctx, o)
 		}
@@ -53,7 +53,7 @@ func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) err
 
 func (s *sealedLane) get(ctx context.Context, o *op) {
 	var err error
-	s.value, err = s.client.GetAppend(ctx, s.value[:0], s.key)
+	s.value, err = s.client.GetAppend(ctx, s.value[:0], string(s.key))
 	switch {
 	case err == nil:
 		s.work.judge(o, Answer{Text: s.value})

@@ -84,16 +84,16 @@ var _ = Describe("A server process under attack", Ordered, func() {
 		ctx, stop := context.WithCancel(context.Background())
 		client, err := cryptomem.Dial(ctx, addr, cryptomem.WithSecret(bytes.Repeat([]byte{1}, 32)), cryptomem.WithAttempts(1))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(client.SetContext(ctx, []byte("large"), make([]byte, 1<<19))).To(Succeed())
+		Expect(client.Set(ctx, "large", make([]byte, 1<<19))).To(Succeed())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for n := 0; ctx.Err() == nil; n++ {
 				key, value := strconv.Itoa(n%1000), strconv.Itoa(n)
-				err := client.Set(key, value)
+				err := client.Set(context.Background(), key, []byte(value))
 				var got []byte
 				if err == nil {
-					got, err = client.Get(key)
+					got, err = client.Get(context.Background(), key)
 				}
 				if err == nil && string(got) != value {
 					err = fmt.Errorf("got %q, stored %q", got, value)

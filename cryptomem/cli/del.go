@@ -38,7 +38,7 @@ func del(ctx context.Context, c *console, args []string) error {
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		var missing error
 		for _, key := range keys {
-			err := client.DeleteContext(ctx, []byte(key))
+			err := client.Delete(ctx, key)
 			if errors.Is(err, cryptomem.ErrNotFound) {
 				missing = errors.Join(missing, fmt.Errorf("%s: %w", key, err))
 				continue

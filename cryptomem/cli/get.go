@@ -34,7 +34,7 @@ func get(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
-		value, err := client.GetContext(ctx, []byte(key))
+		value, err := client.Get(ctx, key)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}

@@ -44,7 +44,7 @@ func set(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
-		return client.SetContext(ctx, []byte(key), value, cryptomem.TTL(ttl.duration()))
+		return client.Set(ctx, key, value, cryptomem.TTL(ttl.duration()))
 	})
 }
 

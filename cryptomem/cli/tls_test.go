@@ -60,10 +60,10 @@ var _ = Describe("A certificate that is renewed under load", func() {
 				open := dial()
 				defer open.Close() //nolint:errcheck // its requests have been answered
 				for ; working.Err() == nil; requests++ {
-					key := []byte(strconv.Itoa(worker))
-					Expect(open.SetContext(ctx, key, key, cryptomem.TTL(time.Minute))).To(Succeed())
+					key := strconv.Itoa(worker)
+					Expect(open.Set(ctx, key, []byte(key), cryptomem.TTL(time.Minute))).To(Succeed())
 					fresh := dial()
-					Expect(fresh.GetContext(ctx, key)).To(Equal(key))
+					Expect(fresh.Get(ctx, key)).To(Equal([]byte(key)))
 					Expect(fresh.Close()).To(Succeed())
 				}
 			}()

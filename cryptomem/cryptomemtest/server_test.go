@@ -24,24 +24,24 @@ var _ = Describe("Server", func() {
 	It("serves all its clients the same items, and time moves when the test says so", func() {
 		server := cryptomemtest.NewServer(GinkgoTB())
 		one, two := server.Client(), server.Client(cryptomem.WithDefaultTTL(time.Hour))
-		Expect(two.Set("k", "v")).To(Succeed())
+		Expect(two.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 		Expect(server.Items()).To(Equal(1))
 		server.Advance(time.Hour - 1)
-		Expect(one.Get("k")).To(Equal([]byte("v")))
+		Expect(one.Get(context.Background(), "k")).To(Equal([]byte("v")))
 		server.Advance(1)
-		_, err := one.Get("k")
+		_, err := one.Get(context.Background(), "k")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("can be down for a while", func() {
 		server := cryptomemtest.NewServer(GinkgoTB())
 		c := server.Client()
-		Expect(c.Set("k", "v")).To(Succeed())
+		Expect(c.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 		server.Down()
 		Expect(c.Ping(ctx)).NotTo(Succeed())
 		Expect(c.Ping(ctx)).NotTo(Succeed())
 		server.Up()
-		Expect(c.Get("k")).To(Equal([]byte("v")))
+		Expect(c.Get(context.Background(), "k")).To(Equal([]byte("v")))
 	})
 })
 
@@ -52,9 +52,9 @@ func ExampleNewServer() {
 	server := cryptomemtest.NewServer(tb)
 	c := server.Client(cryptomem.WithDefaultTTL(30 * time.Minute))
 
-	fmt.Println(c.Set("session", "active"))
+	fmt.Println(c.Set(context.Background(), "session", []byte("active")))
 	server.Advance(30 * time.Minute)
-	_, err := c.Get("session")
+	_, err := c.Get(context.Background(), "session")
 	fmt.Println(err)
 	// Output:
 	// <nil>

@@ -40,8 +40,8 @@ func rights(ctx context.Context, v *visit) {
 		return
 	}
 	defer client.Close() //nolint:errcheck // always nil
-	key := []byte(v.Prefix + "cryptomem-doctor-" + rand.Text())
-	_, err = client.GetContext(ctx, key)
+	key := v.Prefix + "cryptomem-doctor-" + rand.Text()
+	_, err = client.Get(ctx, key)
 	switch {
 	case errors.Is(err, cryptomem.ErrDenied):
 		v.denied("read", err)
@@ -77,25 +77,25 @@ func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Cli
 }
 
 // roundTrip seals and stores a value, reads and opens it, and removes it.
-func (v *visit) roundTrip(ctx context.Context, client *cryptomem.Client, key []byte) {
+func (v *visit) roundTrip(ctx context.Context, client *cryptomem.Client, key string) {
 	value := []byte("a value of cryptomem doctor")
-	if err := client.SetContext(ctx, key, value, cryptomem.TTL(WriteTTL)); errors.Is(err, cryptomem.ErrDenied) {
+	if err := client.Set(ctx, key, value, cryptomem.TTL(WriteTTL)); errors.Is(err, cryptomem.ErrDenied) {
 		v.denied("write", err)
 		return
 	} else if err != nil {
 		v.found(Problem, "rights", "storing a value fails: "+err.Error(), "see what the server says about itself: cryptomem stats")
 		return
 	}
-	got, err := client.GetContext(ctx, key)
+	got, err := client.Get(ctx, key)
 	switch {
 	case err != nil:
 		v.found(Problem, "rights", "a value that was stored cannot be read: "+err.Error(), "compare the clocks, and see with cryptomem stats whether the server's memory is full")
 	case !bytes.Equal(got, value):
-		v.found(Problem, "rights", "another value came back than was stored", "see whether others write under "+string(key))
+		v.found(Problem, "rights", "another value came back than was stored", "see whether others write under "+key)
 	default:
 		v.fine("rights", "may write, read and delete %s", v.where())
 	}
-	if err := client.DeleteContext(ctx, key); err != nil && !errors.Is(err, cryptomem.ErrNotFound) {
+	if err := client.Delete(ctx, key); err != nil && !errors.Is(err, cryptomem.ErrNotFound) {
 		v.found(Warning, "rights", fmt.Sprintf("%s could not be deleted: %v", key, err), fmt.Sprintf("it expires by itself, within %v", WriteTTL))
 	}
 }

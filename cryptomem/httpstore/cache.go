@@ -50,18 +50,18 @@ func New(client *cryptomem.Client, opts ...Option) *Cache {
 
 // Get returns the answer under the key, and whether there is one.
 func (c *Cache) Get(key string) (answer []byte, ok bool) {
-	answer, err := c.client.Get(key)
+	answer, err := c.client.Get(context.Background(), key)
 	c.report(err)
 	return answer, err == nil
 }
 
 // Set stores the answer under the key.
 func (c *Cache) Set(key string, answer []byte) {
-	c.report(c.client.SetContext(context.Background(), []byte(key), answer, cryptomem.TTL(c.ttl)))
+	c.report(c.client.Set(context.Background(), key, answer, cryptomem.TTL(c.ttl)))
 }
 
 // Delete removes the answer under the key.
-func (c *Cache) Delete(key string) { c.report(c.client.Delete(key)) }
+func (c *Cache) Delete(key string) { c.report(c.client.Delete(context.Background(), key)) }
 
 func (c *Cache) report(err error) {
 	if err != nil && !isMiss(err) {

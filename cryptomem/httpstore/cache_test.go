@@ -68,7 +68,7 @@ func Example() {
 	}
 	go server.Serve(listener) //nolint:errcheck // ends with the server
 
-	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!")
+	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!").Client()
 	defer client.Close() //nolint:errcheck // always nil
 
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

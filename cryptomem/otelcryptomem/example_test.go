@@ -44,8 +44,8 @@ func Example() {
 	}
 	defer client.Close()
 
-	fmt.Println(client.Set("greeting", "hello")) // a span named SET
-	value, err := client.Get("greeting")         // and one named GET
+	fmt.Println(client.Set(context.Background(), "greeting", []byte("hello"))) // a span named SET
+	value, err := client.Get(context.Background(), "greeting")                 // and one named GET
 	fmt.Println(string(value), err)
 	// Output:
 	// <nil>

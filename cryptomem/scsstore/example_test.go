@@ -30,7 +30,7 @@ func Example() {
 	}
 	go server.Serve(listener)
 
-	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!")
+	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!").Client()
 	defer client.Close()
 
 	sessions := scs.New()

@@ -43,7 +43,7 @@ func New(c *cryptomem.Client, opts ...Option) *Store {
 // FindCtx returns the session of the token; found is false if there is none or
 // it has expired.
 func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool, err error) {
-	b, err = s.client.GetContext(ctx, key(token))
+	b, err = s.client.Get(ctx, key(token))
 	if errors.Is(err, cryptomem.ErrNotFound) {
 		return nil, false, nil
 	}
@@ -57,12 +57,12 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	if ttl <= 0 {
 		return s.DeleteCtx(ctx, token)
 	}
-	return s.client.SetContext(ctx, key(token), b, cryptomem.TTL(ttl))
+	return s.client.Set(ctx, key(token), b, cryptomem.TTL(ttl))
 }
 
 // DeleteCtx removes the session of the token, if there is one.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
-	err := s.client.DeleteContext(ctx, key(token))
+	err := s.client.Delete(ctx, key(token))
 	if errors.Is(err, cryptomem.ErrNotFound) {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (s *Store) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token)
 }
 
-func key(token string) []byte {
+func key(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return sum[:]
+	return string(sum[:])
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sealing"
-	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // DefaultLease is for how long one process has the right to load a value while
@@ -25,29 +24,36 @@ const leaseSuffix = "\x00cryptomem lease"
 // it to return.
 type Loader func(ctx context.Context) ([]byte, error)
 
-// A LoadOption changes how GetOrLoad works.
-type LoadOption struct {
-	stale, lease time.Duration
-}
+// A LoadOption changes how GetOrLoad works: Stale, Lease, and every StoreOption.
+type LoadOption interface{ load(l *loading) }
+
+type (
+	staleOption time.Duration
+	leaseOption time.Duration
+)
+
+func (o staleOption) load(l *loading) { l.stale = max(l.stale, time.Duration(o)) }
+func (o leaseOption) load(l *loading) { l.lease = time.Duration(o) }
+func (o StoreOption) load(l *loading) { l.ttl = o.ttl }
 
 // Stale keeps a value for d after its TTL. For that time callers still get it,
 // at once, while one of them has it loaded anew in the background.
-func Stale(d time.Duration) LoadOption { return LoadOption{stale: d} }
+func Stale(d time.Duration) LoadOption { return staleOption(d) }
 
 // Lease sets for how long the other processes wait for the one that loads,
 // before another one tries; default DefaultLease.
-func Lease(d time.Duration) LoadOption { return LoadOption{lease: d} }
+func Lease(d time.Duration) LoadOption { return leaseOption(d) }
 
 // loading is what GetOrLoad was asked to do.
 type loading struct {
-	key               []byte
+	key               string
 	ttl, stale, lease time.Duration
 	load              Loader
 	unstored          bool // the store has just failed: do without it
 }
 
 // GetOrLoad returns the value under the key. If there is none, it has load make
-// one and stores it for ttl, 0 meaning for good.
+// one and stores it, for the client's TTL unless TTL says otherwise.
 //
 // However many callers miss the key at the same time, one load runs: within
 // the client they share it, and between processes a lease in the store lets one
@@ -57,12 +63,13 @@ type loading struct {
 // The store is there to save work: when it cannot be read, GetOrLoad loads all
 // the same, and a loaded value that cannot be stored is returned all the same. A panic of
 // load becomes an error.
-func (c *Client) GetOrLoad(ctx context.Context, key []byte, ttl time.Duration, load Loader, opts ...LoadOption) ([]byte, error) {
-	l := loading{key: key, ttl: ttl, lease: DefaultLease, load: load}
+func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ...LoadOption) ([]byte, error) {
+	l := loading{key: key, ttl: c.opts.ttl, lease: DefaultLease, load: load}
 	for _, o := range opts {
-		l.stale, l.lease = max(l.stale, o.stale), cmp.Or(o.lease, l.lease)
+		o.load(&l)
 	}
-	if err := checkTTL(ttl); err != nil {
+	l.lease = cmp.Or(l.lease, DefaultLease)
+	if err := checkTTL(l.ttl); err != nil {
 		return nil, err
 	}
 	if l.lease < 0 {
@@ -95,7 +102,7 @@ func (c *Client) GetOrLoad(ctx context.Context, key []byte, ttl time.Duration, l
 // getFresh returns the value under the key and whether its TTL, without the
 // time it may be stale, is not over.
 func (c *Client) getFresh(ctx context.Context, l *loading) (value []byte, fresh bool, err error) {
-	op, err := c.begin(wire.Get, l.key)
+	op, err := c.begin(CommandGet, l.key)
 	if err != nil {
 		return nil, false, err
 	}
@@ -103,12 +110,11 @@ func (c *Client) getFresh(ctx context.Context, l *loading) (value []byte, fresh 
 	if err := c.do(ctx, op); err != nil {
 		return nil, false, err
 	}
-	envelope := op.call.Response.Value
-	if value, err = c.open(nil, l.key, envelope); err != nil {
+	if value, err = op.open(nil); err != nil {
 		return nil, false, err
 	}
 	// The seal's word, not the server's, and open has just proved it.
-	expiry, err := sealing.Expiry(envelope)
+	expiry, err := sealing.Expiry(op.Answer)
 	return value, expiry.IsZero() || c.opts.clock.Now().Before(expiry.Add(-l.stale)), err
 }
 
@@ -134,7 +140,7 @@ type flights struct {
 func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 	c.flights.mu.Lock()
 	defer c.flights.mu.Unlock()
-	if f := c.flights.byKey[string(l.key)]; f != nil {
+	if f := c.flights.byKey[l.key]; f != nil {
 		f.waiting++
 		return f, nil
 	}
@@ -149,7 +155,7 @@ func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 func (c *Client) refresh(ctx context.Context, l loading) {
 	c.flights.mu.Lock()
 	defer c.flights.mu.Unlock()
-	if c.flights.byKey[string(l.key)] == nil {
+	if c.flights.byKey[l.key] == nil {
 		c.start(ctx, l, true)
 	}
 }
@@ -158,8 +164,7 @@ func (c *Client) refresh(ctx context.Context, l loading) {
 // it ends with its last caller, or the client.
 func (c *Client) start(ctx context.Context, l loading, background bool) (*flight, bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{key: string(l.key), cancel: cancel, done: make(chan struct{}), waiting: 1}
-	l.key = []byte(f.key) // the caller's may change once the caller is gone
+	f := &flight{key: l.key, cancel: cancel, done: make(chan struct{}), waiting: 1}
 	ok := c.spawn(func() {
 		stop := context.AfterFunc(c.ctx, cancel)
 		f.value, f.err = c.loadOnce(ctx, &l, background)
@@ -206,9 +211,9 @@ func (c *Client) leave(f *flight) {
 // that has it.
 func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]byte, error) {
 	if l.unstored {
-		return call(ctx, l.load)
+		return runLoader(ctx, l.load)
 	}
-	lease, err := c.TryLock(ctx, append(bytes.Clone(l.key), leaseSuffix...), l.lease)
+	lease, err := c.TryLock(ctx, l.key+leaseSuffix, l.lease)
 	for look := firstLook; errors.Is(err, ErrLocked); look = min(2*look, longestLook) {
 		if background {
 			return nil, err // somebody else refreshes
@@ -219,7 +224,7 @@ func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]b
 		if value, _, err := c.getFresh(ctx, l); err == nil {
 			return value, nil
 		}
-		lease, err = c.TryLock(ctx, append(bytes.Clone(l.key), leaseSuffix...), l.lease)
+		lease, err = c.TryLock(ctx, l.key+leaseSuffix, l.lease)
 	}
 	if lease != nil && err == nil {
 		defer func() { _ = lease.Unlock(context.WithoutCancel(ctx)) }() // expires by itself if this fails
@@ -229,7 +234,7 @@ func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]b
 			return value, nil
 		}
 	}
-	value, err := call(ctx, l.load)
+	value, err := runLoader(ctx, l.load)
 	if err != nil {
 		return nil, err
 	}
@@ -237,13 +242,13 @@ func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]b
 	if keep > 0 {
 		keep += l.stale
 	}
-	_ = c.SetContext(ctx, l.key, value, TTL(keep)) // the value is good all the same
+	_ = c.Set(ctx, l.key, value, TTL(keep)) // the value is good all the same
 	return value, nil
 }
 
-// call calls load and makes an error of its panic, which would otherwise end
+// runLoader calls load and makes an error of its panic, which would otherwise end
 // the process from a goroutine that its caller knows nothing of.
-func call(ctx context.Context, load Loader) (value []byte, err error) {
+func runLoader(ctx context.Context, load Loader) (value []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("loader panicked: %v", p)

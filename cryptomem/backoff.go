@@ -11,23 +11,28 @@ import (
 
 // rest waits for a random time between half of most and most, so that those
 // who wait for the same thing do not come back at the same moment. It returns
-// early when ctx ends or the client is closed.
-func (c *Client) rest(ctx context.Context, most time.Duration) error {
+// early when ctx ends, and with ErrClosed when closed does.
+func (o *options) rest(ctx context.Context, closed <-chan struct{}, most time.Duration) error {
 	if most < 2 {
 		return nil
 	}
 	var b [8]byte
-	_, _ = io.ReadFull(c.opts.randomness(), b[:]) // without randomness there is no jitter, which is no error
-	timer := c.opts.clock.Timer(most/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(most/2)))
+	_, _ = io.ReadFull(o.randomness(), b[:]) // without randomness there is no jitter, which is no error
+	timer := o.clock.Timer(most/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(most/2)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-c.ctx.Done():
+	case <-closed:
 		return ErrClosed
 	}
+}
+
+// rest is options.rest until the client is closed.
+func (c *Client) rest(ctx context.Context, most time.Duration) error {
+	return c.opts.rest(ctx, c.ctx.Done(), most)
 }
 
 func (o *options) randomness() io.Reader {

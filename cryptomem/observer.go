@@ -3,8 +3,6 @@ package cryptomem
 import (
 	"context"
 	"errors"
-
-	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // An Observer sees every request that a Client makes: for traces, metrics or
@@ -15,7 +13,7 @@ type Observer interface {
 	// context that it returns is the one the request runs under; those of a
 	// batch all run under the caller's own. The function is called once, when
 	// the request has ended.
-	Begin(ctx context.Context, command wire.Command) (context.Context, func(Outcome))
+	Begin(ctx context.Context, command Command) (context.Context, func(Outcome))
 }
 
 // An Outcome is how a request ended.
@@ -45,9 +43,9 @@ func WithObserver(o Observer) Option {
 }
 
 func (c *Client) observed(ctx context.Context, op *operation) error {
-	ctx, end := c.opts.observer.Begin(ctx, op.call.Request.Command)
+	ctx, end := c.opts.observer.Begin(ctx, op.Command)
 	err := c.attempt(ctx, op)
-	end(Outcome{Err: err, Sent: len(op.call.Request.Value), Received: len(op.call.Response.Value)})
+	end(Outcome{Err: err, Sent: len(op.Value), Received: len(op.Answer)})
 	return err
 }
 
@@ -55,11 +53,11 @@ func (c *Client) observed(ctx context.Context, op *operation) error {
 func (c *Client) observeAll(ctx context.Context, entries []*entry) (end func()) {
 	ends := make([]func(Outcome), len(entries))
 	for i, e := range entries {
-		_, ends[i] = c.opts.observer.Begin(ctx, e.op.call.Request.Command)
+		_, ends[i] = c.opts.observer.Begin(ctx, e.op.Command)
 	}
 	return func() {
 		for i, e := range entries {
-			ends[i](Outcome{Err: e.err, Sent: len(e.op.call.Request.Value), Received: len(e.op.call.Response.Value)})
+			ends[i](Outcome{Err: e.err, Sent: len(e.op.Value), Received: len(e.op.Answer)})
 		}
 	}
 }

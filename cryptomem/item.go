@@ -28,19 +28,19 @@ type Item struct {
 const updateAttempts = 16
 
 // Add stores the value under a key that holds none; ErrExists if it does.
-func (c *Client) Add(ctx context.Context, key, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, wire.Add, key, value, opts)
+func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
+	return c.store(ctx, CommandAdd, key, value, opts)
 }
 
 // Replace stores the value under a key that holds one; ErrNotFound if not.
-func (c *Client) Replace(ctx context.Context, key, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, wire.Replace, key, value, opts)
+func (c *Client) Replace(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
+	return c.store(ctx, CommandReplace, key, value, opts)
 }
 
 // GetItem returns the value under the key with its version, for
 // CompareAndSwap; ErrNotFound if there is none.
-func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
-	op, err := c.begin(wire.GetV, key)
+func (c *Client) GetItem(ctx context.Context, key string) (Item, error) {
+	op, err := c.begin(CommandGetItem, key)
 	if err != nil {
 		return Item{}, err
 	}
@@ -48,44 +48,37 @@ func (c *Client) GetItem(ctx context.Context, key []byte) (Item, error) {
 	if err := c.do(ctx, op); err != nil {
 		return Item{}, err
 	}
-	version, ttl, envelope, err := wire.CutItem(op.call.Response.Value)
+	value, err := op.open(nil)
 	if err != nil {
 		return Item{}, err
 	}
-	value, err := c.open(nil, key, envelope)
-	if err != nil {
-		return Item{}, err
-	}
-	return Item{Value: value, Version: version, TTL: ttl}, nil
+	return Item{Value: value, Version: op.Version, TTL: op.Remaining}, nil
 }
 
 // CompareAndSwap stores the value if the item still has the version that
 // GetItem told, and returns the new version. ErrChanged if the version is
 // another one, ErrNotFound if the item is gone.
-func (c *Client) CompareAndSwap(ctx context.Context, key, value []byte, version uint64, opts ...StoreOption) (uint64, error) {
-	op, err := c.begin(wire.CAS, key)
+func (c *Client) CompareAndSwap(ctx context.Context, key string, value []byte, version uint64, opts ...StoreOption) (uint64, error) {
+	op, err := c.begin(CommandSwap, key)
 	if err != nil {
 		return 0, err
 	}
 	defer op.end()
-	op.value = wire.AppendNumber(op.value, version)
-	if err := c.seal(op, key, value, opts); err != nil {
+	op.Version = version
+	if err := op.store(value, opts); err != nil {
 		return 0, err
 	}
 	if err := c.do(ctx, op); err != nil {
-		if errors.Is(err, ErrExists) {
-			err = ErrChanged
-		}
 		return 0, err
 	}
-	return wire.ParseNumber(op.call.Response.Value)
+	return op.Version, nil
 }
 
 // Touch gives the item a new TTL, 0 meaning none; ErrNotFound if there is none.
 // The expiry is part of the seal, so the value is fetched, sealed anew and
 // swapped in; if others keep changing it meanwhile, Touch gives up with
 // ErrChanged.
-func (c *Client) Touch(ctx context.Context, key []byte, ttl time.Duration) error {
+func (c *Client) Touch(ctx context.Context, key string, ttl time.Duration) error {
 	return c.update(ctx, key, func(value []byte, found bool) ([]byte, error) {
 		if !found {
 			return nil, ErrNotFound
@@ -96,7 +89,7 @@ func (c *Client) Touch(ctx context.Context, key []byte, ttl time.Duration) error
 
 // update stores what change makes of the value under the key, and starts over
 // if somebody else changed it meanwhile.
-func (c *Client) update(ctx context.Context, key []byte, change func(value []byte, found bool) ([]byte, error), opts []StoreOption) error {
+func (c *Client) update(ctx context.Context, key string, change func(value []byte, found bool) ([]byte, error), opts []StoreOption) error {
 	for attempt := 1; ; attempt++ {
 		item, err := c.GetItem(ctx, key)
 		found := err == nil
@@ -124,8 +117,8 @@ func (c *Client) update(ctx context.Context, key []byte, change func(value []byt
 
 // GetDelete removes the item and returns the value it had; ErrNotFound if there
 // is none. An answer that gets lost loses the value: ErrMaybeApplied.
-func (c *Client) GetDelete(ctx context.Context, key []byte) ([]byte, error) {
-	op, err := c.begin(wire.GetDel, key)
+func (c *Client) GetDelete(ctx context.Context, key string) ([]byte, error) {
+	op, err := c.begin(CommandGetDel, key)
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +126,13 @@ func (c *Client) GetDelete(ctx context.Context, key []byte) ([]byte, error) {
 	if err := c.do(ctx, op); err != nil {
 		return nil, err
 	}
-	return c.open(nil, key, op.call.Response.Value)
+	return op.open(nil)
 }
 
 // Ping asks the server for a sign of life.
 func (c *Client) Ping(ctx context.Context) error {
 	sign := []byte("ping")
-	op, err := c.beginBare(wire.Ping, nil, sign)
+	op, err := c.beginBare(CommandPing, nil, sign)
 	if err != nil {
 		return err
 	}
@@ -147,7 +140,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if err := c.do(ctx, op); err != nil {
 		return err
 	}
-	if !bytes.Equal(op.call.Response.Value, sign) {
+	if !bytes.Equal(op.Answer, sign) {
 		return errors.New("answer to PING is not what was sent")
 	}
 	return nil
@@ -156,7 +149,7 @@ func (c *Client) Ping(ctx context.Context) error {
 // Stats returns the server's statistics as JSON: one section, or all of them
 // by name if section is empty.
 func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
-	op, err := c.beginBare(wire.Stats, []byte(section), nil)
+	op, err := c.beginBare(CommandStats, []byte(section), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +157,14 @@ func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
 	if err := c.do(ctx, op); err != nil {
 		return nil, err
 	}
-	return bytes.Clone(op.call.Response.Value), nil
+	return bytes.Clone(op.Answer), nil
 }
 
 // Flush removes every item of the client's namespace whose key begins with
 // prefix, and returns how many there were. Without a namespace that is
 // everybody's. A server has to be configured to allow it; blind names leave no
 // prefix to go by, so with them only an empty one works.
-func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err error) {
+func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err error) {
 	var name []byte
 	if n := c.opts.namespace; n != "" {
 		name = append(append(name, byte(len(n))), n...)
@@ -183,7 +176,7 @@ func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err 
 	if len(name) > wire.MaxKeySize {
 		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)
 	}
-	op, err := c.beginBare(wire.Flush, name, nil)
+	op, err := c.beginBare(CommandFlush, name, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -191,5 +184,5 @@ func (c *Client) Flush(ctx context.Context, prefix []byte) (removed uint64, err 
 	if err := c.do(ctx, op); err != nil {
 		return 0, err
 	}
-	return wire.ParseNumber(op.call.Response.Value)
+	return op.Count, nil
 }

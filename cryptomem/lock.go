@@ -40,7 +40,7 @@ const (
 // A Lock is safe for concurrent use.
 type Lock struct {
 	client *Client
-	key    []byte
+	key    string
 	owner  []byte
 
 	mu      sync.Mutex // guards the rest
@@ -50,14 +50,14 @@ type Lock struct {
 
 // TryLock takes the lock of that key for ttl, which must be positive. ErrLocked
 // if somebody holds it.
-func (c *Client) TryLock(ctx context.Context, key []byte, ttl time.Duration) (*Lock, error) {
+func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
 	if ttl <= 0 {
 		return nil, fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
 	}
 	if c.err != nil {
 		return nil, c.err
 	}
-	l := &Lock{client: c, key: bytes.Clone(key), owner: make([]byte, 16)}
+	l := &Lock{client: c, key: key, owner: make([]byte, 16)}
 	if _, err := io.ReadFull(c.opts.randomness(), l.owner); err != nil {
 		return nil, fmt.Errorf("random owner of a lock: %w", err)
 	}
@@ -84,7 +84,7 @@ func (c *Client) TryLock(ctx context.Context, key []byte, ttl time.Duration) (*L
 
 // Lock waits under ctx until it can take the lock of that key for ttl, which
 // must be positive.
-func (c *Client) Lock(ctx context.Context, key []byte, ttl time.Duration) (*Lock, error) {
+func (c *Client) Lock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
 	for look := firstLook; ; look = min(2*look, longestLook) {
 		l, err := c.TryLock(ctx, key, ttl)
 		if !errors.Is(err, ErrLocked) {

@@ -15,7 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A link is one of the client's connections, made anew whenever it is broken.
+// A link is one of the connections to a server, made anew whenever it is broken.
 type link struct {
 	conn atomic.Pointer[pipeline.Conn]
 
@@ -30,7 +30,7 @@ type dial struct {
 }
 
 // connection returns the link's connection, or waits for one under ctx.
-func (c *Client) connection(ctx context.Context, l *link) (*pipeline.Conn, error) {
+func (s *connections) connection(ctx context.Context, l *link) (*pipeline.Conn, error) {
 	if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
 		return conn, nil
 	}
@@ -42,7 +42,7 @@ func (c *Client) connection(ctx context.Context, l *link) (*pipeline.Conn, error
 			return conn, nil
 		}
 		d = &dial{done: make(chan struct{})}
-		if !c.spawn(func() { c.redial(l, d) }) {
+		if !s.spawn(func() { s.redial(l, d) }) {
 			l.mu.Unlock()
 			return nil, ErrClosed
 		}
@@ -59,8 +59,8 @@ func (c *Client) connection(ctx context.Context, l *link) (*pipeline.Conn, error
 
 // redial replaces the link's connection. It is bound to no caller's context:
 // the connection is for all of them.
-func (c *Client) redial(l *link, d *dial) {
-	d.conn, d.err = c.dialInTurn()
+func (s *connections) redial(l *link, d *dial) {
+	d.conn, d.err = s.dialInTurn()
 	l.mu.Lock()
 	old := l.conn.Load()
 	if d.err == nil {
@@ -72,73 +72,73 @@ func (c *Client) redial(l *link, d *dial) {
 	if old != nil && d.err == nil {
 		_ = old.Close() // it is broken; this only waits for its goroutines
 	}
-	if d.err == nil && c.ctx.Err() != nil {
+	if d.err == nil && s.ctx.Err() != nil {
 		_ = d.conn.Close() // Close may have passed by before the connection was in place
 	}
 }
 
 // dialInTurn dials when no other dial to the address is under way and the
 // pause after a failed one is over.
-func (c *Client) dialInTurn() (*pipeline.Conn, error) {
+func (s *connections) dialInTurn() (*pipeline.Conn, error) {
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-c.ctx.Done():
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-s.ctx.Done():
 		return nil, ErrClosed
 	}
-	if c.failures > 0 {
-		if err := c.rest(c.ctx, c.opts.pause(c.failures)); err != nil {
+	if s.failures > 0 {
+		if err := s.opts.rest(s.ctx, nil, s.opts.pause(s.failures)); err != nil {
 			return nil, ErrClosed
 		}
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.opts.dialTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, s.opts.dialTimeout)
 	defer cancel()
-	conn, err := c.dial(ctx)
+	conn, err := s.dial(ctx)
 	switch {
 	case err == nil:
-		c.failures = 0
-	case c.ctx.Err() != nil:
+		s.failures = 0
+	case s.ctx.Err() != nil:
 		err = ErrClosed
 	default:
-		c.failures++
-		err = fmt.Errorf("connect to %s: %w", c.addr, err)
+		s.failures++
+		err = fmt.Errorf("connect to %s: %w", s.addr, err)
 	}
 	return conn, err
 }
 
 // dial makes one connection, with all handshakes.
-func (c *Client) dial(ctx context.Context) (*pipeline.Conn, error) {
-	nc, err := c.opts.dial(ctx, c.addr)
+func (s *connections) dial(ctx context.Context) (*pipeline.Conn, error) {
+	nc, err := s.opts.dial(ctx, s.addr)
 	if err != nil {
 		return nil, err
 	}
-	if c.opts.tls != nil {
-		tc := tls.Client(nc, c.opts.tls)
+	if s.opts.tls != nil {
+		tc := tls.Client(nc, s.opts.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {
 			_ = nc.Close() // the handshake's error says more
 			return nil, err
 		}
 		nc = tc
 	}
-	conn := pipeline.NewConn(nc, c.opts.clock, c.opts.limits)
-	if err := c.authenticate(ctx, conn); err != nil {
+	conn := pipeline.NewConn(nc, s.opts.clock, s.opts.limits)
+	if err := s.authenticate(ctx, conn); err != nil {
 		_ = conn.Close() // always nil
 		return nil, err
 	}
 	return conn, nil
 }
 
-func (c *Client) authenticate(ctx context.Context, conn *pipeline.Conn) error {
-	if len(c.opts.token) == 0 {
+func (s *connections) authenticate(ctx context.Context, conn *pipeline.Conn) error {
+	if len(s.opts.token) == 0 {
 		return nil
 	}
 	call := pipeline.Call{Request: wire.Request{
-		Command: wire.Auth, Key: []byte(c.opts.identity), Value: c.opts.token,
+		Command: wire.Auth, Key: []byte(s.opts.identity), Value: s.opts.token,
 	}}
 	if err := conn.Do(ctx, &call); err != nil {
 		return err
 	}
-	return answerError(&call.Response)
+	return answerError(wire.Auth, &call.Response)
 }
 
 // dialNetwork is the default DialFunc.

@@ -1,11 +1,6 @@
 package cryptomem
 
-import (
-	"context"
-
-	"github.com/Zezezknight/cryptomem/transport/pipeline"
-	"github.com/Zezezknight/cryptomem/transport/wire"
-)
+import "context"
 
 // A Batch collects operations that are sent in one go and executed in their
 // order. It is no transaction: each succeeds or fails by itself, and other
@@ -23,35 +18,38 @@ type Result struct {
 }
 
 // A Pair is a key and the value to store under it.
-type Pair struct{ Key, Value []byte }
+type Pair struct {
+	Key   string
+	Value []byte
+}
 
 // entry is one operation of a batch: nil if err kept it from being made.
 type entry struct {
 	op  *operation
-	key []byte
 	err error
 }
 
 // Batch returns an empty batch.
 func (c *Client) Batch() *Batch { return &Batch{client: c} }
 
-// Get adds a get of the key, which must not change until Run.
-func (b *Batch) Get(key []byte) { b.add(wire.Get, key) }
+// Get adds a get of the key.
+func (b *Batch) Get(key string) { b.add(CommandGet, key) }
 
 // Delete adds a removal of the key.
-func (b *Batch) Delete(key []byte) { b.add(wire.Delete, key) }
+func (b *Batch) Delete(key string) { b.add(CommandDelete, key) }
 
-// Set adds storing the value under the key. The value is sealed here and now.
-func (b *Batch) Set(key, value []byte, opts ...StoreOption) {
-	e := b.add(wire.Set, key)
+// Set adds storing the value under the key. The value, which must not change
+// until Run has returned, is sealed when it is sent.
+func (b *Batch) Set(key string, value []byte, opts ...StoreOption) {
+	e := b.add(CommandSet, key)
 	if e.err == nil {
-		e.err = b.client.seal(e.op, key, value, opts)
+		e.err = e.op.store(value, opts)
 	}
 }
 
-func (b *Batch) add(command wire.Command, key []byte) *entry {
+func (b *Batch) add(command Command, key string) *entry {
 	op, err := b.client.begin(command, key)
-	b.entries = append(b.entries, entry{op: op, key: key, err: err})
+	b.entries = append(b.entries, entry{op: op, err: err})
 	return &b.entries[len(b.entries)-1]
 }
 
@@ -68,8 +66,8 @@ func (b *Batch) Run(ctx context.Context) []Result {
 		if r.Err = e.err; e.op == nil {
 			continue
 		}
-		if e.err == nil && e.op.call.Request.Command == wire.Get {
-			r.Value, r.Err = b.client.open(nil, e.key, e.op.call.Response.Value)
+		if e.err == nil && e.op.Command == CommandGet {
+			r.Value, r.Err = e.op.open(nil)
 		}
 		e.op.end()
 	}
@@ -80,7 +78,7 @@ func (b *Batch) Run(ctx context.Context) []Result {
 
 // GetMany returns the values under the keys, in their order, in one go. A key
 // without a value has ErrNotFound as its error.
-func (c *Client) GetMany(ctx context.Context, keys [][]byte) []Result {
+func (c *Client) GetMany(ctx context.Context, keys []string) []Result {
 	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
 	for _, key := range keys {
 		b.Get(key)
@@ -114,32 +112,21 @@ func (c *Client) doAll(ctx context.Context, entries []entry) {
 	if c.opts.observer != nil {
 		defer c.observeAll(ctx, pending[:len(pending):len(pending)])()
 	}
-	calls := make([]*pipeline.Call, 0, len(pending))
-	l := c.link()
+	requests := make([]*Request, 0, len(pending))
 	for attempt := 1; len(pending) > 0; attempt++ {
-		conn, err := c.connection(ctx, l)
-		if err == nil {
-			calls = calls[:0]
-			for _, e := range pending {
-				calls = append(calls, &e.op.call)
-			}
-			_ = conn.DoAll(ctx, calls) // every call has its own error
-		}
-		retry := make([]*entry, 0, len(pending))
+		requests = requests[:0]
 		for _, e := range pending {
-			lost := err
-			if err == nil {
-				lost = e.op.call.Err
-			}
-			switch {
-			case lost == nil:
-				e.err = e.op.result()
-			case c.again(ctx, e.op, lost, attempt):
-				retry = append(retry, e)
-			default:
-				e.err = c.failure(ctx, e.op, lost)
+			requests = append(requests, &e.op.Request)
+		}
+		c.below.DoAll(ctx, requests)
+		again := pending[:0:0]
+		for _, e := range pending {
+			if c.again(ctx, e.op, e.op.Err, attempt) {
+				again = append(again, e)
+			} else {
+				e.err = c.outcome(ctx, e.op, e.op.Err)
 			}
 		}
-		pending = retry
+		pending = again
 	}
 }

@@ -1,0 +1,197 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// connections is the Store that one of our servers is: some connections to it,
+// each made anew by the next request once it is broken. It never repeats a
+// request.
+type connections struct {
+	addr  string
+	opts  *options
+	links []link
+	next  atomic.Uint32 // which link is next, when there are several
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+
+	turn     chan struct{} // held while dialling; guards failures
+	failures int           // dials failed in a row
+
+	background
+}
+
+var _ Store = (*connections)(nil)
+
+func newConnections(addr string, o *options) *connections {
+	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
+	if o.tls != nil && o.tls.ServerName == "" {
+		o.tls.ServerName = serverName(addr)
+	}
+	s := &connections{addr: addr, opts: o, links: make([]link, o.connections), turn: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Close implements Store.
+func (s *connections) Close() error {
+	s.shut()
+	s.cancel()
+	for i := range s.links {
+		if conn := s.links[i].conn.Load(); conn != nil {
+			_ = conn.Close() // always nil
+		}
+	}
+	s.wait()
+	return nil
+}
+
+// Do implements Store.
+func (s *connections) Do(ctx context.Context, r *Request) error {
+	conn, err := s.connection(ctx, s.link())
+	if err != nil {
+		r.Err = s.unsent(ctx, err)
+		return r.Err
+	}
+	c := calls.Get().(*call)
+	if err = c.begin(r); err == nil {
+		err = conn.Do(ctx, &c.Call)
+	}
+	r.Err = s.end(ctx, c, r, err)
+	calls.Put(c)
+	return r.Err
+}
+
+// DoAll implements Store. All requests take the same connection, which keeps
+// their order.
+func (s *connections) DoAll(ctx context.Context, rs []*Request) {
+	conn, err := s.connection(ctx, s.link())
+	if err != nil {
+		err = s.unsent(ctx, err)
+		for _, r := range rs {
+			r.Err = err
+		}
+		return
+	}
+	all := make([]*call, len(rs))
+	sent := make([]*pipeline.Call, 0, len(rs))
+	for i, r := range rs {
+		all[i] = calls.Get().(*call)
+		if r.Err = all[i].begin(r); r.Err == nil {
+			sent = append(sent, &all[i].Call)
+		}
+	}
+	_ = conn.DoAll(ctx, sent) // every call has its own error
+	for i, r := range rs {
+		err := r.Err
+		if err == nil {
+			err = all[i].Err
+		}
+		r.Err = s.end(ctx, all[i], r, err)
+		calls.Put(all[i])
+	}
+}
+
+// A call is a Request on its way through a connection.
+type call struct {
+	pipeline.Call
+	value   []byte // of the request, behind a version
+	refused bool   // by its Sealer
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// begin makes the call of a request, whose slices it uses until end.
+func (c *call) begin(r *Request) error {
+	c.MaybeApplied, c.refused = false, false
+	if r.Sealer != nil {
+		if err := r.Sealer.SealRequest(r); err != nil {
+			c.refused = true
+			return err
+		}
+	}
+	c.Request = wire.Request{Command: r.Command, Key: r.Name, Value: r.Value, TTL: r.TTL}
+	if r.Command.Has(wire.TakesVersion) {
+		c.value = append(wire.AppendNumber(c.value[:0], r.Version), r.Value...)
+		c.Request.Value = c.value
+	}
+	c.Buffer = r.Answer
+	return nil
+}
+
+// end moves the answer into r, or returns why there is none; err is what the
+// connection said.
+func (s *connections) end(ctx context.Context, c *call, r *Request, err error) error {
+	if cap(c.value) > keepBuffer {
+		c.value = nil
+	}
+	if err == nil {
+		err = c.answer(r)
+	} else if !c.refused {
+		err = s.unanswered(ctx, c, err)
+	}
+	r.Answer, c.Buffer = c.Buffer, nil
+	c.Request, c.Response, c.Err = wire.Request{}, wire.Response{}, nil
+	return err
+}
+
+// answer reads the call's response into r.
+func (c *call) answer(r *Request) (err error) {
+	if err := answerError(r.Command, &c.Response); err != nil {
+		return err
+	}
+	switch r.Command {
+	case wire.GetV:
+		var envelope []byte
+		if r.Version, r.Remaining, envelope, err = wire.CutItem(c.Response.Value); err == nil {
+			c.Buffer = append(c.Buffer[:0], envelope...)
+		}
+	case wire.CAS:
+		r.Version, err = wire.ParseNumber(c.Response.Value)
+	case wire.Flush:
+		r.Count, err = wire.ParseNumber(c.Response.Value)
+	}
+	return err
+}
+
+// unanswered returns the error of a call that was given to a connection.
+func (s *connections) unanswered(ctx context.Context, c *call, err error) error {
+	err = s.cause(ctx, err)
+	if c.MaybeApplied && c.Request.Command.Has(wire.Writes) {
+		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)
+	}
+	return err
+}
+
+// unsent returns the error of a request that there was no connection for.
+func (s *connections) unsent(ctx context.Context, err error) error { return s.cause(ctx, err) }
+
+// cause says what kind of failure err is.
+func (s *connections) cause(ctx context.Context, err error) error {
+	var refused *ServerError
+	switch {
+	case errIsContext(ctx, err), errors.Is(err, ErrClosed), errors.As(err, &refused):
+		return err
+	case s.ctx.Err() != nil:
+		return ErrClosed
+	case errors.Is(err, pipeline.ErrSilent):
+		return unavailable(fmt.Errorf("%w: %w", ErrTimeout, err))
+	}
+	return unavailable(err)
+}
+
+// link returns the link to use next.
+func (s *connections) link() *link {
+	if len(s.links) == 1 {
+		return &s.links[0]
+	}
+	return &s.links[int(s.next.Add(1))%len(s.links)]
+}

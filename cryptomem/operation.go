@@ -1,0 +1,189 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// keepBuffer is how large an operation's buffers may be and be kept for reuse.
+const keepBuffer = 64 << 10
+
+// An operation is one request in the making and its answer, with the buffers
+// that both live in. Operations are reused: none of their bytes may outlive
+// end.
+type operation struct {
+	Request
+	client    *Client
+	key       []byte // as the user knows it
+	name      []byte // as the store does
+	value     []byte // to be sealed; the caller's
+	ttl       time.Duration
+	envelope  []byte // what is sent
+	uncertain bool   // an earlier attempt may have been applied
+}
+
+var operations = sync.Pool{New: func() any { return new(operation) }}
+
+// begin returns an operation on the user's key; end gives it back.
+func (c *Client) begin(command Command, key string) (*operation, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	if key == "" {
+		return nil, errors.New("key is empty")
+	}
+	op := operations.Get().(*operation)
+	op.key = append(op.key[:0], key...)
+	op.name = c.sealer.AppendWireName(op.name[:0], op.key)
+	if len(op.name) > wire.MaxKeySize {
+		n := len(op.name)
+		op.end()
+		return nil, fmt.Errorf("%w: key is %d bytes with its namespace, limit %d", ErrTooLarge, n, wire.MaxKeySize)
+	}
+	op.Request = Request{Command: command, Name: op.name, Answer: op.Answer}
+	op.client, op.uncertain = c, false
+	return op, nil
+}
+
+// beginBare returns an operation on no key, or on one that the store reads.
+func (c *Client) beginBare(command Command, name, value []byte) (*operation, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	op := operations.Get().(*operation)
+	op.Request = Request{Command: command, Name: name, Value: value, Answer: op.Answer}
+	op.client, op.uncertain = c, false
+	return op, nil
+}
+
+func (op *operation) end() {
+	if cap(op.envelope) > keepBuffer {
+		op.envelope = nil
+	}
+	if cap(op.Answer) > keepBuffer {
+		op.Answer = nil
+	}
+	op.Request = Request{Answer: op.Answer[:0]}
+	op.client, op.value = nil, nil
+	operations.Put(op)
+}
+
+// store makes op one that stores the value, which is sealed once the operation
+// can be sent.
+func (op *operation) store(value []byte, opts []StoreOption) error {
+	ttl := op.client.opts.ttl
+	if len(opts) > 0 {
+		ttl = opts[len(opts)-1].ttl
+	}
+	if err := checkTTL(ttl); err != nil {
+		return err
+	}
+	if n, limit := len(value)+sealing.Overhead, op.client.opts.maxValueSize; n > limit {
+		return tooLarge(n, limit)
+	}
+	op.value, op.ttl, op.Sealer = value, ttl, op
+	return nil
+}
+
+// SealRequest implements Sealer.
+func (op *operation) SealRequest(r *Request) error {
+	c := op.client
+	now := c.opts.clock.Now()
+	var expiry time.Time
+	if op.ttl > 0 {
+		expiry = now.Add(op.ttl)
+	}
+	var err error
+	if op.envelope, err = c.sealer.Seal(op.envelope[:0], op.key, op.value, expiry, sealing.StampAt(now)); err != nil {
+		return openError(err)
+	}
+	if n := len(op.envelope); n > c.opts.maxValueSize { // padding grew it
+		return tooLarge(n, c.opts.maxValueSize)
+	}
+	r.Value, r.TTL = op.envelope, op.ttl
+	return nil
+}
+
+func tooLarge(n, limit int) error {
+	return fmt.Errorf("%w: sealed value is %d bytes, limit %d", ErrTooLarge, n, limit)
+}
+
+// do sends the operation, again where the rules of repetition allow, and
+// returns the error that its answer stands for.
+func (c *Client) do(ctx context.Context, op *operation) error {
+	if c.opts.observer == nil {
+		return c.attempt(ctx, op)
+	}
+	return c.observed(ctx, op)
+}
+
+func (c *Client) attempt(ctx context.Context, op *operation) error {
+	for attempt := 1; ; attempt++ {
+		err := c.below.Do(ctx, &op.Request)
+		if !c.again(ctx, op, err, attempt) {
+			return c.outcome(ctx, op, err)
+		}
+	}
+}
+
+// again reports whether an operation that ended in err is to be tried once
+// more.
+func (c *Client) again(ctx context.Context, op *operation, err error, attempt int) bool {
+	if err == nil {
+		return false
+	}
+	op.uncertain = op.uncertain || errors.Is(err, ErrMaybeApplied)
+	switch {
+	case attempt >= c.opts.attempts, c.ctx.Err() != nil, ctx.Err() != nil, errors.Is(err, ErrTimeout):
+		return false
+	case errors.Is(err, ErrMaybeApplied):
+		return op.Command.Has(wire.Repeatable)
+	}
+	return errors.Is(err, ErrUnavailable)
+}
+
+// outcome returns the error of an operation whose last attempt ended in err.
+func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case op.uncertain && op.Command == CommandDelete && errors.Is(err, ErrNotFound):
+		return nil // gone, as was asked; most likely by the first attempt
+	case c.ctx.Err() != nil && errors.Is(err, ErrUnavailable):
+		err = ErrClosed
+	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err): // no time was left to try again
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	if op.uncertain && !errors.Is(err, ErrMaybeApplied) && !answered(err) {
+		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)
+	}
+	return err
+}
+
+// answered reports whether err is the store's answer and not the lack of one.
+func answered(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) || errors.Is(err, ErrChanged)
+}
+
+// open appends to dst the value in the envelope that op was answered with.
+func (op *operation) open(dst []byte) ([]byte, error) {
+	value, err := op.client.sealer.Open(dst, op.key, op.Answer, op.client.opts.clock.Now())
+	if err != nil {
+		return dst, openError(err)
+	}
+	if value == nil {
+		value = []byte{} // an empty value is a value
+	}
+	return value, nil
+}
+
+// errIsContext reports whether err is the end of the caller's own context.
+func errIsContext(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err())
+}

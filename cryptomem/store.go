@@ -1,0 +1,93 @@
+package cryptomem
+
+import (
+	"context"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// A Store keeps sealed values by name until their TTL ends. It is the seam
+// below the seal: a Client puts names, envelopes and retries on top of any
+// Store, and a Store never sees a key or a value in clear. Package storetest
+// holds one to everything said here.
+//
+// A Store is safe for concurrent use. What it cannot do it refuses with
+// ErrNotSupported.
+type Store interface {
+	// Do carries out one request, puts the answer into it, and returns r.Err.
+	// It heeds ctx while it waits, also for a connection or for room.
+	Do(ctx context.Context, r *Request) error
+
+	// DoAll carries out many requests in one go. How each went is in its Err;
+	// requests with the same name take effect in their order, others in any.
+	DoAll(ctx context.Context, rs []*Request)
+
+	// Close ends the store and waits for what it started. Requests under way,
+	// and later ones, end in ErrClosed.
+	Close() error
+}
+
+// A Command is what a Request asks for.
+type Command = wire.Command
+
+// The commands that a Store is asked to carry out.
+const (
+	CommandGet     = wire.Get     // Answer is the envelope
+	CommandGetItem = wire.GetV    // the same, with Version and Remaining
+	CommandSet     = wire.Set     // stores Value in place of what is there
+	CommandAdd     = wire.Add     // stores Value where nothing is; else ErrExists
+	CommandReplace = wire.Replace // stores Value where something is; else ErrNotFound
+	CommandSwap    = wire.CAS     // stores Value if Version is still there; else ErrChanged, ErrNotFound
+	CommandDelete  = wire.Delete  // removes; ErrNotFound if nothing is there
+	CommandGetDel  = wire.GetDel  // removes, Answer is the envelope that was there
+	CommandFlush   = wire.Flush   // removes all names with the prefix Name; Count of them
+	CommandPing    = wire.Ping    // Answer is Value
+	CommandStats   = wire.Stats   // Answer is JSON about the section Name, all if empty
+)
+
+// A Request is one request to a Store and, once Do has returned, its answer. It
+// is the store's while Do runs and the caller's again after that, with all its
+// slices: a store that may go on sending after a cancelled call copies them.
+//
+// Err is nil for done, or matches one of these by errors.Is:
+//
+//   - ErrNotFound, ErrExists, ErrChanged: answers, as the commands say.
+//   - ErrUnavailable: the store cannot be reached or cannot serve now. Nothing
+//     was applied, and nothing is lost by trying again.
+//   - ErrMaybeApplied: a write whose outcome is unknown. The store does not send
+//     the same envelope again.
+//   - ErrTimeout, with either of these: the store is silent.
+//   - ErrBusy, ErrFull, ErrDenied, ErrTooLarge, ErrNotSupported: refused.
+//   - ErrClosed, or the error of ctx.
+type Request struct {
+	Command Command
+	Name    []byte        // as AppendWireName makes it; for FLUSH a prefix of such names
+	Value   []byte        // what to store, or to echo
+	TTL     time.Duration // of what is stored; 0 means no expiry. A store may keep it longer by what its clock cannot tell
+	Version uint64        // which CAS expects; then what the answer tells
+
+	// Fenced asks ADD, GETV and CAS for a Version that grows: greater than any
+	// that the name had before. Other versions only differ.
+	Fenced bool
+
+	// Sealer, if not nil, makes Value and TTL. The store calls it when it has a
+	// connection and room for the request, and again if it had to wait after
+	// that, so that no envelope grows old in a queue. Its error ends the
+	// request, which is then not sent.
+	Sealer Sealer
+
+	// Answer is the room for the value of the answer, then that value. A store
+	// uses its capacity if it suffices.
+	Answer []byte
+
+	Remaining time.Duration // TTL that is left, as the store says; 0 means no expiry
+	Count     uint64        // of names removed
+	Err       error
+}
+
+// A Sealer makes the value of a Request just before it is sent.
+type Sealer interface {
+	// SealRequest sets r.Value and r.TTL. It may be called several times.
+	SealRequest(r *Request) error
+}
