@@ -50,7 +50,7 @@ func alerts() []string {
 // exported returns the labels of every metric that the server exports.
 func exported() map[string]map[string]bool {
 	GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join(top, "cryptomem/admin/testdata/metrics.txt"))
+	text, err := os.ReadFile(filepath.Join(top, "cryptomem/server/admin/testdata/metrics.txt"))
 	Expect(err).NotTo(HaveOccurred())
 	metrics := map[string]map[string]bool{"up": {"instance": true, "job": true}} // which is Prometheus' own
 	for _, m := range regexp.MustCompile(`(?m)^(\w+)(?:{(.*)})? \S+$`).FindAllStringSubmatch(string(text), -1) {
