@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
+	"github.com/Zezezknight/cryptomem/transport/address"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -194,13 +194,15 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 	if err != nil {
 		return nil, nil, usageError(err.Error() + ", sealed")
 	}
-	network, address := "tcp", f.client.address(c)
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", path
-	}
+	server := f.client.address(c)
 	dial := func(ctx context.Context) (net.Conn, error) {
-		dialer := net.Dialer{Timeout: f.client.timeout.duration()}
-		return dialer.DialContext(ctx, network, address)
+		ctx, cancel := context.WithTimeout(ctx, f.client.timeout.duration())
+		defer cancel()
+		conn, err := address.Dial(ctx, server)
+		if err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", server, err)
+		}
+		return conn, nil
 	}
 	return bench.Raw(protocol, dial), func() {}, nil
 }

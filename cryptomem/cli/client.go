@@ -18,6 +18,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -109,12 +110,14 @@ func (f *clientFlags) address(c *console) string {
 	if addr == "" {
 		return config.Default().Addr[0]
 	}
-	first, _, _ := strings.Cut(addr, ",")
-	first = strings.TrimSpace(first)
-	if strings.HasPrefix(first, ":") { // where a server listens on every address
-		first = "localhost" + first
+	all, err := address.ParseList(addr)
+	if err != nil {
+		return addr // which connecting says, with what to write
 	}
-	return first
+	if first := all[0]; first.Path == "" && first.Host == "" { // where a server listens on every address
+		return "localhost" + first.String()
+	}
+	return all[0].String()
 }
 
 // flagOr returns a flag's value, or where it is empty the variable's.

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // listener is a listener that knows whether it speaks TLS.
@@ -82,19 +81,21 @@ func (s *service) listen(ctx context.Context) (listeners []listener, err error) 
 // mayServe holds a socket that somebody else opened to the rule that the
 // configuration's addresses were held to.
 func (s *service) mayServe(addr net.Addr, secure bool) error {
-	if addr.Network() == "unix" || config.IsLocal(addr.String()) ||
-		s.config.AllowUnauthenticated || s.config.Authenticates(secure) {
+	if !s.config.Exposed(address.Of(addr), secure) {
 		return nil
 	}
 	return fmt.Errorf("socket %s from systemd can be reached from other machines, and nobody has to authenticate", addr)
 }
 
-// listenOn opens host:port or unix:PATH. The mode is a Unix socket's.
+// listenOn opens an address. The mode is a Unix socket's.
 func listenOn(ctx context.Context, addr string, mode os.FileMode) (l net.Listener, err error) {
-	if path, unix := strings.CutPrefix(addr, "unix:"); unix {
-		l, err = listenUnix(ctx, path, mode)
-	} else {
-		l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	a, err := address.Parse(addr)
+	switch {
+	case err != nil:
+	case a.Path != "":
+		l, err = listenUnix(ctx, a.Path, mode)
+	default:
+		l, err = new(net.ListenConfig).Listen(ctx, a.Network(), a.Target())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)

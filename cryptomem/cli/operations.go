@@ -17,6 +17,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // operations is what a service has for those who run it: a snapshot that
@@ -94,7 +95,7 @@ func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
 	}
 	o.listener = l
 	log := o.service.log
-	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !config.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
+	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !address.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
 	log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())

@@ -8,8 +8,8 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // A Client is a client's set-up to be examined. Addr and Now must be set;
@@ -90,7 +90,7 @@ func privacy(_ context.Context, v *visit) {
 	switch {
 	case v.SpeaksTLS():
 		v.fine(subject, "TLS")
-	case config.IsLocal(v.Addr):
+	case address.IsLocal(v.Addr):
 		v.fine(subject, "%s is on this machine", v.Addr)
 	default:
 		text := v.Addr + " is asked without TLS: names and sizes can be read on the way, though values cannot"

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 func contact(parent context.Context, v *visit) {
 	ctx, cancel := context.WithTimeout(parent, v.Timeout)
 	defer cancel()
-	conn, err := dial(ctx, v.Addr)
+	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		v.unreachable(Problem, v.Addr, err)
 		return
@@ -113,7 +114,7 @@ func (v *visit) noHandshake(ctx context.Context, err error) {
 
 // speaksNoTLS says what listens instead of a server with TLS.
 func (v *visit) speaksNoTLS(ctx context.Context) {
-	conn, err := dial(ctx, v.Addr)
+	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		v.unreachable(Problem, v.Addr, err)
 		return
@@ -162,7 +163,7 @@ func (v *visit) stranger(why string) {
 func (v *visit) hearsTLS(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
-	conn, err := dial(ctx, v.Addr)
+	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		return false
 	}

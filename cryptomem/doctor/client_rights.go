@@ -11,6 +11,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // WriteTTL is when a value that an examination stored expires, should it not
@@ -57,7 +58,7 @@ func rights(ctx context.Context, v *visit) {
 // open returns a client as the commands make it.
 func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Client, error) {
 	opts := []cryptomem.Option{cryptomem.WithKeyring(keys), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-		return dial(ctx, addr)
+		return address.Dial(ctx, addr)
 	})}
 	if v.Namespace != "" {
 		opts = append(opts, cryptomem.WithNamespace(v.Namespace))

@@ -3,9 +3,8 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // exposure asks who can reach the server, and what they may do then.
@@ -15,7 +14,7 @@ func exposure(_ context.Context, r *report) {
 	exposed := false
 	look := func(addrs []string, tls bool) {
 		for _, a := range addrs {
-			if config.IsLocal(a) {
+			if address.IsLocal(a) {
 				continue
 			}
 			exposed = true
@@ -35,11 +34,16 @@ func exposure(_ context.Context, r *report) {
 		r.fine(subject, "only this machine")
 	}
 	for _, a := range c.Addr {
-		if strings.HasPrefix(a, "unix:") && c.UnixMode&0o006 != 0 && c.Identities == "" {
+		if isUnix(a) && c.UnixMode&0o006 != 0 && c.Identities == "" {
 			r.found(Warning, subject, fmt.Sprintf("every user of this machine may use the socket: unix_mode is %04o", c.UnixMode.Perm()), "set unix_mode: 0660 and share a group")
 			break
 		}
 	}
+}
+
+func isUnix(addr string) bool {
+	a, err := address.Parse(addr)
+	return err == nil && a.Path != ""
 }
 
 // adminExposure asks who can look in.
@@ -49,10 +53,10 @@ func adminExposure(_ context.Context, r *report) {
 	switch {
 	case c.Admin == "":
 		r.fine(subject, "none: no metrics, no health checks")
-	case !config.IsLocal(c.Admin) && c.AdminPprof:
+	case !address.IsLocal(c.Admin) && c.AdminPprof:
 		r.found(Problem, subject, c.Admin+" can be reached from other machines, asks for no password, and serves profiles, which show memory and cost time",
 			"set admin_pprof: false, or admin: localhost:8081")
-	case !config.IsLocal(c.Admin):
+	case !address.IsLocal(c.Admin):
 		advice := "set admin: localhost:8081, or let a firewall allow the monitoring only"
 		text := c.Admin + " can be reached from other machines and asks for no password"
 		if c.RecordKeys {

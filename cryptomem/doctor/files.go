@@ -12,8 +12,8 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // identitiesFile asks whether those who may come are listed as they should be.
@@ -176,12 +176,9 @@ func isWhole(file string) (bool, error) {
 // hostOf is the host that clients name to reach an address, empty where that
 // cannot be told from it.
 func hostOf(addr string) string {
-	if strings.HasPrefix(addr, "unix:") {
+	a, err := address.Parse(addr)
+	if err != nil || a.IsLocal() || a.Host == "0.0.0.0" || a.Host == "::" {
 		return ""
 	}
-	host := strings.Trim(addr[:max(strings.LastIndexByte(addr, ':'), 0)], "[]")
-	if config.IsLocal(addr) || host == "0.0.0.0" || host == "::" {
-		return ""
-	}
-	return host
+	return a.Host
 }

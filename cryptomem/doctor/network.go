@@ -12,6 +12,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -34,7 +35,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	const subject = "server"
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	conn, err := dial(ctx, addr)
+	conn, err := address.Dial(ctx, addr)
 	if err != nil {
 		severity := Problem
 		if isAbsent(err) {
@@ -110,7 +111,7 @@ func adminTaken(ctx context.Context, r *report) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	conn, err := dial(ctx, addr)
+	conn, err := address.Dial(ctx, addr)
 	if err != nil {
 		return
 	}

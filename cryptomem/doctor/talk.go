@@ -2,33 +2,24 @@ package doctor
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // maxAnswers bounds what is read of a stranger's answer, in bytes.
 const maxAnswers = 1 << 20
-
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	var d net.Dialer
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return d.DialContext(ctx, "unix", strings.TrimPrefix(path, "//"))
-	}
-	return d.DialContext(ctx, "tcp", addr)
-}
 
 // isAbsent reports whether dialling failed because nobody listens.
 func isAbsent(err error) bool {
@@ -38,14 +29,14 @@ func isAbsent(err error) bool {
 func (r *record) unreachable(severity Severity, addr string, err error) {
 	const subject = "server"
 	var dns *net.DNSError
-	var form *net.AddrError
+	var form *address.Error
 	switch {
 	case isAbsent(err):
 		r.found(severity, subject, "nobody listens on "+addr, "start it with cryptomem serve, and ask again")
 	case errors.Is(err, os.ErrPermission):
 		r.found(severity, subject, "this user may not open "+addr, "join the group of the socket, or set unix_mode")
 	case errors.As(err, &form):
-		r.found(severity, subject, addr+" is no address: "+form.Err, "write host:port, such as localhost:8080, or unix:PATH")
+		r.found(severity, subject, fmt.Sprintf("%q is no address: %s", form.Text, form.Reason), form.Advice)
 	case errors.As(err, &dns):
 		r.found(severity, subject, "the name in "+addr+" cannot be resolved: "+dns.Err, "correct the address, or DNS")
 	case isTimeout(err):

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,8 +74,13 @@ func (l *loader) report(where, format string, args ...any) {
 
 func (l *loader) set(s Setting, text, where string) {
 	v := s.bind(l.config)
-	if err := v.Set(text); err != nil {
+	err := v.Set(text)
+	switch {
+	case errors.Is(err, errNotAllowed):
 		l.report(where, "%s: %q is not allowed; allowed: %s", s.Name, text, v.Allowed)
+		return
+	case err != nil:
+		l.report(where, "%s: %v", s.Name, err)
 		return
 	}
 	l.config.origins[s.Name] = where

@@ -1,10 +1,9 @@
 package config
 
 import (
-	"net"
-	"net/netip"
 	"slices"
-	"strings"
+
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // relations reports values that are allowed alone but not together.
@@ -41,32 +40,19 @@ func (l *loader) needs(name string, set bool, needed string, present bool) {
 
 // exposure refuses to serve strangers unless that was asked for.
 func (l *loader) exposure(name string, addrs []string, tls bool) {
-	if l.config.AllowUnauthenticated || l.config.Authenticates(tls) {
-		return
-	}
-	for _, a := range addrs {
-		if !IsLocal(a) {
+	for _, text := range addrs {
+		if a, err := address.Parse(text); err == nil && l.config.Exposed(a, tls) {
 			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and nobody has to authenticate; "+
 				"set identities, or tls_client_ca, or allow_unauthenticated: true", name, a)
 		}
 	}
 }
 
-// IsLocal reports whether an address can be reached from this machine only. A
-// host name other than localhost is taken to be reachable from elsewhere.
-func IsLocal(addr string) bool {
-	if strings.HasPrefix(addr, "unix:") {
-		return true
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+// Exposed reports whether strangers could use a listener at the address, with
+// or without TLS: it can be reached from other machines, nobody has to
+// authenticate there, and that was not asked for.
+func (c *Config) Exposed(a address.Address, tls bool) bool {
+	return !a.IsLocal() && !c.AllowUnauthenticated && !c.Authenticates(tls)
 }
 
 // chosen returns the place of the first of the named settings that somebody

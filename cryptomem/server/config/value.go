@@ -6,19 +6,22 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // Value is one field of a Config seen as text.
 type Value struct {
-	Kind    string             // one word for the form, such as "size"
-	Allowed string             // what Set accepts, for people
-	Set     func(string) error // parses the text into the field; on an error the field is as it was
-	String  func() string      // the text that Set would parse to the field's present value
+	Kind    string // one word for the form, such as "size"
+	Allowed string // what Set accepts, for people
+	// Set parses the text into the field. On an error, which says what to write
+	// unless Allowed says it all, the field is as it was.
+	Set    func(string) error
+	String func() string // the text that Set would parse to the field's present value
 }
 
 var errNotAllowed = errors.New("not allowed")
@@ -116,12 +119,13 @@ func addresses(p *[]string) Value {
 		Kind:    "addresses",
 		Allowed: "host:port or unix:PATH, one or several, such as localhost:8080",
 		Set: func(s string) error {
-			list := strings.Split(s, ",")
-			for i, a := range list {
-				list[i] = strings.TrimSpace(a)
-				if !isAddress(list[i]) {
-					return errNotAllowed
-				}
+			parsed, err := address.ParseList(s)
+			if err != nil {
+				return err
+			}
+			list := make([]string, len(parsed))
+			for i, a := range parsed {
+				list[i] = a.String()
 			}
 			*p = list
 			return nil
@@ -141,10 +145,11 @@ func optionalAddress(p *string) Value {
 		Kind:    "address",
 		Allowed: "host:port or unix:PATH, such as localhost:8081",
 		Set: func(s string) error {
-			if !isAddress(s) {
-				return errNotAllowed
+			a, err := address.Parse(s)
+			if err != nil {
+				return err
 			}
-			*p = s
+			*p = a.String()
 			return nil
 		},
 		String: func() string { return *p },
@@ -219,18 +224,4 @@ func mode(p *fs.FileMode) Value {
 		},
 		String: func() string { return fmt.Sprintf("%04o", *p) },
 	}
-}
-
-// isAddress checks the form only: names are looked up when the server listens. A
-// Unix socket needs a file: an abstract one (@NAME) lets every user in.
-func isAddress(a string) bool {
-	if path, ok := strings.CutPrefix(a, "unix:"); ok {
-		return path != "" && path[0] != '@'
-	}
-	_, port, err := net.SplitHostPort(a)
-	if err != nil {
-		return false
-	}
-	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil
 }
