@@ -47,12 +47,15 @@ func (s *shard) evictable() (int32, bool) {
 }
 
 // keeps reports whether the victim's item with this word survives.
-func (s *shard) keeps(w word, size int) bool {
+func (s *shard) keeps(w word, r *record) bool {
 	v := &s.victim
 	if v.reason != evicting {
 		return true
 	}
-	return w.use() > 0 && (v.spared < maxSpared || !mostly(v.kept+size, v.used))
+	if v.spared >= maxSpared && mostly(v.kept+r.size, v.used) {
+		return false
+	}
+	return s.survives(w.use(), r.cost())
 }
 
 func mostly(kept, used int) bool { return kept*keptDenominator > used*keptNumerator }

@@ -69,7 +69,7 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 		case !r.alive(now):
 			s.count.expired++
 			s.drop(t, at, p, &r)
-		case s.keeps(t.word(at), r.size):
+		case s.keeps(t.word(at), &r):
 			if s.move(t, at, p, &r) {
 				s.victim.kept += r.size
 				break
@@ -108,7 +108,7 @@ func (s *shard) move(t *table, at int, p place, r *record) bool {
 	q, use := seg.pool, w.use()
 	if s.victim.reason == evicting {
 		if q == protected {
-			use--
+			use = max(use, 1) - 1
 		} else {
 			q, use = protected, 0
 		}

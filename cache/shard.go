@@ -69,6 +69,7 @@ type shard struct {
 	queues [pools]list
 	weight [pools]int // pages, large values included
 	ghost  ghost
+	draws  draws
 
 	count counters
 }
@@ -81,6 +82,7 @@ func newShard(o *options, b *budget, l *ledger, skip, halvings uint) (*shard, er
 	s := &shard{budget: b, ledger: l, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
 	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
+	s.draws = newDraws(s.hash)
 	s.victim.seg = none
 	for q := range s.queues {
 		s.queues[q] = list{none, none}
@@ -344,7 +346,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 			e.table = s.index.table(tag)
 			e.at = e.table.seek(tag)
 		}
-		if s.ghost.remembers(h) {
+		if s.ghost.remembers(h) && s.returns(r.cost()) {
 			q = protected
 		}
 	}
