@@ -121,7 +121,7 @@ func basePairs(l *lua.LState) int { return results(l, pairsNext, checkTable(l, 1
 
 func baseNext(l *lua.LState) int {
 	t := checkTable(l, 1)
-	key, value, ok := next(runOf(l), t, l.Get(2))
+	key, value, ok := next(runOf(l), l, t, l.Get(2))
 	if !ok {
 		runOf(l).throw(l, lua.LString("invalid key to 'next'"))
 	}

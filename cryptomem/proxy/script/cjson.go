@@ -249,7 +249,7 @@ func (e *jsonEncoder) table(t *lua.LTable, depth int) {
 // arrayLength is how long t is as an array, or -1 if it is none.
 func (e *jsonEncoder) arrayLength(t *lua.LTable) int {
 	most, items := 0, 0
-	for k, _, _ := next(e.r, t, lua.LNil); k != lua.LNil; k, _, _ = next(e.r, t, k) {
+	for k, _, _ := next(e.r, e.l, t, lua.LNil); k != lua.LNil; k, _, _ = next(e.r, e.l, t, k) {
 		e.r.spend(e.l, 1)
 		n, ok := k.(lua.LNumber)
 		if !ok || n < 1 || math.Floor(float64(n)) != float64(n) {

@@ -127,7 +127,7 @@ func appendPackedTable(l *lua.LState, b []byte, t *lua.LTable, depth int) []byte
 
 // each visits the entries of t in the order of pairs.
 func each(r *run, l *lua.LState, t *lua.LTable, visit func(k, v lua.LValue)) {
-	for k, v, _ := next(r, t, lua.LNil); k != lua.LNil; k, v, _ = next(r, t, k) {
+	for k, v, _ := next(r, l, t, lua.LNil); k != lua.LNil; k, v, _ = next(r, l, t, k) {
 		r.spend(l, 1)
 		visit(k, v)
 	}

@@ -25,8 +25,9 @@
 //
 // # Differences from Redis
 //
-//   - The order of pairs over keys that are no indexes is that of their
-//     insertion.
+//   - The order of pairs is that of Lua, replayed from the order in which the
+//     keys came; it may be another where keys were removed and others added, or
+//     indexes and other keys came in turns.
 //   - The length of an array with holes in it may be another of its borders.
 //   - string.dump is refused, settings of cjson end with the script, and memory
 //     that collectgarbage tells is made up.

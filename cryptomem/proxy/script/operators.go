@@ -42,7 +42,14 @@ const (
 
 func opTable(l *lua.LState) int {
 	items, keyed := int(l.Get(2).(lua.LNumber)), int(l.Get(3).(lua.LNumber))
-	runOf(l).charge(l, tableSize+items*slotSize+keyed*fieldSize)
+	r := runOf(l)
+	r.charge(l, tableSize+items*slotSize+keyed*fieldSize)
+	if t, ok := l.Get(1).(*lua.LTable); ok && keyed > 1 {
+		if r.shapes == nil {
+			r.shapes = map[*lua.LTable]shape{}
+		}
+		r.shapes[t] = shape{items, keyed}
+	}
 	l.SetTop(1)
 	return 1
 }

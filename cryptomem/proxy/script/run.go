@@ -42,7 +42,9 @@ type run struct {
 	dead   error // why the script must end; nothing can catch it
 	thrown bool  // an error on its way is in Lua's words already
 
-	forgotten map[forgottenKey]struct{} // keys removed from tables
+	forgotten  map[forgottenKey]struct{} // keys removed from tables
+	shapes     map[*lua.LTable]shape     // of tables that a constructor gave several keys
+	traversals map[*lua.LTable]*traversal
 
 	errSource string
 	errLine   int

@@ -12,15 +12,15 @@ var structLibrary = map[string]lua.LGFunction{"pack": structPack, "unpack": stru
 
 const maxIntSize = 32 // bytes of an integer
 
-// A layout walks a format of the struct library.
-type layout struct {
+// A structFormat walks a format of the struct library.
+type structFormat struct {
 	l      *lua.LState
 	format string
 	big    bool
 	align  int
 }
 
-func (f *layout) next() (option byte, size int) {
+func (f *structFormat) next() (option byte, size int) {
 	option = f.format[0]
 	f.format = f.format[1:]
 	switch option {
@@ -42,7 +42,7 @@ func (f *layout) next() (option byte, size int) {
 	return option, size
 }
 
-func (f *layout) number(otherwise int) int {
+func (f *structFormat) number(otherwise int) int {
 	if f.format == "" || !isDigit(int(f.format[0])) {
 		return otherwise
 	}
@@ -59,7 +59,7 @@ func (f *layout) number(otherwise int) int {
 }
 
 // padding is how many bytes put an element of size at a multiple of its size.
-func (f *layout) padding(at int, option byte, size int) int {
+func (f *structFormat) padding(at int, option byte, size int) int {
 	if size == 0 || option == 'c' {
 		return 0
 	}
@@ -67,7 +67,7 @@ func (f *layout) padding(at int, option byte, size int) int {
 	return (size - at&(size-1)) & (size - 1)
 }
 
-func (f *layout) control(option byte) {
+func (f *structFormat) control(option byte) {
 	switch option {
 	case ' ':
 	case '>':
@@ -94,7 +94,7 @@ func cString(s string) string {
 }
 
 func structPack(l *lua.LState) int {
-	f := &layout{l: l, format: cString(checkString(l, 1)), align: 1}
+	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
 	l.Push(lua.LNil) // what Lua's own puts behind the arguments shows in an error
 	var b []byte
 	arg := 2
@@ -134,7 +134,7 @@ func structPack(l *lua.LState) int {
 	return results(l, lua.LString(b))
 }
 
-func (f *layout) appendInteger(b []byte, n float64, size int) []byte {
+func (f *structFormat) appendInteger(b []byte, n float64, size int) []byte {
 	value := uint64(truncate(n))
 	if n > 0 {
 		value = unsigned(n)
@@ -149,7 +149,7 @@ func (f *layout) appendInteger(b []byte, n float64, size int) []byte {
 
 // appendOrdered appends digits, which are little-endian, in the order of the
 // format.
-func (f *layout) appendOrdered(b, digits []byte) []byte {
+func (f *structFormat) appendOrdered(b, digits []byte) []byte {
 	if !f.big {
 		return append(b, digits...)
 	}
@@ -160,7 +160,7 @@ func (f *layout) appendOrdered(b, digits []byte) []byte {
 }
 
 func structUnpack(l *lua.LState) int {
-	f := &layout{l: l, format: cString(checkString(l, 1)), align: 1}
+	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
 	data := checkString(l, 2)
 	at := optInteger(l, 3, 1)
 	if at == 0 {
@@ -224,7 +224,7 @@ func structUnpack(l *lua.LState) int {
 }
 
 // bits reads an integer; of a longer one, the low 64 bits.
-func (f *layout) bits(data string) uint64 {
+func (f *structFormat) bits(data string) uint64 {
 	var n uint64
 	for i := range len(data) {
 		if f.big {
@@ -236,7 +236,7 @@ func (f *layout) bits(data string) uint64 {
 	return n
 }
 
-func (f *layout) integer(data string, signed bool) float64 {
+func (f *structFormat) integer(data string, signed bool) float64 {
 	n := f.bits(data)
 	if !signed {
 		return float64(n)
@@ -250,7 +250,7 @@ func (f *layout) integer(data string, signed bool) float64 {
 }
 
 func structSize(l *lua.LState) int {
-	f := &layout{l: l, format: cString(checkString(l, 1)), align: 1}
+	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
 	at := 0
 	for f.format != "" {
 		option, size := f.next()

@@ -42,7 +42,7 @@ func tableForeach(l *lua.LState) int {
 	t := checkTable(l, 1)
 	f := checkFunction(l, 2)
 	r := runOf(l)
-	for key, value, _ := next(r, t, lua.LNil); key != lua.LNil; key, value, _ = next(r, t, key) {
+	for key, value, _ := next(r, l, t, lua.LNil); key != lua.LNil; key, value, _ = next(r, l, t, key) {
 		if v := call1(l, f, key, value); v != lua.LNil {
 			return results(l, v)
 		}

@@ -1139,3 +1139,45 @@ local n=0 local function f() n=n+1 return pcall(f) end return {select("#",f()),n
 local t=setmetatable({},{}) getmetatable(t).__index=t return t.x
 local t=setmetatable({},{}) getmetatable(t).__newindex=t t.x=1
 local f f=setmetatable({},{__index=function(t,k) return t[k+1] end}) return f[1]
+
+-- The order of pairs.
+return cjson.encode({a=1,b=2})
+return cjson.encode({b=1,a=2})
+return cjson.encode({a=1,b=2,c=3})
+return cjson.encode({z=1,y=2,x=3,w=4,v=5})
+return cjson.encode({name="x",age=3,email="e",tags={"a"},active=true,score=1.5})
+local t={} t.a=1 t.b=2 t.c=3 return cjson.encode(t)
+local t={} for i=1,20 do t["key"..i]=i end return cjson.encode(t)
+local t={} for i=20,1,-1 do t["key"..i]=i end return cjson.encode(t)
+local t={} for i=1,100 do t["k"..i]=i end return cjson.encode(t)
+local t={} for i=1,100 do t["user:"..i*7]=i end local o={} for k in pairs(t) do o[#o+1]=k end return o
+return cjson.encode({1,2,x=3})
+return cjson.encode({1,2,x=3,y=4,5})
+return cjson.encode({[10]=1,[20]=2,x=1})
+return cjson.encode({[1]=1,[2]=2,x=1,y=1})
+local t={1,2,3,x=1} t.y=2 t.z=3 local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={} t.x=1 t[1]=1 t[2]=2 t.y=2 t[3]=3 local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={} t[3]=1 t[2]=1 t[1]=1 local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={} t[1]=1 t[2]=2 t[4]=4 local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={} for i=1,10 do t[i*10]=i end local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={[1.5]=1,[2.5]=2,[-1]=3,[0]=4} local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t={[true]=1,[false]=2,x=3} local o={} for k,v in pairs(t) do o[#o+1]=tostring(k) end return o
+local t=cjson.decode('{"b":1,"a":2,"c":{"z":1,"y":2},"d":[1,2]}') return cjson.encode(t)
+local t=cjson.decode('{"id":1,"user":"x","roles":["a","b"],"meta":{"created":1,"updated":2,"by":"me"}}') t.extra=1 return cjson.encode(t)
+return cmsgpack.pack({a=1,b=2,c=3})
+local t={a=1,b=2,c=3} t.b=nil return cjson.encode(t)
+local t={a=1,b=2,c=3} t.b=nil t.d=4 return cjson.encode(t)
+local t={a=1,b=2,c=3,d=4} for k in pairs(t) do t[k]=nil end return next(t)
+local t={a=1,b=2,c=3,d=4} local o={} for k,v in pairs(t) do o[#o+1]=k t[k]=nil end return o
+local t={a=1,b=2} return {next(t)}
+local t={a=1,b=2} local k=next(t) return {next(t,k)}
+local o={} table.foreach({x=1,y=2,z=3},function(k,v) o[#o+1]=k end) return o
+local t={} for w in string.gmatch("the quick brown fox jumps over the lazy dog","%a+") do t[w]=(t[w] or 0)+1 end return cjson.encode(t)
+redis.call("hset","k1","f1","a","f2","b","f3","c") local h=redis.call("hgetall","k1") local t={} for i=1,#h,2 do t[h[i]]=h[i+1] end return cjson.encode(t)
+redis.setresp(3) redis.call("hset","k1","f1","a","f2","b","f3","c") return redis.call("hgetall","k1")
+redis.setresp(3) redis.call("sadd","k1","a","b","c","d") return redis.call("smembers","k1")
+return {map={a=1,b=2,c=3}}
+return {set={a=true,b=true,c=true}}
+local t={} for i=1,40 do t[i]=i end t.x=1 for i=1,40,2 do t[i]=nil end local n=0 for k in pairs(t) do n=n+1 end return n
+local t={10,20,30,nil,50} local o={} for k,v in pairs(t) do o[#o+1]=k end return o
+local t={} for i=1,5 do t[i]={id=i,name="n"..i} end return cjson.encode(t)
