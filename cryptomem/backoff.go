@@ -3,31 +3,22 @@ package cryptomem
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
+	"errors"
 	"io"
 	"sync"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/backoff"
 )
 
-// rest waits for a random time between half of most and most, so that those
-// who wait for the same thing do not come back at the same moment. It returns
-// early when ctx ends, and with ErrClosed when closed does.
+// rest is backoff.Rest by the client's clock. It returns early when ctx ends, and
+// with ErrClosed when closed does.
 func (o *options) rest(ctx context.Context, closed <-chan struct{}, most time.Duration) error {
-	if most < 2 {
-		return nil
-	}
-	var b [8]byte
-	_, _ = io.ReadFull(o.randomness(), b[:]) // without randomness there is no jitter, which is no error
-	timer := o.clock.Timer(most/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(most/2)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-closed:
+	err := backoff.Rest(ctx, o.clock, o.randomness(), closed, most)
+	if errors.Is(err, backoff.ErrEnded) {
 		return ErrClosed
 	}
+	return err
 }
 
 // rest is options.rest until the client is closed.

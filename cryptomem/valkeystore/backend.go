@@ -1,0 +1,154 @@
+package valkeystore
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valkey-io/valkey-go"
+	"golang.org/x/sync/semaphore"
+)
+
+// The calls that valkey-go keeps in flight on one connection lie in a ring of
+// 1 << ringScale places. A caller that meets a full ring is held whatever its
+// context says, so all rooms together are smaller than one ring, with what the
+// sweepers and valkey-go's own pings take left over.
+const (
+	ringScale    = 10
+	clusterRooms = 16 // by hash slot, so that a stopped node leaves room to others
+	singleRoom   = 1<<ringScale - 32
+	clusterRoom  = (1<<ringScale - 64) / clusterRooms
+)
+
+// A backend is a connected client, with what is known of its connections.
+type backend struct {
+	client  valkey.Client
+	network *network // nil for a client of the user's
+	prefix  string
+	cluster bool
+	rooms   []room
+	flushes *semaphore.Weighted // one at a time
+	plain   atomic.Bool         // the server is older than scripts that begin with #!lua
+
+	mu     sync.Mutex // guards probes
+	probes map[uint16]*probe
+
+	// reached has, by hash slot, the network's epoch in which its node answered.
+	reached []atomic.Uint32
+}
+
+func newBackend(c valkey.Client, n *network, prefix string) *backend {
+	b := &backend{client: c, network: n, prefix: prefix, cluster: c.Mode() == valkey.ClientModeCluster, probes: make(map[uint16]*probe), flushes: semaphore.NewWeighted(1)}
+	rooms, size, slots := 1, int64(singleRoom), 1
+	if b.cluster {
+		rooms, size, slots = clusterRooms, clusterRoom, hashSlots
+	}
+	b.rooms, b.reached = make([]room, rooms), make([]atomic.Uint32, slots)
+	for i := range b.rooms {
+		b.rooms[i].size, b.rooms[i].places = size, semaphore.NewWeighted(size)
+	}
+	return b
+}
+
+// slot returns where the name's key lives: its hash slot, or 0 outside of a
+// cluster.
+func (b *backend) slot(name []byte) uint16 {
+	if !b.cluster {
+		return 0
+	}
+	return hashSlot(b.prefix, name)
+}
+
+func (b *backend) room(slot uint16) *room {
+	return &b.rooms[int(slot)*len(b.rooms)/hashSlots]
+}
+
+// enter waits under ctx for room on the connection to the slot's node, and for that
+// connection. Without an error the caller has a place, to leave or to abandon.
+func (b *backend) enter(ctx context.Context, slot uint16) error {
+	r := b.room(slot)
+	if err := r.places.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	err := b.reach(ctx, slot)
+	if err != nil {
+		r.leave()
+	}
+	return err
+}
+
+// A probe is a ping on its way to a slot's node.
+type probe struct {
+	done chan struct{} // closed when err is set
+	err  error
+}
+
+// reach returns once the slot's node has answered since the last connection was
+// lost or begun. Whoever calls a node that is being dialled is held by valkey-go
+// until that is over, under the context of the first: so nobody does but a
+// goroutine with a context of its own.
+func (b *backend) reach(ctx context.Context, slot uint16) error {
+	if b.isReached(slot) {
+		return nil
+	}
+	return b.probe(slot).wait(ctx)
+}
+
+func (p *probe) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *backend) isReached(slot uint16) bool {
+	return b.network == nil || b.reached[slot].Load() == b.network.epoch.Load()
+}
+
+// probe returns the probe under way to the slot's node, after starting it if there
+// is none.
+func (b *backend) probe(slot uint16) *probe {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.probes[slot]
+	if p == nil {
+		p = &probe{done: make(chan struct{})}
+		b.probes[slot] = p
+		go b.run(p, slot)
+	}
+	return p
+}
+
+// probeAttempts is how often a probe pings: the first ping may end with what is
+// left of a lost connection, the next may make the new one.
+const probeAttempts = 4
+
+func (b *backend) run(p *probe, slot uint16) {
+	for range probeAttempts {
+		epoch := b.network.epoch.Load()
+		if p.err = b.ping(slot); p.err == nil {
+			b.reached[slot].Store(epoch)
+			if b.isReached(slot) {
+				break
+			}
+		} else if isUnsent(p.err) {
+			break // there is no connection to be had
+		}
+	}
+	b.mu.Lock()
+	delete(b.probes, slot)
+	b.mu.Unlock()
+	close(p.done)
+}
+
+// ping returns once the slot's node has answered everything sent before, or the
+// connection to it has ended, which is an error.
+func (b *backend) ping(slot uint16) error {
+	cmd := b.client.B().Ping().Build()
+	if b.cluster {
+		cmd = cmd.SetSlot(slotTag(slot))
+	}
+	return b.client.Do(context.Background(), cmd).NonValkeyError()
+}

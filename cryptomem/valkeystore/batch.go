@@ -1,0 +1,163 @@
+package valkeystore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// distinct returns how many requests from the first on have names of their own.
+// In a cluster, two on one name could change places when they are redirected.
+func distinct(rs []*cryptomem.Request) int {
+	seen := make(map[string]struct{}, len(rs))
+	for i, r := range rs {
+		seen[string(r.Name)] = struct{}{}
+		if len(seen) <= i {
+			return i
+		}
+	}
+	return len(rs)
+}
+
+// A batch is requests on their way in one go.
+type batch struct {
+	rs     []*cryptomem.Request
+	frames []*frame
+	cmds   valkey.Commands
+	slots  []uint16 // one of each room that the batch takes a place in
+}
+
+func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
+	b, err := s.connected(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && s.closed.Load() {
+		err = cryptomem.ErrClosed
+	}
+	var t batch
+	if err == nil {
+		t.slots = b.slotsOf(rs)
+		err = b.enterAll(ctx, t.slots)
+	}
+	for _, r := range rs {
+		r.Err = err
+	}
+	if err != nil {
+		return
+	}
+	s.reachAll(ctx, b, rs)
+	for _, r := range rs {
+		if r.Err == nil {
+			s.add(ctx, b, &t, r)
+		}
+	}
+	s.sendAll(ctx, b, &t)
+}
+
+// add puts the request into the batch, or carries it out where it is none for a
+// batch.
+func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Request) {
+	switch r.Command {
+	case wire.Flush:
+		r.Err = s.flush(ctx, b, r)
+		return
+	case wire.Stats:
+		r.Err = s.stats(r)
+		return
+	}
+	if r.Sealer != nil {
+		if r.Err = r.Sealer.SealRequest(r); r.Err != nil {
+			return
+		}
+	}
+	f := newFrame(b.prefix, r)
+	cmd, err := b.command(r, f, true) // whole scripts: sent once more, one would change places
+	if err != nil {
+		f.release()
+		r.Err = err
+		return
+	}
+	t.rs, t.frames, t.cmds = append(t.rs, r), append(t.frames, f), append(t.cmds, cmd)
+}
+
+func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
+	abandoned := false
+	for i, result := range b.client.DoMulti(ctx, t.cmds...) {
+		r := t.rs[i]
+		if lost := result.NonValkeyError(); lost != nil {
+			abandoned = abandoned || errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded)
+			r.Err = s.lost(ctx, r.Command, lost)
+			continue
+		}
+		r.Err = s.answer(r, result)
+		t.frames[i].release()
+	}
+	for _, slot := range t.slots {
+		if abandoned {
+			b.abandon(slot)
+		} else {
+			b.room(slot).leave()
+		}
+	}
+}
+
+// slotsOf returns one slot for each room that the requests need, in the order in
+// which everybody takes them.
+func (b *backend) slotsOf(rs []*cryptomem.Request) []uint16 {
+	if !b.cluster {
+		return []uint16{0}
+	}
+	var slots [clusterRooms]uint16
+	var used [clusterRooms]bool
+	for _, r := range rs {
+		slot := b.slot(r.Name)
+		i := int(slot) * clusterRooms / hashSlots
+		slots[i], used[i] = slot, true
+	}
+	out := make([]uint16, 0, clusterRooms)
+	for i, slot := range slots {
+		if used[i] {
+			out = append(out, slot)
+		}
+	}
+	return out
+}
+
+// enterAll takes a place for a batch in the room of each slot.
+func (b *backend) enterAll(ctx context.Context, slots []uint16) error {
+	for i, slot := range slots {
+		if err := b.room(slot).places.Acquire(ctx, 1); err != nil {
+			for _, slot := range slots[:i] {
+				b.room(slot).leave()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// reachAll waits for the connections to all the requests' nodes. A node that cannot
+// be reached fails its own requests.
+func (s *Store) reachAll(ctx context.Context, b *backend, rs []*cryptomem.Request) {
+	probes := make(map[uint16]*probe)
+	for _, r := range rs {
+		if slot := b.slot(r.Name); !b.isReached(slot) && probes[slot] == nil {
+			probes[slot] = b.probe(slot)
+		}
+	}
+	if len(probes) == 0 {
+		return
+	}
+	for _, r := range rs {
+		if p := probes[b.slot(r.Name)]; p != nil {
+			if err := p.wait(ctx); err != nil {
+				r.Err = s.notEntered(ctx, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package valkeystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// A frame has the bytes of one command, all of them in buf. valkey-go reads them
+// from goroutines of its own, possibly long after the caller has left, so a frame
+// is used again only once its command was answered.
+type frame struct {
+	buf             []byte
+	key, value, ttl string // parts of buf
+	version         string
+}
+
+// keepFrame is how large a frame may be and be kept for reuse.
+const keepFrame = 64 << 10
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+// release gives an answered frame back.
+func (f *frame) release() {
+	if cap(f.buf) <= keepFrame {
+		frames.Put(f)
+	}
+}
+
+// newFrame copies what r says: whatever the caller does with it afterwards, what
+// is sent stays the same.
+func newFrame(prefix string, r *cryptomem.Request) *frame {
+	f := frames.Get().(*frame)
+	b := append(append(f.buf[:0], prefix...), r.Name...)
+	key := len(b)
+	b = append(b, r.Value...)
+	value := len(b)
+	b = strconv.AppendUint(b, milliseconds(r.TTL), 10)
+	ttl := len(b)
+	switch {
+	case r.Command == wire.CAS && r.Fenced:
+		b = strconv.AppendUint(b, r.Version, 10)
+	case r.Command == wire.CAS:
+		b = appendVersion(b, r.Version)
+	}
+	f.buf = b
+	f.key, f.value = valkey.BinaryString(b[:key]), valkey.BinaryString(b[key:value])
+	f.ttl, f.version = valkey.BinaryString(b[value:ttl]), valkey.BinaryString(b[ttl:])
+	return f
+}
+
+// milliseconds returns what PX must say so that an item lives at least for ttl: the
+// server cuts its own clock to milliseconds, hence one more. 0 means no expiry.
+func milliseconds(ttl time.Duration) uint64 {
+	if ttl <= 0 {
+		return 0
+	}
+	return uint64((ttl-1)/time.Millisecond) + 2
+}
+
+// command returns what is to be sent for r. Scripts are named by their digest, or
+// sent whole.
+func (b *backend) command(r *cryptomem.Request, f *frame, whole bool) (valkey.Completed, error) {
+	build := b.client.B()
+	switch r.Command {
+	case wire.Get, wire.GetV:
+		return build.Get().Key(f.key).Build(), nil
+	case wire.Set:
+		return store(build, f, ""), nil
+	case wire.Add:
+		if r.Fenced {
+			return b.script(&fence, f, whole, "", f.value, f.ttl, lockMargin), nil
+		}
+		return store(build, f, "NX"), nil
+	case wire.Replace:
+		return store(build, f, "XX"), nil
+	case wire.Delete:
+		return build.Del().Key(f.key).Build(), nil
+	case wire.GetDel:
+		return build.Getdel().Key(f.key).Build(), nil
+	case wire.CAS:
+		if r.Fenced {
+			return b.script(&fence, f, whole, f.version, f.value, f.ttl, lockMargin), nil
+		}
+		return b.script(&swap, f, whole, f.version, f.value, f.ttl, versionPlaces), nil
+	case wire.Ping:
+		return build.Ping().Message(f.value).Build(), nil
+	}
+	return valkey.Completed{}, fmt.Errorf("%w: %v", cryptomem.ErrNotSupported, r.Command)
+}
+
+func store(build valkey.Builder, f *frame, condition string) valkey.Completed {
+	if f.ttl == "0" && condition == "" {
+		return build.Set().Key(f.key).Value(f.value).Build()
+	}
+	c := build.Arbitrary("SET").Keys(f.key).Args(f.value) // whose digits are the frame's
+	if condition != "" {
+		c = c.Args(condition)
+	}
+	if f.ttl != "0" {
+		c = c.Args("PX", f.ttl)
+	}
+	return c.Build()
+}
+
+// scripted reports whether the request is a script there.
+func scripted(r *cryptomem.Request) bool {
+	return r.Command == wire.CAS || r.Command == wire.Add && r.Fenced
+}
+
+func (s *Store) do(ctx context.Context, r *cryptomem.Request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	switch r.Command {
+	case wire.Flush:
+		return s.flush(ctx, b, r)
+	case wire.Stats:
+		return s.stats(r)
+	}
+	if s.closed.Load() {
+		return cryptomem.ErrClosed
+	}
+	slot := b.slot(r.Name)
+	if err := b.enter(ctx, slot); err != nil {
+		return s.notEntered(ctx, err)
+	}
+	if r.Sealer != nil {
+		if err := r.Sealer.SealRequest(r); err != nil {
+			b.room(slot).leave()
+			return err
+		}
+	}
+	f := newFrame(b.prefix, r)
+	result, err := s.send(ctx, b, r, f)
+	if err != nil {
+		b.room(slot).leave()
+		f.release()
+		return err
+	}
+	if lost := result.NonValkeyError(); lost != nil {
+		if errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded) {
+			b.abandon(slot)
+		} else {
+			b.room(slot).leave()
+		}
+		return s.lost(ctx, r.Command, lost) // and the frame may still be read
+	}
+	b.room(slot).leave()
+	err = s.answer(r, result)
+	f.release()
+	return err
+}
+
+// notEntered returns the error of a request that got neither room nor connection.
+func (s *Store) notEntered(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return s.unsent(err)
+}
+
+// send sends the command. A script that the server does not know is sent once
+// more, whole: replicas that became primaries know none.
+func (s *Store) send(ctx context.Context, b *backend, r *cryptomem.Request, f *frame) (valkey.ValkeyResult, error) {
+	cmd, err := b.command(r, f, false)
+	if err != nil {
+		return valkey.ValkeyResult{}, err
+	}
+	result := b.client.Do(ctx, cmd)
+	for scripted(r) && b.again(result) {
+		if cmd, err = b.command(r, f, true); err != nil {
+			return result, err
+		}
+		result = b.client.Do(ctx, cmd)
+	}
+	return result, nil
+}
+
+// answer puts what the server said into r.
+func (s *Store) answer(r *cryptomem.Request, result valkey.ValkeyResult) error {
+	if err := result.Error(); err != nil && !valkey.IsValkeyNil(err) {
+		if refusal, ok := valkey.IsValkeyErr(err); ok {
+			return s.refusedRequest(r, refusal)
+		}
+		return fmt.Errorf("answer to %v: %w", r.Command, err)
+	} else if err != nil {
+		return nothing(r.Command)
+	}
+	switch r.Command {
+	case wire.Get, wire.GetDel, wire.GetV, wire.Ping:
+		return found(r, result)
+	case wire.Delete:
+		return counted(result, cryptomem.ErrNotFound)
+	case wire.Add:
+		if r.Fenced {
+			return fenced(r, result, cryptomem.ErrExists)
+		}
+	case wire.CAS:
+		if r.Fenced {
+			return fenced(r, result, cryptomem.ErrChanged)
+		}
+		return swapped(r, result)
+	}
+	return nil
+}
+
+// nothing returns the error of a null answer.
+func nothing(c cryptomem.Command) error {
+	if c == wire.Add {
+		return cryptomem.ErrExists
+	}
+	return cryptomem.ErrNotFound
+}
+
+// found puts the bytes of an answer into r. They are nobody else's.
+func found(r *cryptomem.Request, result valkey.ValkeyResult) error {
+	b, err := result.AsBytes()
+	if err != nil {
+		return fmt.Errorf("answer to %v: %w", r.Command, err)
+	}
+	r.Answer = b
+	if r.Command != wire.GetV {
+		return nil
+	}
+	if r.Fenced {
+		r.Version, r.Answer = unlock(b)
+	} else {
+		r.Version = versionOf(b)
+	}
+	return nil
+}
+
+func counted(result valkey.ValkeyResult, none error) error {
+	n, err := result.AsInt64()
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	if n == 0 {
+		return none
+	}
+	return nil
+}

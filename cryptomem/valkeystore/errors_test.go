@@ -1,0 +1,516 @@
+package valkeystore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+var _ = Describe("What a server refuses", func() {
+	surelyNot := func(err error, code string, is ...error) {
+		GinkgoHelper()
+		for _, e := range is {
+			Expect(err).To(MatchError(e))
+		}
+		Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(err).To(MatchError(ContainSubstring(code)))
+	}
+
+	var server *valkeytest.Server
+	var c caller
+	var version uint64
+
+	// atOnce says of an error what it says, and not that it lasted.
+	atOnce := valkeystore.WithBackoff(0, 0)
+
+	// prepared starts a server with one value in it.
+	prepared := func(args ...string) {
+		GinkgoHelper()
+		server = startServer(args...)
+		c = caller{open("valkey://"+server.Addr, atOnce)}
+		Expect(c.set("name", "old", 0)).To(Succeed())
+		var err error
+		_, version, err = c.getv("name", false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.cas("warm", "scripts", 1, 0, false)).Error().To(MatchError(cryptomem.ErrNotFound))
+	}
+
+	// refused expects plain writes, compare-and-swap and locks to be refused, and
+	// the old value to be there afterwards.
+	refused := func(code string, is ...error) {
+		GinkgoHelper()
+		surelyNot(c.set("name", "new", 0), code, is...)
+		_, err := c.cas("name", "new", version, 0, false)
+		surelyNot(err, code, is...)
+		_, err = c.add("lock", "me", time.Minute, true)
+		surelyNot(err, code, is...)
+		Expect(c.store.(*valkeystore.Store).Counts()).To(HaveKeyWithValue(code, BeEquivalentTo(3)))
+	}
+	untouched := func() {
+		GinkgoHelper()
+		Eventually(func() (string, error) { return c.get("name") }).Should(Equal("old"))
+	}
+
+	It("is OOM at maxmemory: full, and nothing applied", func() {
+		prepared("--maxmemory-policy", "noeviction")
+		server.Must("CONFIG", "SET", "maxmemory", "1")
+		refused("OOM", cryptomem.ErrFull, cryptomem.ErrUnavailable)
+		untouched()
+	})
+
+	It("is MISCONF when it cannot save", func() {
+		prepared("--enable-protected-configs", "yes")
+		dir, err := os.MkdirTemp(GinkgoT().TempDir(), "gone")
+		Expect(err).NotTo(HaveOccurred())
+		server.Must("CONFIG", "SET", "dir", dir)
+		Expect(os.Remove(dir)).To(Succeed())
+		server.Must("CONFIG", "SET", "save", "3600 1000000")
+		server.Must("BGSAVE")
+		Eventually(func() string { return server.Text("INFO", "persistence") }).Should(ContainSubstring("rdb_last_bgsave_status:err"))
+		refused("MISCONF", cryptomem.ErrUnavailable)
+		untouched()
+	})
+
+	It("is NOREPLICAS while replicas are missing", func() {
+		prepared()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		refused("NOREPLICAS", cryptomem.ErrUnavailable)
+		untouched()
+	})
+
+	It("is READONLY on a node that became a replica, for scripts, too", func() {
+		prepared()
+		server.Must("REPLICAOF", "127.0.0.1", "1")
+		refused("READONLY", cryptomem.ErrUnavailable)
+		untouched()
+	})
+
+	It("is MASTERDOWN on a replica that lost its primary", func() {
+		prepared()
+		server.Must("CONFIG", "SET", "replica-serve-stale-data", "no")
+		server.Must("REPLICAOF", "127.0.0.1", "1")
+		_, err := c.get("name")
+		surelyNot(err, "MASTERDOWN", cryptomem.ErrUnavailable)
+	})
+
+	It("is LOADING while it reads its data", func() {
+		prepared("--enable-debug-command", "yes")
+		server.Must("DEBUG", "POPULATE", "2000")
+		server.Must("CONFIG", "SET", "key-load-delay", "1000", "loading-process-events-interval-bytes", "1024")
+		reloaded := make(chan struct{})
+		go func() {
+			defer GinkgoRecover()
+			defer close(reloaded)
+			server.Must("DEBUG", "RELOAD")
+		}()
+		var err error
+		Eventually(func() error { _, err = c.get("name"); return err }).Should(HaveOccurred())
+		surelyNot(err, "LOADING", cryptomem.ErrUnavailable)
+		surelyNot(c.set("name", "new", 0), "LOADING", cryptomem.ErrUnavailable)
+		Eventually(reloaded).WithTimeout(patience).Should(BeClosed())
+		untouched()
+	})
+
+	It("is BUSY while it runs a slow script", func() {
+		prepared("--busy-reply-threshold", "1")
+		go server.Do("EVAL", "while true do end", "0")
+		var err error
+		Eventually(func() error { _, err = c.get("name"); return err }).Should(HaveOccurred())
+		surelyNot(err, "BUSY", cryptomem.ErrUnavailable)
+		surelyNot(c.set("name", "new", 0), "BUSY", cryptomem.ErrUnavailable)
+		other := caller{open("valkey://"+server.Addr, atOnce)}
+		surelyNot(other.set("name", "new", 0), "BUSY", cryptomem.ErrUnavailable)
+		server.Kill()
+	})
+
+	It("is NOPERM without a right, naming the right", func() {
+		prepared()
+		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-set")
+		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		surelyNot(app.set("name", "new", 0), "NOPERM", cryptomem.ErrDenied)
+		untouched()
+	})
+
+	It("is NOPERM for a key outside of the user's prefix", func() {
+		prepared()
+		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~app:*", "+@all")
+		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		surelyNot(app.set("name", "new", 0), "NOPERM", cryptomem.ErrDenied)
+		surelyNot(app.delete("name"), "NOPERM", cryptomem.ErrDenied)
+	})
+
+	It("is not supported where scripts are forbidden, and the rest works", func() {
+		prepared()
+		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-@scripting")
+		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		Expect(app.get("name")).To(Equal("old"))
+		Expect(app.cas("name", "new", version, 0, false)).Error().To(MatchError(cryptomem.ErrNotSupported))
+		Expect(app.add("lock", "me", time.Minute, true)).Error().To(MatchError(cryptomem.ErrNotSupported))
+	})
+
+	It("is NOAUTH without a password", func() {
+		server = startServer("--requirepass", "secret")
+		surelyNot(caller{open("valkey://"+server.Addr, atOnce)}.set("name", "1", 0), "NOAUTH", cryptomem.ErrDenied)
+		Expect(caller{open("valkey://:secret@"+server.Addr, atOnce)}.set("name", "1", 0)).To(Succeed())
+	})
+
+	It("is WRONGPASS with a wrong one", func() {
+		server = startServer("--requirepass", "secret")
+		err := caller{open("valkey://:hidden@"+server.Addr, atOnce)}.set("name", "1", 0)
+		surelyNot(err, "WRONGPASS", cryptomem.ErrDenied)
+		Expect(err).NotTo(MatchError(ContainSubstring("hidden")))
+	})
+
+	It("is WRONGTYPE for somebody's list, which only a plain SET replaces", func() {
+		prepared()
+		server.Must("RPUSH", "list", "1")
+		wrong := func(err error) {
+			GinkgoHelper()
+			surelyNot(err, "WRONGTYPE", valkeystore.ErrWrongType)
+		}
+		_, err := c.get("list")
+		wrong(err)
+		wrong(c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("list")}))
+		_, err = c.cas("list", "new", 1, 0, false)
+		wrong(err)
+		_, err = c.add("list", "me", time.Minute, true)
+		wrong(err)
+		Expect(c.store.(*valkeystore.Store).Counts()).To(Equal(map[string]uint64{"WRONGTYPE": 4}))
+		Expect(server.Text("TYPE", "list")).To(Equal("list"))
+		Expect(c.set("list", "1", 0)).To(Succeed())
+		Expect(server.Text("TYPE", "list")).To(Equal("string"))
+	})
+
+	It("is anything else: final, in the server's own words", func() {
+		prepared("--rename-command", "GETDEL", "")
+		err := c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("name")})
+		surelyNot(err, "unknown command")
+		Expect(err).NotTo(MatchError(cryptomem.ErrUnavailable))
+		Expect(c.store.(*valkeystore.Store).Counts()).To(Equal(map[string]uint64{"other": 1}))
+	})
+
+	Describe("in a cluster", func() {
+		cluster := func() *valkeytest.Server {
+			s := startServer("--cluster-enabled", "yes", "--cluster-require-full-coverage", "yes")
+			s.Must("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+			Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(patience).Should(ContainSubstring("cluster_state:ok"))
+			return s
+		}
+
+		It("is CLUSTERDOWN while nobody serves a slot", func() {
+			server = cluster()
+			c = caller{open("valkey://"+server.Addr, atOnce)}
+			Expect(c.set("name", "old", 0)).To(Succeed())
+			server.Must("CLUSTER", "DELSLOTS", "1")
+			Eventually(func() string { return server.Text("CLUSTER", "INFO") }).WithTimeout(patience).Should(ContainSubstring("cluster_state:fail"))
+			surelyNot(c.set("name", "new", 0), "CLUSTERDOWN", cryptomem.ErrUnavailable)
+		})
+
+		It("is MOVED for a user who may not see the slots, and says which right is missing", func() {
+			server = cluster()
+			server.Must("CLUSTER", "DELSLOTS", "5798") // that of "name"
+			server.Must("CONFIG", "SET", "cluster-require-full-coverage", "no")
+			server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-cluster")
+			other := cluster()
+			other.Must("CLUSTER", "DELSLOTSRANGE", "0", "5797", "5799", "16383")
+			other.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(server.Addr, ":")[1])
+			app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+			var err error
+			Eventually(func() error { err = app.set("name", "1", 0); return err }).WithTimeout(patience).Should(MatchError(ContainSubstring("MOVED")))
+			surelyNot(err, "+cluster|slots", cryptomem.ErrUnavailable)
+		})
+
+		It("is TRYAGAIN only for commands of two keys, of which there are none", func() {
+			server = cluster()
+			other := cluster()
+			other.Must("CLUSTER", "DELSLOTSRANGE", "0", "16383")
+			server.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(other.Addr, ":")[1])
+			id := server.Text("CLUSTER", "MYID")
+			Eventually(func() string { return other.Text("CLUSTER", "NODES") }).WithTimeout(patience).Should(MatchRegexp(id + ".*0-16383"))
+			other.Must("CLUSTER", "SETSLOT", "5798", "IMPORTING", id)
+			var err error
+			Eventually(func() error {
+				other.Must("ASKING")
+				err = other.Do("MGET", "{name}1", "{name}2").Error()
+				return err
+			}).WithTimeout(patience).Should(MatchError(HavePrefix("TRYAGAIN")))
+			Expect(valkeystore.RefusalOf(err.Error())).To(MatchError(cryptomem.ErrUnavailable))
+		})
+	})
+})
+
+var _ = Describe("What gets no answer", func() {
+	var server *valkeytest.Server
+	BeforeEach(func() { server = startServer() })
+
+	connected := func(opts ...valkeystore.Option) caller {
+		GinkgoHelper()
+		c := caller{open("valkey://"+server.Addr, append(opts, valkeystore.WithBackoff(0, 0))...)}
+		Expect(c.set("name", "old", 0)).To(Succeed())
+		return c
+	}
+	set := func(ctx context.Context, c caller, value string) error {
+		return c.store.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: seal("name", value, time.Time{})})
+	}
+	get := func(ctx context.Context, c caller) error {
+		return c.store.Do(ctx, &cryptomem.Request{Command: wire.Get, Name: []byte("name")})
+	}
+
+	It("was surely not applied if nobody listens", func() {
+		server.Kill()
+		err := caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(0, 0))}.set("name", "1", 0)
+		Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+		Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
+	})
+
+	It("was surely not applied if the caller's time was over before", func() {
+		c := connected()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		err := set(ctx, c, "new")
+		Expect(err).To(MatchError(context.Canceled))
+		Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
+	})
+
+	It("may have been applied if the caller's time ends in between", func() {
+		c := connected()
+		server.Stop()
+		err := set(within(20*time.Millisecond), c, "new")
+		Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+		err = get(within(20*time.Millisecond), c)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+		Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied), "reading twice does no harm")
+		server.Continue()
+	})
+
+	It("may have been applied if the connection breaks in between", func() {
+		c := connected()
+		server.Stop()
+		ended := make(chan error, 2)
+		go func() { ended <- set(within(patience), c, "new") }()
+		go func() { ended <- get(within(patience), c) }()
+		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(Equal(2))
+		server.Kill()
+		Expect([]error{<-ended, <-ended}).To(ConsistOf(
+			MatchError(cryptomem.ErrMaybeApplied),
+			And(MatchError(cryptomem.ErrUnavailable), Not(MatchError(cryptomem.ErrMaybeApplied))),
+		))
+	})
+
+	It("may have been applied if the server stays silent, which is not the caller's deadline", func() {
+		c := connected(valkeystore.WithTimeout(50 * time.Millisecond))
+		server.Stop()
+		err := set(within(patience), c, "new")
+		Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(err).To(MatchError(cryptomem.ErrTimeout))
+		Expect(err).NotTo(MatchError(context.DeadlineExceeded))
+		server.Continue()
+	})
+
+	It("may have been applied if the store is closed in between", func() {
+		c := connected()
+		server.Stop()
+		ended := make(chan error, 1)
+		go func() { ended <- set(within(patience), c, "new") }()
+		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(Equal(1))
+		Expect(c.store.Close()).To(Succeed())
+		err := <-ended
+		Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(err).To(MatchError(cryptomem.ErrClosed))
+		server.Continue()
+	})
+
+	It("leaves an idle connection that was killed to be noticed before the next call", func() {
+		c := connected()
+		for range 20 {
+			server.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+			Eventually(func() bool { return valkeystore.Lost(c.store.(*valkeystore.Store)) }).Should(BeTrue())
+			Expect(c.set("name", "new", 0)).To(Succeed())
+		}
+	})
+})
+
+var _ = Describe("What was surely not applied", func() {
+	It("is sent again until it passes, single and in a batch, sealed anew", func() {
+		server := startServer()
+		c := caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(time.Millisecond, time.Millisecond))}
+		for _, send := range []func(*cryptomem.Request) error{
+			c.do,
+			func(r *cryptomem.Request) error {
+				c.store.DoAll(within(patience), []*cryptomem.Request{r})
+				return r.Err
+			},
+		} {
+			server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+			var seals atomic.Int32
+			ended := make(chan error, 1)
+			go func() {
+				ended <- send(&cryptomem.Request{Command: wire.Set, Name: []byte("name"), Sealer: sealFunc(func(r *cryptomem.Request) error {
+					seals.Add(1)
+					r.Value = []byte("value")
+					return nil
+				})})
+			}()
+			Eventually(seals.Load).Should(BeNumerically(">", 3))
+			server.Must("CONFIG", "SET", "min-replicas-to-write", "0")
+			Eventually(ended).Should(Receive(BeNil()))
+		}
+	})
+
+	It("ends in what it was refused with when the time is over", func() {
+		server := startServer()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		c := caller{open("valkey://" + server.Addr)}
+		err := c.store.Do(within(100*time.Millisecond), &cryptomem.Request{Command: wire.Set, Name: []byte("name")})
+		Expect(err).To(MatchError(ContainSubstring("NOREPLICAS")))
+	})
+
+	It("is given up when the store is closed", func() {
+		server := startServer()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		s := open("valkey://"+server.Addr, valkeystore.WithBackoff(time.Hour, time.Hour))
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.Do(within(2*time.Hour), &cryptomem.Request{Command: wire.Set, Name: []byte("name")})
+		}()
+		Eventually(s.Counts).Should(HaveKey("NOREPLICAS"))
+		Expect(s.Close()).To(Succeed())
+		Eventually(ended).Should(Receive(MatchError(cryptomem.ErrUnavailable)))
+	})
+})
+
+var _ = Describe("A node that does not answer", func() {
+	var server *valkeytest.Server
+	BeforeEach(func() { server = startServer() })
+
+	It("holds no caller beyond its deadline, however many there are, and has room for all afterwards", func() {
+		c := caller{open("valkey://"+server.Addr, valkeystore.WithTimeout(time.Hour))}
+		Expect(c.set("name", "old", 0)).To(Succeed())
+		server.Stop()
+		const callers = 3000
+		ended := make(chan error, callers)
+		value := seal("name", "new", time.Time{})
+		for range callers {
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+				defer cancel()
+				ended <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: value})
+			}()
+		}
+		sent := 0
+		for range callers {
+			var err error
+			Eventually(ended).WithTimeout(patience).Should(Receive(&err), "the node is stopped all the while, and given up after an hour")
+			Expect(err).To(MatchError(context.DeadlineExceeded))
+			if errors.Is(err, cryptomem.ErrMaybeApplied) {
+				sent++
+			}
+		}
+		Expect(sent).To(BeNumerically("<", 1000), "the others never left")
+		server.Continue()
+		for range 3 * 1000 {
+			Expect(c.set("name", "new", 0)).To(Succeed())
+		}
+		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(BeZero())
+	})
+
+	It("holds nobody while it is being dialled, and fails nobody for another's deadline", func() {
+		server.Stop() // the kernel accepts connections for it
+		c := caller{open("valkey://"+server.Addr, valkeystore.WithDialTimeout(time.Hour))}
+		short := make(chan error, 50)
+		long := make(chan error, 1)
+		go func() { long <- c.set("name", "new", 0) }()
+		for range cap(short) {
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+				defer cancel()
+				short <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Get, Name: []byte("name")})
+			}()
+		}
+		for range cap(short) {
+			Eventually(short).WithTimeout(patience).Should(Receive(Equal(context.DeadlineExceeded)))
+		}
+		server.Continue()
+		Eventually(long).WithTimeout(patience).Should(Receive(BeNil()))
+	})
+
+	It("holds nobody while its lost connection is made anew", func() {
+		c := caller{open("valkey://"+server.Addr, valkeystore.WithDialTimeout(time.Hour), valkeystore.WithTimeout(time.Hour))}
+		Expect(c.set("name", "old", 0)).To(Succeed())
+		server.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		server.Stop()
+		Eventually(func() bool { return valkeystore.Lost(c.store.(*valkeystore.Store)) }).Should(BeTrue())
+		ended := make(chan error, 50)
+		for range cap(ended) {
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+				defer cancel()
+				ended <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: []byte("v")})
+			}()
+		}
+		for range cap(ended) {
+			Eventually(ended).WithTimeout(patience).Should(Receive(Equal(context.DeadlineExceeded)), "surely not sent")
+		}
+		server.Continue()
+		Expect(c.set("name", "new", 0)).To(Succeed())
+	})
+
+	It("never lets a write that was given up overtake a later one", func() {
+		c := caller{open("valkey://" + server.Addr)}
+		Expect(c.set("name", "first", 0)).To(Succeed())
+		for i := range 200 {
+			server.Stop()
+			cancelled := c.store.Do(within(2*time.Millisecond), &cryptomem.Request{
+				Command: wire.Set, Name: []byte("name"), Value: seal("name", "cancelled", time.Time{}),
+			})
+			Expect(cancelled).To(HaveOccurred())
+			server.Continue()
+			Expect(c.set("name", strconv.Itoa(i), 0)).To(Succeed())
+			Expect(c.get("name")).To(Equal(strconv.Itoa(i)))
+		}
+	})
+
+	It("never stores one name's value under another, however many calls are given up", func() {
+		c := caller{open("valkey://" + server.Addr)}
+		names := make([]string, 64)
+		for i := range names {
+			names[i] = "name " + strconv.Itoa(i)
+		}
+		for range 20 {
+			server.Stop()
+			ended := make(chan error, len(names))
+			for _, name := range names {
+				go func() {
+					ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)
+					defer cancel()
+					ended <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte(name), Value: seal(name, name, time.Time{})})
+				}()
+			}
+			for range names {
+				Eventually(ended).WithTimeout(patience).Should(Receive())
+			}
+			server.Continue()
+			for _, name := range names {
+				value, err := c.get(name)
+				if err == nil {
+					Expect(value).To(Equal(name))
+				} else {
+					Expect(err).To(MatchError(cryptomem.ErrNotFound))
+				}
+			}
+		}
+	})
+})

@@ -1,0 +1,50 @@
+package valkeystore
+
+// Milliseconds is what PX says for a TTL.
+var Milliseconds = milliseconds
+
+// Scripts returns all scripts by digest.
+func Scripts() map[string]string {
+	all := make(map[string]string)
+	for _, s := range []script{swap, fence} {
+		all[s.digest], all[s.plainDigest] = shebang+s.body, s.body
+	}
+	return all
+}
+
+// RefusalOf returns the error of a server's answer.
+func RefusalOf(message string) error {
+	e := &ServerError{Message: message}
+	e.classify()
+	return e
+}
+
+// InFlight is how many calls have a place.
+func InFlight(s *Store) (n int) {
+	b := s.backend.Load()
+	if b == nil {
+		return 0
+	}
+	for i := range b.rooms {
+		r := &b.rooms[i]
+		free := int64(0)
+		for r.places.TryAcquire(1) {
+			free++
+		}
+		r.places.Release(free)
+		n += int(r.size - free)
+	}
+	return n
+}
+
+// Lost reports whether the next call has to find out whether its node is there.
+func Lost(s *Store) bool { return !s.backend.Load().isReached(0) }
+
+// HashSlot returns the slot of a key.
+var HashSlot = hashSlot
+
+// SlotTag returns a key of a slot.
+var SlotTag = slotTag
+
+// Room returns which room of a cluster the name belongs to.
+func Room(name string) int { return int(hashSlot("", []byte(name))) * clusterRooms / hashSlots }

@@ -1,0 +1,124 @@
+package valkeystore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A network makes the connections of a backend and counts what happens to them.
+type network struct {
+	// epoch grows whenever a connection is lost, before anybody that uses it
+	// can know, and whenever one is being made.
+	epoch atomic.Uint32
+}
+
+func newNetwork() *network {
+	n := new(network)
+	n.epoch.Store(1)
+	return n
+}
+
+// A connectError is that no connection came about: nothing of any request was
+// sent over it.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string { return "connect: " + e.err.Error() }
+
+// Unwrap keeps os.ErrDeadlineExceeded back: valkey-go takes it, wherever it comes
+// from, for the end of its caller's context.
+func (e *connectError) Unwrap() error {
+	if t, ok := errors.AsType[net.Error](e.err); ok && t.Timeout() {
+		return nil
+	}
+	return e.err
+}
+
+func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	n.epoch.Add(1)
+	kind := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		kind = "unix"
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	raw, err := d.DialContext(ctx, kind, addr)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	if config != nil {
+		if raw, err = handshake(ctx, raw, addr, config); err != nil {
+			return nil, &connectError{err}
+		}
+	}
+	return &conn{Conn: raw, network: n}, nil
+}
+
+func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Config) (net.Conn, error) {
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	c := tls.Client(raw, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = raw.Close() // the handshake's error is the one that counts
+		return nil, err
+	}
+	return c, nil
+}
+
+// A conn is a connection to a node, watched by its network.
+type conn struct {
+	net.Conn
+	network *network
+	up      atomic.Bool // the greeting is over: requests may be under way
+	lost    atomic.Bool
+}
+
+// SetDeadline tells, besides, when a connection is ready: valkey-go lifts the
+// greeting's deadline when it starts to send requests.
+func (c *conn) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.up.Store(true)
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	if c.lost.Load() { // whatever still comes answers nobody
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Read(b)
+	return n, c.failed(err)
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	return n, c.failed(err)
+}
+
+func (c *conn) Close() error {
+	c.lose()
+	return c.Conn.Close()
+}
+
+func (c *conn) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	c.lose()
+	if !c.up.Load() {
+		return &connectError{err}
+	}
+	return err
+}
+
+func (c *conn) lose() {
+	if !c.lost.Swap(true) {
+		c.network.epoch.Add(1)
+	}
+}

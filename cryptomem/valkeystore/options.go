@@ -1,0 +1,136 @@
+package valkeystore
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// Defaults of a Store.
+const (
+	// DefaultTimeout is how long a node may stay silent while it owes an answer.
+	DefaultTimeout = 5 * time.Second
+
+	// DefaultDialTimeout limits making one connection, handshakes included. It
+	// is short: nobody is held by it, and a cluster has other nodes.
+	DefaultDialTimeout = time.Second
+
+	// DefaultRefresh is how often the topology is asked for, besides whenever a
+	// node or a sentinel tells of a change.
+	DefaultRefresh = 5 * time.Second
+)
+
+// An Option changes how a Store works.
+type Option func(*options) error
+
+type options struct {
+	prefix      string
+	tls         *tls.Config
+	timeout     time.Duration
+	dialTimeout time.Duration
+	refresh     time.Duration
+	clock       clock.Clock
+
+	firstPause, longestPause time.Duration
+}
+
+func newOptions(opts []Option) (options, error) {
+	o := options{
+		timeout: DefaultTimeout, dialTimeout: DefaultDialTimeout, refresh: DefaultRefresh,
+		clock: clock.New(), firstPause: cryptomem.DefaultFirstPause, longestPause: cryptomem.DefaultLongestPause,
+	}
+	var problems []error
+	for _, opt := range opts {
+		problems = append(problems, opt(&o))
+	}
+	return o, errors.Join(problems...)
+}
+
+// WithPrefix puts a prefix before every key, so that an ACL can tell this
+// client's keys (~PREFIX*) and nothing else is ever flushed.
+func WithPrefix(prefix string) Option {
+	return func(o *options) error {
+		o.prefix = prefix
+		return nil
+	}
+}
+
+// WithTLS speaks TLS with that configuration, whatever the address's scheme.
+// Unless it names a server, each node's host is what its certificate must be for.
+func WithTLS(config *tls.Config) Option {
+	return func(o *options) error {
+		if config == nil {
+			return errors.New("WithTLS: no configuration")
+		}
+		o.tls = config.Clone()
+		return nil
+	}
+}
+
+// WithTimeout limits how long a node may stay silent while it owes an answer; its
+// connection is then given up. Default: DefaultTimeout. The caller's context
+// limits each call on top of that.
+func WithTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.timeout = d
+		return positive("WithTimeout", d)
+	}
+}
+
+// WithDialTimeout limits how long making a connection takes. Default:
+// DefaultDialTimeout.
+func WithDialTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.dialTimeout = d
+		return positive("WithDialTimeout", d)
+	}
+}
+
+// WithRefresh sets how often the topology of a cluster or of sentinels is asked
+// for. It bounds how long a change that nobody told goes unnoticed. Default:
+// DefaultRefresh.
+func WithRefresh(d time.Duration) Option {
+	return func(o *options) error {
+		o.refresh = d
+		return positive("WithRefresh", d)
+	}
+}
+
+// WithBackoff sets the pauses before a request that was surely not applied is sent
+// again: from first they double to longest, up to half of each is random, and they
+// go on as long as the caller's deadline leaves room, or for the timeout if there is
+// none. Two zeros switch it off. Defaults: cryptomem.DefaultFirstPause,
+// cryptomem.DefaultLongestPause.
+func WithBackoff(first, longest time.Duration) Option {
+	return func(o *options) error {
+		o.firstPause, o.longestPause = first, longest
+		if first < 0 || longest < first {
+			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
+		}
+		return nil
+	}
+}
+
+// WithClock tells the time of those pauses in place of the real clock. The
+// timeouts are the network's.
+func WithClock(clk clock.Clock) Option {
+	return func(o *options) error {
+		if clk == nil {
+			return errors.New("WithClock: no clock")
+		}
+		o.clock = clk
+		return nil
+	}
+}
+
+func positive(name string, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%s: %v is not positive", name, d)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package valkeystore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/backoff"
+)
+
+// Do carries out one request, again while it was surely not applied and the time
+// suffices. See cryptomem.Store.
+func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
+	r.Err = s.do(ctx, r)
+	if r.Err == nil || !passes(r.Err) {
+		return r.Err
+	}
+	for p := s.newPatience(ctx); p.rest(ctx); {
+		if r.Err = s.do(ctx, r); r.Err == nil || !passes(r.Err) {
+			break
+		}
+	}
+	return r.Err
+}
+
+// DoAll carries out the requests in one go, on every node at once, and those again
+// that were surely not applied. See cryptomem.Store.
+func (s *Store) DoAll(ctx context.Context, rs []*cryptomem.Request) {
+	for len(rs) > 0 {
+		n := len(rs)
+		if b := s.backend.Load(); b == nil || b.cluster {
+			n = distinct(rs)
+		}
+		s.doAll(ctx, rs[:n])
+		s.repeat(ctx, rs[:n])
+		rs = rs[n:]
+	}
+}
+
+// repeat carries out again what has to be. On one node that is all or nothing:
+// there, a request may name what a later one names that was carried out.
+func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
+	p := s.newPatience(ctx)
+	for {
+		var again []*cryptomem.Request
+		for _, r := range rs {
+			if passes(r.Err) {
+				again = append(again, r)
+			}
+		}
+		b := s.backend.Load()
+		if len(again) == 0 || len(again) < len(rs) && (b == nil || !b.cluster) || !p.rest(ctx) {
+			return
+		}
+		rs = again
+		s.doAll(ctx, rs)
+	}
+}
+
+// passes reports whether an error is gone by itself after a while, and nothing was
+// applied.
+func passes(err error) bool {
+	return errors.Is(err, cryptomem.ErrUnavailable) && !errors.Is(err, cryptomem.ErrMaybeApplied)
+}
+
+// A patience is for how long, and with which pauses, something is tried again.
+type patience struct {
+	store *Store
+	end   time.Time
+	pause time.Duration
+}
+
+func (s *Store) newPatience(ctx context.Context) patience {
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = s.opts.clock.Now().Add(s.opts.timeout)
+	}
+	return patience{store: s, end: end, pause: s.opts.firstPause}
+}
+
+// rest waits for the next try and reports whether there is one.
+func (p *patience) rest(ctx context.Context) bool {
+	o := &p.store.opts
+	if p.pause <= 0 || !o.clock.Now().Add(p.pause).Before(p.end) {
+		return false
+	}
+	err := backoff.Rest(ctx, o.clock, rand.Reader, p.store.closing, p.pause)
+	p.pause = min(2*p.pause, o.longestPause)
+	return err == nil
+}

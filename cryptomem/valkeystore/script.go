@@ -1,0 +1,117 @@
+package valkeystore
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// A script runs in the server, with one key. From server 7.0 on it begins with
+// "#!lua": without that a demoted node or a full one runs it up to its first
+// write, and "changed" is all that the caller hears of it.
+type script struct {
+	name        string
+	body        string
+	digest      string // SHA-1 of shebang and body, as a constant: computing one panics where only FIPS is allowed
+	plainDigest string // of the body alone, for servers before 7.0
+}
+
+const shebang = "#!lua\n"
+
+//go:embed swap.lua
+var swapBody string
+
+//go:embed fence.lua
+var fenceBody string
+
+var (
+	swap  = script{name: "swap", body: swapBody, digest: "a55116ccb827a298c59e08e153fd93b7a80f35dd", plainDigest: "33397034d398c49a5ab2e2ce9d19b164250f6a4f"}
+	fence = script{name: "fence", body: fenceBody, digest: "ef80e98c6cde1032fd56942dc1f43983f4220501", plainDigest: "a51551757e7a1a4b4021bd0713a2ec10a0973c5c"}
+)
+
+// script returns the command that runs the script on the frame's key.
+func (b *backend) script(s *script, f *frame, whole bool, args ...string) valkey.Completed {
+	head, text := "EVALSHA", s.digest
+	plain := b.plain.Load()
+	switch {
+	case whole && plain:
+		head, text = "EVAL", s.body
+	case whole:
+		head, text = "EVAL", shebang+s.body
+	case plain:
+		text = s.plainDigest
+	}
+	return b.client.B().Arbitrary(head, text, "1").Keys(f.key).Args(args...).Build()
+}
+
+// again reports whether a script is to be sent whole: the server does not know it,
+// or is too old for its first line and gets it without from now on.
+func (b *backend) again(result valkey.ValkeyResult) bool {
+	err, ok := valkey.IsValkeyErr(result.Error())
+	if !ok || result.NonValkeyError() != nil {
+		return false
+	}
+	if strings.Contains(err.Error(), "Error compiling script") {
+		return b.plain.CompareAndSwap(false, true)
+	}
+	return err.IsNoScript()
+}
+
+// The numbers that scripts answer with besides new fences.
+const (
+	absent  = -1
+	changed = 0
+)
+
+// swapped reads the answer of the swap script.
+func swapped(r *cryptomem.Request, result valkey.ValkeyResult) error {
+	n, err := result.AsInt64()
+	switch {
+	case err != nil:
+		return fmt.Errorf("answer to %v: %w", r.Command, err)
+	case n == absent:
+		return cryptomem.ErrNotFound
+	case n == changed:
+		return cryptomem.ErrChanged
+	}
+	r.Version = versionOf(r.Value)
+	return nil
+}
+
+// lockMargin is for how many milliseconds a key outlives its lock, to keep the
+// fence.
+const lockMargin = "3600000"
+
+// A lock's key holds its fence and its deadline in microseconds of the server's
+// clock, eight bytes each, before the envelope. A fence begins with a zero byte,
+// as no envelope does.
+const lockHeader = 16
+
+// fenced reads the answer of the fence script.
+func fenced(r *cryptomem.Request, result valkey.ValkeyResult, refused error) error {
+	n, err := result.AsInt64()
+	switch {
+	case err != nil:
+		return fmt.Errorf("answer to %v: %w", r.Command, err)
+	case n == absent:
+		return cryptomem.ErrNotFound
+	case n == changed:
+		return refused
+	}
+	r.Version = uint64(n)
+	return nil
+}
+
+// unlock takes what a lock's key holds apart. What is no lock comes back whole,
+// for the seal to refuse, with a version that nothing has.
+func unlock(b []byte) (fence uint64, envelope []byte) {
+	if len(b) < lockHeader || b[0] != 0 {
+		return 0, b
+	}
+	return binary.BigEndian.Uint64(b), b[lockHeader:]
+}

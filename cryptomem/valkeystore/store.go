@@ -1,0 +1,98 @@
+package valkeystore
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+var _ cryptomem.Store = (*Store)(nil)
+
+// A Store is a cryptomem.Store on Valkey or Redis. It is safe for concurrent use.
+type Store struct {
+	opts   options
+	client valkey.ClientOption // how to connect; unused with FromClient
+	counts counts
+
+	backend atomic.Pointer[backend]
+	closed  atomic.Bool
+	closing chan struct{} // closed by Close
+
+	mu         sync.Mutex // guards connecting, and orders it before the wait in Close
+	connecting *connecting
+	ended      sync.WaitGroup // what connects
+}
+
+// Open returns a store at the address, which ParseAddress explains. It does not
+// connect: that is the first call's business, and until a connection stands every
+// call tries again.
+func Open(address string, opts ...Option) (*Store, error) {
+	a, err := ParseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	return New(a, opts...)
+}
+
+// New is Open for an address in parts.
+func New(a Address, opts ...Option) (*Store, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Hosts) == 0 && a.Socket == "" {
+		return nil, errors.New("the address of the store has no host")
+	}
+	if o.tls != nil {
+		a.TLS = true
+	}
+	return &Store{opts: o, client: clientOption(a, o), closing: make(chan struct{})}, nil
+}
+
+// FromClient returns a store on a client that the caller has made, and keeps:
+// Close leaves it open. Its options decide what is promised. With its defaults
+// (several connections a node, retries of its own, no bound on calls in flight) a
+// cancelled write may overtake a later one, a caller may wait beyond its deadline
+// while a node is stopped or dialled, and a killed connection costs
+// ErrMaybeApplied on its next use.
+//
+// Never make commands of it retryable: an envelope that may have been applied
+// must not be sent again.
+func FromClient(c valkey.Client, opts ...Option) (*Store, error) {
+	if c == nil {
+		return nil, errors.New("FromClient: no client")
+	}
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{opts: o, closing: make(chan struct{})}
+	s.backend.Store(newBackend(c, nil, o.prefix))
+	return s, nil
+}
+
+// Close ends the connections. Calls in flight and later fail with
+// cryptomem.ErrClosed; writes in flight with cryptomem.ErrMaybeApplied as well. It
+// always returns nil.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	closed := s.closed.Swap(true)
+	s.mu.Unlock()
+	if !closed {
+		close(s.closing)
+	}
+	s.ended.Wait()
+	if b := s.backend.Load(); b != nil && b.network != nil && !closed {
+		b.client.Close()
+	}
+	return nil
+}
+
+// Counts returns how often servers answered with each error, by its first word:
+// WRONGTYPE tells of names that others use for something else, OOM of a full
+// server.
+func (s *Store) Counts() map[string]uint64 { return s.counts.byCode() }

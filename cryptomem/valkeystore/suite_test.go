@@ -1,0 +1,13 @@
+package valkeystore_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+func TestValkeyStore(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "ValkeyStore")
+}

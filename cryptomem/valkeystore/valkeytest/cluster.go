@@ -1,0 +1,201 @@
+package valkeytest
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+)
+
+// settle is how long servers may take to agree.
+const settle = 30 * time.Second
+
+// hashSlots is how many slots a cluster's names are divided into.
+const hashSlots = 16384
+
+// A Cluster is running servers that share the slots among them.
+type Cluster struct {
+	Nodes []*Server // the primaries first, then the replicas, as they began
+
+	t testing.TB
+}
+
+// StartCluster runs a cluster of that many primaries, with one replica each if so
+// desired, and returns once all its nodes agree. A node that does not answer for a
+// second is replaced by its replica.
+func StartCluster(t testing.TB, primaries int, replicas bool, args ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t}
+	n := primaries
+	if replicas {
+		n *= 2
+	}
+	for i := range n {
+		s := Start(t, append([]string{
+			"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)), "--cluster-node-timeout", "1000",
+			"--cluster-replica-validity-factor", "0", "--repl-timeout", "60", "--enable-debug-command", "yes",
+		}, args...)...)
+		s.Must("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		c.Nodes = append(c.Nodes, s)
+	}
+	for i, s := range c.Nodes[:primaries] {
+		first, last := i*hashSlots/primaries, (i+1)*hashSlots/primaries-1
+		s.Must("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
+	}
+	first := c.Nodes[0]
+	for _, s := range c.Nodes[1:] {
+		s.Must("CLUSTER", "MEET", "127.0.0.1", port(first.Addr), busPort(first))
+	}
+	g := gomega.NewWithT(t)
+	for _, s := range c.Nodes {
+		g.Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(settle).Should(gomega.ContainSubstring("cluster_known_nodes:" + strconv.Itoa(n)))
+	}
+	for i, s := range c.Nodes[primaries:] {
+		s.Must("CLUSTER", "REPLICATE", c.Nodes[i].ID())
+	}
+	c.Settle()
+	return c
+}
+
+func port(addr string) string { return strconv.Itoa(portOf(addr)) }
+
+func busPort(s *Server) string {
+	for i, arg := range s.args {
+		if arg == "--cluster-port" {
+			return s.args[i+1]
+		}
+	}
+	return strconv.Itoa(portOf(s.Addr) + 10000)
+}
+
+// Settle waits until every running node finds the cluster whole, and every replica
+// has what its primary has.
+func (c *Cluster) Settle() {
+	c.t.Helper()
+	g := gomega.NewWithT(c.t)
+	for _, s := range c.running() {
+		g.Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(settle).Should(gomega.ContainSubstring("cluster_state:ok"))
+		g.Eventually(func() string { return s.Text("INFO", "replication") }).WithTimeout(settle).Should(gomega.Or(
+			gomega.ContainSubstring("role:master"), gomega.ContainSubstring("master_link_status:up")))
+	}
+	for _, s := range c.running() {
+		for _, other := range c.running() {
+			if !other.IsPrimary() {
+				continue
+			}
+			g.Eventually(func() string { return s.line(other.ID()) }).WithTimeout(settle).Should(gomega.And(gomega.ContainSubstring("master"), gomega.ContainSubstring("-")))
+		}
+	}
+}
+
+func (c *Cluster) running() []*Server {
+	var up []*Server
+	for _, s := range c.Nodes {
+		if s.Running() {
+			up = append(up, s)
+		}
+	}
+	return up
+}
+
+// line is what the node says of the node with that id.
+func (s *Server) line(id string) string {
+	for line := range strings.Lines(s.Text("CLUSTER", "NODES")) {
+		if strings.HasPrefix(line, id) {
+			return line
+		}
+	}
+	return ""
+}
+
+// Running reports whether the server was not killed.
+func (s *Server) Running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd != nil
+}
+
+// ID returns the node's id in its cluster.
+func (s *Server) ID() string { return s.Text("CLUSTER", "MYID") }
+
+// IsPrimary reports whether the server is no replica.
+func (s *Server) IsPrimary() bool {
+	return strings.Contains(s.Text("INFO", "replication"), "role:master")
+}
+
+// Primary returns the running primary that serves the key.
+func (c *Cluster) Primary(key string) *Server {
+	c.t.Helper()
+	for _, s := range c.running() {
+		if s.IsPrimary() && s.Do("EXISTS", key).Error() == nil {
+			return s
+		}
+	}
+	c.t.Fatalf("no primary serves %q", key)
+	return nil
+}
+
+// ReplicaOf returns a running replica of the primary.
+func (c *Cluster) ReplicaOf(primary *Server) *Server {
+	c.t.Helper()
+	id := primary.ID()
+	for _, s := range c.running() {
+		if !s.IsPrimary() && strings.Contains(s.line(s.ID()), id) {
+			return s
+		}
+	}
+	c.t.Fatalf("%s has no replica", primary.Addr)
+	return nil
+}
+
+// Promoted waits until the server, a replica before, is a primary to all others.
+func (c *Cluster) Promoted(s *Server) {
+	c.t.Helper()
+	g := gomega.NewWithT(c.t)
+	id := s.ID()
+	for _, other := range c.running() {
+		g.Eventually(func() string { return other.line(id) }).WithTimeout(settle).Should(gomega.MatchRegexp(`master.*\d+-\d+`))
+	}
+}
+
+// Move moves the slot of the key with all that is in it from one primary to the
+// other, key after key.
+func (c *Cluster) Move(key string, from, to *Server) {
+	c.t.Helper()
+	slot := c.Slot(key)
+	to.Must("CLUSTER", "SETSLOT", slot, "IMPORTING", from.ID())
+	from.Must("CLUSTER", "SETSLOT", slot, "MIGRATING", to.ID())
+	for {
+		keys := from.Must("CLUSTER", "GETKEYSINSLOT", slot, "1")
+		names, err := keys.AsStrSlice()
+		if err != nil || len(names) == 0 {
+			break
+		}
+		from.Must("MIGRATE", "127.0.0.1", port(to.Addr), names[0], "0", "5000")
+	}
+	for _, s := range append([]*Server{to, from}, c.running()...) {
+		if s.IsPrimary() {
+			s.Must("CLUSTER", "SETSLOT", slot, "NODE", to.ID())
+		}
+	}
+}
+
+// Slot returns the key's slot, in digits.
+func (c *Cluster) Slot(key string) string {
+	n, err := c.running()[0].Must("CLUSTER", "KEYSLOT", key).AsInt64()
+	if err != nil {
+		c.t.Fatalf("slot of %q: %v", key, err)
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// URL returns the address of the cluster for a store.
+func (c *Cluster) URL() string {
+	addrs := make([]string, len(c.Nodes))
+	for i, s := range c.Nodes {
+		addrs[i] = s.Addr
+	}
+	return "valkey://" + strings.Join(addrs, ",")
+}
