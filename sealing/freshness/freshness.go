@@ -1,0 +1,286 @@
+// Package freshness notices when a store takes something back: when it answers
+// with an envelope that this process knows was replaced, removed, or overtaken
+// long ago. It is the memory beside a [sealing.Sealer], which judges each envelope
+// by itself, and knows no network.
+//
+//	look := table.Begin(name)                    // before the request is sent
+//	value, err := sealer.Open(nil, name, envelope, now)
+//	h, _ := sealing.ParseHeader(envelope)
+//	err = table.Hit(look, freshness.Envelope{Stamp: h.Stamp, ID: h.ID()}, now)
+//	// ErrSuperseded: as if it were not there
+//
+// There are two memories, both bounded.
+//
+// Which envelope is current. An envelope seen current under a name, and since
+// seen replaced or removed, is refused when it comes back. That needs no clock.
+//
+// How new. What was sealed more than W before the newest that is known under
+// its name is refused. W = Clocks + Delay: by how much two clocks may differ, and
+// how long a write may be on its way, for one that lands late is no fraud.
+//
+// Every answer is judged by what was known when its request began, since answers
+// overtake each other. No honest answer is refused as long as clocks and delays
+// keep within their bounds, and identity alone refuses none whatever they do; the
+// specs go through every course of events of small worlds to show it.
+//
+// What no client can notice alone is in docs/threat-model.md: what only others
+// have seen, what this process has forgotten or never met, and answers frozen at
+// a point in time (Mazières and Shasha, "Building Secure File Systems out of
+// Byzantine Storage", 2002).
+package freshness
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// Defaults of a Config.
+const (
+	DefaultClocks = sealing.DefaultClockBound
+	DefaultDelay  = 55 * time.Second
+	DefaultNames  = 64 << 10
+)
+
+// ErrSuperseded: the envelope is authentic, and a later state of its name is
+// known. It is a sealing.ErrStale.
+var ErrSuperseded = &sealing.StaleError{Reason: "a later state of this name is known"}
+
+// Config is how much a Table allows for, and remembers. Zero fields mean the
+// defaults.
+type Config struct {
+	// Clocks is by how much any two clocks of those who share values may differ.
+	Clocks time.Duration
+
+	// Delay is how long a write may take from its stamp until the store applies
+	// it. It is not small: a request can wait in a stopped server's socket and land
+	// after a younger one.
+	Delay time.Duration
+
+	// Names is how many names are remembered, rounded up to a power of two, at
+	// least 512. The table takes 28 bytes for each.
+	Names int
+
+	// Key is what names are hashed under. Zero means a random one, without which a
+	// run cannot be replayed.
+	Key [16]byte
+}
+
+// Table is what one process knows of the names in one store. It is safe for
+// concurrent use, and no method allocates.
+type Table struct {
+	clocks int64 // milliseconds
+	window int64 // milliseconds: W
+	hash   sipHash
+
+	last  atomic.Uint64 // the greatest stamp given out or accepted
+	cut   atomic.Int64  // Unix milliseconds, with clocks added; 0 = none
+	floor atomic.Uint64 // the stamp of the last flush of everything
+	seq   atomic.Uint64 // counts deaths
+
+	shards [shardCount]shard
+}
+
+// Envelope is what a Table tells envelopes by: of a sealing.Header, its Stamp, 0 if
+// it has none, and its ID.
+type Envelope struct {
+	Stamp sealing.Stamp
+	ID    uint64
+}
+
+// Look is what was known of a name when a request for it began.
+type Look struct {
+	tag     uint64
+	stamp   sealing.Stamp // the newest known of it, or of a flush
+	current uint64        // the id of the envelope last seen there; 0 = not known
+	seq     uint64        // deaths up to here were known
+}
+
+// New returns an empty table.
+func New(c Config) (*Table, error) {
+	if c.Clocks < 0 || c.Delay < 0 || c.Names < 0 {
+		return nil, errors.New("freshness: bounds and sizes must not be negative")
+	}
+	if c.Clocks == 0 {
+		c.Clocks = DefaultClocks
+	}
+	if c.Delay == 0 {
+		c.Delay = DefaultDelay
+	}
+	if c.Names == 0 {
+		c.Names = DefaultNames
+	}
+	if c.Names > maxNames {
+		return nil, fmt.Errorf("freshness: %d names, limit %d", c.Names, maxNames)
+	}
+	if c.Key == [16]byte{} {
+		_, _ = rand.Read(c.Key[:]) // it does not fail, it aborts
+	}
+	t := &Table{
+		clocks: c.Clocks.Milliseconds(),
+		window: (c.Clocks + c.Delay).Milliseconds(),
+		hash:   newSipHash(c.Key),
+	}
+	sets := 1
+	for sets*ways*shardCount < c.Names {
+		sets *= 2
+	}
+	for i := range t.shards {
+		t.shards[i].init(sets)
+	}
+	return t, nil
+}
+
+// Stamp returns the sealing time of what is about to be sent: take one when
+// connection and room are there, and another for each attempt, so that none ages
+// in a queue. Stamps of one table only grow, unless the clock was set back by
+// more than Clocks; then the old ones are forgotten, for nothing can be told from
+// them.
+func (t *Table) Stamp(now time.Time) sealing.Stamp {
+	ms := now.UnixMilli()
+	t.passCut(ms)
+	wall := uint64(sealing.StampAt(now))
+	for {
+		last := t.last.Load()
+		next := max(last+1, wall)
+		back := sealing.Stamp(last).Millis() > ms+t.clocks
+		if back {
+			next = wall
+		}
+		if t.last.CompareAndSwap(last, next) {
+			if back {
+				t.forgetStamps()
+			}
+			return sealing.Stamp(next)
+		}
+	}
+}
+
+// Begin notes what is known of a name, as the server sees it. Call it before the
+// request is sent.
+func (t *Table) Begin(name []byte) Look {
+	l := Look{tag: t.hash.sum(name), seq: t.seq.Load()}
+	s := t.shard(l.tag)
+	s.mu.Lock()
+	if p := s.find(l.tag); p.ok() {
+		l.stamp, l.current = p.stamp(), p.current()
+	}
+	s.mu.Unlock()
+	l.stamp = max(l.stamp, sealing.Stamp(t.floor.Load()))
+	return l
+}
+
+// Hit judges an envelope that answered the request, once sealing has opened it,
+// and learns from it unless it is refused: the error is nil or a
+// *sealing.StaleError. Refused, the value is to be withheld as if nothing were
+// there, though a swap by its version may still replace it.
+func (t *Table) Hit(l Look, e Envelope, now time.Time) error {
+	ms := now.UnixMilli()
+	t.passCut(ms)
+	if err := t.judge(l, e, ms); err != nil {
+		return err
+	}
+	s := t.shard(l.tag)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isDead(l, e.ID) {
+		return ErrSuperseded
+	}
+	raise(&t.last, uint64(e.Stamp))
+	s.learn(t, l, e, false)
+	return nil
+}
+
+// Taken is Hit for a request that removes what it returns. The stamp is the
+// request's own.
+func (t *Table) Taken(l Look, e Envelope, stamp sealing.Stamp, now time.Time) error {
+	if err := t.Hit(l, e, now); err != nil {
+		return err
+	}
+	s := t.shard(l.tag)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bury(t, l.tag, e.ID)
+	if p := s.find(l.tag); p.ok() && p.current() == e.ID {
+		l.current = e.ID // which is gone
+	}
+	s.learn(t, l, Envelope{Stamp: stamp}, true)
+	return nil
+}
+
+// Miss learns that nothing was there.
+func (t *Table) Miss(l Look) {
+	s := t.shard(l.tag)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(t, l, s.find(l.tag), 0)
+}
+
+// Written learns that a write of the envelope was acknowledged. Of a write that
+// was refused, or whose outcome is unknown, nothing can be learned.
+func (t *Table) Written(l Look, e Envelope) {
+	s := t.shard(l.tag)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.learn(t, l, e, true)
+}
+
+// Deleted learns that a removal was acknowledged, whether or not there was
+// something. The stamp is the request's own.
+func (t *Table) Deleted(l Look, stamp sealing.Stamp) { t.Written(l, Envelope{Stamp: stamp}) }
+
+// Flushed learns that everything was removed by a request of this stamp. Of a
+// flush of some names, by a prefix, nothing is to be learned.
+func (t *Table) Flushed(stamp sealing.Stamp) { raise(&t.floor, uint64(stamp)) }
+
+// SetCut lets no stamp fall behind a cut, once that is in force; the zero time is
+// none. Refusing what was sealed before it is [sealing.Sealer.SetNotBefore]'s.
+func (t *Table) SetCut(cut time.Time) {
+	if cut.IsZero() {
+		t.cut.Store(0)
+		return
+	}
+	t.cut.Store(cut.UnixMilli() + t.clocks)
+}
+
+// passCut raises the clock to the cut when the wall clock has got there, so that a
+// clock set back a little afterwards seals nothing that the cut refuses.
+func (t *Table) passCut(ms int64) {
+	if cut := t.cut.Load(); cut > 0 && ms >= cut {
+		raise(&t.last, uint64(sealing.StampAt(time.UnixMilli(cut))))
+	}
+}
+
+// judge applies the rules about time.
+func (t *Table) judge(l Look, e Envelope, ms int64) error {
+	if e.Stamp == 0 {
+		return nil // it says nothing of its time: identity decides
+	}
+	sealed, newest := e.Stamp.Millis(), l.stamp.Millis()
+	switch {
+	case sealed > ms+t.clocks:
+		return sealing.ErrAhead
+	case newest <= ms+t.clocks && sealed+t.window < newest:
+		return ErrSuperseded
+	}
+	return nil
+}
+
+func (t *Table) forgetStamps() {
+	t.floor.Store(0)
+	for i := range t.shards {
+		t.shards[i].forgetStamps()
+	}
+}
+
+func raise(v *atomic.Uint64, to uint64) {
+	for old := v.Load(); old < to; old = v.Load() {
+		if v.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}
