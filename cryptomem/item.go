@@ -29,7 +29,35 @@ const updateAttempts = 16
 
 // Add stores the value under a key that holds none; ErrExists if it does.
 func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, CommandAdd, key, value, opts)
+	err := c.store(ctx, CommandAdd, key, value, opts)
+	if !errors.Is(err, ErrExists) {
+		return err
+	}
+	// A store whose clock is behind may still hold what its seal says is over.
+	version, over := c.expired(ctx, key)
+	if !over {
+		return err
+	}
+	_, err = c.CompareAndSwap(ctx, key, value, version, opts...)
+	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
+		return ErrExists
+	}
+	return err
+}
+
+// expired reports whether the store holds a value past its sealed expiry, and
+// which version.
+func (c *Client) expired(ctx context.Context, key string) (version uint64, over bool) {
+	op, err := c.begin(CommandGetItem, key)
+	if err != nil {
+		return 0, false
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return 0, false
+	}
+	_, err = op.open(nil)
+	return op.Version, errors.Is(err, ErrExpired)
 }
 
 // Replace stores the value under a key that holds one; ErrNotFound if not.

@@ -110,12 +110,18 @@ func (c *Client) getFresh(ctx context.Context, l *loading) (value []byte, fresh 
 	if err := c.do(ctx, op); err != nil {
 		return nil, false, err
 	}
+	return op.openFresh(l.stale)
+}
+
+// openFresh returns the value that op found and whether its TTL, without the time
+// it may be stale, is not over.
+func (op *operation) openFresh(stale time.Duration) (value []byte, fresh bool, err error) {
 	if value, err = op.open(nil); err != nil {
 		return nil, false, err
 	}
 	// The seal's word, not the server's, and open has just proved it.
 	expiry, err := sealing.Expiry(op.Answer)
-	return value, expiry.IsZero() || c.opts.clock.Now().Before(expiry.Add(-l.stale)), err
+	return value, expiry.IsZero() || op.client.opts.clock.Now().Before(expiry.Add(-stale)), err
 }
 
 // A flight is a load under way and all who wait for it.
@@ -213,28 +219,26 @@ func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]b
 	if l.unstored {
 		return runLoader(ctx, l.load)
 	}
-	lease, err := c.TryLock(ctx, l.key+leaseSuffix, l.lease)
+	lease, value, err := c.takeLease(ctx, l)
 	for look := firstLook; errors.Is(err, ErrLocked); look = min(2*look, longestLook) {
-		if background {
+		switch {
+		case value != nil:
+			return value, nil
+		case background:
 			return nil, err // somebody else refreshes
 		}
 		if err := c.rest(ctx, look); err != nil {
 			return nil, err
 		}
-		if value, _, err := c.getFresh(ctx, l); err == nil {
-			return value, nil
-		}
-		lease, err = c.TryLock(ctx, l.key+leaseSuffix, l.lease)
+		lease, value, err = c.takeLease(ctx, l)
 	}
 	if lease != nil && err == nil {
 		defer func() { _ = lease.Unlock(context.WithoutCancel(ctx)) }() // expires by itself if this fails
-		// Another process may have stored the value and released its lease
-		// since this one missed it.
-		if value, fresh, err := c.getFresh(ctx, l); err == nil && fresh {
-			return value, nil
-		}
 	}
-	value, err := runLoader(ctx, l.load)
+	if value != nil {
+		return value, nil
+	}
+	value, err = runLoader(ctx, l.load)
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +248,26 @@ func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]b
 	}
 	_ = c.Set(ctx, l.key, value, TTL(keep)) // the value is good all the same
 	return value, nil
+}
+
+// takeLease tries to take the key's lease, and looks in the same go whether there is
+// a fresh value by now: another process may have stored it since this one missed
+// it, and released its lease.
+func (c *Client) takeLease(ctx context.Context, l *loading) (*Lock, []byte, error) {
+	op, err := c.begin(CommandGet, l.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer op.end()
+	get := entry{op: op}
+	lease, err := c.tryLock(ctx, l.key+leaseSuffix, l.lease, &get)
+	if get.err != nil {
+		return lease, nil, err
+	}
+	if value, fresh, e := op.openFresh(l.stale); e == nil && fresh {
+		return lease, value, err
+	}
+	return lease, nil, err
 }
 
 // runLoader calls load and makes an error of its panic, which would otherwise end

@@ -44,13 +44,19 @@ type Lock struct {
 	owner  []byte
 
 	mu      sync.Mutex // guards the rest
-	fence   uint64
+	fence   uint64     // also the version by which the lock is swapped
+	unsure  bool       // a swap's outcome is unknown, and with it the version
 	expires time.Time
 }
 
 // TryLock takes the lock of that key for ttl, which must be positive. ErrLocked
 // if somebody holds it.
 func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
+	return c.tryLock(ctx, key, ttl, nil)
+}
+
+// tryLock is TryLock, which takes another operation along to the store.
+func (c *Client) tryLock(ctx context.Context, key string, ttl time.Duration, along *entry) (*Lock, error) {
 	if ttl <= 0 {
 		return nil, fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
 	}
@@ -62,24 +68,92 @@ func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*L
 		return nil, fmt.Errorf("random owner of a lock: %w", err)
 	}
 	began := c.opts.clock.Now()
-	err := c.Add(ctx, key, l.owner, TTL(ttl))
-	if err != nil && !errors.Is(err, ErrExists) && !errors.Is(err, ErrMaybeApplied) {
+	claim, err := l.claim(ctx, ttl, along)
+	if err != nil {
 		return nil, err
 	}
-	// Whether or not Add told: what is there now tells whose lock it is.
-	item, err := c.GetItem(ctx, key)
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, ErrLocked // it was, a moment ago
-	case err != nil:
-		return nil, err
-	case len(item.Value) == 0:
-		return l, l.swap(ctx, item.Version, ttl)
-	case !bytes.Equal(item.Value, l.owner):
+	case claim.free:
+		return l, l.swap(ctx, claim.version, ttl)
+	case !bytes.Equal(claim.owner, l.owner):
 		return nil, ErrLocked
 	}
-	l.fence, l.expires = item.Version, began.Add(ttl)
+	l.fence, l.expires = claim.version, began.Add(ttl)
 	return l, nil
+}
+
+// A claim is what is found under a lock's key.
+type claim struct {
+	owner   []byte
+	version uint64
+	free    bool // nobody's: given up, or past its sealed expiry
+}
+
+// claim tries to put this holder's mark where there is none, and returns what is
+// there then, all in one go.
+func (l *Lock) claim(ctx context.Context, ttl time.Duration, along *entry) (claim, error) {
+	add, err := l.begin(CommandAdd)
+	if err != nil {
+		return claim{}, err
+	}
+	defer add.end()
+	if err := add.store(l.owner, []StoreOption{TTL(ttl)}); err != nil {
+		return claim{}, err
+	}
+	get, err := l.begin(CommandGetItem)
+	if err != nil {
+		return claim{}, err
+	}
+	defer get.end()
+	entries := make([]entry, 0, 3)
+	entries = append(entries, entry{op: add}, entry{op: get})
+	if along != nil {
+		entries = append(entries, *along)
+	}
+	l.client.doAll(ctx, entries)
+	if along != nil {
+		*along = entries[2]
+	}
+	err = entries[0].err
+	if err != nil && !errors.Is(err, ErrExists) && !errors.Is(err, ErrMaybeApplied) {
+		return claim{}, err
+	}
+	// Whether or not Add told: what is there now tells whose lock it is.
+	found, err := l.found(get, entries[1].err)
+	if errors.Is(err, ErrNotFound) {
+		return claim{}, ErrLocked // it was, a moment ago
+	}
+	return found, err
+}
+
+// look returns what is under the lock's key.
+func (l *Lock) look(ctx context.Context) (claim, error) {
+	get, err := l.begin(CommandGetItem)
+	if err != nil {
+		return claim{}, err
+	}
+	defer get.end()
+	return l.found(get, l.client.do(ctx, get))
+}
+
+// found returns what get was answered with.
+func (l *Lock) found(get *operation, err error) (claim, error) {
+	if err != nil {
+		return claim{}, err
+	}
+	owner, err := get.open(nil)
+	if err != nil && !errors.Is(err, ErrExpired) {
+		return claim{}, err
+	}
+	return claim{owner: owner, version: get.Version, free: len(owner) == 0}, nil
+}
+
+func (l *Lock) begin(command Command) (*operation, error) {
+	op, err := l.client.begin(command, l.key)
+	if err == nil {
+		op.Fenced = true
+	}
+	return op, err
 }
 
 // Lock waits under ctx until it can take the lock of that key for ttl, which
@@ -117,11 +191,11 @@ func (l *Lock) Extend(ctx context.Context, ttl time.Duration) error {
 	if ttl <= 0 {
 		return fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
 	}
-	item, err := l.held(ctx)
+	version, err := l.version(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.swap(ctx, item.Version, ttl); errors.Is(err, ErrLocked) {
+	if err := l.swap(ctx, version, ttl); errors.Is(err, ErrLocked) {
 		return ErrNotHeld
 	} else if err != nil {
 		return err
@@ -131,33 +205,40 @@ func (l *Lock) Extend(ctx context.Context, ttl time.Duration) error {
 
 // Unlock gives the lock up for others to take. ErrNotHeld if it was lost before.
 func (l *Lock) Unlock(ctx context.Context) error {
-	item, err := l.held(ctx)
+	version, err := l.version(ctx)
 	if err != nil {
 		return err
 	}
 	// Swapped, not deleted: by now the lock might be somebody else's. An empty
 	// value is free at once; the TTL is there to clean it away.
-	_, err = l.client.CompareAndSwap(ctx, l.key, nil, item.Version, TTL(1))
+	_, err = l.put(ctx, nil, version, 1)
 	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
 		return ErrNotHeld
 	}
 	return err
 }
 
-// held returns the lock's item, provided that it is this holder's.
-func (l *Lock) held(ctx context.Context) (Item, error) {
-	item, err := l.client.GetItem(ctx, l.key)
-	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(item.Value, l.owner) {
-		return Item{}, ErrNotHeld
+// version returns the version by which the lock is swapped: the last that this
+// holder knows of, or, if it does not know how its last swap ended, what is there.
+func (l *Lock) version(ctx context.Context) (uint64, error) {
+	l.mu.Lock()
+	fence, unsure := l.fence, l.unsure
+	l.mu.Unlock()
+	if !unsure {
+		return fence, nil
 	}
-	return item, err
+	held, err := l.look(ctx)
+	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(held.owner, l.owner) {
+		return 0, ErrNotHeld
+	}
+	return held.version, err
 }
 
 // swap makes the item of that version this holder's, for ttl. ErrLocked if
 // somebody was faster.
 func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) error {
 	began := l.client.opts.clock.Now()
-	fence, err := l.client.CompareAndSwap(ctx, l.key, l.owner, version, TTL(ttl))
+	fence, err := l.put(ctx, l.owner, version, ttl)
 	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
 		return ErrLocked
 	}
@@ -166,6 +247,28 @@ func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) erro
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fence, l.expires = fence, began.Add(ttl)
+	l.fence, l.unsure, l.expires = fence, false, began.Add(ttl)
 	return nil
+}
+
+// put swaps the value in for that of the version.
+func (l *Lock) put(ctx context.Context, value []byte, version uint64, ttl time.Duration) (uint64, error) {
+	op, err := l.begin(CommandSwap)
+	if err != nil {
+		return 0, err
+	}
+	defer op.end()
+	op.Version = version
+	if err := op.store(value, []StoreOption{TTL(ttl)}); err != nil {
+		return 0, err
+	}
+	if err := l.client.do(ctx, op); err != nil {
+		if errors.Is(err, ErrMaybeApplied) {
+			l.mu.Lock()
+			l.unsure = true
+			l.mu.Unlock()
+		}
+		return 0, err
+	}
+	return op.Version, nil
 }

@@ -229,3 +229,14 @@ func portOf(addr string) int {
 	n, _ := strconv.Atoi(port)
 	return n
 }
+
+// Client returns a client of the library underneath, with its own defaults.
+func Client(t testing.TB, addr string) valkey.Client {
+	t.Helper()
+	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{addr}})
+	if err != nil {
+		t.Fatalf("connect to %s: %v", addr, err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
