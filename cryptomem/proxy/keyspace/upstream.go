@@ -1,0 +1,68 @@
+package keyspace
+
+import (
+	"context"
+	"errors"
+)
+
+// A Kind is what a Request asks for.
+type Kind byte
+
+// The kinds of requests, with the errors that are answers.
+const (
+	Get    Kind = iota // the value and its expiry; ErrNotFound
+	Look               // the same and the version
+	Set                // whatever was there is replaced
+	Add                // stored if nothing is there; ErrLost
+	Swap               // stored if the version is still there; ErrLost
+	Delete             // ErrNotFound
+)
+
+// A Request is one request to an Upstream and its answer.
+type Request struct {
+	Kind    Kind
+	Name    []byte
+	Value   []byte // what is to be stored, in plaintext; or Get's and Look's answer, appended to Value[:0]
+	Expires int64  // of Value, Unix milliseconds; 0 means for good
+
+	// Version is what Swap replaces, and the answer of Look, Add and Swap. Look
+	// answers it together with ErrNotFound, too, for what is there and must not
+	// be used, such as a value past its sealed expiry; it is then to be replaced
+	// with Swap. It is 0 if nothing is there, or after Add or Swap if it is not
+	// known.
+	Version uint64
+
+	Err error
+}
+
+// Answers that are no failures.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrLost     = errors.New("somebody else was faster")
+)
+
+// ErrTooLarge means that a value, sealed, is larger than the upstream takes.
+var ErrTooLarge = errors.New("too large")
+
+// ErrNotSupported means that the upstream cannot do that, whatever is tried.
+var ErrNotSupported = errors.New("not supported")
+
+// An Upstream keeps the values of one database, sealed. It is safe for
+// concurrent use.
+type Upstream interface {
+	// Do carries out the requests in one go; those on one name take effect in
+	// their order. How each went is in its Err.
+	Do(ctx context.Context, rs []*Request)
+
+	// SwapAll carries out several Adds, Swaps and Deletes, all of them or none:
+	// ErrLost, and ErrNotSupported if these names cannot be changed together.
+	SwapAll(ctx context.Context, rs []*Request) error
+
+	// Scan calls name with some of the names there are, and returns the cursor
+	// that goes on, 0 at the end. Each that lives all the while is named at
+	// least once. ErrNotSupported where names are blind.
+	Scan(ctx context.Context, cursor uint64, count int, name func([]byte)) (next uint64, err error)
+
+	// Flush removes everything.
+	Flush(ctx context.Context) error
+}
