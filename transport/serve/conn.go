@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // refusalTimeout is how long a connection over the limits has for its request.
@@ -22,8 +23,9 @@ type serverConn struct {
 	polling
 	server  *Server
 	handler session.Handler
-	guest   Guest // the handler, as long as it is one to wait for
-	session *session.Session
+	guest   Guest // the handler or session, as long as it is one to wait for
+	session Session
+	refusal wire.Refusal        // what is answered to a connection over the limits
 	read    func() (int, error) // waits and reads into the session
 	since   int64               // when the connection began
 	active  int64               // when it last received, or sent what had to wait
@@ -111,13 +113,30 @@ func (c *serverConn) start() error {
 			return err
 		}
 	}
-	if c.place == servingPlace {
+	c.newSession()
+	c.initRead()
+	return nil
+}
+
+func (c *serverConn) newSession() {
+	s := c.server
+	serving := c.place == servingPlace
+	if s.config.NewSession != nil {
+		refusal := &c.refusal
+		if serving {
+			refusal = nil
+		}
+		c.session = s.config.NewSession(c.Conn, refusal)
+		c.guest, _ = c.session.(Guest)
+		return
+	}
+	if serving {
 		c.handler = s.config.NewHandler(c.Conn)
+	} else {
+		c.handler = refuser{c.refusal}
 	}
 	c.guest, _ = c.handler.(Guest)
 	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: c.memory, Meter: s.meter})
-	c.initRead()
-	return nil
 }
 
 // failed notes a connection that did not get as far as its first request.

@@ -10,8 +10,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-
-	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // initRead sets how the connection is read. Over plain sockets, the session
@@ -51,7 +49,7 @@ func (c *serverConn) setRaw(socket syscall.Conn) {
 
 // readNow reads at most limit bytes from a non-blocking socket. It gives s's
 // buffer back when nothing is there.
-func readNow(fd int, s *session.Session, limit int) (int, error) {
+func readNow(fd int, s Session, limit int) (int, error) {
 	for {
 		b := s.Buffer()
 		n, err := readSocket(fd, b[:min(len(b), limit)])

@@ -45,6 +45,15 @@ type ServerConfig struct {
 	// Guest, to be held to AuthTimeout; an Ender; and an io.Closer, to be
 	// closed with its connection.
 	NewHandler func(net.Conn) session.Handler
+	// NewSession, in place of NewHandler, is for another protocol than
+	// cryptomem's. It is called as NewHandler is, and also for a connection over
+	// the limits, with what its first request is to be answered; refusal is nil
+	// otherwise. A session may also be a Guest, and end its connection with
+	// session.ErrEnded.
+	NewSession func(conn net.Conn, refusal *wire.Refusal) Session
+	// Blocking says that sessions may wait for something else than their
+	// connection. Each connection then has a goroutine of its own.
+	Blocking bool
 	// Now is the time that Handle receives, in nanoseconds and always
 	// positive. The default counts from NewServer on Clock.
 	Now    func() int64
@@ -65,11 +74,27 @@ type ServerConfig struct {
 	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
 }
 
-// A Guest is a Handler that does not trust its client yet. Until it does, the
-// whole connection is held to AuthTimeout.
+// A Guest is a Handler or Session that does not trust its client yet. Until it
+// does, the whole connection is held to AuthTimeout.
 type Guest interface {
-	session.Handler
 	Authenticated() bool
+}
+
+// A Session is the protocol on one connection: received bytes go in, answers
+// come out. A *session.Session is one, and says what each method is for.
+type Session interface {
+	Buffer() []byte
+	Received(n int)
+	Execute(now int64) error
+	ExecuteQuick(now int64) (all bool, err error)
+	Pending() net.Buffers
+	Unsent() int
+	Sent(n int)
+	Measure(began, ended int64)
+	Begun() (since int64, ok bool)
+	Abort(reason error)
+	Release()
+	Close()
 }
 
 // A Server serves sessions on connections: it accepts, holds each connection
@@ -171,7 +196,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case err == nil:
 			pause = 0
 			if c := s.enter(conn); c != nil {
-				c.mayPoll = true
+				c.mayPoll = !s.config.Blocking
 				go c.run()
 			}
 		case s.draining.Load():
@@ -227,7 +252,7 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 		return nil
 	}
 	s.counters.accepted.Add(1)
-	c.handler = refuser{refusal}
+	c.refusal = refusal
 	return c
 }
 
