@@ -24,6 +24,8 @@ type operation struct {
 	name      []byte // as the store does
 	value     []byte // to be sealed; the caller's
 	ttl       time.Duration
+	until     time.Time // in place of ttl, if fixed
+	fixed     bool
 	envelope  []byte // what is sent
 	uncertain bool   // an earlier attempt may have been applied
 }
@@ -32,15 +34,25 @@ var operations = sync.Pool{New: func() any { return new(operation) }}
 
 // begin returns an operation on the user's key; end gives it back.
 func (c *Client) begin(command Command, key string) (*operation, error) {
+	if key == "" && c.err == nil {
+		return nil, errEmptyKey
+	}
+	return beginKey(c, command, key)
+}
+
+var errEmptyKey = errors.New("key is empty")
+
+func beginKey[T string | []byte](c *Client, command Command, key T) (*operation, error) {
 	if c.err != nil {
 		return nil, c.err
-	}
-	if key == "" {
-		return nil, errors.New("key is empty")
 	}
 	op := operations.Get().(*operation)
 	op.key = append(op.key[:0], key...)
 	op.name = c.sealer.AppendWireName(op.name[:0], op.key)
+	if len(key)+len(op.name) == 0 {
+		op.end()
+		return nil, errEmptyKey
+	}
 	if len(op.name) > wire.MaxKeySize {
 		n := len(op.name)
 		op.end()
@@ -70,7 +82,7 @@ func (op *operation) end() {
 		op.Answer = nil
 	}
 	op.Request = Request{Answer: op.Answer[:0]}
-	op.client, op.value = nil, nil
+	op.client, op.value, op.fixed = nil, nil, false
 	operations.Put(op)
 }
 
@@ -95,9 +107,16 @@ func (op *operation) store(value []byte, opts []StoreOption) error {
 func (op *operation) SealRequest(r *Request) error {
 	c := op.client
 	now := c.opts.clock.Now()
-	var expiry time.Time
-	if op.ttl > 0 {
-		expiry = now.Add(op.ttl)
+	expiry, ttl := op.until, op.ttl
+	switch {
+	case !op.fixed && ttl > 0:
+		expiry = now.Add(ttl)
+	case !op.fixed:
+		expiry = time.Time{}
+	case expiry.IsZero():
+		ttl = 0
+	default:
+		ttl = max(expiry.Sub(now), 1) // for what is over already, not for good
 	}
 	var err error
 	if op.envelope, err = c.sealer.Seal(op.envelope[:0], op.key, op.value, expiry, sealing.StampAt(now)); err != nil {
@@ -106,7 +125,7 @@ func (op *operation) SealRequest(r *Request) error {
 	if n := len(op.envelope); n > c.opts.maxValueSize { // padding grew it
 		return tooLarge(n, c.opts.maxValueSize)
 	}
-	r.Value, r.TTL = op.envelope, op.ttl
+	r.Value, r.TTL = op.envelope, ttl
 	return nil
 }
 
