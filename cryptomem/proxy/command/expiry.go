@@ -87,10 +87,11 @@ func (c *Context) parseExpireConditions() (allows func(old, until int64) bool, o
 		return nil, false
 	}
 	return func(old, until int64) bool {
-		return !(nx && old != 0) &&
-			!(xx && old == 0) &&
-			!(gt && (old == 0 || until <= old)) &&
-			!(lt && old != 0 && until >= old)
+		refused := nx && old != 0 ||
+			xx && old == 0 ||
+			gt && (old == 0 || until <= old) ||
+			lt && old != 0 && until >= old
+		return !refused
 	}, true
 }
 

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
@@ -23,8 +22,10 @@ var hashCommands = []Command{
 	{Name: "hstrlen", Group: Hashes, Arity: 3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: hstrlen},
 	{Name: "hincrby", Group: Hashes, Arity: 4, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: hincrby},
 	{Name: "hincrbyfloat", Group: Hashes, Arity: 4, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: hincrbyfloat},
-	{Name: "hscan", Group: Hashes, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: hscan,
-		Differs: wholeScan},
+	{
+		Name: "hscan", Group: Hashes, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: hscan,
+		Differs: wholeScan,
+	},
 }
 
 // wholeScan is what differs for the scans of collections.
@@ -187,7 +188,7 @@ func hincrbyfloat(c *Context) {
 		c.fail(errNotFloat)
 		return
 	}
-	if f, _ := increment.Float64(); math.IsInf(f, 0) {
+	if increment.IsInf() {
 		c.fail("ERR value is NaN or Infinity")
 		return
 	}

@@ -3,16 +3,22 @@ package command
 import "github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
 
 var keyCommands = []Command{
-	{Name: "del", Group: Keys, Arity: -2, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: del},
-	{Name: "unlink", Group: Keys, Arity: -2, Flags: Write | Blind | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: del},
+	{Name: "del", Group: Keys, Arity: -2, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: del, Differs: delDiffers},
+	{Name: "unlink", Group: Keys, Arity: -2, Flags: Write | Blind | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: del, Differs: delDiffers},
 	{Name: "exists", Group: Keys, Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: exists},
 	{Name: "touch", Group: Keys, Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: exists},
 	{Name: "type", Group: Keys, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: typeOf},
-	{Name: "rename", Group: Keys, Arity: 3, Flags: Write, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: rename,
-		Differs: "the value is stored under the new name and then removed under the old one: another client may see both"},
-	{Name: "renamenx", Group: Keys, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: renamenx,
-		Differs: "as RENAME"},
+	{
+		Name: "rename", Group: Keys, Arity: 3, Flags: Write, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: rename,
+		Differs: "the value is stored under the new name and then removed under the old one: another client may see both",
+	},
+	{
+		Name: "renamenx", Group: Keys, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: renamenx,
+		Differs: "as RENAME",
+	},
 }
+
+const delDiffers = "may count a name, over Valkey, that something else than DEL has removed within the last 2 milliseconds"
 
 func del(c *Context) {
 	n := 0

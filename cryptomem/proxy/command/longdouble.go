@@ -10,9 +10,8 @@ import (
 // 80-bit numbers of x86, so that 0.1 + 0.2 is 0.3.
 const longDouble = 64
 
-// longest is how many bytes a decimal may have, and how large its exponent may
-// be, in powers of ten: INCRBYFLOAT writes it without one.
-const longestFloat = 256
+// longestFloat is how many bytes a number may have, a NUL behind it included.
+const longestFloat = 5 << 10
 
 // addLongDoubles returns the decimal sum of old, which is 0 if there is none,
 // and increment; or the text of an error, which is notFloat if old is no number.
@@ -32,6 +31,9 @@ func addLongDoubles(old []byte, exists bool, increment []byte, notFloat string) 
 		return nil, errNaN
 	}
 	s := new(big.Float).SetPrec(longDouble).Add(a, b)
+	if s.MantExp(nil) > mostExponent {
+		return nil, errNaN
+	}
 	digits := s.Append(make([]byte, 0, 64), 'f', 17)
 	digits = bytes.TrimRight(digits, "0")
 	digits = bytes.TrimSuffix(digits, []byte("."))
@@ -41,19 +43,36 @@ func addLongDoubles(old []byte, exists bool, increment []byte, notFloat string) 
 	return digits, ""
 }
 
-// parseLongDouble reads a decimal as C's strtold does with all of b.
+// mostExponent is that of the largest 80-bit number, and leastExponent that of
+// the smallest, in powers of two.
+const (
+	mostExponent  = 16384
+	leastExponent = -16445
+)
+
+// parseLongDouble reads a number as C's strtold does with all of b.
 func parseLongDouble(b []byte) (*big.Float, bool) {
-	if len(b) == 0 || len(b) > longestFloat || strings.ContainsAny(string(b), "_pP") {
+	if len(b) == 0 || len(b) >= longestFloat || bytes.IndexByte(b, '_') >= 0 {
 		return nil, false
 	}
-	switch strings.ToLower(strings.TrimLeft(string(b), "+-")) {
-	case "inf", "infinity":
+	s := strings.ToLower(string(b))
+	digits := strings.TrimLeft(s, "+-")
+	switch {
+	case len(s)-len(digits) > 1:
+		return nil, false
+	case digits == "inf", digits == "infinity":
 		return new(big.Float).SetInf(b[0] == '-'), true
-	}
-	// A decimal of any exponent would become digits without end.
-	if f, ok := parseFloat(b); !ok || f != f {
+	case strings.HasPrefix(digits, "0b"), strings.HasPrefix(digits, "0o"):
+		return nil, false
+	case strings.Contains(digits, "p") && !strings.HasPrefix(digits, "0x"):
 		return nil, false
 	}
-	f, _, err := big.ParseFloat(string(b), 10, longDouble, big.ToNearestEven)
-	return f, err == nil
+	f, _, err := big.ParseFloat(s, 0, longDouble, big.ToNearestEven)
+	if err != nil {
+		return nil, false
+	}
+	if e := f.MantExp(nil); f.Sign() != 0 && (e > mostExponent || e < leastExponent) {
+		return nil, false
+	}
+	return f, true
 }

@@ -175,6 +175,9 @@ func parseScoreBound(b []byte) (score float64, open, ok bool) {
 	if open = len(b) > 0 && b[0] == '('; open {
 		b = b[1:]
 	}
+	if b = bytes.TrimLeft(b, " \t\n\v\f\r"); len(b) == 0 {
+		return 0, open, true // to C's strtod, nothing is a number
+	}
 	score, ok = parseFloat(b)
 	return score, open, ok
 }

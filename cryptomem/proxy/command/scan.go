@@ -17,6 +17,9 @@ type ScanOptions struct {
 
 // ParseCursor reads a cursor as C's strtoul does with all of b.
 func ParseCursor(b []byte) (uint64, bool) {
+	if len(b) == 0 {
+		return 0, true
+	}
 	digits := b
 	negative := false
 	if len(digits) > 1 && (digits[0] == '-' || digits[0] == '+') {

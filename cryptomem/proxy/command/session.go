@@ -8,10 +8,14 @@ var sessionCommands = []Command{
 	{Name: "quit", Group: Connection, Arity: -1, Flags: Fast | NoScript | NoMulti | NoAuth},
 	{Name: "reset", Group: Connection, Arity: 1, Flags: Fast | NoScript | NoAuth},
 	{Name: "hello", Group: Connection, Arity: -1, Flags: Fast | NoScript | NoAuth},
-	{Name: "auth", Group: Connection, Arity: -2, Flags: Fast | NoScript | NoAuth,
-		Differs: "there is one user, default"},
-	{Name: "select", Group: Connection, Arity: 2, Flags: Fast,
-		Differs: "database 0 is the configured namespace NAME, database n is NAME/n"},
+	{
+		Name: "auth", Group: Connection, Arity: -2, Flags: Fast | NoScript | NoAuth,
+		Differs: "there is one user, default",
+	},
+	{
+		Name: "select", Group: Connection, Arity: 2, Flags: Fast,
+		Differs: "database 0 is the configured namespace NAME, database n is NAME/n",
+	},
 	{Name: "client", Group: Connection, Arity: -2, Subcommands: clientCommands},
 	{Name: "command", Group: Server, Arity: -1, Subcommands: commandCommands},
 	{Name: "config", Group: Server, Arity: -2, Flags: NoScript, Subcommands: configCommands},
@@ -19,19 +23,25 @@ var sessionCommands = []Command{
 	{Name: "time", Group: Server, Arity: 1, Flags: Fast},
 	{Name: "role", Group: Server, Arity: 1, Flags: Fast | NoScript},
 	{Name: "wait", Group: Server, Arity: 3, Flags: NoScript, Differs: "always answers 0: there are no replicas"},
-	{Name: "cluster", Group: Server, Arity: -2, Differs: "answers that cluster support is disabled"},
-	{Name: "dbsize", Group: Server, Arity: 1, Flags: ReadOnly | Fast,
-		Differs: "counts the names by scanning them; refused where names are blind"},
+	{Name: "cluster", Group: Server, Arity: -2, Subcommands: clusterCommands, Differs: "answers that cluster support is disabled"},
+	{
+		Name: "dbsize", Group: Server, Arity: 1, Flags: ReadOnly | Fast,
+		Differs: "counts the names by scanning them; refused where names are blind",
+	},
 	{Name: "flushdb", Group: Server, Arity: -1, Flags: Write, Differs: "empties the selected namespace only; always waits until that is done"},
 	{Name: "flushall", Group: Server, Arity: -1, Flags: Write, Differs: "off unless allow_flushall is set; empties the namespaces of all databases"},
 	{Name: "keys", Group: Keys, Arity: 2, Flags: ReadOnly, Differs: "refused where names are blind"},
 	{Name: "scan", Group: Keys, Arity: -2, Flags: ReadOnly, Differs: "refused where names are blind, or answered empty if so configured; a cursor is the upstream's"},
 	{Name: "multi", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
-	{Name: "exec", Group: Transaction, Arity: 1, Flags: NoScript,
-		Differs: "commands on one name, next to each other, take effect at once; another client may see the changes of several names one after the other"},
+	{
+		Name: "exec", Group: Transaction, Arity: 1, Flags: NoScript,
+		Differs: "commands on one name, next to each other, take effect at once; another client may see the changes of several names one after the other",
+	},
 	{Name: "discard", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
-	{Name: "watch", Group: Transaction, Arity: -2, Flags: Fast | NoScript, FirstKey: 1, LastKey: -1, KeyStep: 1,
-		Differs: "exact where the watched and the changed name are one; other watched names are compared right before the first change"},
+	{
+		Name: "watch", Group: Transaction, Arity: -2, Flags: Fast | NoScript, FirstKey: 1, LastKey: -1, KeyStep: 1,
+		Differs: "exact where the watched and the changed name are one; other watched names are compared right before the first change",
+	},
 	{Name: "unwatch", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{Name: "eval", Group: Scripting, Arity: -3, Flags: NoScript, Differs: scriptDiffers},
 	{Name: "evalsha", Group: Scripting, Arity: -3, Flags: NoScript, Differs: scriptDiffers},
@@ -52,10 +62,6 @@ var clientCommands = []Command{
 	{Name: "client|no-evict", Arity: 3, Flags: NoScript},
 	{Name: "client|no-touch", Arity: 3, Flags: NoScript},
 	{Name: "client|reply", Arity: 3, Flags: NoScript},
-	{Name: "client|tracking", Arity: -3, Flags: NoScript},
-	{Name: "client|trackinginfo", Arity: 2, Flags: NoScript},
-	{Name: "client|getredir", Arity: 2, Flags: NoScript},
-	{Name: "client|caching", Arity: 3, Flags: NoScript},
 }
 
 var commandCommands = []Command{
@@ -67,6 +73,15 @@ var commandCommands = []Command{
 
 var configCommands = []Command{
 	{Name: "config|get", Arity: -3},
+}
+
+var clusterCommands = []Command{
+	{Name: "cluster|info", Arity: 2},
+	{Name: "cluster|slots", Arity: 2},
+	{Name: "cluster|shards", Arity: 2},
+	{Name: "cluster|nodes", Arity: 2},
+	{Name: "cluster|myid", Arity: 2},
+	{Name: "cluster|keyslot", Arity: 3},
 }
 
 var scriptCommands = []Command{

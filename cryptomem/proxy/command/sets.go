@@ -17,8 +17,10 @@ var setCommands = []Command{
 	{Name: "scard", Group: Sets, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: scard},
 	{Name: "spop", Group: Sets, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: spop},
 	{Name: "srandmember", Group: Sets, Arity: -2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: srandmember},
-	{Name: "sscan", Group: Sets, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: sscan,
-		Differs: wholeScan},
+	{
+		Name: "sscan", Group: Sets, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: sscan,
+		Differs: wholeScan,
+	},
 }
 
 func sadd(c *Context) {

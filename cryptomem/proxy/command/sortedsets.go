@@ -14,14 +14,20 @@ var sortedSetCommands = []Command{
 	{Name: "zcard", Group: SortedSets, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zcard},
 	{Name: "zscore", Group: SortedSets, Arity: 3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zscore},
 	{Name: "zmscore", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zmscore},
-	{Name: "zrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
-		Differs: "takes WITHSCORE, as Redis does from 7.2 on"},
-	{Name: "zrevrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
-		Differs: "takes WITHSCORE, as Redis does from 7.2 on"},
+	{
+		Name: "zrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
+		Differs: "takes WITHSCORE, as Redis does from 7.2 on",
+	},
+	{
+		Name: "zrevrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
+		Differs: "takes WITHSCORE, as Redis does from 7.2 on",
+	},
 	{Name: "zpopmin", Group: SortedSets, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zpop},
 	{Name: "zpopmax", Group: SortedSets, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zpop},
-	{Name: "zscan", Group: SortedSets, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zscan,
-		Differs: wholeScan},
+	{
+		Name: "zscan", Group: SortedSets, Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zscan,
+		Differs: wholeScan,
+	},
 }
 
 const errNaNScore = "ERR resulting score is not a number (NaN)"
@@ -210,12 +216,8 @@ func zmscore(c *Context) {
 
 func zrank(c *Context) {
 	withScore := len(c.Args) == 4 && c.is(3, "WITHSCORE")
-	if len(c.Args) > 4 {
+	if len(c.Args) > 3 && !withScore {
 		c.failArity()
-		return
-	}
-	if len(c.Args) == 4 && !withScore {
-		c.fail(errSyntax)
 		return
 	}
 	e, ok := c.typed(value.SortedSet)
@@ -279,11 +281,11 @@ func zpop(c *Context) {
 // countArg reads the argument at i as a number that must not be negative. It has
 // answered if it is none.
 func (c *Context) countArg(i int) (n int, ok bool) {
-	if n, ok = c.intArg(i); ok && n < 0 {
+	if n, ok = resp.ParseInt(c.Args[i]); !ok || n < 0 {
 		c.fail(errPositive)
 		return 0, false
 	}
-	return n, ok
+	return n, true
 }
 
 func zscan(c *Context) {

@@ -19,10 +19,14 @@ var stringCommands = []Command{
 	{Name: "getex", Group: Strings, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: getex},
 	{Name: "getdel", Group: Strings, Arity: 2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: getdel},
 	{Name: "mget", Group: Strings, Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: mget},
-	{Name: "mset", Group: Strings, Arity: -3, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: mset,
-		Differs: "each name is set by itself: another client may see some set and others not yet"},
-	{Name: "msetnx", Group: Strings, Arity: -3, Flags: Write, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: msetnx,
-		Differs: "all names must be one, or lie in one slot over Valkey; refused otherwise"},
+	{
+		Name: "mset", Group: Strings, Arity: -3, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: mset,
+		Differs: "each name is set by itself: another client may see some set and others not yet",
+	},
+	{
+		Name: "msetnx", Group: Strings, Arity: -3, Flags: Write, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: msetnx,
+		Differs: "all names must be one, or lie in one slot over Valkey; refused otherwise",
+	},
 	{Name: "strlen", Group: Strings, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: strlen},
 	{Name: "append", Group: Strings, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: appendTo},
 	{Name: "getrange", Group: Strings, Arity: 4, Flags: ReadOnly, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: getrange},

@@ -163,7 +163,7 @@ func (s *Space) look(ctx context.Context, f *fold, name []byte) error {
 // store swaps in what the changes have made.
 func (s *Space) store(ctx context.Context, f *fold, name []byte) error {
 	var r Request
-	if !Store(&r, name, &f.entry, f.version, s.Now()) {
+	if !Store(&r, name, &f.entry, f.version) {
 		f.version, f.entry.Changed = 0, false
 		return nil
 	}

@@ -100,21 +100,23 @@ func EntryOf(r *Request, e *value.Entry) error {
 	return nil
 }
 
+const longAgo = 1
+
 // Store makes r the request that stores the changed entry in the place of what
 // has the version, 0 being nothing. It returns false if nothing is to be done.
-func Store(r *Request, name []byte, e *value.Entry, version uint64, now int64) bool {
-	*r = Request{Kind: Swap, Name: name, Value: r.Value[:0], Version: version, Expires: e.Expires}
+func Store(r *Request, name []byte, e *value.Entry, version uint64) bool {
+	*r = Request{Kind: Swap, Name: name, Version: version, Expires: e.Expires}
 	switch {
 	case !e.Exists() && version == 0:
 		return false
 	case !e.Exists():
 		// A removal that must not hit anything newer is a swap for what has
-		// expired already.
-		r.Expires = now - 1
+		// expired already, by any clock.
+		r.Expires = longAgo
 		return true
 	case version == 0:
 		r.Kind = Add
 	}
-	r.Value = e.Append(r.Value)
+	r.Value = e.Append(nil) // the entry may refer to what r had
 	return true
 }

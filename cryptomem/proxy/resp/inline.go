@@ -13,10 +13,8 @@ func (p *Parser) inline(b []byte) (args [][]byte, n int, err error) {
 		return nil, 0, nil
 	}
 	line := bytes.TrimSuffix(b[:end], []byte{'\r'})
-	p.args, p.scratch = p.args[:0], p.scratch[:0]
-	if cap(p.scratch) < len(line) {
-		p.scratch = make([]byte, 0, len(line)) // no word may move once it is an argument
-	}
+	p.args = p.args[:0]
+	words := make([]byte, 0, len(line)) // with room for all: no word moves once it is an argument
 	for {
 		for len(line) > 0 && isSpace(line[0]) {
 			line = line[1:]
@@ -24,12 +22,12 @@ func (p *Parser) inline(b []byte) (args [][]byte, n int, err error) {
 		if len(line) == 0 {
 			break
 		}
-		start := len(p.scratch)
+		start := len(words)
 		var ok bool
-		if p.scratch, line, ok = appendWord(p.scratch, line); !ok {
+		if words, line, ok = appendWord(words, line); !ok {
 			return nil, 0, ProtocolError("unbalanced quotes in request")
 		}
-		p.args = append(p.args, p.scratch[start:len(p.scratch):len(p.scratch)])
+		p.args = append(p.args, words[start:len(words):len(words)])
 	}
 	if len(p.args) == 0 {
 		return nil, end + 1, nil

@@ -46,10 +46,9 @@ func (e ProtocolError) Error() string { return "Protocol error: " + string(e) }
 // trickles in is looked at once. It is for one goroutine; the zero value has the
 // default limits.
 type Parser struct {
-	limits  Limits
-	args    [][]byte // reused
-	spans   []span   // of the arguments seen, in the unfinished command
-	scratch []byte   // the arguments of an inline command
+	limits Limits
+	args   [][]byte // reused
+	spans  []span   // of the arguments seen, in the unfinished command
 
 	pos   int // where to go on in the unfinished command
 	left  int // how many arguments are missing
@@ -90,7 +89,7 @@ func (l Limits) withDefaults() Limits {
 // so far. It returns how many bytes are used up: the caller drops those before
 // the next call.
 //
-//	args != nil   a command; the slices alias b or the parser, until the next call
+//	args != nil   a command; its arguments alias b, the slice of them is good until the next call
 //	n > 0         something that is no command, such as an empty line: call again
 //	n == 0        the rest of the command has not arrived
 //

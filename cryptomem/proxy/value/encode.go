@@ -17,10 +17,7 @@ var ErrEncoding = errors.New("value begins like a collection and is none")
 // Append appends v as it is to be sealed.
 func (v *Value) Append(dst []byte) []byte {
 	if v.Type == String {
-		if marked(v.Bytes) {
-			dst = append(append(dst, prefix...), byte(String))
-		}
-		return append(dst, v.Bytes...)
+		return AppendString(dst, v.Bytes)
 	}
 	dst = append(append(dst, prefix...), byte(v.Type))
 	dst = binary.AppendUvarint(dst, uint64(v.Len()))
@@ -35,6 +32,14 @@ func (v *Value) Append(dst []byte) []byte {
 		dst = appendElement(dst, i)
 	}
 	return dst
+}
+
+// AppendString appends a string as it is to be sealed.
+func AppendString(dst, b []byte) []byte {
+	if marked(b) {
+		dst = append(append(dst, prefix...), byte(String))
+	}
+	return append(dst, b...)
 }
 
 // marked reports whether b begins as what is encoded does.

@@ -1,0 +1,481 @@
+package proxy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
+)
+
+// A generator makes random commands, most of them valid.
+type generator struct{ *rand.Rand }
+
+func pick[T any](g generator, of ...T) T { return of[g.IntN(len(of))] }
+
+func (g generator) key() string {
+	return pick(g, "s1", "s2", "h1", "h2", "z1", "z2", "t1", "t2", "l1", "l2", "k")
+}
+func (g generator) field() string { return pick(g, "a", "b", "c", "d", "e", "", "\x00\xff") }
+func (g generator) value() string {
+	return pick(g, "", "x", "hello", "10", "-1", "3.5", "9223372036854775807", "1e3", "\xc1CMh\x01", " 1", "01", "0x10", "inf", "long-"+strings.Repeat("y", g.IntN(80)))
+}
+
+func (g generator) int() string {
+	return pick(g, "0", "1", "-1", "2", "-2", "3", "5", "10", "100", "-100", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "x", "1.5", "")
+}
+
+func (g generator) float() string {
+	return pick(g, "0", "1", "-1", "0.1", "0.2", "1.5", "-2.5", "3e2", "1e17", "inf", "-inf", "nan", "x", "", "0x10", "1e400", "+1", " 1", "5.0")
+}
+
+func (g generator) bound() string {
+	return pick(g, "", "", "(") + pick(g, "-inf", "+inf", "inf", "0", "1", "2", "3", "-1", "1.5", "x")
+}
+
+func (g generator) lex() string {
+	return pick(g, "-", "+", "[a", "(a", "[b", "(c", "[d", "(", "[", "x", "")
+}
+
+func (g generator) seconds() string {
+	return pick(g, "1000", "2000", "3000", "100000", "0", "-1", "-5", "9223372036854775807", "9223372036854775", "x", "-9223372036854775808")
+}
+
+func (g generator) at(unit int) string {
+	return pick(g, strconv.Itoa(2_000_000_000*unit), strconv.Itoa(2_100_000_000*unit), "1", "0", "-1", "x")
+}
+
+func (g generator) expiry() []string {
+	switch g.IntN(4) {
+	case 0:
+		return []string{pick(g, "EX", "ex"), g.seconds()}
+	case 1:
+		return []string{"PX", pick(g, g.seconds(), "1000000", "5000000")}
+	case 2:
+		return []string{"EXAT", g.at(1)}
+	}
+	return []string{"PXAT", g.at(1000)}
+}
+
+func (g generator) some(options ...string) (chosen []string) {
+	for _, o := range options {
+		if g.IntN(3) == 0 {
+			chosen = append(chosen, o)
+		}
+	}
+	return chosen
+}
+
+func (g generator) many(least int, one func() string) (all []string) {
+	for range least + g.IntN(3) {
+		all = append(all, one())
+	}
+	return all
+}
+
+func cat(parts ...any) (all []string) {
+	for _, p := range parts {
+		switch p := p.(type) {
+		case string:
+			all = append(all, p)
+		case []string:
+			all = append(all, p...)
+		}
+	}
+	return all
+}
+
+// arguments returns what stands behind a command's name.
+func (g generator) arguments(name string) []string {
+	k := g.key()
+	switch name {
+	case "set":
+		args := cat(k, g.value(), g.some("NX", "XX", "GET"))
+		if g.IntN(3) == 0 {
+			args = cat(args, g.expiry())
+		}
+		return cat(args, g.some("KEEPTTL")[:0])
+	case "setex":
+		return cat(k, g.seconds(), g.value())
+	case "psetex":
+		return cat(k, pick(g, "1000000", "0", "-1", "x"), g.value())
+	case "setnx", "getset", "append":
+		return cat(k, g.value())
+	case "getex":
+		return cat(k, pick(g, g.expiry(), []string{"PERSIST"}, nil, []string{"KEEPTTL"}))
+	case "mget", "exists", "touch", "del", "unlink":
+		return g.many(1, g.key)
+	case "mset":
+		return cat(k, g.value(), g.key(), g.value())
+	case "msetnx":
+		return cat(k, g.value())
+	case "getrange", "substr", "lrange", "ltrim", "zremrangebyrank":
+		return cat(k, g.int(), g.int())
+	case "setrange":
+		return cat(k, pick(g, "0", "1", "5", "100", "-1", "x", "600000000"), g.value())
+	case "incrby", "decrby", "lindex", "spop?":
+		return cat(k, g.int())
+	case "incrbyfloat":
+		return cat(k, g.float())
+	case "rename", "renamenx":
+		return cat(k, g.key())
+	case "expire":
+		return cat(k, g.seconds(), g.some("NX", "XX", "GT", "LT"))
+	case "pexpire":
+		return cat(k, pick(g, "1000000", "2000000", "0", "-1", "x", "9223372036854775807"), g.some("NX", "XX", "GT", "LT"))
+	case "expireat":
+		return cat(k, g.at(1), g.some("NX", "XX", "GT", "LT"))
+	case "pexpireat":
+		return cat(k, g.at(1000), g.some("NX", "XX", "GT", "LT"))
+	case "hset", "hmset":
+		return cat(k, g.field(), g.value(), g.field(), g.value())
+	case "hsetnx":
+		return cat(k, g.field(), g.value())
+	case "hget", "hexists", "hstrlen", "sismember", "zscore", "zrank", "zrevrank":
+		return cat(k, g.field())
+	case "hmget", "hdel", "sadd", "srem", "smismember", "lpush", "rpush", "zrem", "zmscore":
+		return cat(k, g.many(1, g.field))
+	case "hincrby":
+		return cat(k, g.field(), g.int())
+	case "hincrbyfloat":
+		return cat(k, g.field(), g.float())
+	case "hscan", "sscan", "zscan":
+		return cat(k, pick(g, "0", "0", "0", "x"), pick(g, nil, []string{"MATCH", pick(g, "*", "a*", "[ab]", "?")}, []string{"COUNT", pick(g, "1000", "0", "-1", "x")}))
+	case "zadd":
+		return cat(k, g.some("NX", "XX", "GT", "LT", "CH", "INCR"), g.float(), g.field(), pick(g, nil, []string{g.float(), g.field()}))
+	case "zincrby":
+		return cat(k, g.float(), g.field())
+	case "zcount", "zremrangebyscore":
+		return cat(k, g.bound(), g.bound())
+	case "zrange":
+		switch g.IntN(3) {
+		case 0:
+			return cat(k, g.int(), g.int(), g.some("REV", "WITHSCORES"))
+		case 1:
+			return cat(k, g.bound(), g.bound(), "BYSCORE", g.some("REV", "WITHSCORES"), g.limit())
+		}
+		return cat(k, g.lex(), g.lex(), "BYLEX", g.some("REV"), g.limit())
+	case "zrevrange":
+		return cat(k, g.int(), g.int(), g.some("WITHSCORES"))
+	case "zrangebyscore", "zrevrangebyscore":
+		return cat(k, g.bound(), g.bound(), g.some("WITHSCORES"), g.limit())
+	case "zpopmin", "zpopmax", "lpop", "rpop":
+		return cat(k, pick(g, nil, []string{g.int()}))
+	case "spop":
+		return cat(k, pick(g, nil, []string{pick(g, "100", "0", "-1", "x")}))
+	case "srandmember":
+		return cat(k, pick(g, nil, []string{pick(g, "100", "0", "x")}))
+	case "lset":
+		return cat(k, g.int(), g.field())
+	case "lrem":
+		return cat(k, pick(g, "0", "1", "-1", "2", "-2", "x"), g.field())
+	}
+	return []string{k}
+}
+
+// command returns one random command.
+func (g generator) command(names []string) []string {
+	name := names[g.IntN(len(names))]
+	args := g.arguments(name)
+	switch g.IntN(40) {
+	case 0:
+		args = append(args, g.value())
+	case 1:
+		args = args[:len(args)-1]
+	case 2:
+		args[g.IntN(len(args))] = g.value()
+	}
+	if g.IntN(10) == 0 {
+		name = strings.ToUpper(name)
+	}
+	return append([]string{name}, args...)
+}
+
+func (g generator) limit() []string {
+	if g.IntN(2) == 0 {
+		return nil
+	}
+	return []string{"LIMIT", g.int(), g.int()}
+}
+
+// redisConn is a connection to a real Redis.
+type redisConn struct {
+	net.Conn
+	b []byte
+}
+
+func (c *redisConn) do(args ...string) resp.Reply {
+	GinkgoHelper()
+	_, err := c.Write(commandBytes(args))
+	Expect(err).NotTo(HaveOccurred())
+	return c.receive()
+}
+
+func (c *redisConn) receive() resp.Reply {
+	GinkgoHelper()
+	var chunk [64 << 10]byte
+	for {
+		r, n, err := resp.ParseReply(c.b)
+		Expect(err).NotTo(HaveOccurred())
+		if n > 0 {
+			c.b = append([]byte{}, c.b[n:]...)
+			return r
+		}
+		m, err := c.Read(chunk[:])
+		Expect(err).NotTo(HaveOccurred())
+		c.b = append(c.b, chunk[:m]...)
+	}
+}
+
+func commandBytes(args []string) []byte {
+	b := resp.AppendArray(nil, len(args))
+	for _, a := range args {
+		b = resp.AppendBulk(b, a)
+	}
+	return b
+}
+
+// feed gives a session bytes and returns its answers.
+func feed(s *proxy.Session, b []byte) (out []byte) {
+	GinkgoHelper()
+	for {
+		n := copy(s.Buffer(), b)
+		s.Received(n)
+		b = b[n:]
+		for {
+			_ = s.Execute(1)
+			if s.Unsent() == 0 {
+				break
+			}
+			for _, p := range s.Pending() {
+				out = append(out, p...)
+			}
+			s.Sent(s.Unsent())
+		}
+		if len(b) == 0 {
+			s.Release()
+			return out
+		}
+	}
+}
+
+func ask(s *proxy.Session, args ...string) resp.Reply {
+	GinkgoHelper()
+	r, n, err := resp.ParseReply(feed(s, commandBytes(args)))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(n).NotTo(BeZero(), "%q", args)
+	return r
+}
+
+// show writes a reply so that equal ones look the same.
+func show(r resp.Reply) string { return string(r.Append(nil, resp.RESP3)) }
+
+// unordered sorts an array's elements, by pairs for what answers pairs.
+func unordered(r resp.Reply, pairs bool) resp.Reply {
+	var all []string
+	step := 1
+	if pairs && r.Kind == resp.Array {
+		step = 2
+	}
+	if r.Kind == resp.Map {
+		step = 2
+	}
+	for i := 0; i+step <= len(r.Elems); i += step {
+		var one string
+		for _, e := range r.Elems[i : i+step] {
+			one += show(e)
+		}
+		all = append(all, one)
+	}
+	slices.Sort(all)
+	return resp.Reply{Kind: resp.Bulk, Bytes: []byte(fmt.Sprint(string(r.Kind), all))}
+}
+
+// same reports whether two answers to a command are as good as equal.
+func same(args []string, a, b resp.Reply) bool {
+	name := strings.ToLower(args[0])
+	switch name {
+	case "smembers", "srandmember", "spop", "hkeys", "hvals", "command":
+		if a.Elems != nil || b.Elems != nil {
+			a, b = unordered(a, false), unordered(b, false)
+		} else if name == "srandmember" && a.Kind == resp.Bulk && b.Kind == resp.Bulk {
+			return true
+		}
+	case "hgetall":
+		a, b = unordered(a, true), unordered(b, true)
+	case "hscan", "zscan", "sscan":
+		if len(a.Elems) == 2 && len(b.Elems) == 2 {
+			a, b = unordered(a.Elems[1], name != "sscan"), unordered(b.Elems[1], name != "sscan")
+		}
+	case "ttl", "pttl", "expiretime", "pexpiretime":
+		if a.Kind == resp.Integer && b.Kind == resp.Integer && a.Int > 0 && b.Int > 0 {
+			d := a.Int - b.Int
+			return -50 < d && d < 50
+		}
+	}
+	return show(a) == show(b)
+}
+
+// A comparison runs the same commands against a session and a real Redis.
+type comparison struct {
+	generator
+	names   []string // of the commands that are drawn
+	clock   *clock.Mock
+	redis   *redisConn
+	session *proxy.Session
+	batches []string // what was sent, for a report
+}
+
+func newComparison(seed uint64) *comparison {
+	GinkgoHelper()
+	c := &comparison{generator: generator{rand.New(rand.NewPCG(seed, 1))}, clock: clock.NewMock(), redis: startRedis()}
+	c.redis.do("FLUSHALL")
+	c.follow()
+	space := keyspace.New(keyspace.Config{Upstream: newWorld(c.clock).upstream(), Clock: c.clock, Random: c.Int64N})
+	p := proxy.New(proxy.Settings{
+		Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c.clock, Random: c.IntN,
+		Commands: command.Limits{MaxString: 512 << 20},
+	})
+	var err error
+	c.session, err = p.NewSession("", "")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(c.session.Close)
+	for _, cmd := range command.All() {
+		if cmd.Run != nil {
+			c.names = append(c.names, cmd.Name)
+		}
+	}
+	return c
+}
+
+// follow sets the clock to what Redis says.
+func (c *comparison) follow() {
+	GinkgoHelper()
+	t := c.redis.do("TIME")
+	sec, err := strconv.ParseInt(string(t.Elems[0].Bytes), 10, 64)
+	Expect(err).NotTo(HaveOccurred())
+	us, err := strconv.ParseInt(string(t.Elems[1].Bytes), 10, 64)
+	Expect(err).NotTo(HaveOccurred())
+	c.clock.Set(time.Unix(sec, us*1000))
+}
+
+// batch draws commands to be sent together.
+func (c *comparison) batch() (commands [][]string) {
+	size := 1
+	if c.IntN(4) == 0 {
+		size = 1 + c.IntN(10)
+	}
+	for range size {
+		args := c.command(c.names)
+		switch name := strings.ToLower(args[0]); {
+		case name == "spop" && len(args) == 2:
+			continue // random
+		case (name == "zrank" || name == "zrevrank") && len(args) > 3:
+			continue // an option of Redis 7.2
+		case strings.HasPrefix(name, "rename") && size > 1:
+			continue // to DEL, the old name is there until the clock has moved
+		}
+		commands = append(commands, args)
+	}
+	return commands
+}
+
+// step sends some commands to both, sometimes as a transaction, and compares the
+// answers.
+func (c *comparison) step() int {
+	GinkgoHelper()
+	commands, multi := c.batch(), c.IntN(8) == 0
+	var sent []byte
+	for _, args := range commands {
+		sent = append(sent, commandBytes(args)...)
+	}
+	if multi {
+		sent = append(append(commandBytes([]string{"MULTI"}), sent...), commandBytes([]string{"EXEC"})...)
+	}
+	c.batches = append(c.batches, fmt.Sprintf("transaction=%v %q", multi, commands))
+	c.follow()
+	_, err := c.redis.Write(sent)
+	Expect(err).NotTo(HaveOccurred())
+	answers := feed(c.session, sent)
+	receive := func() (want, got resp.Reply) {
+		want = c.redis.receive()
+		got, n, err := resp.ParseReply(answers)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(n).NotTo(BeZero(), "an answer is missing")
+		answers = answers[n:]
+		return want, got
+	}
+	var wants, gots []resp.Reply
+	if multi {
+		for range len(commands) + 1 {
+			want, got := receive()
+			Expect(show(got)).To(Equal(show(want)))
+		}
+		want, got := receive()
+		if want.Kind == resp.Error {
+			Expect(show(got)).To(Equal(show(want)))
+			return len(commands)
+		}
+		wants, gots = want.Elems, got.Elems
+	} else {
+		for range commands {
+			want, got := receive()
+			wants, gots = append(wants, want), append(gots, got)
+		}
+	}
+	Expect(answers).To(BeEmpty())
+	Expect(gots).To(HaveLen(len(wants)))
+	for i, args := range commands {
+		if !same(args, gots[i], wants[i]) {
+			c.report(args, gots[i], wants[i])
+		}
+	}
+	return len(commands)
+}
+
+// report fails, with all that was sent lately about the command's first name.
+func (c *comparison) report(args []string, got, want resp.Reply) {
+	GinkgoHelper()
+	var history []string
+	for _, b := range c.batches[max(0, len(c.batches)-60):] {
+		if len(args) > 1 && strings.Contains(b, strconv.Quote(args[1])) {
+			history = append(history, b)
+		}
+	}
+	Fail(fmt.Sprintf("%q is answered %q, by Redis %q, after\n%s", args, show(got), show(want), strings.Join(history, "\n")))
+}
+
+var _ = Describe("Random commands", func() {
+	// CRYPTOMEM_SPEC_COMMANDS says how many; 1,000,000 take some minutes.
+	n := 4000
+	if text := os.Getenv("CRYPTOMEM_SPEC_COMMANDS"); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+
+	DescribeTable("are answered as Redis answers them",
+		func(version string) {
+			seed := uint64(GinkgoRandomSeed())
+			By(fmt.Sprintf("with seed %d", seed))
+			c := newComparison(seed)
+			c.redis.do("HELLO", version)
+			ask(c.session, "HELLO", version)
+			for done := 0; done < n; {
+				done += c.step()
+			}
+		},
+		Entry("in RESP2", "2"),
+		Entry("in RESP3", "3"),
+	)
+})

@@ -1,0 +1,113 @@
+package keyspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// Sealed is the Upstream that a client of cryptomem is: what it keeps is sealed
+// here and opened here.
+type Sealed struct {
+	client *cryptomem.Client
+	clock  clock.Clock
+	blind  bool
+}
+
+var _ Upstream = (*Sealed)(nil)
+
+// NewSealed returns the names of the client's namespace. If they are blind, they
+// cannot be listed.
+func NewSealed(c *cryptomem.Client, clk clock.Clock, blind bool) *Sealed {
+	return &Sealed{client: c, clock: clk, blind: blind}
+}
+
+// accesses are requests as the client takes them.
+type accesses struct {
+	all      []cryptomem.Access
+	pointers []*cryptomem.Access
+}
+
+var accessPool = sync.Pool{New: func() any { return new(accesses) }}
+
+var commands = [...]cryptomem.Command{
+	Get: cryptomem.CommandGet, Look: cryptomem.CommandGetItem, Set: cryptomem.CommandSet,
+	Add: cryptomem.CommandAdd, Swap: cryptomem.CommandSwap, Delete: cryptomem.CommandDelete,
+}
+
+// Do implements Upstream.
+func (s *Sealed) Do(ctx context.Context, rs []*Request) {
+	p := accessPool.Get().(*accesses)
+	if cap(p.all) < len(rs) {
+		p.all, p.pointers = make([]cryptomem.Access, len(rs)), make([]*cryptomem.Access, len(rs))
+	}
+	p.all, p.pointers = p.all[:len(rs)], p.pointers[:len(rs)]
+	for i, r := range rs {
+		a := &p.all[i]
+		*a = cryptomem.Access{Command: commands[r.Kind], Key: r.Name, Value: r.Value, Version: r.Version}
+		if r.Expires != 0 {
+			a.Expires = time.UnixMilli(r.Expires)
+		}
+		p.pointers[i] = a
+	}
+	s.client.AccessAll(ctx, p.pointers)
+	for i, r := range rs {
+		s.answer(r, &p.all[i])
+	}
+	clear(p.all)
+	accessPool.Put(p)
+}
+
+// answer makes a's answer that of r.
+func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
+	r.Value, r.Version, r.Err = a.Value, a.Version, answerError(r.Kind, a.Err)
+	switch r.Kind {
+	case Get, Look:
+		r.Expires = 0
+		if r.Err != nil || a.Expires.IsZero() {
+			return
+		}
+		r.Expires = a.Expires.UnixMilli()
+		if r.Expires <= s.clock.Now().UnixMilli() {
+			r.Err = ErrNotFound // the store, or another clock, would still have it
+		}
+	case Add:
+		r.Version = 0
+	}
+}
+
+func answerError(k Kind, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, cryptomem.ErrNotFound) && k == Swap, errors.Is(err, cryptomem.ErrChanged), errors.Is(err, cryptomem.ErrExists):
+		return ErrLost
+	case errors.Is(err, cryptomem.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, cryptomem.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, cryptomem.ErrNotSupported):
+		return fmt.Errorf("%w: %w", ErrNotSupported, err)
+	}
+	return err
+}
+
+// SwapAll implements Upstream: no store changes several names together.
+func (s *Sealed) SwapAll(context.Context, []*Request) error { return ErrNotSupported }
+
+// Scan implements Upstream.
+func (s *Sealed) Scan(ctx context.Context, cursor uint64, count int, name func([]byte)) (uint64, error) {
+	return 0, ErrNotSupported
+}
+
+// Flush implements Upstream.
+func (s *Sealed) Flush(ctx context.Context) error {
+	_, err := s.client.Flush(ctx, "")
+	return err
+}

@@ -1,0 +1,308 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
+)
+
+// A segment is commands on names that stand next to each other in a pipeline,
+// collected to be carried out together: what they ask of the upstream is one
+// request for all.
+//
+// If all of them read, or store whatever was there, their requests go in their
+// order. If some change what is there, each name's commands are carried out on
+// its value, so that changes of different names may take effect in another order.
+type segment struct {
+	steps    []step
+	args     [][]byte // of all steps
+	requests []keyspace.Request
+	asked    []*keyspace.Request
+	entries  []value.Entry
+	pointers []*value.Entry
+	answers  []byte // of steps whose requests are on their way
+}
+
+var segments = sync.Pool{New: func() any { return new(segment) }}
+
+// A step is one command and which part of a segment's requests are its own.
+type step struct {
+	command     *command.Command
+	args        [][]byte
+	access      access
+	first, last int // requests
+	from, to    int // answers
+}
+
+// An access is how a command touches its names.
+type access int
+
+const (
+	reads   access = iota
+	stores         // whatever was there is replaced, and the answer tells nothing of it
+	removes        // the answer tells how many there were
+	changes
+	spans // several names that belong together
+)
+
+func accessOf(c *command.Command, args [][]byte) access {
+	switch {
+	case c.Flags&command.Write == 0:
+		return reads
+	case c.Name == "set" && command.IsPlain(args), c.Name == "setex", c.Name == "psetex",
+		c.Name == "mset" && len(args)%2 == 1:
+		return stores
+	case c.Name == "del", c.Name == "unlink":
+		return removes
+	case c.OneKey():
+		return changes
+	}
+	return spans
+}
+
+// Bounds of how many requests go at once.
+const (
+	narrowest = 16
+	widest    = 1024
+	mostBytes = 1 << 20 // of answers; more of them make the next segment narrower
+)
+
+// collect takes a command that has a Run. Its arguments must stay as they are
+// until flush; the slice of them need not.
+func (s *Session) collect(c *command.Command, args [][]byte) {
+	if s.segment == nil {
+		s.segment = segments.Get().(*segment)
+	}
+	g := s.segment
+	g.add(c, args)
+	if len(g.args) >= max(s.width, narrowest) {
+		s.flush()
+	}
+}
+
+func (g *segment) add(c *command.Command, args [][]byte) {
+	start := len(g.args)
+	g.args = append(g.args, args...)
+	g.steps = append(g.steps, step{command: c, args: g.args[start:len(g.args):len(g.args)], access: accessOf(c, args)})
+}
+
+// flush carries out what has been collected and appends the answers.
+func (s *Session) flush() {
+	g := s.segment
+	if g == nil {
+		return
+	}
+	s.segment = nil // so that nothing comes twice, whatever happens
+	s.output()
+	before := len(s.out)
+	s.run(g, func(answer []byte) {
+		start := len(s.out)
+		s.out = append(s.out, answer...)
+		s.silence.apply(s, start)
+	})
+	s.widen(len(g.args), len(s.out)-before)
+	g.free()
+}
+
+// widen adapts how many requests go at once to the bytes of answers that the
+// last ones brought, so that neither many small values wait for each other nor
+// many large ones fill the memory.
+func (s *Session) widen(asked, brought int) {
+	switch {
+	case brought > mostBytes:
+		s.width = max(s.width/2, narrowest)
+	case asked >= s.width:
+		s.width = min(max(2*s.width, narrowest), widest)
+	}
+}
+
+// free gives the segment back.
+func (g *segment) free() {
+	const mostKept = 64 << 10 // of one value's memory
+	clear(g.steps)
+	clear(g.args)
+	clear(g.entries)
+	clear(g.asked)
+	for i := range g.requests {
+		r := &g.requests[i]
+		if cap(r.Value) > mostKept {
+			r.Value = nil
+		}
+		*r = keyspace.Request{Value: r.Value[:0]}
+	}
+	g.steps, g.args, g.requests, g.asked, g.answers = g.steps[:0], g.args[:0], g.requests[:0], g.asked[:0], g.answers[:0]
+	if cap(g.requests) <= widest {
+		segments.Put(g)
+	}
+}
+
+// run carries out the segment's commands and hands their answers out, in order.
+func (s *Session) run(g *segment, emit func(answer []byte)) {
+	for rest := g.steps; len(rest) > 0; {
+		n, changing := 0, false
+		for n < len(rest) && rest[n].access != spans {
+			changing = changing || rest[n].access == changes
+			n++
+		}
+		switch {
+		case n == 0:
+			emit(s.runSpan(&rest[0]))
+			n = 1
+		case changing:
+			s.runGroups(rest[:n], emit)
+		default:
+			s.runInOrder(g, rest[:n], emit)
+		}
+		rest = rest[n:]
+	}
+}
+
+// runInOrder carries out steps of which none looks at what it replaces.
+func (s *Session) runInOrder(g *segment, steps []step, emit func([]byte)) {
+	now := s.space.Now()
+	g.requests, g.asked = g.requests[:0], g.asked[:0]
+	for i := range steps {
+		s.ask(g, &steps[i], now)
+	}
+	for i := range g.requests {
+		g.asked = append(g.asked, &g.requests[i])
+	}
+	if len(g.asked) > 0 {
+		s.space.Upstream().Do(context.Background(), g.asked)
+	}
+	for i := range steps {
+		emit(s.conclude(g, &steps[i], now))
+	}
+}
+
+// next returns a new request, whose Value may have memory of an earlier one.
+func (g *segment) next(k keyspace.Kind, name []byte) *keyspace.Request {
+	if n := len(g.requests); n < cap(g.requests) {
+		g.requests = g.requests[:n+1]
+	} else {
+		g.requests = append(g.requests, keyspace.Request{})
+	}
+	r := &g.requests[len(g.requests)-1]
+	*r = keyspace.Request{Kind: k, Name: name, Value: r.Value[:0]}
+	return r
+}
+
+// ask makes the requests of a step.
+func (s *Session) ask(g *segment, st *step, now int64) {
+	st.first, st.from = len(g.requests), len(g.answers)
+	c, args := st.command, st.args
+	switch {
+	case st.access == reads || st.access == removes:
+		kind := keyspace.Get
+		if st.access == removes {
+			kind = keyspace.Delete
+		}
+		for i := c.FirstKey; i < len(args) && (i == c.FirstKey || c.LastKey < 0); i += c.KeyStep {
+			g.next(kind, args[i])
+		}
+	case c.Name == "set" && len(args) == 3 && len(args[2]) <= s.proxy.settings.Commands.MaxString:
+		r := g.next(keyspace.Set, args[1])
+		r.Value = value.AppendString(r.Value, args[2])
+		g.answers = append(g.answers, "+OK\r\n"...)
+	default:
+		s.askStore(g, st, now)
+	}
+	st.last, st.to = len(g.requests), len(g.answers)
+}
+
+// askStore makes the requests of a step that stores whatever was there: it is
+// carried out as if there was nothing.
+func (s *Session) askStore(g *segment, st *step, now int64) {
+	ctx := s.context(st, now)
+	ctx.Out = g.answers
+	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil) // there are no answers to fail
+	g.answers = ctx.Out
+	for i, e := range ctx.Entries {
+		name := st.args[st.command.FirstKey+i*st.command.KeyStep]
+		switch {
+		case !e.Changed:
+		case e.Exists():
+			r := g.next(keyspace.Set, name)
+			r.Expires, r.Value = e.Expires, e.Append(r.Value)
+		default:
+			g.next(keyspace.Delete, name)
+		}
+	}
+}
+
+// context returns a Context for a step, but for its entries.
+func (s *Session) context(st *step, now int64) command.Context {
+	return command.Context{
+		Command: st.command, Args: st.args, Now: now, Version: s.version,
+		Limits: s.proxy.settings.Commands, Random: s.proxy.settings.Random,
+	}
+}
+
+// execute runs a command on n entries, which are filled from the answers to the
+// requests, if there are any. It returns the first error among those.
+func (s *Session) execute(g *segment, c *command.Context, n int, answers []keyspace.Request) error {
+	if cap(g.entries) < n {
+		g.entries, g.pointers = make([]value.Entry, n), make([]*value.Entry, n)
+	}
+	g.entries, g.pointers = g.entries[:n], g.pointers[:n]
+	for i := range g.entries {
+		g.entries[i] = value.Entry{}
+		g.pointers[i] = &g.entries[i]
+		if answers == nil {
+			continue
+		}
+		if err := keyspace.EntryOf(&answers[i], &g.entries[i]); err != nil {
+			return err
+		}
+	}
+	c.Entries = g.pointers
+	c.Execute()
+	return nil
+}
+
+// conclude returns the answer of a step whose requests have been answered.
+func (s *Session) conclude(g *segment, st *step, now int64) []byte {
+	answered := g.requests[st.first:st.last]
+	start := len(g.answers)
+	switch st.access {
+	case reads:
+		ctx := s.context(st, now)
+		ctx.Out = g.answers
+		err := s.execute(g, &ctx, len(answered), answered)
+		if err != nil {
+			return s.upstreamError(err)
+		}
+		g.answers = ctx.Out
+		return g.answers[start:]
+	case removes:
+		n := 0
+		for i := range answered {
+			switch err := answered[i].Err; {
+			case err == nil:
+				n++
+			case !errors.Is(err, keyspace.ErrNotFound):
+				return s.upstreamError(err)
+			}
+		}
+		g.answers = resp.AppendInt(g.answers, int64(n))
+		return g.answers[start:]
+	}
+	for i := range answered {
+		if err := answered[i].Err; err != nil && !errors.Is(err, keyspace.ErrNotFound) {
+			return s.upstreamError(err)
+		}
+	}
+	return g.answers[st.from:st.to]
+}
+
+// upstreamError returns the answer for an upstream that failed. It never begins
+// with a word that clients act upon, such as LOADING or TRYAGAIN.
+func (s *Session) upstreamError(err error) []byte {
+	s.proxy.note(err)
+	return resp.AppendError(nil, "ERR "+err.Error())
+}

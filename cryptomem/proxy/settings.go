@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"log/slog"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
+)
+
+// DefaultDatabases is how many databases SELECT knows.
+const DefaultDatabases = 16
+
+// Settings say how sessions answer. Space, Clock and Random must be set.
+type Settings struct {
+	// Space returns the names of a database, 0 and up.
+	Space     func(database int) (*keyspace.Space, error)
+	Databases int // 0 means DefaultDatabases
+
+	Clock  clock.Clock
+	Random func(n int) int // in [0, n)
+	Logger *slog.Logger    // nil discards
+
+	Commands command.Limits // what commands may make of values
+	Requests resp.Limits    // what one command may be
+	Scripts  script.Limits  // what scripts may take
+
+	Password string // empty: none is asked for
+
+	// EmptyScans has SCAN and KEYS answer nothing, instead of an error, where
+	// names are blind: some clients lose step after an error.
+	EmptyScans bool
+	// AllowFlushAll turns FLUSHALL on.
+	AllowFlushAll bool
+	// StrictTransactions refuses EXEC of commands on several names, for programs
+	// that rely on nobody seeing one change without the other.
+	StrictTransactions bool
+	// TouchSlack is the share of a value's life that EXPIRE may be lengthened by
+	// without a write: 0.1 means that 3,600 s are left at 3,300.
+	TouchSlack float64
+}
