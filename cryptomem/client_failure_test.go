@@ -296,8 +296,11 @@ var _ = Describe("Client, when things go wrong", func() {
 		<-taken
 		mock.Add(time.Second - 1)
 		Expect(result).NotTo(Receive())
-		mock.Add(1)
-		err := <-result
+		var err error
+		Eventually(func() <-chan error { // the client may yet have to note that the request has left
+			mock.Add(time.Second)
+			return result
+		}).Should(Receive(&err))
 		Expect(err).To(MatchError(cryptomem.ErrTimeout))
 		Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
 		close(release)

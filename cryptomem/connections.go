@@ -182,7 +182,7 @@ func (s *connections) cause(ctx context.Context, err error) error {
 		return err
 	case s.ctx.Err() != nil:
 		return ErrClosed
-	case errors.Is(err, pipeline.ErrSilent):
+	case errors.Is(err, pipeline.ErrSilent), errors.Is(err, pipeline.ErrSlow):
 		return unavailable(fmt.Errorf("%w: %w", ErrTimeout, err))
 	}
 	return unavailable(err)

@@ -28,7 +28,7 @@ var (
 	ErrClosed = errors.New("client is closed")
 
 	// ErrTimeout: the server took the request and stayed silent for longer
-	// than WithTimeout allows.
+	// than WithTimeout allows, or had no whole answer within a minute.
 	ErrTimeout = errors.New("server did not answer in time")
 
 	// ErrUnavailable: the store cannot be reached, or cannot serve now. The

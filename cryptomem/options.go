@@ -153,8 +153,9 @@ func WithDefaultTTL(ttl time.Duration) Option {
 }
 
 // WithTimeout limits how long the server may stay silent while it owes an
-// answer; the connection is then given up. Default: DefaultTimeout. The
-// caller's context limits each call on top of that.
+// answer, from when the request has left; the connection is then given up.
+// Default: DefaultTimeout. It says nothing of a call's whole time, which is
+// a minute at most (pipeline.DefaultTotal) and bounded by the caller's context.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithTimeout")

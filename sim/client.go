@@ -166,7 +166,7 @@ func (c *client) connected() *clientEnd {
 	}
 	conn := c.w.connect(c.index)
 	c.end = &clientEnd{c: c, conn: conn, engine: pipeline.NewEngine(pipeline.EngineLimits{
-		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence,
+		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence, Total: -1,
 	})}
 	conn.client = c.end
 	return c.end

@@ -21,6 +21,7 @@ type clientEnd struct {
 	places    int     // requests that the server's handler will see
 	watching  bool    // an event will look at the deadline
 	heard     int64   // when bytes came last
+	moved     int64   // when bytes left last
 	finishing bool    // the sending half closes once all is sent
 }
 
@@ -57,7 +58,7 @@ func (e *clientEnd) expectEnd(k *call) {
 	}
 	began := k.began
 	w.events.push(w.now+silence+1, rankOverdue, e.c.index, func() {
-		if !e.conn.gone && len(e.calls) > 0 && e.calls[0] == k && k.began == began && e.heard <= began {
+		if !e.conn.gone && len(e.calls) > 0 && e.calls[0] == k && k.began == began && max(e.heard, e.moved) <= began {
 			w.violate(RuleLiveness, "%v: the server has been silent for %v and nobody has noticed", k.action, w.script.Config.Deadline)
 		}
 	})
@@ -84,7 +85,11 @@ func (e *clientEnd) drained() {
 		return
 	}
 	if out := e.engine.Outgoing(); len(out) > 0 {
-		e.engine.Sent(e.conn.up.send(out))
+		n := e.conn.up.send(out)
+		e.engine.Sent(n, e.c.w.now)
+		if n > 0 {
+			e.moved = e.c.w.now
+		}
 	}
 	if e.finishing && len(e.engine.Outgoing()) == 0 {
 		e.conn.up.close()
@@ -212,7 +217,7 @@ func (e *clientEnd) watch() {
 	if e.watching {
 		return
 	}
-	if deadline, ok := e.engine.Oldest(); ok {
+	if deadline, ok := e.engine.Deadline(); ok {
 		e.watching = true
 		e.c.w.events.push(deadline, rankDeadline, e.c.index, e.deadline)
 	}
@@ -223,7 +228,7 @@ func (e *clientEnd) deadline() {
 	if e.conn.gone {
 		return
 	}
-	if deadline, ok := e.engine.Oldest(); ok && deadline <= e.c.w.now {
+	if e.engine.Overdue(e.c.w.now) != nil {
 		e.c.w.cover(StateDeadline)
 		e.c.w.note(e.c.index, Fault, "the server is silent, connection closed")
 		e.conn.shut(errDeadline)

@@ -33,6 +33,9 @@ type Call struct {
 	place uint64        // of the call in the engine's queue
 	state callState     // where the call is now
 	done  chan struct{} // Conn's signal; one token a completion
+
+	since         int64 // when it joined Conn's line
+	ahead, behind *Call // its neighbours there
 }
 
 type callState uint8
@@ -58,9 +61,17 @@ type EngineLimits struct {
 	MaxAnswer int
 
 	// Silence is how long the oldest unanswered request waits for the next
-	// byte from the server before the connection counts as dead; 5 s by
-	// default, negative for no limit.
+	// byte from the server, once its own last byte has left, before the
+	// connection counts as dead; 5 s by default, negative for no limit. While
+	// the request is on its way out, it is how long not a byte of it may move.
 	Silence time.Duration
+
+	// Total is how long a call may take from its submission to the last byte of
+	// its answer, however steadily bytes trickle in, before it ends with
+	// ErrSlow; and how long the answer to the oldest request may take by itself
+	// before the connection counts as dead. 1 min by default, negative for no
+	// limit.
+	Total time.Duration
 }
 
 // Defaults of EngineLimits.
@@ -69,6 +80,7 @@ const (
 	DefaultMaxBytes  = 16 << 20
 	DefaultMaxAnswer = 1 << 20
 	DefaultSilence   = 5 * time.Second
+	DefaultTotal     = time.Minute
 )
 
 func (l EngineLimits) withDefaults() EngineLimits {
@@ -83,6 +95,9 @@ func (l EngineLimits) withDefaults() EngineLimits {
 	}
 	if l.Silence == 0 {
 		l.Silence = DefaultSilence
+	}
+	if l.Total == 0 {
+		l.Total = DefaultTotal
 	}
 	return l
 }

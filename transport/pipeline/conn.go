@@ -7,19 +7,22 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/transport/unsent"
 )
 
-// How a connection ends from the client's side.
-var (
-	ErrConnClosed = errors.New("connection is closed")
-	ErrSilent     = errors.New("server is silent")
-)
+// ErrConnClosed is how a connection ends that either side has closed.
+var ErrConnClosed = errors.New("connection is closed")
+
+// writeSize is how much is written at once, in bytes: what moves is noticed
+// piece by piece, so that a long request over a slow line does not look as if
+// nothing moved.
+const writeSize = 64 << 10
 
 // inlineBytes is how much may be unanswered for a caller to write itself: that
 // much fits the socket buffers, so the write does not block and the caller
@@ -52,9 +55,9 @@ type Conn struct {
 	// the wire is the order of the queue.
 	mu      sync.Mutex
 	engine  *Engine
-	waiting []*Call // for room, in the order of their coming
-	writing bool    // somebody owns the outgoing side
-	watched bool    // the silence timer is armed
+	waiting line // for room
+	writing bool // somebody owns the outgoing side
+	watched bool // the timer is armed
 	timer   *clock.Timer
 	failed  bool
 }
@@ -66,6 +69,7 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 		nc: nc, clk: clk, start: clk.Now(), engine: NewEngine(l),
 		wake: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
+	unsent.Bound(nc)
 	if buffered(nc) {
 		c.inline = inlineBytes
 	}
@@ -143,15 +147,15 @@ func (c *Conn) submit(now int64, call *Call) {
 		call.done = make(chan struct{}, 1)
 	}
 	err := ErrBusy
-	if len(c.waiting) == 0 {
+	if c.waiting.empty() {
 		err = c.engine.Submit(now, call)
 	}
 	switch {
 	case err == nil:
 		c.watch(now)
 	case errors.Is(err, ErrBusy):
-		call.state, call.MaybeApplied = callWaiting, false
-		c.waiting = append(c.waiting, call)
+		call.MaybeApplied = false
+		c.waiting.join(now, call)
 	default:
 		call.Err, call.MaybeApplied = err, false
 		call.done <- struct{}{}
@@ -160,19 +164,17 @@ func (c *Conn) submit(now int64, call *Call) {
 
 // admit moves calls that waited for room into the engine, in their order, and
 // reports whether there were any. It requires mu.
-func (c *Conn) admit(now int64) bool {
-	n := 0
-	for _, call := range c.waiting {
-		if err := c.engine.Submit(now, call); errors.Is(err, ErrBusy) {
-			break
-		} else if err != nil {
-			call.Err, call.state = err, callIdle
+func (c *Conn) admit() (some bool) {
+	for call := c.waiting.first; call != nil && c.engine.room(call); call = c.waiting.first {
+		since := call.since
+		c.waiting.leave(call)
+		if err := c.engine.Submit(since, call); err != nil {
+			call.Err = err
 			call.done <- struct{}{}
 		}
-		n++
+		some = true
 	}
-	c.waiting = slices.Delete(c.waiting, 0, n)
-	return n > 0
+	return some
 }
 
 // flush sees to it that what is outgoing gets written. It requires mu and
@@ -202,6 +204,7 @@ func (c *Conn) flush() {
 // write itself: calls may be submitted meanwhile, but only one write runs.
 func (c *Conn) writeOnce() (all bool) {
 	b := c.engine.Outgoing()
+	b = b[:min(len(b), writeSize)]
 	if len(b) > 0 && !c.failed {
 		c.mu.Unlock()
 		_, err := c.nc.Write(b)
@@ -216,7 +219,7 @@ func (c *Conn) writeOnce() (all bool) {
 		}
 		c.mu.Lock()
 		if !c.failed {
-			c.engine.Sent(len(b))
+			c.engine.Sent(len(b), c.now())
 			b = c.engine.out[c.engine.sent:]
 		}
 	}
@@ -264,7 +267,7 @@ func (c *Conn) readAnswers() {
 			buffer = c.engine.Buffer()
 			if violation != nil {
 				err = violation
-			} else if c.admit(now) && !c.writing {
+			} else if c.admit() && !c.writing {
 				c.writing = true
 				c.wake <- struct{}{}
 			}
@@ -305,8 +308,7 @@ func (c *Conn) wait(ctx context.Context, call *Call) error {
 	c.mu.Lock()
 	cancelled := true
 	if call.state == callWaiting {
-		c.waiting = slices.DeleteFunc(c.waiting, func(w *Call) bool { return w == call })
-		call.state = callIdle
+		c.waiting.leave(call)
 	} else {
 		cancelled = c.engine.Cancel(call)
 	}
@@ -319,32 +321,44 @@ func (c *Conn) wait(ctx context.Context, call *Call) error {
 	return call.Err
 }
 
-// watch arms the silence timer unless it is armed. It requires mu. The timer
-// is left alone while answers come: when it fires it looks at what is oldest
-// then, so that calls do not pay for it.
+// watch arms the timer unless it is armed. It requires mu. The timer is left
+// alone while answers come: when it fires it looks at what is oldest then, so
+// that calls do not pay for it.
 func (c *Conn) watch(now int64) {
 	if c.watched {
 		return
 	}
-	if deadline, ok := c.engine.Oldest(); ok {
+	deadline, ok := c.engine.Deadline()
+	if !c.waiting.empty() {
+		deadline, ok = min(deadline, after(c.waiting.first.since, c.engine.limits.Total)), true
+	}
+	if ok {
 		c.watched = true
-		c.timer = c.clk.AfterFunc(time.Duration(max(deadline-now, 1)), c.listen)
+		c.timer = c.clk.AfterFunc(time.Duration(max(deadline-now, 1)), c.look)
 	}
 }
 
-// listen runs when the silence timer fires.
-func (c *Conn) listen() {
+// look runs when the timer fires.
+func (c *Conn) look() {
 	c.mu.Lock()
 	c.watched = false
 	now := c.now()
-	deadline, ok := c.engine.Oldest()
-	silent := ok && now >= deadline
-	if !silent && !c.failed {
+	dead := c.engine.Overdue(now)
+	late := c.engine.Completed(nil)
+	for call := c.waiting.first; call != nil && now >= after(call.since, c.engine.limits.Total); call = c.waiting.first {
+		c.waiting.leave(call)
+		call.Err = c.engine.slow()
+		late = append(late, call)
+	}
+	if dead == nil && !c.failed {
 		c.watch(now)
 	}
 	c.mu.Unlock()
-	if silent {
-		c.fail(fmt.Errorf("%w: no byte for %v", ErrSilent, c.engine.limits.Silence))
+	for _, call := range late {
+		call.done <- struct{}{}
+	}
+	if dead != nil {
+		c.fail(dead)
 	}
 }
 
@@ -359,11 +373,11 @@ func (c *Conn) fail(err error) {
 	c.failed = true
 	c.engine.Fail(err)
 	done := c.engine.Completed(nil)
-	for _, call := range c.waiting {
-		call.Err, call.state = err, callIdle
+	for call := c.waiting.first; call != nil; call = c.waiting.first {
+		c.waiting.leave(call)
+		call.Err = err
+		done = append(done, call)
 	}
-	done = append(done, c.waiting...)
-	c.waiting = nil
 	if c.timer != nil {
 		c.timer.Stop()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -103,6 +104,62 @@ var _ = Describe("Conn", func() {
 		}
 	})
 
+	It("ends a call that waits for room when its context ends, and lets the others in by their order", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 1})
+		first := begin(conn, get("0"))
+		reads(getSize)
+		ended := make([]<-chan error, 5)
+		gone, leave := context.WithCancel(ctx)
+		for i := range ended {
+			call, until := get(fmt.Sprint(i)), ctx
+			if i%2 == 0 { // the first, the last, and one between
+				until = gone
+			}
+			result := make(chan error, 1)
+			ended[i] = result
+			go func() { result <- conn.Do(until, call) }()
+			Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(i + 1))
+		}
+		leave()
+		for i := 0; i < len(ended); i += 2 {
+			Eventually(ended[i]).Should(Receive(MatchError(context.Canceled)))
+		}
+		Expect(pipeline.Waiting(conn)).To(Equal(2))
+		for _, waiting := range []<-chan error{first, ended[1], ended[3]} {
+			_, err := far.Write(answer(wire.NotFound, ""))
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(waiting).Should(Receive(BeNil()))
+			switch waiting {
+			case first:
+				Expect(reads(getSize)[getSize-1:]).To(BeEquivalentTo("1"))
+			case ended[1]:
+				Expect(reads(getSize)[getSize-1:]).To(BeEquivalentTo("3"))
+			}
+		}
+	})
+
+	It("ends calls that have taken too long, whether they wait for room or for an answer", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 2, Total: time.Minute})
+		slow := begin(conn, get("a"))
+		reads(getSize)
+		_, err := far.Write(answer(wire.OK, "a value of more bytes than will ever come")[:8])
+		Expect(err).NotTo(HaveOccurred())
+		mock.Add(4 * time.Second)
+		behind := begin(conn, get("b"))
+		reads(getSize)
+		waiting := begin(conn, get("c"))
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(1))
+		for range 14 {
+			_, err := far.Write([]byte("v"))
+			Expect(err).NotTo(HaveOccurred())
+			mock.Add(4 * time.Second)
+		}
+		for _, ended := range []<-chan error{slow, behind, waiting} {
+			Eventually(ended).Should(Receive(MatchError(pipeline.ErrSlow)))
+		}
+		Expect(conn.Broken()).To(BeClosed())
+	})
+
 	It("sends many calls in one write and takes their answers together", func() {
 		conn := pipe(pipeline.EngineLimits{})
 		calls := []*pipeline.Call{get("a"), get("b"), get("c")}
@@ -118,6 +175,22 @@ var _ = Describe("Conn", func() {
 		Expect(calls[2].Response.Value).To(Equal([]byte("3")))
 	})
 
+	It("is not broken by a request that takes its time to leave", func() {
+		conn := pipe(pipeline.EngineLimits{Silence: time.Second})
+		const size = 1 << 20
+		ended := begin(conn, set("a", strings.Repeat("v", size)))
+		for read := 1 << 16; read <= size; read += 1 << 16 {
+			reads(1 << 16)
+			Eventually(func() int { return pipeline.Unsent(conn) }).Should(BeNumerically("<=", size+getSize-read))
+			mock.Add(900 * time.Millisecond)
+			Expect(conn.Broken()).NotTo(BeClosed())
+		}
+		reads(getSize)
+		_, err := far.Write(answer(wire.OK, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ended).Should(Receive(BeNil()))
+	})
+
 	It("is broken by silence, but not by an idle hour", func() {
 		conn := pipe(pipeline.EngineLimits{Silence: time.Second})
 		ended := begin(conn, get("a"))
@@ -131,6 +204,7 @@ var _ = Describe("Conn", func() {
 		call := get("b")
 		ended = begin(conn, call)
 		reads(getSize)
+		Eventually(func() bool { return pipeline.Left(conn) }).Should(BeTrue())
 		mock.Add(time.Second)
 		Eventually(ended).Should(Receive(MatchError(pipeline.ErrSilent)))
 		Expect(call.MaybeApplied).To(BeTrue())

@@ -59,6 +59,7 @@ type Engine struct {
 	out    []byte
 	sent   int    // bytes of out that are sent
 	handed uint64 // place of the first call not yet handed out
+	departures
 
 	in       []byte // receive buffer
 	read     int    // in[read:written] is received and not parsed
@@ -66,12 +67,16 @@ type Engine struct {
 	body     []byte // a large answer on its way
 	bodySize int    // its whole size; 0 when none is on its way
 	heard    int64  // when the last bytes came
+	answered int64  // when the last answer was whole
+	expired  uint64 // place of the first call not found to have taken too long
 }
 
 // A slot is a call's place in the queue. Its call is nil once cancelled.
 type slot struct {
 	call    *Call
-	since   int64
+	since   int64  // when the call was submitted
+	end     uint64 // of its request, in bytes of all requests
+	left    int64  // when the last of those left, once it has
 	size    int
 	command wire.Command
 }
@@ -88,9 +93,7 @@ func (e *Engine) Submit(now int64, c *Call) error {
 	if e.err != nil {
 		return e.err
 	}
-	size := wire.RequestHeaderSize + len(c.Request.Key) + len(c.Request.Value)
-	waiting := e.InFlight()
-	if waiting >= e.limits.MaxCalls || waiting > 0 && e.inFlight+size > e.limits.MaxBytes {
+	if !e.room(c) {
 		return ErrBusy
 	}
 	out, err := wire.AppendRequest(e.out, &c.Request)
@@ -98,15 +101,27 @@ func (e *Engine) Submit(now int64, c *Call) error {
 		return err
 	}
 	e.out = out
-	if waiting == len(e.queue) {
+	if e.InFlight() == len(e.queue) {
 		e.grow()
 	}
-	*e.at(e.next) = slot{call: c, since: now, size: size, command: c.Request.Command}
+	size := requestSize(c)
+	e.submitted += uint64(size)
+	*e.at(e.next) = slot{call: c, since: now, end: e.submitted, size: size, command: c.Request.Command}
 	c.place, c.state = e.next, callPending
 	c.Response, c.Err, c.MaybeApplied = wire.Response{}, nil, false
 	e.next++
 	e.inFlight += size
 	return nil
+}
+
+func requestSize(c *Call) int {
+	return wire.RequestHeaderSize + len(c.Request.Key) + len(c.Request.Value)
+}
+
+// room reports whether the limits let c in.
+func (e *Engine) room(c *Call) bool {
+	waiting := e.InFlight()
+	return waiting == 0 || waiting < e.limits.MaxCalls && e.inFlight+requestSize(c) <= e.limits.MaxBytes
 }
 
 // Cancel gives c back to its caller and reports whether it was still waiting.
@@ -127,15 +142,6 @@ func (e *Engine) Cancel(c *Call) bool {
 // InFlight returns the number of unanswered requests, cancelled ones included.
 func (e *Engine) InFlight() int { return int(e.next - e.first) }
 
-// Oldest returns the time at which the connection counts as dead unless bytes
-// arrive before; ok is false when nothing is awaited.
-func (e *Engine) Oldest() (deadline int64, ok bool) {
-	if e.InFlight() == 0 || e.limits.Silence < 0 {
-		return 0, false
-	}
-	return max(e.at(e.first).since, e.heard) + int64(e.limits.Silence), true
-}
-
 // Outgoing hands out the bytes to send: those not reported by Sent yet. They
 // stay valid, and Submit may be called, until the next Sent. From now on they
 // count as having reached the server, for all that one can know.
@@ -145,7 +151,8 @@ func (e *Engine) Outgoing() []byte {
 }
 
 // Sent reports that the first n bytes of Outgoing are on their way.
-func (e *Engine) Sent(n int) {
+func (e *Engine) Sent(n int, now int64) {
+	e.depart(n, now)
 	e.sent += n
 	switch rest := len(e.out) - e.sent; {
 	case rest == 0 && cap(e.out) > keepOutgoing:
@@ -181,7 +188,16 @@ func (e *Engine) Received(n int, now int64) error {
 	if e.err != nil {
 		return e.err
 	}
+	first := e.first
+	err := e.received(n)
 	e.heard = now
+	if e.first > first {
+		e.answered = now
+	}
+	return err
+}
+
+func (e *Engine) received(n int) error {
 	if e.bodySize > 0 {
 		e.body = e.body[:len(e.body)+n]
 		if len(e.body) < e.bodySize {

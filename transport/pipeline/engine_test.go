@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ var _ = Describe("Engine", func() {
 		whole := bytes.Clone(engine.Outgoing())
 		for range len(whole) {
 			Expect(engine.Outgoing()).To(Equal(whole))
-			engine.Sent(1)
+			engine.Sent(1, 0)
 			whole = whole[1:]
 		}
 		Expect(engine.Outgoing()).To(BeEmpty())
@@ -227,7 +228,7 @@ var _ = Describe("Engine", func() {
 		It("tells apart what may have been applied from what was never sent", func() {
 			sent, unsent := set("a", "1"), set("b", "2")
 			submit(sent)
-			engine.Sent(len(engine.Outgoing()))
+			engine.Sent(len(engine.Outgoing()), 0)
 			submit(unsent)
 			cause := errors.New("cable cut")
 			engine.Fail(cause)
@@ -265,11 +266,11 @@ var _ = Describe("Engine", func() {
 		BeforeEach(func() { engine = pipeline.NewEngine(pipeline.EngineLimits{Silence: time.Second}) })
 
 		It("is given the limit from the oldest request on", func() {
-			_, ok := engine.Oldest()
+			_, ok := engine.Deadline()
 			Expect(ok).To(BeFalse())
 			Expect(engine.Submit(100, get("a"))).To(Succeed())
 			Expect(engine.Submit(200, get("b"))).To(Succeed())
-			deadline, ok := engine.Oldest()
+			deadline, ok := engine.Deadline()
 			Expect(ok).To(BeTrue())
 			Expect(deadline).To(Equal(100 + int64(time.Second)))
 		})
@@ -277,15 +278,84 @@ var _ = Describe("Engine", func() {
 		It("is given more time by every byte", func() {
 			submit(get("a"))
 			Expect(feed(engine, 500, 1, []byte("C"))).To(Succeed())
-			deadline, _ := engine.Oldest()
+			deadline, _ := engine.Deadline()
 			Expect(deadline).To(Equal(500 + int64(time.Second)))
+		})
+
+		It("is given it from when the request has left, however long that takes", func() {
+			Expect(engine.Submit(0, set("a", strings.Repeat("v", 1000)))).To(Succeed())
+			for sent := int64(1); sent <= 10; sent++ { // 9 s on the way
+				engine.Sent(100, sent*9e8)
+				Expect(engine.Overdue(sent*9e8+int64(time.Second)-1)).To(Succeed(), "%d00 bytes have left", sent)
+			}
+			engine.Sent(len(engine.Outgoing()), 95e8)
+			Expect(engine.Overdue(95e8 + int64(time.Second) - 1)).To(Succeed())
+			Expect(engine.Overdue(95e8 + int64(time.Second))).To(MatchError(pipeline.ErrSilent))
+		})
+
+		It("is not given it by requests that leave behind one that it owes an answer", func() {
+			Expect(engine.Submit(0, get("a"))).To(Succeed())
+			engine.Sent(len(engine.Outgoing()), 100)
+			Expect(engine.Submit(200, set("b", "1"))).To(Succeed())
+			engine.Sent(len(engine.Outgoing()), 9e8)
+			Expect(engine.Overdue(100 + int64(time.Second))).To(MatchError(pipeline.ErrSilent))
+		})
+
+		It("is found out when it takes nothing, either", func() {
+			Expect(engine.Submit(0, set("a", strings.Repeat("v", 1000)))).To(Succeed())
+			engine.Sent(100, 5e8)
+			Expect(engine.Overdue(5e8 + int64(time.Second))).To(MatchError(pipeline.ErrSilent))
 		})
 
 		It("owes nothing when all is answered", func() {
 			submit(get("a"))
 			Expect(feed(engine, 500, 100, answer(wire.NotFound, ""))).To(Succeed())
-			_, ok := engine.Oldest()
+			_, ok := engine.Deadline()
 			Expect(ok).To(BeFalse())
+		})
+	})
+
+	Describe("a slow server", func() {
+		const total = int64(time.Minute)
+
+		trickle := func(from, to int64) {
+			GinkgoHelper()
+			for now := from; now < to; now += 4e9 {
+				Expect(feed(engine, now, 1, []byte("v"))).To(Succeed())
+				Expect(engine.Overdue(now)).To(Succeed())
+			}
+		}
+
+		It("does not hold a call for longer than the limit, byte by byte", func() {
+			submit(get("a"))
+			Expect(feed(engine, 0, 100, []byte{'C', 'M', 1, 0, 1, 0, 0})).To(Succeed())
+			trickle(1, total)
+			deadline, _ := engine.Deadline()
+			Expect(deadline).To(Equal(total))
+			Expect(engine.Overdue(total)).To(MatchError(pipeline.ErrSlow))
+		})
+
+		It("does not hold the calls behind a slow answer either, whose own answers are dropped", func() {
+			a, b, c := get("a"), get("b"), get("c")
+			submit(a, b)
+			Expect(engine.Submit(total/2, c)).To(Succeed())
+			Expect(feed(engine, total-3e9, 100, answer(wire.OK, "1"))).To(Succeed())
+			Expect(engine.Overdue(total)).To(Succeed(), "an answer came whole within the limit")
+			Expect(engine.Completed(nil)).To(Equal([]*pipeline.Call{a, b}))
+			Expect(a.Err).NotTo(HaveOccurred())
+			Expect(b.Err).To(MatchError(pipeline.ErrSlow))
+			Expect(b.MaybeApplied).To(BeTrue())
+			Expect(feed(engine, total, 100, append(answer(wire.OK, "2"), answer(wire.OK, "3")...))).To(Succeed())
+			Expect(engine.Completed(nil)).To(Equal([]*pipeline.Call{c}))
+			Expect(c.Response.Value).To(BeEquivalentTo("3"))
+		})
+
+		It("may be as slow as it likes without a limit", func() {
+			engine = pipeline.NewEngine(pipeline.EngineLimits{Total: -1, Silence: -1})
+			submit(get("a"))
+			_, ok := engine.Deadline()
+			Expect(ok).To(BeFalse())
+			Expect(engine.Overdue(1 << 62)).To(Succeed())
 		})
 	})
 
@@ -314,7 +384,7 @@ var _ = Describe("Engine", func() {
 		var done []*pipeline.Call
 		Expect(testing.AllocsPerRun(1000, func() {
 			_ = engine.Submit(0, c)
-			engine.Sent(len(engine.Outgoing()))
+			engine.Sent(len(engine.Outgoing()), 0)
 			_ = feed(engine, 0, 100, reply)
 			done = engine.Completed(done[:0])
 		})).To(BeZero())

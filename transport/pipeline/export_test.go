@@ -4,5 +4,19 @@ package pipeline
 func Waiting(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.waiting)
+	n := 0
+	for call := c.waiting.first; call != nil; call = call.behind {
+		n++
+	}
+	return n
 }
+
+// Unsent returns how many bytes of requests have not left.
+func Unsent(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.engine.out) - c.engine.sent
+}
+
+// Left reports whether all requests have left.
+func Left(c *Conn) bool { return Unsent(c) == 0 }

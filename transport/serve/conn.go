@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/unsent"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -104,7 +105,7 @@ func (c *serverConn) resume(err error) {
 // whom it is for.
 func (c *serverConn) start() error {
 	s := c.server
-	c.boundUnsent()
+	unsent.Bound(c.Conn)
 	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
 		if !c.wait(forHandshake, c.since, s.limits.Load().FrameTimeout) {
 			return os.ErrDeadlineExceeded

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// How a server that takes too long ends a call or a connection.
+var (
+	ErrSilent = errors.New("server is silent")
+	ErrSlow   = errors.New("server is too slow")
+)
+
+// departures are the requests on their way out: a server owes nothing for a
+// request that it cannot have yet.
+type departures struct {
+	submitted uint64 // bytes, in all
+	departed  uint64 // of those, sent
+	moved     int64  // when bytes were sent last
+	leaving   uint64 // place of the first call whose request has not left whole
+}
+
+// depart notes that n more bytes have left.
+func (e *Engine) depart(n int, now int64) {
+	if n == 0 {
+		return
+	}
+	d := &e.departures
+	d.departed += uint64(n)
+	d.moved = now
+	for d.leaving = max(d.leaving, e.first); d.leaving < e.next && e.at(d.leaving).end <= d.departed; d.leaving++ {
+		e.at(d.leaving).left = now
+	}
+}
+
+// Deadline returns the time at which Overdue has to be asked; ok is false when
+// nothing is awaited.
+func (e *Engine) Deadline() (at int64, ok bool) {
+	if e.InFlight() == 0 {
+		return 0, false
+	}
+	silent, slow, call := e.deadlines()
+	at = min(silent, slow, call)
+	return at, at < math.MaxInt64
+}
+
+// deadlines returns when the connection counts as dead for silence, and for
+// slowness, and when the next call has taken too long.
+func (e *Engine) deadlines() (silent, slow, call int64) {
+	head := e.at(e.first)
+	quiet := max(head.left, e.heard)
+	if head.left == 0 {
+		quiet = max(head.since, e.moved, e.heard)
+	}
+	call = math.MaxInt64
+	if e.expired = max(e.expired, e.first); e.expired < e.next {
+		call = after(e.at(e.expired).since, e.limits.Total)
+	}
+	return after(quiet, e.limits.Silence), after(max(head.since, e.answered), e.limits.Total), call
+}
+
+// after returns the instant that comes so long after another one; never, where
+// there is no limit.
+func after(since int64, limit time.Duration) int64 {
+	if limit < 0 || since > math.MaxInt64-int64(limit) {
+		return math.MaxInt64
+	}
+	return since + int64(limit)
+}
+
+// Overdue completes the calls that have taken too long by now, with ErrSlow;
+// their answers are read and dropped like those of cancelled ones. An error,
+// ErrSilent or ErrSlow, says that the connection has to be failed and closed.
+func (e *Engine) Overdue(now int64) error {
+	if e.err != nil || e.InFlight() == 0 {
+		return nil
+	}
+	silent, slow, _ := e.deadlines()
+	switch {
+	case now >= silent:
+		return fmt.Errorf("%w: no byte for %v", ErrSilent, e.limits.Silence)
+	case now >= slow:
+		return e.slow()
+	}
+	for ; e.expired < e.next && now >= after(e.at(e.expired).since, e.limits.Total); e.expired++ {
+		if c := e.at(e.expired).call; c != nil && e.Cancel(c) {
+			c.Err = e.slow()
+			e.completed = append(e.completed, c)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) slow() error {
+	return fmt.Errorf("%w: no whole answer for %v", ErrSlow, e.limits.Total)
+}
