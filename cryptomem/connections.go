@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
@@ -34,7 +35,7 @@ var _ Store = (*connections)(nil)
 func newConnections(addr string, o *options) *connections {
 	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
-		o.tls.ServerName = serverName(addr)
+		o.tls.ServerName = address.ServerName(addr)
 	}
 	s := &connections{addr: addr, opts: o, links: make([]link, o.connections), turn: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -3,10 +3,7 @@ package cryptomem
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,29 +136,6 @@ func (s *connections) authenticate(ctx context.Context, conn *pipeline.Conn) err
 		return err
 	}
 	return answerError(wire.Auth, &call.Response)
-}
-
-// dialNetwork is the default DialFunc.
-func dialNetwork(ctx context.Context, addr string) (net.Conn, error) {
-	network := "tcp"
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, addr = "unix", strings.TrimPrefix(path, "//")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err // the caller names the address
-	}
-	return conn, err
-}
-
-// serverName returns the host of an address, for certificates.
-func serverName(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	return host
 }
 
 // pause returns how long to wait at most before a dial, when so many before it

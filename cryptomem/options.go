@@ -12,6 +12,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
 )
 
@@ -71,7 +72,7 @@ func newOptions(opts []Option) (*options, error) {
 		longestPause: DefaultLongestPause,
 		maxValueSize: DefaultMaxValueSize,
 		connections:  1,
-		dial:         dialNetwork,
+		dial:         address.Dial,
 	}
 	var problems []error
 	for _, opt := range opts {

@@ -68,11 +68,8 @@ func (v *visit) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error)
 		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
 	}
 	cfg.Time = v.now
-	if host, _, err := net.SplitHostPort(v.Addr); cfg.ServerName == "" {
-		cfg.ServerName = v.Addr
-		if err == nil {
-			cfg.ServerName = host
-		}
+	if cfg.ServerName == "" {
+		cfg.ServerName = address.ServerName(v.Addr)
 	}
 	c := tls.Client(conn, cfg)
 	return c, c.HandshakeContext(ctx)

@@ -223,3 +223,17 @@ func Of(addr net.Addr) Address {
 	a, _ := Parse(addr.String()) // of another kind: not local
 	return a
 }
+
+// ServerName returns the name that the server's certificate has to vouch for:
+// the host, or localhost where a Unix socket or no host is named. Of a text that
+// is no address, it is all of it.
+func ServerName(text string) string {
+	a, err := Parse(text)
+	switch {
+	case err != nil:
+		return text
+	case a.Host == "":
+		return "localhost"
+	}
+	return a.Host
+}

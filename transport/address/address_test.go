@@ -71,6 +71,14 @@ var _ = Describe("An address", func() {
 		}
 	})
 
+	It("names what a certificate has to vouch for", func() {
+		for text, want := range map[string]string{
+			"cache.example:8080": "cache.example", "[::1]:8080": "::1", "unix:/run/s": "localhost", ":8080": "localhost", "none": "none",
+		} {
+			Expect(address.ServerName(text)).To(Equal(want))
+		}
+	})
+
 	It("may be one of several, with a comma and spaces between", func() {
 		Expect(address.ParseList("localhost:1, unix:/s ,[::1]:2")).To(Equal([]address.Address{
 			{Host: "localhost", Port: 1}, {Path: "/s"}, {Host: "::1", Port: 2},
