@@ -183,6 +183,9 @@ func (e requestsFailed) Error() string {
 
 // target connects the load to what --protocol names.
 func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, closeTarget func(), err error) {
+	if err := f.client.ownServer(c, "bench"); err != nil {
+		return nil, nil, err
+	}
 	if f.protocol == "sealed" {
 		client, err := f.dialSealed(ctx, c)
 		if err != nil {

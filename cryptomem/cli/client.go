@@ -17,13 +17,16 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
-                         would listen: $CRYPTOMEM_ADDR or localhost:8080)
+                         would listen: $CRYPTOMEM_ADDR or localhost:8080), or a
+                         Valkey or Redis: valkey://HOST, valkeys://HOST for TLS.
+                         One with a password belongs in $CRYPTOMEM_SERVER
     --timeout DURATION   give up after this long (default 5s)
 
     --tls                speak TLS, and trust the system's authorities
@@ -107,8 +110,11 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 // environment listens on.
 func (f *clientFlags) address(c *console) string {
 	addr := c.flagOr(c.flagOr(f.addr, "CRYPTOMEM_SERVER"), "CRYPTOMEM_ADDR")
-	if addr == "" {
+	switch {
+	case addr == "":
 		return config.Default().Addr[0]
+	case isValkey(addr):
+		return addr
 	}
 	all, err := address.ParseList(addr)
 	if err != nil {
@@ -128,11 +134,37 @@ func (c *console) flagOr(value, variable string) string {
 	return value
 }
 
+// shown is the address as it may be printed: without a password.
+func (f *clientFlags) shown(c *console) string {
+	addr := f.address(c)
+	if a, err := valkeystore.ParseAddress(addr); err == nil {
+		return a.String()
+	} else if isValkey(addr) {
+		return "the store"
+	}
+	return addr
+}
+
+// ownServer refuses a Valkey or Redis to a command that only cryptomem's own
+// server has the answers for.
+func (f *clientFlags) ownServer(c *console, command string) error {
+	if !isValkey(f.address(c)) {
+		return nil
+	}
+	return usageError(command + " is about cryptomem's own server, and the address is a URL, as those of Valkey and Redis are; ping, set, get and del work there")
+}
+
+// isValkey reports whether the address is a URL, as those of Valkey and Redis are.
+func isValkey(addr string) bool { return strings.Contains(addr, "://") }
+
 func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Option) (*cryptomem.Client, error) {
 	s := f.settings(c)
 	tlsConfig, err := s.TLSConfig()
 	if err != nil {
 		return nil, err
+	}
+	if isValkey(s.Addr) {
+		return openValkey(s, tlsConfig, opts)
 	}
 	if tlsConfig != nil {
 		opts = append(opts, cryptomem.WithTLS(tlsConfig))
@@ -145,6 +177,23 @@ func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Op
 		opts = append(opts, cryptomem.WithAuth(s.Identity, token))
 	}
 	return cryptomem.Dial(ctx, s.Addr, opts...)
+}
+
+// openValkey returns a client of a Valkey or Redis. What they ask of a client is in
+// the address.
+func openValkey(s doctor.Client, tlsConfig *tls.Config, opts []cryptomem.Option) (*cryptomem.Client, error) {
+	if s.Identity != "" {
+		return nil, usageError("user and password of a Valkey or Redis are part of its address: valkey://user:password@host; --identity and CRYPTOMEM_IDENTITY are for cryptomem's own server")
+	}
+	storeOpts := []valkeystore.Option{valkeystore.WithTimeout(s.Timeout)}
+	if tlsConfig != nil {
+		storeOpts = append(storeOpts, valkeystore.WithTLS(tlsConfig))
+	}
+	store, err := valkeystore.Open(s.Addr, storeOpts...)
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	return cryptomem.NewClient(store, opts...)
 }
 
 func readToken(s doctor.Client) ([]byte, error) {
@@ -212,11 +261,11 @@ func (f *clientFlags) explain(c *console, err error) error {
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer from %s within %s: %w", s.Addr, f.timeout.String(), err)
+		return fmt.Errorf("no answer from %s within %s: %w", f.shown(c), f.timeout.String(), err)
 	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
 		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
 	case errors.As(err, &plain):
-		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, s.Addr)
+		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, f.shown(c))
 	case s.CA == "" && errors.As(err, &authority):
 		return fmt.Errorf("%w; name the authority's certificate with --ca FILE", err)
 	case errors.Is(err, cryptomem.ErrDenied) && strings.Contains(err.Error(), "on this key"): // not the credentials

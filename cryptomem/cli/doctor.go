@@ -99,7 +99,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 		patient.Token = string(token)
 	}
 	err = writeFindings(c, doctor.Examine(ctx, patient))
-	if server, _ := c.env("CRYPTOMEM_SERVER"); server != "" {
+	if server, _ := c.env("CRYPTOMEM_SERVER"); server != "" && !isValkey(server) {
 		fmt.Fprintf(c.err, "cryptomem doctor: this was about a server here; for a client of %s, add --client\n", server)
 	}
 	return err
@@ -120,6 +120,9 @@ func examineClient(ctx context.Context, c *console, args []string) error {
 		return err
 	case len(operands) > 0:
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	if err := flags.ownServer(c, "doctor"); err != nil {
+		return err
 	}
 	client := flags.settings(c)
 	client.Write, client.Prefix = *write, *prefix

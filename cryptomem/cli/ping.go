@@ -46,7 +46,7 @@ func ping(ctx context.Context, c *console, args []string) error {
 	for {
 		took, err := flags.ping(ctx, c)
 		if err == nil {
-			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", flags.address(c), took.Round(time.Microsecond))
+			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", flags.shown(c), took.Round(time.Microsecond))
 			return err
 		}
 		if isFinal(err) || time.Now().After(deadline) {

@@ -57,6 +57,9 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	case *count < 0:
 		return usageError(fmt.Sprintf("--count is %d; allowed: 0, to go on until interrupted, or more", *count))
 	}
+	if err := flags.ownServer(c, "stats"); err != nil {
+		return err
+	}
 	err = flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count)
 	if identity := flags.settings(c).Identity; identity != "" && errors.Is(err, cryptomem.ErrDenied) {
 		return fmt.Errorf("%w; %s may, with stats: true in the server's identities file", err, identity)
