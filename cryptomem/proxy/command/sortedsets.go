@@ -2,6 +2,7 @@ package command
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
@@ -299,11 +300,21 @@ func zscan(c *Context) {
 			found = append(found, s)
 		}
 	}
+	short := c.entry().Scores.Short()
 	c.array(2)
 	c.bulk([]byte("0"))
 	c.array(2 * len(found))
 	for _, s := range found {
 		c.bulk(s.Member)
-		c.bulk(resp.AppendFloat(nil, s.Score))
+		c.bulk(appendScanned(nil, s.Score, short))
 	}
+}
+
+// appendScanned appends a score as ZSCAN of Redis 7.0 writes it: a short set's
+// list has whole numbers as integers, which it prints with all of their digits.
+func appendScanned(dst []byte, score float64, short bool) []byte {
+	if short && math.Abs(score) <= 1<<62 && score == math.Trunc(score) {
+		return strconv.AppendInt(dst, int64(score), 10)
+	}
+	return resp.AppendFloat(dst, score)
 }

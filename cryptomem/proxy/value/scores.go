@@ -38,10 +38,25 @@ func (s *Scores) Set(member []byte, score float64) (added bool) {
 	} else {
 		member = append([]byte{}, member...)
 	}
+	if score == 0 && len(member) <= shortMember && s.Short() {
+		score = 0 // a list has whole numbers as integers, which know no -0
+	}
 	m := Score{Member: member, Score: score}
 	at, _ := slices.BinarySearchFunc(*s, m, compareScores)
 	*s = slices.Insert(*s, at, m)
 	return i < 0
+}
+
+// What Redis keeps as one list, and not as a tree, by default.
+const (
+	shortMembers = 128
+	shortMember  = 64 // bytes
+)
+
+// Short reports whether Redis would keep the set as one list, which shows in how
+// it writes some scores. One that was longer before stays a tree there.
+func (s Scores) Short() bool {
+	return len(s) <= shortMembers && !slices.ContainsFunc(s, func(m Score) bool { return len(m.Member) > shortMember })
 }
 
 // Delete removes the member and reports whether there was one.
