@@ -85,8 +85,11 @@ func parseUnix(text, path string) (Address, error) {
 			}
 		}
 	}
+	for strings.HasPrefix(path, "//") {
+		path = path[1:] // the same file, which would not be when written behind unix: again
+	}
 	switch {
-	case path == "":
+	case path == "" || path == "/":
 		return Address{}, &Error{text, "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"}
 	case path[0] == '@' || strings.IndexByte(path, 0) >= 0:
 		return Address{}, &Error{text, "an abstract socket lets every user in", "write the path of a file"}

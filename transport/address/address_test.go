@@ -27,6 +27,7 @@ var _ = Describe("An address", func() {
 		Entry("every address of the machine", ":8080", address.Address{Port: 8080}),
 		Entry("a Unix socket", "unix:/run/s", address.Address{Path: "/run/s"}),
 		Entry("the same as a URL", "unix:///run/s", address.Address{Path: "/run/s"}),
+		Entry("one with more slashes than it needs", "unix:////tmp//s", address.Address{Path: "/tmp//s"}),
 		Entry("a Unix socket in the working directory", "unix:s", address.Address{Path: "s"}),
 		Entry("the longest path", "unix:/"+strings.Repeat("p", address.MaxUnixPath-1), address.Address{Path: "/" + strings.Repeat("p", address.MaxUnixPath-1)}),
 	)
@@ -54,6 +55,8 @@ var _ = Describe("An address", func() {
 		Entry(nil, "", "it is empty", example),
 		Entry(nil, "unix:", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
 		Entry(nil, "unix://", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
+		Entry(nil, "unix:/", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
+		Entry(nil, "unix:////", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
 		Entry(nil, "unix://tmp/s", "after unix:// comes a path that begins with a slash", "write unix:/tmp/s, or unix:tmp/s for a path from the working directory"),
 		Entry(nil, "unix:@s", "an abstract socket lets every user in", "write the path of a file"),
 	)

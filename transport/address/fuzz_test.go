@@ -10,7 +10,7 @@ import (
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		"localhost:8080", ":0", "[::1]:8080", "[fe80::1%eth0]:1", "unix:/s", "unix:///s", "unix://s",
+		"localhost:8080", ":0", "[::1]:8080", "[fe80::1%eth0]:1", "unix:/s", "unix:///s", "unix://s", "unix:////", "unix:////tmp/s",
 		"::1:8080", "http://localhost:8080/", "8080", "a,b:1", "", "[", "]", ":", "unix:", "unix:@s", "[]:1",
 	} {
 		f.Add(seed)
