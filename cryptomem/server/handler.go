@@ -64,7 +64,7 @@ func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	case wire.CAS:
 		return h.compareAndSwap(now, dst, r)
 	case wire.Stats:
-		return h.stats(dst, string(r.Key))
+		return h.stats(dst, r.Key)
 	case wire.Flush:
 		return h.flush(now, dst, r.Key)
 	case wire.Auth:
@@ -101,17 +101,17 @@ func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 }
 
 // stats answers with one section, or with all of them by name.
-func (h *Handler) stats(dst []byte, section string) []byte {
+func (h *Handler) stats(dst, section []byte) []byte {
 	sections := make(map[string]any)
 	if h.Sections != nil {
 		maps.Copy(sections, h.Sections()) // which may be asked for by others, too
 	}
 	sections["cache"] = h.Cache.Stats()
 	var answer any = sections
-	if section != "" {
+	if len(section) > 0 {
 		var ok bool
-		if answer, ok = sections[section]; !ok {
-			return appendError(dst, fmt.Errorf("statistics have no section %q", section))
+		if answer, ok = sections[string(section)]; !ok {
+			return appendError(dst, fmt.Errorf("statistics have no section %s", wire.Quote(section)))
 		}
 	}
 	text, err := json.Marshal(answer)

@@ -126,13 +126,13 @@ func (t *tally) request(c wire.Command, s wire.Status, size uint64, key []byte) 
 	}
 }
 
-// keep returns a copy of a key that request will be told of later, if keys
-// matter.
+// keep returns a copy of what is recorded of a key that request will be told of
+// later, if keys matter.
 func (t *tally) keep(key []byte) []byte {
 	if t == nil || !t.meter.keys {
 		return nil
 	}
-	return bytes.Clone(key)
+	return bytes.Clone(key[:min(len(key), maxRecordedKey)])
 }
 
 func (t *tally) publish() {

@@ -19,17 +19,13 @@ const (
 // input, with room for a value of 16 KiB, a large one for answers and for
 // requests that do not fit the small one. What fits costs no allocation; a
 // session with nothing to do holds none. Large blocks of input are charged to
-// the budget; a small block for what trickles in and a large one for answers
-// that are not read are not.
+// the budget, and so is all that answers take beyond one large block; a small
+// block for what trickles in and a large one for answers that are not read are
+// not.
 const (
 	smallBlockSize = 20 << 10
 	largeBlockSize = 64 << 10
 )
-
-// longEcho is the size from which a value that PING sends back is charged to the
-// budget, in bytes. All other answers are short, or refer to the store's memory:
-// one more than the high-water mark allows about fills a large block.
-const longEcho = 32 << 10
 
 // maxKept is how much of an unfinished request is moved to memory of its own
 // size, in bytes, while more is waited for.
@@ -216,10 +212,6 @@ func (s *Session) Execute(now int64) error {
 		}
 		r := &s.request
 		*r = h.Request(b)
-		if !s.reserveEcho(r) {
-			s.refuse(h, memoryUsedUp)
-			continue
-		}
 		answered := len(s.output())
 		if s.large == nil {
 			s.out = s.handler.Handle(now, s.out, r)
@@ -228,6 +220,9 @@ func (s *Session) Execute(now int64) error {
 			if s.out, ref = s.large.HandleLarge(now, s.out, r); ref != nil {
 				s.refer(r, answered, ref)
 			}
+		}
+		if !s.chargeAnswers(r.Command) {
+			s.out = memoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
 		}
 		s.tally.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
@@ -339,18 +334,30 @@ func (s *Session) output() []byte {
 	return s.out
 }
 
-// reserveEcho charges a long value that is about to be sent back to the budget,
-// until that has been done, and reports false if that is used up.
-func (s *Session) reserveEcho(r *wire.Request) bool {
-	n := len(r.Value)
-	if r.Command != wire.Ping || n <= longEcho {
+// chargeAnswers charges what the answers take beyond a large block to the
+// budget, and reports false if that is used up and the last one, to c, can be
+// asked for again.
+func (s *Session) chargeAnswers(c wire.Command) bool {
+	more := cap(s.out) - s.charged
+	if cap(s.out) <= largeBlockSize || more <= 0 {
 		return true
 	}
-	if !s.limits.Memory.reserve(n) {
+	if c.Has(wire.Writes) {
+		s.limits.Memory.charge(more)
+	} else if !s.limits.Memory.reserve(more) {
 		return false
 	}
-	s.charged += n
+	s.charged += more
 	return true
+}
+
+// withoutAnswer returns the answers before the last one, which begins at start,
+// in memory that does not hold that.
+func (s *Session) withoutAnswer(start int) []byte {
+	if start > largeBlockSize {
+		return bytes.Clone(s.out[:start])
+	}
+	return append(largeBlocks.Get().(*[largeBlockSize]byte)[:0], s.out[:start]...)
 }
 
 // grow makes the full input buffer larger for a request of the given size: a

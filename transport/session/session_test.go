@@ -131,4 +131,37 @@ var _ = Describe("a session", func() {
 		Expect(s.Execute(1)).To(Succeed())
 		Expect(pendingSize(s.Pending())).To(And(BeNumerically(">=", 100), BeNumerically("<", 200)))
 	})
+
+	It("charges all that answers take beyond a block, until they are sent", func() {
+		memory := session.NewBudget(1 << 20)
+		s := session.New(grower(300_000), session.Limits{Memory: memory})
+		s.Received(copy(s.Buffer(), frame(wire.Stats, 0, "", "")))
+		Expect(s.Execute(1)).To(Succeed())
+		Expect(s.Unsent()).To(BeNumerically(">", 300_000))
+		Expect(memory.Used()).To(BeNumerically("~", 350_000, 51_000))
+		s.Sent(s.Unsent())
+		Expect(memory.Used()).To(BeZero())
+	})
+
+	It("is busy rather than hold an answer that there is no memory for", func() {
+		memory := session.NewBudget(100_000)
+		s := session.New(grower(300_000), session.Limits{Memory: memory})
+		got, err := receive(s, append(frame(wire.Get, 0, "k", ""), frame(wire.Stats, 0, "", "")...), 100)
+		Expect(err).NotTo(HaveOccurred())
+		for range 2 {
+			r, n, err := wire.ParseResponse(got)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(string(r.Value)).To(HavePrefix("busy: "))
+			got = got[n:]
+		}
+		Expect(got).To(BeEmpty())
+		Expect(memory.Used()).To(BeZero())
+	})
 })
+
+// grower answers every request with so many bytes.
+type grower int
+
+func (g grower) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
+	return wire.AppendResponse(dst, wire.OK, make([]byte, g))
+}

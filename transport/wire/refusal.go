@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,22 @@ const (
 	deniedPrefix = "denied: "
 	fullPrefix   = "full: "
 )
+
+// Limits of what a refusal says, in bytes. Whatever a peer sends, telling it
+// what is wrong costs next to nothing.
+const (
+	MaxMessage = 512 // of the whole message; the rest is cut off
+	MaxQuote   = 48  // of what was received
+)
+
+// Quote returns the first bytes of what a peer sent, in quotes and escaped, to
+// be part of a message or a log line.
+func Quote(received []byte) string {
+	if len(received) <= MaxQuote {
+		return strconv.Quote(string(received))
+	}
+	return fmt.Sprintf("%q... (%d bytes)", received[:MaxQuote], len(received))
+}
 
 // AuthenticationRequired answers whoever has not shown who they are.
 var AuthenticationRequired = Refusal{Status: Denied, Message: "authentication required"}
@@ -58,7 +75,11 @@ func (r Refusal) Full() bool { return strings.HasPrefix(r.Message, fullPrefix) }
 
 // Append appends the response that tells a client whose request was c.
 func (r Refusal) Append(dst []byte, c Command) []byte {
-	return AppendResponse(dst, r.StatusFor(c), []byte(r.Message))
+	message := r.Message
+	if len(message) > MaxMessage {
+		message = strings.ToValidUTF8(message[:MaxMessage], "")
+	}
+	return AppendResponse(dst, r.StatusFor(c), []byte(message))
 }
 
 // StatusFor returns the status that a client whose request was c is sent.
