@@ -3,6 +3,10 @@ package cryptomem
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
@@ -74,12 +78,23 @@ type ServerError struct {
 	Message string // as the server sent it
 }
 
-// Error returns the server's message.
+// longestMessage is how much of a server's message an error shows, in bytes.
+const longestMessage = 300
+
+// Error returns the server's message, its first part where it is long. What a
+// terminal would obey is escaped: the server need not be a friend.
 func (e *ServerError) Error() string {
 	if e.Message == "" {
 		return "server answered " + e.Status.String()
 	}
-	return "server: " + e.Message
+	message := e.Message
+	if len(message) > longestMessage {
+		message = strings.ToValidUTF8(message[:longestMessage], "") + "…"
+	}
+	if !utf8.ValidString(message) || strings.ContainsFunc(message, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "server: " + strconv.Quote(message)
+	}
+	return "server: " + message
 }
 
 // Is makes a ServerError match ErrBusy, ErrDenied and ErrFull.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
-	"unicode"
+	"syscall"
 
+	"github.com/benbjohnson/clock"
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
@@ -76,6 +79,13 @@ type console struct {
 	env      func(name string) (string, bool)
 }
 
+// flush waits for what is yet to be written to standard error, for a while.
+func (c *console) flush() {
+	if w, ok := c.err.(*patientWriter); ok {
+		w.flush(clock.New())
+	}
+}
+
 // Exit codes, which scripts rely on.
 const (
 	exitDone     = 0
@@ -90,6 +100,7 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 func run(ctx context.Context, c *console, args []string) int {
+	defer c.flush()
 	name := "serve"
 	if len(args) > 0 {
 		switch first := args[0]; {
@@ -133,11 +144,13 @@ func (c *console) exit(cmd command, err error) int {
 		fmt.Fprint(c.out, cmd.help)
 		return exitDone
 	case errors.As(err, &wrong):
-		fmt.Fprintf(c.err, "cryptomem %s: %v; run \"cryptomem %s --help\" for its usage\n", cmd.name, err, cmd.name)
+		fmt.Fprintf(c.err, "cryptomem %s: %s; run \"cryptomem %s --help\" for its usage\n", cmd.name, printable(err.Error()), cmd.name)
 		return exitUsage
 	case errors.As(err, &problems):
-		fmt.Fprintln(c.err, problems)
+		fmt.Fprintln(c.err, printable(problems.Error()))
 		return exitUsage
+	case isReaderGone(err):
+		return exitFailed // as of "cryptomem stats --watch | head": nothing is wrong
 	}
 	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
 	var unreadable unreadableConfig
@@ -150,15 +163,11 @@ func (c *console) exit(cmd command, err error) int {
 	return exitFailed
 }
 
-// printable replaces what a terminal would obey rather than show: the text may
-// be a server's, and that need not be a friend.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+// isReaderGone reports whether err says that nobody reads standard output any
+// more.
+func isReaderGone(err error) bool {
+	write, ok := errors.AsType[*fs.PathError](err)
+	return ok && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
 }
 
 // parse reads flags, which may stand before, between and behind the operands,

@@ -69,6 +69,9 @@ var _ = Describe("Every command", func() {
 			{wire.Busy, order, []string{"doctor", "--client"}},
 			{wire.Error, order, []string{"doctor", "--client"}},
 			{wire.OK, order, []string{"stats", "--json"}},
+			{wire.OK, `{"about": {"version": "\u001b"}, "server": {"requests": [{"command": "\u001b", "status": "\u001b"}], "slowest": [{"key": "\u001b", "command": "\u001b"}]}}`, []string{"stats"}},
+			{wire.OK, `{"server": {"requests": [{"command": "\u001b", "status": "\u001b"}], "slowest": [{"key": "\u001b\n", "command": "\u001b"}]}}`, []string{"stats", "--watch", "--count", "1", "--interval", "1ms"}},
+			{wire.OK, `{"about": {"version": "` + "\u009b\u007f\u202e" + `"}}`, []string{"stats", "--json"}},
 			{wire.OK, `{"about": {"version": "\u001b[2J"}, "identities": [{"identity": "\u009b"}]}`, []string{"stats"}},
 		} {
 			var out, err bytes.Buffer
@@ -79,7 +82,7 @@ var _ = Describe("Every command", func() {
 			c := &console{out: &out, err: &err, env: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
 			run(context.Background(), c, hostile.args)
 			Expect(out.String()+err.String()).NotTo(BeEmpty(), "%v", hostile.args)
-			Expect(out.String()+err.String()).NotTo(MatchRegexp("[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f]"), "%v", hostile.args)
+			Expect(out.String()+err.String()).NotTo(MatchRegexp("[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u202e]"), "%v", hostile.args)
 		}
 	})
 })

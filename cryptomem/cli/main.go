@@ -22,9 +22,12 @@ import (
 // Main runs the command that the process was started with and returns its exit
 // code.
 func Main() int {
+	// A write to a pipe that nobody reads is to fail as any other write does, and
+	// not to end the process: of a server that would be its store.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an end; a second one, with the handler gone,
 	// enforces it.
 	context.AfterFunc(ctx, stop)
-	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv}, os.Args[1:])
+	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: os.LookupEnv}, os.Args[1:])
 }

@@ -138,6 +138,17 @@ func (s *service) warnOfFiles(most uint64) {
 	s.log.Warn("this process may have too few files open for max_connections", "open_files", most, "needed", need, "max_connections", s.config.MaxConnections)
 }
 
+// warnOfLostLines says so where the log has holes, once it is read again.
+func (s *service) warnOfLostLines() {
+	w, ok := s.console.err.(*patientWriter)
+	if !ok {
+		return
+	}
+	if n := w.takeLost(); n > 0 {
+		s.log.Warn("lines of this log were lost: nobody read standard error", "lines", n)
+	}
+}
+
 func loadServeConfig(c *console, args []string) (*config.Config, error) {
 	return loadConfig(c, pflag.NewFlagSet("serve", pflag.ContinueOnError), args)
 }
@@ -200,6 +211,7 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 			}
 		case <-look.C:
 			notify(alive)
+			s.warnOfLostLines()
 			s.denials.flush()
 			for _, f := range s.followed {
 				f.look()
@@ -223,14 +235,6 @@ func (s *service) drain() error {
 	err = errors.Join(err, s.operations.end())
 	s.log.Info("cryptomem ends")
 	return err
-}
-
-func newLogger(c *console, format string, level slog.Leveler) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: level}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(c.err, opts))
-	}
-	return slog.New(slog.NewTextHandler(c.err, opts))
 }
 
 // orUnlimited translates the 0 that switches a limit off in a configuration.

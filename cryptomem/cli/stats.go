@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func (l looker) text(ctx context.Context) ([]byte, error) {
 	if err == nil && !json.Valid(text) {
 		err = errors.New("the server's statistics cannot be read: they are not JSON")
 	}
-	return text, err
+	return escapeJSON(text), err
 }
 
 func (l looker) report(ctx context.Context) (*stats.Report, error) {
@@ -114,21 +115,42 @@ func (l looker) report(ctx context.Context) (*stats.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text, err = printableJSON(text); err != nil {
+		return nil, fmt.Errorf("the server's statistics cannot be read: %w", err)
+	}
 	r := new(stats.Report)
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("the server's statistics cannot be read: %w", err)
 	}
-	r.About.Version = printable(r.About.Version)
-	for i := range r.Server.Requests {
-		r.Server.Requests[i].Command = printable(r.Server.Requests[i].Command)
-	}
-	for i := range r.Identities {
-		r.Identities[i].Identity = printable(r.Identities[i].Identity)
-	}
-	if r.Snapshot != nil {
-		r.Snapshot.Error = printable(r.Snapshot.Error)
-	}
 	return r, nil
+}
+
+// printableJSON returns the text with every string in it as it may be shown. All of
+// it is a server's word, and much of that is its clients'.
+func printableJSON(text []byte) ([]byte, error) {
+	var value any
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber() // which keeps all digits
+	if err := in.Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(printableValue(value))
+}
+
+func printableValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		return printableName(v)
+	case []any:
+		for i := range v {
+			v[i] = printableValue(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = printableValue(v[key])
+		}
+	}
+	return value
 }
 
 // writeReport writes one report for people.
