@@ -49,6 +49,16 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
+// Open is Dial without waiting: it fails only if an option is wrong. The first
+// call connects, and until a connection stands every call tries again.
+func Open(addr string, opts ...Option) (*Client, error) {
+	c := newServerClient(addr, opts)
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c, nil
+}
+
 // NewClient returns a client of any store, which it closes when it is closed.
 // Options about connections are the store's business and refused here.
 func NewClient(store Store, opts ...Option) (*Client, error) {

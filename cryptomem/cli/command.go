@@ -20,6 +20,7 @@ import (
 
 const usage = `Usage:
     cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem proxy --upstream STORE --key-file FILE [--SETTING VALUE]...
     cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION]
     cryptomem get KEY
     cryptomem del KEY...
@@ -31,7 +32,8 @@ const usage = `Usage:
     cryptomem stats [--watch] [--json]
     cryptomem doctor [--config FILE] [--SETTING VALUE]...
     cryptomem doctor --client [--write] [flags]
-    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem doctor --proxy [--config FILE] [--SETTING VALUE]...
+    cryptomem config [--proxy] [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem version
 
 cryptomem keeps values that it cannot read: they are sealed before they leave
@@ -58,6 +60,7 @@ type command struct {
 
 var commands = []command{
 	{"serve", serveUsage, serveCommand},
+	{"proxy", proxyUsage, proxyCommand},
 	{"set", setUsage, set},
 	{"get", getUsage, get},
 	{"del", delUsage, del},

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/pflag"
@@ -11,11 +14,13 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
+	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 const configUsage = `Usage:
-    cryptomem config [--check] [--config FILE] [--SETTING VALUE]...
-    cryptomem config --reference
+    cryptomem config [--proxy] [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem config [--proxy] --reference
 
 Prints the configuration that "cryptomem serve" would run with, as a file that
 it could be started from, with the place that each value came from.
@@ -23,8 +28,9 @@ it could be started from, with the place that each value came from.
     --check      print nothing; exit 2 if the configuration is wrong, or a
                  certificate, key or identities file that it names
     --reference  print what every setting means, as Markdown
+    --proxy      the configuration of "cryptomem proxy" instead
 
-The other flags are those of "cryptomem serve".
+The other flags are those of "cryptomem serve", or of "cryptomem proxy".
 
 Example:
     $ CRYPTOMEM_MAX_MEMORY=2GiB cryptomem config --addr localhost:9000
@@ -36,52 +42,121 @@ Example:
 
 func showConfig(_ context.Context, c *console, args []string) error {
 	fs := pflag.NewFlagSet("config", pflag.ContinueOnError)
-	check := fs.Bool("check", false, "")
-	reference := fs.Bool("reference", false, "")
+	show := shownConfig{
+		check: fs.Bool("check", false, ""), reference: fs.Bool("reference", false, ""),
+	}
+	fs.Bool("proxy", false, "")
+	if slices.Contains(args, "--proxy") {
+		cfg, err := loadProxyConfig(c, fs, args)
+		if cfg == nil {
+			cfg = config.DefaultProxy()
+		}
+		return show.print(c, err, config.ProxyReference(), func() error { return checkProxyFiles(c, cfg) },
+			func(w io.Writer) { writeSettings(w, cfg, config.ProxySettings(), cfg.Origin) })
+	}
 	cfg, err := loadConfig(c, fs, args)
+	if cfg == nil {
+		cfg = config.Default()
+	}
+	return show.print(c, err, config.Reference(), func() error { return checkFiles(cfg) },
+		func(w io.Writer) { writeSettings(w, cfg, config.Settings(), cfg.Origin) })
+}
+
+// shownConfig is what is to be shown of a configuration.
+type shownConfig struct{ check, reference *bool }
+
+func (s shownConfig) print(c *console, wrong error, reference string, check func() error, settings func(io.Writer)) error {
 	switch {
-	case *reference:
-		_, err = fmt.Fprint(c.out, config.Reference())
+	case *s.reference:
+		_, err := fmt.Fprint(c.out, reference)
 		return err
-	case err != nil:
-		return err
-	case *check:
-		return checkFiles(cfg)
+	case wrong != nil:
+		return wrong
+	case *s.check:
+		return check()
 	}
 	w := tabwriter.NewWriter(c.out, 31, 0, 1, ' ', 0)
-	for _, s := range config.Settings() {
-		fmt.Fprintf(w, "%s: %s\t# %s\n", s.Name, cfg.FileValue(s), cfg.Origin(s.Name))
-	}
+	settings(w)
 	return w.Flush()
+}
+
+func writeSettings[C any](w io.Writer, cfg *C, settings []config.SettingOf[C], origin func(string) string) {
+	for _, s := range settings {
+		fmt.Fprintf(w, "%s: %s\t# %s\n", s.Name, s.FileValue(cfg), origin(s.Name))
+	}
+}
+
+// A fileCheck collects what is wrong with files.
+type fileCheck struct {
+	origin   func(setting string) string
+	problems config.Problems
+}
+
+func (f *fileCheck) note(setting string, err error) {
+	var inside config.Problems
+	switch {
+	case errors.As(err, &inside):
+		f.problems = append(f.problems, inside...)
+	case err != nil:
+		f.problems = append(f.problems, config.Problem{Where: f.origin(setting), Text: setting + ": " + printable(err.Error())})
+	}
+}
+
+func (f *fileCheck) err() error {
+	if len(f.problems) == 0 {
+		return nil
+	}
+	return f.problems
 }
 
 // checkFiles reads the files without which the server does not start, and
 // reports all that is wrong with them as [config.Problems].
 func checkFiles(cfg *config.Config) error {
-	var problems config.Problems
-	check := func(setting string, err error) {
-		var inside config.Problems
-		switch {
-		case errors.As(err, &inside):
-			problems = append(problems, inside...)
-		case err != nil:
-			problems = append(problems, config.Problem{Where: cfg.Origin(setting), Text: setting + ": " + printable(err.Error())})
-		}
-	}
+	f := fileCheck{origin: cfg.Origin}
 	if cfg.TLSCert != "" {
 		_, err := certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey})
-		check("tls_cert", err)
+		f.note("tls_cert", err)
 	}
 	if cfg.TLSClientCA != "" {
 		_, err := certs.ReadAuthorities(cfg.TLSClientCA)
-		check("tls_client_ca", err)
+		f.note("tls_client_ca", err)
 	}
 	if cfg.Identities != "" {
 		_, err := access.Load(cfg.Identities)
-		check("identities", err)
+		f.note("identities", err)
 	}
-	if len(problems) == 0 {
-		return nil
+	return f.err()
+}
+
+// checkProxyFiles is checkFiles for a proxy.
+func checkProxyFiles(c *console, cfg *config.Proxy) error {
+	f := fileCheck{origin: cfg.Origin}
+	if cfg.TLSCert != "" {
+		_, err := certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey})
+		f.note("tls_cert", err)
 	}
-	return problems
+	if cfg.PasswordFile != "" {
+		_, err := access.ReadToken(cfg.PasswordFile)
+		f.note("password_file", err)
+	}
+	if cfg.UpstreamTokenFile != "" {
+		_, err := access.ReadToken(cfg.UpstreamTokenFile)
+		f.note("upstream_token_file", err)
+	}
+	if cfg.UpstreamCA != "" {
+		_, err := certs.ReadAuthorities(cfg.UpstreamCA)
+		f.note("upstream_ca", err)
+	}
+	if strings.Contains(cfg.Upstream, "://") {
+		_, err := valkeystore.ParseAddress(cfg.Upstream)
+		f.note("upstream", err)
+	}
+	if file := proxyKeyFile(c, cfg); file == "" {
+		f.note("key_file", errors.New("it is not set, nor is CRYPTOMEM_KEY_FILE"))
+	} else if keyring, err := sealing.ReadKeyFile(file); err != nil {
+		f.note("key_file", err)
+	} else {
+		_ = keyring.Close() // it was only looked at
+	}
+	return f.err()
 }

@@ -30,6 +30,9 @@ func TestDocuments(t *testing.T) {
 		if strings.Contains(script, "redis-server") && os.Getenv(valkeytest.Variable) != "required" {
 			archive += "[!exec:redis-server] skip 'redis-server is not installed'\n"
 		}
+		if strings.Contains(script, "redis-cli") && os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") != "required" {
+			archive += "[!exec:redis-cli] skip 'redis-cli is not installed'\n"
+		}
 		archive += "exec bash -eu session.sh\n-- session.sh --\n" + script
 		for file, content := range files(text) {
 			archive += "-- " + file + " --\n" + content

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -22,6 +24,7 @@ import (
 const doctorUsage = `Usage:
     cryptomem doctor [--config FILE] [--SETTING VALUE]...
     cryptomem doctor --client [--write] [flags of "cryptomem get"]
+    cryptomem doctor --proxy [--config FILE] [--SETTING VALUE]...
 
 Looks for what is wrong with a set-up and says what to do. Exit code 3 says that
 there is a problem.
@@ -39,6 +42,11 @@ reached, speaks TLS or not as the client does, is a cryptomem server and shows a
 certificate that can be trusted; whether the client's certificate, token and key
 are there and secret; whether the server accepts them, and lets them into the
 namespace; and whether the clocks agree.
+
+With --proxy it looks at a proxy, on its machine: who can reach it and so read
+everything, password, certificate and key file, whether the upstream answers,
+and whether it is a proxy that answers where programs connect. The flags, the
+file and the environment are those of "cryptomem proxy".
 
 ` + clientFlagsUsage + keyFlagsUsage + `    --write              also store, read and delete a value, under a random key
                          that expires after 10s
@@ -67,6 +75,9 @@ func examine(ctx context.Context, c *console, args []string) error {
 	if slices.Contains(args, "--client") {
 		return examineClient(ctx, c, args)
 	}
+	if slices.Contains(args, "--proxy") {
+		return examineProxy(ctx, c, args)
+	}
 	cfg, err := loadConfig(c, pflag.NewFlagSet("doctor", pflag.ContinueOnError), args)
 	var wrong config.Problems
 	var misused usageError
@@ -74,14 +85,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 	case errors.As(err, &misused):
 		return usageError(misused.Error() + ` (a client's flags go with "doctor --client")`)
 	case errors.As(err, &wrong):
-		var findings []doctor.Finding
-		for _, p := range wrong {
-			findings = append(findings, doctor.Finding{
-				Severity: doctor.Problem, Subject: "configuration", Text: p.Where + ": " + p.Text,
-				Advice: "mend it, and ask again: the server does not start with it",
-			})
-		}
-		return writeFindings(c, findings)
+		return writeFindings(c, misconfigured(wrong, "server"))
 	case err != nil:
 		return err
 	}
@@ -103,6 +107,41 @@ func examine(ctx context.Context, c *console, args []string) error {
 		fmt.Fprintf(c.err, "cryptomem doctor: this was about a server here; for a client of %s, add --client\n", server)
 	}
 	return err
+}
+
+// misconfigured is what is wrong with a configuration, as findings.
+func misconfigured(wrong config.Problems, who string) (findings []doctor.Finding) {
+	for _, p := range wrong {
+		findings = append(findings, doctor.Finding{
+			Severity: doctor.Problem, Subject: "configuration", Text: p.Where + ": " + p.Text,
+			Advice: "mend it, and ask again: the " + who + " does not start with it",
+		})
+	}
+	return findings
+}
+
+func examineProxy(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("doctor", pflag.ContinueOnError)
+	fs.Bool("proxy", true, "")
+	cfg, err := loadProxyConfig(c, fs, args)
+	var wrong config.Problems
+	switch {
+	case errors.As(err, &wrong):
+		return writeFindings(c, misconfigured(wrong, "proxy"))
+	case err != nil:
+		return err
+	}
+	keyFile := proxyKeyFile(c, cfg)
+	return writeFindings(c, doctor.ExamineProxy(ctx, doctor.Proxy{
+		Config: cfg, KeyFile: keyFile, Now: time.Now, MaxFiles: stats.ReadProcess().MaxFiles,
+		Ping: func(ctx context.Context) error {
+			u, err := openUpstream(cfg, keyFile, clock.New(), slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			return errors.Join(u.ping(ctx), u.close())
+		},
+	}))
 }
 
 func examineClient(ctx context.Context, c *console, args []string) error {

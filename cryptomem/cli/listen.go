@@ -10,6 +10,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
@@ -19,9 +20,18 @@ type listener struct {
 	tls bool
 }
 
-// listen opens all addresses or none. Sockets that systemd hands over take the
+// listening is what to listen on.
+type listening struct {
+	plain, secure []string // addresses, without TLS and with it
+	mode          os.FileMode
+	certs         *certs.Source                          // nil without TLS
+	tlsOnly       bool                                   // whether sockets without a name speak TLS
+	exposed       func(a address.Address, tls bool) bool // whether strangers could use a socket
+}
+
+// open opens all addresses or none. Sockets that systemd hands over take the
 // place of the configured ones; those it names "tls" speak TLS.
-func (s *service) listen(ctx context.Context) (listeners []listener, err error) {
+func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
@@ -31,10 +41,10 @@ func (s *service) listen(ctx context.Context) (listeners []listener, err error) 
 	}()
 	add := func(l net.Listener, secure bool) error {
 		if secure {
-			if s.certs == nil {
+			if w.certs == nil {
 				return errors.Join(errors.New("a socket is named tls, but tls_cert is not set"), l.Close())
 			}
-			l = tls.NewListener(l, s.certs.Config())
+			l = tls.NewListener(l, w.certs.Config())
 		}
 		listeners = append(listeners, listener{l, secure})
 		return nil
@@ -45,9 +55,9 @@ func (s *service) listen(ctx context.Context) (listeners []listener, err error) 
 	}
 	for name, group := range passed {
 		for _, l := range group {
-			secure := name == "tls" || s.config.TLSOnly()
-			if err := s.mayServe(l.Addr(), secure); err != nil {
-				return listeners, err
+			secure := name == "tls" || w.tlsOnly
+			if w.exposed(address.Of(l.Addr()), secure) {
+				return listeners, fmt.Errorf("socket %s from systemd can be reached from other machines, and nobody has to authenticate", l.Addr())
 			}
 			if err := add(l, secure); err != nil {
 				return listeners, err
@@ -57,34 +67,27 @@ func (s *service) listen(ctx context.Context) (listeners []listener, err error) 
 	if len(passed) > 0 {
 		return listeners, nil
 	}
-	for _, addr := range s.config.Addr {
-		l, err := listenOn(ctx, addr, s.config.UnixMode)
-		if err != nil {
-			return listeners, err
-		}
-		if err := add(l, s.config.TLSOnly()); err != nil {
-			return listeners, err
-		}
-	}
-	for _, addr := range s.config.TLSAddr {
-		l, err := listenOn(ctx, addr, s.config.UnixMode)
-		if err != nil {
-			return listeners, err
-		}
-		if err := add(l, true); err != nil {
-			return listeners, err
+	for _, some := range []struct {
+		addrs  []string
+		secure bool
+	}{{w.plain, false}, {w.secure, true}} {
+		for _, addr := range some.addrs {
+			l, err := listenOn(ctx, addr, w.mode)
+			if err != nil {
+				return listeners, err
+			}
+			if err := add(l, some.secure); err != nil {
+				return listeners, err
+			}
 		}
 	}
 	return listeners, nil
 }
 
-// mayServe holds a socket that somebody else opened to the rule that the
-// configuration's addresses were held to.
-func (s *service) mayServe(addr net.Addr, secure bool) error {
-	if !s.config.Exposed(address.Of(addr), secure) {
-		return nil
-	}
-	return fmt.Errorf("socket %s from systemd can be reached from other machines, and nobody has to authenticate", addr)
+// hasIPv6Loopback reports whether ::1 can be listened on.
+func hasIPv6Loopback() bool {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp6", "[::1]:0")
+	return err == nil && l.Close() == nil
 }
 
 // listenOn opens an address. The mode is a Unix socket's.

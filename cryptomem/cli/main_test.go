@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -25,6 +26,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends with a second of waiting
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "required" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") == "required", nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
@@ -17,13 +18,7 @@ func (s *service) reload() {
 		s.log.Error("reload: the configuration is wrong, nothing changes", "error", err)
 		return
 	}
-	for _, c := range s.config.Changes(next) {
-		if c.Setting.Reload {
-			s.log.Info("reload: changed", "setting", c.Setting.Name, "from", c.From, "to", c.To)
-			continue
-		}
-		s.log.Warn("reload: needs a restart", "setting", c.Setting.Name, "running", c.From, "configured", c.To)
-	}
+	logChanges(s.log, s.config.Changes(next))
 	s.config.Reload(next)
 	s.level.Set(s.config.LogLevel)
 	s.server.SetLimits(limits(s.config))
@@ -37,6 +32,17 @@ func (s *service) reload() {
 		return
 	}
 	s.log.Info("reload: done")
+}
+
+// logChanges says what is applied, and what waits for a restart.
+func logChanges[C any](log *slog.Logger, changes []config.ChangeOf[C]) {
+	for _, c := range changes {
+		if c.Setting.Reload {
+			log.Info("reload: changed", "setting", c.Setting.Name, "from", c.From, "to", c.To)
+			continue
+		}
+		log.Warn("reload: needs a restart", "setting", c.Setting.Name, "running", c.From, "configured", c.To)
+	}
 }
 
 // reloadCertificate takes a certificate whatever its dates: the one that it

@@ -32,7 +32,7 @@ has arrived whole, and exits 0. SIGHUP reads the configuration again.
         A YAML file with settings (default $CRYPTOMEM_CONFIG, or config.yaml
         where that exists).
 
-` + settingsHelp() + `
+` + settingsHelp(config.Settings()) + `
 In a file, a setting is written with underscores: max_memory: 512MiB. In the
 environment it is CRYPTOMEM_MAX_MEMORY=512MiB. Flags overrule the environment,
 which overrules the file.
@@ -75,7 +75,7 @@ func serveCommand(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
-	listeners, err := s.listen(ctx)
+	listeners, err := s.listening().open(ctx)
 	if err != nil {
 		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
@@ -126,6 +126,16 @@ func newService(c *console, args []string) (*service, error) {
 	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
 	s.warnOfFiles(stats.ReadProcess().MaxFiles)
 	return s, nil
+}
+
+func (s *service) listening() listening {
+	w := listening{secure: s.config.TLSAddr, mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.config.TLSOnly(), exposed: s.config.Exposed}
+	if w.tlsOnly {
+		w.secure = s.config.Addr
+	} else {
+		w.plain = s.config.Addr
+	}
+	return w
 }
 
 // warnOfFiles says so where clients will be turned away before max_connections is

@@ -12,34 +12,51 @@ import (
 
 // settingFlag keeps a setting's flag as text, for the configuration to judge
 // together with all other sources.
-type settingFlag struct {
-	setting config.Setting
-	text    string
-}
+type settingFlag struct{ kind, text string }
 
 func (f *settingFlag) Set(text string) error { f.text = text; return nil }
 func (f *settingFlag) String() string        { return f.text }
-func (f *settingFlag) Type() string          { return f.setting.Kind() }
+func (f *settingFlag) Type() string          { return f.kind }
 
 // loadConfig reads the server's configuration with a flag for every setting,
 // beside those that the command has of its own.
 func loadConfig(c *console, fs *pflag.FlagSet, args []string) (*config.Config, error) {
+	src, err := sources(c, fs, args, config.Settings(), "CRYPTOMEM_CONFIG")
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(src)
+	return cfg, judged(err)
+}
+
+// loadProxyConfig is loadConfig for the proxy.
+func loadProxyConfig(c *console, fs *pflag.FlagSet, args []string) (*config.Proxy, error) {
+	src, err := sources(c, fs, args, config.ProxySettings(), "CRYPTOMEM_PROXY_CONFIG")
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadProxy(src)
+	return cfg, judged(err)
+}
+
+// sources says where the settings come from. The variable names the file.
+func sources[C any](c *console, fs *pflag.FlagSet, args []string, settings []config.SettingOf[C], variable string) (config.Sources, error) {
 	file := fs.String("config", "", "")
-	for _, s := range config.Settings() {
-		f := fs.VarPF(&settingFlag{setting: s}, s.Flag(), "", "")
+	for _, s := range settings {
+		f := fs.VarPF(&settingFlag{kind: s.Kind()}, s.Flag(), "", "")
 		if s.Kind() == "switch" {
 			f.NoOptDefVal = "true"
 		}
 	}
 	operands, err := parse(fs, args)
 	if err != nil {
-		return nil, err
+		return config.Sources{}, err
 	}
 	if len(operands) > 0 {
-		return nil, usageError(fmt.Sprintf("unexpected %q", operands[0]))
+		return config.Sources{}, usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
 	if *file == "" {
-		*file, _ = c.env("CRYPTOMEM_CONFIG")
+		*file, _ = c.env(variable)
 	}
 	given := make(map[string]string)
 	fs.Visit(func(f *pflag.Flag) {
@@ -47,12 +64,16 @@ func loadConfig(c *console, fs *pflag.FlagSet, args []string) (*config.Config, e
 			given[f.Name] = s.text
 		}
 	})
-	cfg, err := config.Load(config.Sources{File: *file, Env: c.env, Flags: given})
+	return config.Sources{File: *file, Env: c.env, Flags: given}, nil
+}
+
+// judged tells a configuration that is wrong from one that is not there.
+func judged(err error) error {
 	var problems config.Problems
 	if err != nil && !errors.As(err, &problems) {
-		err = unreadableConfig{err}
+		return unreadableConfig{err}
 	}
-	return cfg, err
+	return err
 }
 
 // unreadableConfig says why there is no configuration to judge.
@@ -60,10 +81,10 @@ type unreadableConfig struct{ error }
 
 func (e unreadableConfig) Unwrap() error { return e.error }
 
-// settingsHelp lists the flags that loadConfig understands.
-func settingsHelp() string {
+// settingsHelp lists the flags of the settings.
+func settingsHelp[C any](settings []config.SettingOf[C]) string {
 	var b strings.Builder
-	for _, s := range config.Settings() {
+	for _, s := range settings {
 		form := "--" + s.Flag() + " " + strings.ToUpper(s.Kind())
 		if s.Kind() == "switch" {
 			form = "--" + s.Flag() + "[=SWITCH]" // alone it means true, so its value cannot be a word of its own

@@ -38,7 +38,7 @@ var _ = Describe("A certificate that is renewed under load", func() {
 		s, err := newService(c, []string{"--addr", addr, "--tls-cert", dir + "/cert", "--tls-key", dir + "/key"})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(s.server.Close)
-		listeners, err := s.listen(ctx)
+		listeners, err := s.listening().open(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		go func() { _ = s.server.Serve(listeners[0]) }() // ends with the server
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 func ping(s *Session, args [][]byte) {
@@ -24,7 +25,7 @@ func echo(s *Session, args [][]byte) { s.out = resp.AppendBulk(s.out, args[1]) }
 
 func quit(s *Session, _ [][]byte) {
 	s.reply("+OK")
-	s.start, s.end, s.err = 0, 0, ErrEnded
+	s.start, s.end, s.err = 0, 0, session.ErrEnded
 }
 
 func reset(s *Session, _ [][]byte) {

@@ -1,17 +1,120 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
+)
 
 // counts are of what a Proxy has done.
 type counts struct {
 	connections atomic.Int64
-	commands    atomic.Int64
-	failures    atomic.Int64 // answers that an upstream's error took the place of
-	refused     atomic.Int64
+	commands    [command.Kinds]atomic.Int64 // by command.Command.Index
+	failures    atomic.Int64                // answers that an upstream's error took the place of
+
+	mu      sync.Mutex // guards what follows
+	refused map[refusal]uint64
 }
+
+// A refusal is who was refused what.
+type refusal struct{ client, command string }
+
+// mostRefusals is how many refusals are told apart. Whatever else is refused is
+// counted under "other": clients choose their names, and what they ask for.
+const mostRefusals = 256
+
+var otherRefusal = refusal{"other", "other"}
 
 // note counts a failure of the upstream.
 func (p *Proxy) note(error) { p.counts.failures.Add(1) }
 
 // refused counts a command that is not spoken, or spoken wrongly.
-func (s *Session) refused([][]byte) { s.proxy.counts.refused.Add(1) }
+func (s *Session) refused(args [][]byte) {
+	const longest = 32
+	what := refusal{s.peer.called(), strings.ToLower(printable(args[0][:min(len(args[0]), longest)]))}
+	c := &s.proxy.counts
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.refused[what]; !known && len(c.refused) >= mostRefusals {
+		what = otherRefusal
+	}
+	if c.refused == nil {
+		c.refused = make(map[refusal]uint64)
+	}
+	c.refused[what]++
+}
+
+// called returns what a client calls itself, or its library.
+func (p *peer) called() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.name != "":
+		return p.name
+	case p.library != "":
+		return p.library
+	}
+	return "unnamed"
+}
+
+// Stats is a snapshot of what a Proxy has done.
+type Stats struct {
+	Clients     int              `json:"clients"`     // now
+	Connections int64            `json:"connections"` // so far
+	Commands    map[string]int64 `json:"commands"`    // carried out, or refused for their arguments, by name
+	Failures    int64            `json:"failures"`    // commands that an upstream's error was the answer to
+	Refused     []Refused        `json:"refused"`     // commands that are not spoken, or spoken wrongly
+	Folded      int64            `json:"folded"`      // changes that went along with another one
+	Lost        int64            `json:"lost"`        // swaps that came too late and were done again
+}
+
+// Refused counts what a client was refused.
+type Refused struct {
+	Client  string `json:"client"` // its name, or its library's
+	Command string `json:"command"`
+	Count   uint64 `json:"count"`
+}
+
+// Stats returns a snapshot.
+func (p *Proxy) Stats() Stats {
+	c := &p.counts
+	s := Stats{Connections: c.connections.Load(), Failures: c.failures.Load(), Commands: make(map[string]int64)}
+	for _, cmd := range command.All() {
+		if n := c.commands[cmd.Index].Load(); n > 0 {
+			s.Commands[cmd.Name] = n
+		}
+	}
+	c.mu.Lock()
+	for r, n := range c.refused {
+		s.Refused = append(s.Refused, Refused{r.client, r.command, n})
+	}
+	c.mu.Unlock()
+	slices.SortFunc(s.Refused, func(a, b Refused) int {
+		if n := strings.Compare(a.Client, b.Client); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Command, b.Command)
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Clients = len(p.sessions)
+	for _, space := range p.spaces {
+		if space != nil {
+			is := space.Stats()
+			s.Folded += is.Folded
+			s.Lost += is.Lost
+		}
+	}
+	return s
+}
+
+// processed returns how many commands were carried out.
+func (c *counts) processed() (n int64) {
+	for i := range c.commands {
+		n += c.commands[i].Load()
+	}
+	return n
+}

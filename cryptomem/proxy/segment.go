@@ -205,7 +205,7 @@ func (s *Session) ask(g *segment, st *step, now int64) {
 		for i := c.FirstKey; i < len(args) && (i == c.FirstKey || c.LastKey < 0); i += c.KeyStep {
 			g.next(kind, args[i])
 		}
-	case c.Name == "set" && len(args) == 3 && len(args[2]) <= s.proxy.settings.Commands.MaxString:
+	case c.Name == "set" && len(args) == 3 && len(args[2]) <= s.proxy.settings.Commands.MaxString && s.proxy.settings.Commands.DefaultTTL == 0:
 		r := g.next(keyspace.Set, args[1])
 		r.Value = value.AppendString(r.Value, args[2])
 		g.answers = append(g.answers, "+OK\r\n"...)

@@ -38,7 +38,7 @@ var sections = []struct {
 	{"Stats", func(s *Session) []string {
 		return []string{
 			fmt.Sprintf("total_connections_received:%d", s.proxy.counts.connections.Load()),
-			fmt.Sprintf("total_commands_processed:%d", s.proxy.counts.commands.Load()),
+			fmt.Sprintf("total_commands_processed:%d", s.proxy.counts.processed()),
 		}
 	}},
 	{"Replication", func(*Session) []string { return []string{"role:master", "connected_slaves:0"} }},

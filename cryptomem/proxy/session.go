@@ -65,9 +65,6 @@ type peer struct {
 	libraryVer string
 }
 
-// ErrEnded is what Execute returns once a session has given its last answer.
-var ErrEnded = errors.New("the session has ended")
-
 // NewSession returns a session for a connection between the addresses, which are
 // for people to read. It is to be closed.
 func (p *Proxy) NewSession(remote, local string) (*Session, error) {
@@ -197,7 +194,6 @@ func (s *Session) refuseTooLarge(err error) {
 
 // dispatch executes one command, or adds it to those that are executed together.
 func (s *Session) dispatch(args [][]byte) {
-	s.proxy.counts.commands.Add(1)
 	c, text := s.find(args)
 	if text != "" {
 		s.flush()
@@ -206,6 +202,7 @@ func (s *Session) dispatch(args [][]byte) {
 		s.fail(text)
 		return
 	}
+	s.proxy.counts.commands[c.Index].Add(1)
 	if !s.trusted && c.Flags&command.NoAuth == 0 {
 		s.flush()
 		s.fail("NOAUTH Authentication required.")

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
@@ -22,6 +23,9 @@ type Limits struct {
 	MaxMembers    int // elements of a collection
 	MaxCollection int // bytes of a collection, as it is sealed
 	MaxString     int // bytes of a string
+
+	// DefaultTTL is that of what is stored without an expiry; 0 keeps it.
+	DefaultTTL time.Duration
 }
 
 // WithDefaults returns the limits with zero fields filled in.
@@ -109,7 +113,8 @@ func (c *Context) mayExceed(e *value.Entry) bool {
 	return members > c.Limits.MaxMembers || bytes+e.Size()+16 > c.Limits.MaxCollection
 }
 
-// settle removes what has become empty or has expired already.
+// settle removes what has become empty or has expired already, and lets what would
+// stay for good expire where there is a default TTL.
 func (c *Context) settle() {
 	for _, e := range c.Entries {
 		if !e.Changed || e.Type == value.None {
@@ -117,6 +122,8 @@ func (c *Context) settle() {
 		}
 		if e.Expires != 0 && e.Expires <= c.Now || e.Type != value.String && e.Len() == 0 {
 			e.Remove()
+		} else if e.Expires == 0 && c.Limits.DefaultTTL > 0 {
+			e.Expires = c.Now + c.Limits.DefaultTTL.Milliseconds()
 		}
 	}
 }

@@ -58,7 +58,14 @@ type Command struct {
 
 	// Subcommands are those of a command that only has subcommands.
 	Subcommands []Command
+
+	// Index is the command's own, below Kinds, for those who count; subcommands
+	// have that of their command. It is set when the table is made.
+	Index int
 }
+
+// Kinds is more than the commands there are.
+const Kinds = 256
 
 // Table has all commands by name.
 var Table = makeTable()
@@ -70,7 +77,12 @@ func makeTable() map[string]*Command {
 		sortedSetRangeCommands, setCommands, listCommands, sessionCommands,
 	} {
 		for i := range list {
-			table[list[i].Name] = &list[i]
+			c := &list[i]
+			c.Index = len(table)
+			for j := range c.Subcommands {
+				c.Subcommands[j].Index = c.Index
+			}
+			table[c.Name] = c
 		}
 	}
 	return table

@@ -82,12 +82,17 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 	}
 }
 
+// errExpired is ErrNotFound for what the upstream should no longer have had.
+var errExpired = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrExpired)
+
 func answerError(k Kind, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, cryptomem.ErrNotFound) && k == Swap, errors.Is(err, cryptomem.ErrChanged), errors.Is(err, cryptomem.ErrExists):
 		return ErrLost
+	case errors.Is(err, cryptomem.ErrExpired):
+		return errExpired
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, cryptomem.ErrTooLarge):

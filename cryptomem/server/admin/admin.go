@@ -30,9 +30,10 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 )
 
-// Config says what is shown. Report must be set.
+// Config says what is shown. Report or Subject must be set.
 type Config struct {
-	Report  func() *stats.Report // called once a second, and for every scrape
+	Report  func() *stats.Report // of a server; called once a second, and for every scrape
+	Subject *Subject             // in place of Report, something else than a server
 	Ready   func() error         // why clients should not be sent here; nil means they always may
 	AnyHost bool                 // whether requests under any host name are answered: for a listener that is not on loopback
 	Pprof   bool                 // whether profiles are served
@@ -55,14 +56,17 @@ func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, feed: newFeed(c.Report, c.Clock)}
+	if c.Subject == nil {
+		c.Subject = ofServer(c.Report)
+	}
+	s := &Server{config: c, feed: newFeed(c.Subject, c.Clock)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /stats", s.stats)
-	mux.Handle("GET /metrics", metricsHandler(c.Report))
+	mux.Handle("GET /metrics", metricsHandler(c.Subject.Metrics))
 	mux.Handle("GET /events", s.lasting(s.feed))
-	mux.Handle("GET /", pageHandler(s.feed))
+	mux.Handle("GET /", pageHandler(s.feed, c.Subject.Page))
 	if c.Pprof {
 		mux.Handle("GET /debug/pprof/", s.lasting(http.HandlerFunc(pprof.Index)))
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -107,7 +111,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
-	text, err := json.MarshalIndent(s.config.Report(), "", "  ")
+	text, err := json.MarshalIndent(s.config.Subject.Report(), "", "  ")
 	if err != nil {
 		s.config.Logger.ErrorContext(r.Context(), "statistics", "error", err)
 		say(w, http.StatusInternalServerError, "statistics cannot be written, see the log")

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
-
-	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 )
 
 // How often the page gets new figures, and for how long it can look back when
@@ -26,10 +24,10 @@ const retry = "retry: 1000\n"
 // A feed samples the server and sends the samples to whoever listens, as
 // server-sent events: first what is remembered, then each new one.
 type feed struct {
-	report func() *stats.Report
-	stop   chan struct{}
-	done   sync.WaitGroup
-	once   sync.Once
+	subject *Subject
+	stop    chan struct{}
+	done    sync.WaitGroup
+	once    sync.Once
 
 	mu      sync.Mutex    // guards what follows
 	history [][]byte      // JSON of past samples, without their requests
@@ -37,8 +35,8 @@ type feed struct {
 	next    chan struct{} // closed when there is a newer one
 }
 
-func newFeed(report func() *stats.Report, clk clock.Clock) *feed {
-	f := &feed{report: report, stop: make(chan struct{}), next: make(chan struct{})}
+func newFeed(subject *Subject, clk clock.Clock) *feed {
+	f := &feed{subject: subject, stop: make(chan struct{}), next: make(chan struct{})}
 	f.sample()
 	ticker := clk.Ticker(sampleInterval)
 	f.done.Go(func() {
@@ -61,10 +59,12 @@ func (f *feed) close() {
 }
 
 func (f *feed) sample() {
-	r := f.report()
+	r := f.subject.Report()
+	past := r
+	if f.subject.Past != nil {
+		past = f.subject.Past(r)
+	}
 	latest, err := json.Marshal(r)
-	past := *r
-	past.Server.Slowest, past.Server.Largest = nil, nil // only the latest are shown
 	remembered, err2 := json.Marshal(past)
 	if err != nil || err2 != nil {
 		return // of what a report holds, everything can be written

@@ -18,10 +18,12 @@ import (
 
 // metricsHandler makes metrics of a fresh report for each scrape, so that they
 // cost nothing in between.
-func metricsHandler(report func() *stats.Report) http.Handler {
+func metricsHandler(own prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
+	if own != nil {
+		registry.MustRegister(own)
+	}
 	registry.MustRegister(
-		collector{report},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

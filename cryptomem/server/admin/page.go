@@ -15,13 +15,26 @@ var pageFiles embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// An overlay is the files of a page in front of those that all pages share.
+type overlay struct{ own, shared fs.FS }
+
+func (o overlay) Open(name string) (fs.File, error) {
+	if o.own != nil {
+		if f, err := o.own.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	return o.shared.Open(name)
+}
+
 // pageHandler serves the page's files, the first of them with what f knows, so
 // that there is something to see at once.
-func pageHandler(f *feed) http.Handler {
-	files, err := fs.Sub(pageFiles, "page")
+func pageHandler(f *feed, page fs.FS) http.Handler {
+	shared, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // unreachable: the directory is compiled in
 	}
+	files := overlay{page, shared}
 	index, err := fs.ReadFile(files, "index.html")
 	if err != nil {
 		panic(err) // the same

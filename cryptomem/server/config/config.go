@@ -17,8 +17,6 @@ package config
 import (
 	"io/fs"
 	"log/slog"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -56,62 +54,47 @@ type Config struct {
 	origins                  map[string]string
 }
 
+// table is what makes the settings a configuration.
+var table = schema[Config]{
+	settings: settings, file: FileName,
+	origins:   func(c *Config) map[string]string { return c.origins },
+	relations: relations,
+}
+
 // Default returns the configuration of a server that was told nothing.
 func Default() *Config {
 	c := &Config{origins: make(map[string]string, len(settings))}
-	for _, s := range settings {
-		if err := s.bind(c).Set(s.Default); err != nil {
-			panic("default of " + s.Name + ": " + err.Error()) // unreachable: a spec loads the defaults
-		}
-		c.origins[s.Name] = "default"
-	}
+	table.setDefaults(c)
 	return c
+}
+
+// Load joins the defaults and all sources into one configuration. Its error is
+// Problems if values are wrong, or says why the file could not be read.
+func Load(src Sources) (*Config, error) {
+	c := Default()
+	if err := table.load(c, src); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Origin says where the value of the named setting came from: "default",
 // "config.yaml:3", "environment CRYPTOMEM_ADDR" or "flag --addr".
 func (c *Config) Origin(name string) string { return c.origins[name] }
 
-// Value returns the setting's value in c as it is written in the environment or
-// as a flag.
-func (c *Config) Value(s Setting) string { return s.bind(c).String() }
-
-// FileValue returns the setting's value in c as it is written in a file.
-func (c *Config) FileValue(s Setting) string {
-	text := c.Value(s)
-	if strings.ContainsAny(text[:1], "[]{}*&!|>'\"%@`#-?:,") || strings.Contains(text, ": ") || strings.Contains(text, " #") {
-		return strconv.Quote(text) // plain YAML would read it as something else
-	}
-	return text
-}
-
-// A Change is a setting that two configurations give different values.
-type Change struct {
-	Setting  Setting
-	From, To string
-}
-
 // Changes returns what is different in next.
-func (c *Config) Changes(next *Config) []Change {
-	var changes []Change
-	for _, s := range settings {
-		if from, to := c.Value(s), next.Value(s); from != to {
-			changes = append(changes, Change{s, from, to})
-		}
-	}
-	return changes
-}
+func (c *Config) Changes(next *Config) []Change { return table.changes(c, next) }
 
 // Reload takes over what next sets differently and can change while a server
 // runs.
-func (c *Config) Reload(next *Config) {
-	for _, change := range c.Changes(next) {
-		if change.Setting.Reload {
-			_ = change.Setting.bind(c).Set(change.To) // next has it, so it is allowed
-			c.origins[change.Setting.Name] = next.Origin(change.Setting.Name)
-		}
-	}
-}
+func (c *Config) Reload(next *Config) { table.reload(c, next) }
+
+// Value returns the setting's value in c as it is written in the environment or
+// as a flag.
+func (c *Config) Value(s Setting) string { return s.Value(c) }
+
+// FileValue returns the setting's value in c as it is written in a file.
+func (c *Config) FileValue(s Setting) string { return s.FileValue(c) }
 
 // TLSOnly reports whether the addresses in Addr speak TLS.
 func (c *Config) TLSOnly() bool { return c.TLSCert != "" && len(c.TLSAddr) == 0 }

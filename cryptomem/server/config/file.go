@@ -12,11 +12,12 @@ import (
 // maxFileSize is hundreds of times what all settings need.
 const maxFileSize = 1 << 20
 
-// file reads the settings of the named file, or of FileName if there is one.
-func (l *loader) file(name string) error {
+// readFile reads the settings of the named file, or of the usual one if there is
+// one.
+func (l *loader[C]) readFile(name string) error {
 	chosen := name != ""
 	if !chosen {
-		name = FileName
+		name = l.file
 	}
 	text, err := textfile.Read(name, maxFileSize)
 	if errors.Is(err, fs.ErrNotExist) && !chosen {
@@ -30,13 +31,13 @@ func (l *loader) file(name string) error {
 }
 
 // parse sets what the text of a file says.
-func (l *loader) parse(name string, text []byte) {
+func (l *loader[C]) parse(name string, text []byte) {
 	fields, problems := ParseDocument(name, text)
 	l.problems = append(l.problems, problems...)
 	for _, f := range fields {
-		s, ok := find(f.Key)
+		s, ok := l.find(f.Key)
 		if !ok {
-			l.report(f.Where, "unknown key %q; %s", f.Key, Suggest(f.Key, names()))
+			l.report(f.Where, "unknown key %q; %s", f.Key, Suggest(f.Key, l.names()))
 			continue
 		}
 		parts, ok := f.Value.List()
@@ -46,14 +47,6 @@ func (l *loader) parse(name string, text []byte) {
 		}
 		l.set(s, strings.Join(parts, ","), f.Value.Where)
 	}
-}
-
-func names() []string {
-	all := make([]string, len(settings))
-	for i, s := range settings {
-		all[i] = s.Name
-	}
-	return all
 }
 
 // Suggest names the one of the allowed words that was probably meant, or all.

@@ -17,7 +17,8 @@ func FuzzParseFile(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		l := loader{config: Default()}
+		c := Default()
+		l := loader[Config]{schema: &table, config: c, origins: c.origins}
 		l.parse("f", text)
 		for _, p := range l.problems {
 			if !strings.HasPrefix(p.Where, "f:") || p.Text == "" {

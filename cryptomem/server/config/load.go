@@ -39,14 +39,30 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Load joins the defaults and all sources into one configuration. Its error is
-// Problems if values are wrong, or says why the file could not be read.
-func Load(src Sources) (*Config, error) {
-	l := loader{config: Default()}
-	if err := l.file(src.File); err != nil {
-		return nil, err
+// A schema is what makes settings a configuration.
+type schema[C any] struct {
+	settings  []SettingOf[C]
+	file      string // that is read when no other is named
+	origins   func(*C) map[string]string
+	relations func(*loader[C]) // reports values that are allowed alone but not together
+}
+
+func (t *schema[C]) setDefaults(c *C) {
+	for _, s := range t.settings {
+		if err := s.bind(c).Set(s.Default); err != nil {
+			panic("default of " + s.Name + ": " + err.Error()) // unreachable: a spec loads the defaults
+		}
+		t.origins(c)[s.Name] = "default"
 	}
-	for _, s := range settings {
+}
+
+// load sets what the sources say, unless something in them is wrong.
+func (t *schema[C]) load(c *C, src Sources) error {
+	l := loader[C]{schema: t, config: c, origins: t.origins(c)}
+	if err := l.readFile(src.File); err != nil {
+		return err
+	}
+	for _, s := range t.settings {
 		if text, ok := src.Env(s.Env()); ok && text != "" {
 			l.set(s, text, "environment "+s.Env())
 		}
@@ -55,24 +71,64 @@ func Load(src Sources) (*Config, error) {
 		}
 	}
 	if len(l.problems) == 0 {
-		l.relations()
+		t.relations(&l)
 	}
 	if len(l.problems) > 0 {
-		return nil, l.problems
+		return l.problems
 	}
-	return l.config, nil
+	return nil
 }
 
-type loader struct {
-	config   *Config
+// changes returns what is different in next.
+func (t *schema[C]) changes(c, next *C) []ChangeOf[C] {
+	var changes []ChangeOf[C]
+	for _, s := range t.settings {
+		if from, to := s.Value(c), s.Value(next); from != to {
+			changes = append(changes, ChangeOf[C]{s, from, to})
+		}
+	}
+	return changes
+}
+
+// reload takes over what next sets differently and can change at run time.
+func (t *schema[C]) reload(c, next *C) {
+	for _, change := range t.changes(c, next) {
+		if change.Setting.Reload {
+			_ = change.Setting.bind(c).Set(change.To) // next has it, so it is allowed
+			t.origins(c)[change.Setting.Name] = t.origins(next)[change.Setting.Name]
+		}
+	}
+}
+
+func (t *schema[C]) find(name string) (s SettingOf[C], ok bool) {
+	i := slices.IndexFunc(t.settings, func(s SettingOf[C]) bool { return s.Name == name })
+	if i < 0 {
+		return s, false
+	}
+	return t.settings[i], true
+}
+
+func (t *schema[C]) names() []string {
+	all := make([]string, len(t.settings))
+	for i, s := range t.settings {
+		all[i] = s.Name
+	}
+	return all
+}
+
+// A loader fills one configuration.
+type loader[C any] struct {
+	*schema[C]
+	config   *C
+	origins  map[string]string
 	problems Problems
 }
 
-func (l *loader) report(where, format string, args ...any) {
+func (l *loader[C]) report(where, format string, args ...any) {
 	l.problems = append(l.problems, Problem{where, fmt.Sprintf(format, args...)})
 }
 
-func (l *loader) set(s Setting, text, where string) {
+func (l *loader[C]) set(s SettingOf[C], text, where string) {
 	v := s.bind(l.config)
 	err := v.Set(text)
 	switch {
@@ -83,16 +139,21 @@ func (l *loader) set(s Setting, text, where string) {
 		l.report(where, "%s: %v", s.Name, err)
 		return
 	}
-	l.config.origins[s.Name] = where
+	l.origins[s.Name] = where
 }
 
 // UnknownEnv returns a warning for each variable of the environment, written as
 // [os.Environ] does, that looks like a setting and is none, nor one of the
 // others. It is no error: Kubernetes sets such variables for a service that is
 // called cryptomem.
+//
+// Those of the proxy, which may run beside the server, are known.
 func UnknownEnv(environ, others []string) (warnings []string) {
 	known := slices.Clone(others)
 	for _, s := range settings {
+		known = append(known, s.Env())
+	}
+	for _, s := range proxySettings {
 		known = append(known, s.Env())
 	}
 	for _, pair := range environ {
@@ -107,4 +168,22 @@ func UnknownEnv(environ, others []string) (warnings []string) {
 		warnings = append(warnings, warning)
 	}
 	return warnings
+}
+
+// needs reports a setting that is set without another one that it needs.
+func (l *loader[C]) needs(name string, set bool, needed string, present bool) {
+	if set && !present {
+		l.report(l.origins[name], "%s: it needs %s, which is not set", name, needed)
+	}
+}
+
+// chosen returns the place of the first of the named settings that somebody
+// set, for a problem that defaults alone cannot have.
+func (l *loader[C]) chosen(names ...string) string {
+	for _, name := range names {
+		if where := l.origins[name]; where != "default" {
+			return where
+		}
+	}
+	return "default"
 }

@@ -31,10 +31,37 @@ the server's log says so.
 
 `
 
-// Reference returns the documentation of all settings, as Markdown.
-func Reference() string {
+// Reference returns the documentation of all settings of a server, as Markdown.
+func Reference() string { return reference(referenceIntro, settings) }
+
+const proxyReferenceIntro = `# Proxy configuration reference
+
+<!-- Written by: cryptomem config --proxy --reference -->
+
+Every setting of ` + "`cryptomem proxy`" + `, which [proxy.md](proxy.md) explains. They are given
+as those of the server are ([configuration.md](configuration.md)), each place
+overruling the one before:
+
+| place | example |
+|---|---|
+| ` + "`proxy.yaml`" + `, or the file named by ` + "`--config`" + ` or ` + "`CRYPTOMEM_PROXY_CONFIG`" + ` | ` + "`max_value_size: 4MiB`" + ` |
+| environment | ` + "`CRYPTOMEM_PROXY_MAX_VALUE_SIZE=4MiB`" + ` |
+| flag | ` + "`--max-value-size 4MiB`" + ` |
+
+` + "`cryptomem config --proxy`" + ` prints what the proxy would run with and where each
+value came from; ` + "`cryptomem config --proxy --check`" + ` only checks, the key, certificate
+and password files that it names included. Settings marked *reload* take effect
+on SIGHUP.
+
+`
+
+// ProxyReference returns the documentation of all settings of a proxy, as
+// Markdown.
+func ProxyReference() string { return reference(proxyReferenceIntro, proxySettings) }
+
+func reference[C any](intro string, settings []SettingOf[C]) string {
 	var b strings.Builder
-	b.WriteString(referenceIntro)
+	b.WriteString(intro)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n", s.Name, s.Doc)
 		fmt.Fprintf(&b, "- Default: `%s`\n- Allowed: %s\n- `%s`, `--%s`", s.Default, s.Allowed(), s.Env(), s.Flag())

@@ -7,7 +7,7 @@ import (
 )
 
 // relations reports values that are allowed alone but not together.
-func (l *loader) relations() {
+func relations(l *loader[Config]) {
 	c := l.config
 	if c.MaxMemory > 0 && c.MaxValueSize > c.MaxMemory/2 {
 		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
@@ -27,19 +27,12 @@ func (l *loader) relations() {
 	if c.Admin != "" && (slices.Contains(c.Addr, c.Admin) || slices.Contains(c.TLSAddr, c.Admin)) {
 		l.report(l.chosen("admin", "addr", "tls_addr"), "admin: %s is where clients are served already; give it a port of its own", c.Admin)
 	}
-	l.exposure("addr", c.Addr, c.TLSOnly())
-	l.exposure("tls_addr", c.TLSAddr, true)
-}
-
-// needs reports a setting that is set without another one that it needs.
-func (l *loader) needs(name string, set bool, needed string, present bool) {
-	if set && !present {
-		l.report(l.config.Origin(name), "%s: it needs %s, which is not set", name, needed)
-	}
+	exposure(l, "addr", c.Addr, c.TLSOnly())
+	exposure(l, "tls_addr", c.TLSAddr, true)
 }
 
 // exposure refuses to serve strangers unless that was asked for.
-func (l *loader) exposure(name string, addrs []string, tls bool) {
+func exposure(l *loader[Config], name string, addrs []string, tls bool) {
 	for _, text := range addrs {
 		if a, err := address.Parse(text); err == nil && l.config.Exposed(a, tls) {
 			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and nobody has to authenticate; "+
@@ -53,15 +46,4 @@ func (l *loader) exposure(name string, addrs []string, tls bool) {
 // authenticate there, and that was not asked for.
 func (c *Config) Exposed(a address.Address, tls bool) bool {
 	return !a.IsLocal() && !c.AllowUnauthenticated && !c.Authenticates(tls)
-}
-
-// chosen returns the place of the first of the named settings that somebody
-// set, for a problem that defaults alone cannot have.
-func (l *loader) chosen(names ...string) string {
-	for _, name := range names {
-		if where := l.config.Origin(name); where != "default" {
-			return where
-		}
-	}
-	return "default"
 }

@@ -2,43 +2,11 @@ package config
 
 import (
 	"math"
-	"strings"
 	"time"
 )
 
-// A Setting is one thing that an operator can decide.
-type Setting struct {
-	Name    string // as in a file, such as "max_memory"
-	Default string // as it would be written in a file
-	Doc     string // one or two sentences: what, unit, why
-	Reload  bool   // SIGHUP applies a changed value; otherwise a restart does
-
-	bind func(*Config) Value
-}
-
-// Env is the environment variable that overrules the file.
-func (s Setting) Env() string { return "CRYPTOMEM_" + strings.ToUpper(s.Name) }
-
-// Flag is the flag, without its dashes, that overrules the environment.
-func (s Setting) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
-
-// Allowed says which values the setting takes.
-func (s Setting) Allowed() string { return s.bind(&Config{}).Allowed }
-
-// Kind is one word for the form of the value, such as "size".
-func (s Setting) Kind() string { return s.bind(&Config{}).Kind }
-
 // Settings lists every setting in the order in which people read about them.
 func Settings() []Setting { return settings }
-
-func find(name string) (Setting, bool) {
-	for _, s := range settings {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Setting{}, false
-}
 
 const (
 	mib = 1 << 20

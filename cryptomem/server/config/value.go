@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -223,5 +224,50 @@ func mode(p *fs.FileMode) Value {
 			return nil
 		},
 		String: func() string { return fmt.Sprintf("%04o", *p) },
+	}
+}
+
+func text(p *string, allowed string) Value {
+	return Value{
+		Kind:    "text",
+		Allowed: allowed,
+		Set: func(s string) error {
+			if s == "" {
+				return errNotAllowed
+			}
+			*p = s
+			return nil
+		},
+		String: func() string { return *p },
+	}
+}
+
+// storeAddress is where sealed values are kept. Its text hides a password: it is
+// printed and logged.
+func storeAddress(p *string) Value {
+	return Value{
+		Kind:    "address",
+		Allowed: "host:port, unix:PATH or valkey://host:port",
+		Set: func(s string) error {
+			if strings.Contains(s, "://") {
+				if _, err := url.Parse(s); err != nil {
+					return errors.New("it is no URL; write valkey://host:port") // without the text, which may tell a password
+				}
+				*p = s
+				return nil
+			}
+			a, err := address.Parse(s)
+			if err != nil {
+				return err
+			}
+			*p = a.String()
+			return nil
+		},
+		String: func() string {
+			if u, err := url.Parse(*p); err == nil && u.User != nil {
+				return u.Redacted()
+			}
+			return *p
+		},
 	}
 }

@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy"
+	redis "github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+)
+
+var proxyUsage = `Usage:
+    cryptomem proxy --upstream STORE --key-file FILE [--SETTING VALUE]...
+    cryptomem proxy --commands
+
+Speaks Redis to programs on this machine and keeps their values sealed in a
+cryptomem server, Valkey or Redis. A program changes the address that it
+connects to, and nothing else. Who reaches the proxy can read everything, so it
+belongs on loopback or a Unix socket, beside the program.
+
+SIGINT and SIGTERM end it: it stops accepting, answers what has arrived whole,
+and exits 0. SIGHUP reads the configuration again. A key file that has changed
+is taken up by itself.
+
+    --config FILE
+        A YAML file with settings (default $CRYPTOMEM_PROXY_CONFIG, or
+        proxy.yaml where that exists).
+    --commands
+        Print the commands of Redis that are spoken, as Markdown, and end.
+
+` + settingsHelp(config.ProxySettings()) + `
+In a file, a setting is written with underscores: key_file: key.json. In the
+environment it is CRYPTOMEM_PROXY_KEY_FILE=key.json. Flags overrule the
+environment, which overrules the file.
+
+Example:
+    $ cryptomem keygen --output key.json
+    $ cryptomem serve &
+    $ cryptomem proxy --key-file key.json --namespace web &
+    $ redis-cli set greeting hello
+    OK
+    $ cryptomem get greeting --key-file key.json --namespace web
+    hello
+`
+
+// A proxyService is a running proxy with what can change while it runs.
+type proxyService struct {
+	console *console
+	args    []string // for reading the configuration again
+	config  *config.Proxy
+	clk     clock.Clock
+	started time.Time
+
+	level    slog.LevelVar
+	log      *slog.Logger
+	certs    *certs.Source // nil without TLS
+	followed []*followed   // certificate and key file
+	upstream *upstream
+	proxy    *proxy.Proxy
+	server   *serve.Server
+	look     lookIn
+}
+
+func proxyCommand(ctx context.Context, c *console, args []string) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	fs := pflag.NewFlagSet("proxy", pflag.ContinueOnError)
+	list := fs.Bool("commands", false, "")
+	cfg, err := loadProxyConfig(c, fs, args)
+	if *list {
+		_, err = c.out.Write([]byte(redis.Reference()))
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	s, err := newProxyService(c, cfg, args)
+	if err != nil {
+		return err
+	}
+	listeners, err := s.listening().open(ctx)
+	if err == nil {
+		err = s.startLookIn(ctx)
+	}
+	if err != nil {
+		for _, l := range listeners {
+			_ = l.Close() // nobody has connected yet
+		}
+		return errors.Join(err, s.end())
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		s.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
+		go func() { failed <- s.server.Serve(l) }()
+	}
+	s.upstream.watch()
+	notify(ready)
+	err = s.run(ctx, failed, hangup)
+	s.upstream.drain()
+	notify(stopping)
+	return errors.Join(err, s.drain())
+}
+
+func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyService, error) {
+	s := &proxyService{console: c, args: args, config: cfg, clk: clock.New()}
+	s.started = s.clk.Now()
+	s.level.Set(cfg.LogLevel)
+	s.log = newLogger(c, cfg.LogFormat, &s.level)
+	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
+		s.log.Warn("environment: " + warning)
+	}
+	var err error
+	if cfg.TLSCert != "" {
+		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
+		if s.certs, err = certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey}); err != nil {
+			return nil, err
+		}
+	}
+	keyFile := proxyKeyFile(c, cfg)
+	if keyFile == "" {
+		return nil, usageError(`no key: name a file that "cryptomem keygen" made with --key-file, CRYPTOMEM_PROXY_KEY_FILE or CRYPTOMEM_KEY_FILE`)
+	}
+	s.followed = append(s.followed, follow("the key file", s.log, func() error { return s.upstream.rekey(keyFile) }, keyFile))
+	if s.upstream, err = openUpstream(cfg, keyFile, s.clk, s.log); err != nil {
+		return nil, err
+	}
+	settings, err := s.settings()
+	if err != nil {
+		return nil, errors.Join(err, s.upstream.close())
+	}
+	s.proxy = proxy.New(settings)
+	s.server = s.proxy.NewServer(proxyLimits(cfg))
+	version, commit := buildVersion()
+	s.log.Info("cryptomem proxy starts", "version", version, "commit", commit, "upstream", s.upstream.shown, "namespace", cfg.Namespace)
+	if most, need := stats.ReadProcess().MaxFiles, stats.FilesFor(cfg.MaxConnections); most != 0 && most < need {
+		s.log.Warn("this process may have too few files open for max_connections", "open_files", most, "needed", need, "max_connections", cfg.MaxConnections)
+	}
+	return s, nil
+}
+
+// proxyKeyFile is the file with the keys that values are sealed with.
+func proxyKeyFile(c *console, cfg *config.Proxy) string {
+	return c.flagOr(cfg.KeyFile, "CRYPTOMEM_KEY_FILE")
+}
+
+// settings translates the configuration.
+func (s *proxyService) settings() (proxy.Settings, error) {
+	cfg := s.config
+	settings := proxy.Settings{
+		Space: s.upstream.space, Databases: cfg.Databases,
+		Clock: s.clk, Random: rand.IntN, Logger: s.log,
+		Commands:   redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL},
+		Requests:   resp.Limits{MaxArg: max(int(cfg.MaxValueSize), leastArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
+		Scripts:    script.Limits{Steps: cfg.ScriptSteps, Memory: cfg.ScriptMemory},
+		EmptyScans: cfg.EmptyScans, AllowFlushAll: cfg.FlushAll,
+		StrictTransactions: cfg.StrictTransactions, TouchSlack: float64(cfg.TouchSlack) / 100,
+	}
+	if cfg.PasswordFile != "" {
+		password, err := access.ReadToken(cfg.PasswordFile)
+		if err != nil {
+			return settings, err
+		}
+		settings.Password = string(password)
+	}
+	return settings, nil
+}
+
+// leastArg is the least that an argument may be, in bytes, however small values
+// are: scripts are arguments, too.
+const leastArg = 1 << 20
+
+// proxyLimits are those that a reload may change.
+func proxyLimits(cfg *config.Proxy) proxy.Limits {
+	return proxy.Limits{
+		MaxConnections: cfg.MaxConnections,
+		CommandTimeout: cfg.CommandTimeout,
+		WriteTimeout:   cfg.WriteTimeout,
+		IdleTimeout:    orUnlimited(cfg.IdleTimeout),
+		AuthTimeout:    cfg.AuthTimeout,
+	}
+}
+
+func (s *proxyService) listening() listening {
+	w := listening{
+		mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.certs != nil,
+		exposed: func(a address.Address, _ bool) bool { return s.config.Exposed(a) },
+	}
+	for _, a := range s.config.Listen() {
+		if a.Host == "::1" && !hasIPv6Loopback() {
+			continue
+		}
+		if w.tlsOnly {
+			w.secure = append(w.secure, a.String())
+		} else {
+			w.plain = append(w.plain, a.String())
+		}
+	}
+	return w
+}
+
+// run serves until ctx ends, or a listener fails.
+func (s *proxyService) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
+	look := time.NewTicker(watchInterval)
+	defer look.Stop()
+	settle := time.NewTicker(ebbInterval)
+	defer settle.Stop()
+	var connections ebb
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			notify(reloading)
+			s.reload()
+			notify(ready)
+		case <-settle.C:
+			if connections.fell(s.server.Stats()) {
+				runtime.GC() // for what pools keep until the second one
+				debug.FreeOSMemory()
+			}
+		case <-look.C:
+			notify(alive)
+			for _, f := range s.followed {
+				f.look()
+			}
+		}
+	}
+}
+
+// reload reads the configuration again, applies what can change while the proxy
+// runs, and says what waits for a restart.
+func (s *proxyService) reload() {
+	next, err := loadProxyConfig(s.console, pflag.NewFlagSet("proxy", pflag.ContinueOnError), s.args)
+	if err != nil {
+		s.log.Error("reload: the configuration is wrong, nothing changes", "error", err)
+		return
+	}
+	logChanges(s.log, s.config.Changes(next))
+	s.config.Reload(next)
+	s.level.Set(s.config.LogLevel)
+	s.server.SetLimits(proxyLimits(s.config).ServerConfig())
+	whole := true
+	for _, f := range s.followed {
+		whole = f.again() && whole
+	}
+	if !whole {
+		s.log.Error("reload: incomplete, what failed stays as it was")
+		return
+	}
+	s.log.Info("reload: done")
+}
+
+// drain ends the proxy in order, or after the timeout by force.
+func (s *proxyService) drain() error {
+	timeout := s.config.ShutdownTimeout
+	s.log.Info("shutting down", "timeout", config.FormatDuration(timeout))
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	err := s.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
+		err = nil
+	}
+	err = errors.Join(err, s.end())
+	s.log.Info("cryptomem proxy ends")
+	return err
+}
+
+// end closes what is left when clients are gone.
+func (s *proxyService) end() error {
+	return errors.Join(s.server.Close(), s.look.close(), s.upstream.close())
+}

@@ -1,0 +1,205 @@
+package proxy_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy"
+	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+)
+
+// A line speaks to a served proxy as somebody who types does.
+type line struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (l line) send(text string) {
+	GinkgoHelper()
+	_, err := io.WriteString(l, text)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+func (l line) next() string {
+	GinkgoHelper()
+	text, err := l.in.ReadString('\n')
+	Expect(err).NotTo(HaveOccurred())
+	return text[:len(text)-2]
+}
+
+func (l line) ended() {
+	GinkgoHelper()
+	_, err := l.in.ReadByte()
+	Expect(err).To(MatchError(io.EOF))
+}
+
+var _ = Describe("A served proxy", func() {
+	var (
+		c        *clock.Mock
+		w        *world
+		meter    keyspace.Meter
+		settings proxy.Settings
+		limits   proxy.Limits
+		srv      *serve.Server
+		p        *proxy.Proxy
+		addr     string
+	)
+	BeforeEach(func() {
+		c = clock.NewMock()
+		c.Set(time.Unix(1_700_000_000, 0))
+		w = newWorld(c)
+		meter, limits = keyspace.Meter{}, proxy.Limits{}
+		settings = proxy.Settings{
+			Clock: c, Random: rand.IntN,
+			Space: func(int) (*keyspace.Space, error) {
+				sealed := keyspace.NewSealed(w.client("spec"), c, false)
+				return keyspace.New(keyspace.Config{Upstream: meter.Watch(sealed, c), Clock: c, Random: rand.Int64N}), nil
+			},
+		}
+	})
+	JustBeforeEach(func() {
+		p = proxy.New(settings)
+		srv = p.NewServer(limits)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		addr = l.Addr().String()
+		go func() { _ = srv.Serve(l) }() // ends with the server
+		DeferCleanup(srv.Close)
+	})
+	connect := func() line {
+		GinkgoHelper()
+		conn, err := net.Dial("tcp", addr)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { _ = conn.Close() }) // a spec may have
+		return line{conn, bufio.NewReader(conn)}
+	}
+
+	It("answers on as many connections as there are, in order", func() {
+		one, other := connect(), connect()
+		one.send("SET a 1\r\nINCR a\r\nNOSUCH\r\nGET a\r\n")
+		other.send("PING\r\n")
+		Expect(other.next()).To(Equal("+PONG"))
+		Expect([]string{one.next(), one.next(), one.next(), one.next(), one.next()}).
+			To(Equal([]string{"+OK", ":2", "-ERR unknown command 'NOSUCH', with args beginning with: ", "$1", "2"}))
+	})
+
+	It("answers what has arrived whole when it is shut down, and ends behind it", func() {
+		l := connect()
+		l.send("PING\r\n")
+		Expect(l.next()).To(Equal("+PONG"))
+		l.send("SET a 1\r\nGET a\r\nSET b")
+		done := make(chan error, 1)
+		Eventually(func() int64 { return srv.Stats().BytesReceived }).Should(BeNumerically(">=", 6))
+		go func() { done <- srv.Shutdown(context.Background()) }()
+		Expect([]string{l.next(), l.next(), l.next()}).To(Equal([]string{"+OK", "$1", "1"}))
+		l.ended()
+		Expect(l.Close()).To(Succeed())
+		Eventually(done).Should(Receive(BeNil()))
+	})
+
+	Context("with room for one connection", func() {
+		BeforeEach(func() { limits.MaxConnections = 1 })
+
+		It("tells the next one so, as Redis does", func() {
+			one := connect()
+			one.send("PING\r\n")
+			Expect(one.next()).To(Equal("+PONG"))
+			next := connect()
+			Expect(next.next()).To(Equal("-ERR max number of clients reached"))
+			next.ended()
+			one.send("PING\r\n")
+			Expect(one.next()).To(Equal("+PONG"))
+		})
+	})
+
+	Context("with a password", func() {
+		BeforeEach(func() { settings.Password = "open sesame" })
+
+		It("does nothing before it has it", func() {
+			l := connect()
+			l.send("GET a\r\nAUTH wrong\r\nAUTH \"open sesame\"\r\nGET a\r\n")
+			Expect(l.next()).To(Equal("-NOAUTH Authentication required."))
+			Expect(l.next()).To(HavePrefix("-WRONGPASS "))
+			Expect(l.next()).To(Equal("+OK"))
+			Expect(l.next()).To(Equal("$-1"))
+		})
+
+		It("ends a connection that never gives it", func() {
+			l := connect()
+			l.send("PING\r\n")
+			Expect(l.next()).To(Equal("-NOAUTH Authentication required."))
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_, _ = l.in.ReadByte()
+			}()
+			Eventually(func() bool {
+				c.Add(time.Second)
+				select {
+				case <-ended:
+					return true
+				default:
+					return false
+				}
+			}).Should(BeTrue())
+			Expect(srv.Stats().AuthTimeouts).To(Equal(uint64(1)))
+		})
+	})
+
+	Context("with a default TTL", func() {
+		BeforeEach(func() { settings.Commands.DefaultTTL = time.Minute })
+
+		It("keeps nothing for longer that was stored without a TTL, and changes do not prolong it", func() {
+			l := connect()
+			l.send("SET a 1\r\nTTL a\r\nSET b 1 EX 100\r\nTTL b\r\nINCR n\r\nTTL n\r\n")
+			Expect([]string{l.next(), l.next(), l.next(), l.next(), l.next(), l.next()}).To(Equal([]string{"+OK", ":60", "+OK", ":100", ":1", ":60"}))
+			c.Add(30 * time.Second)
+			l.send("INCR n\r\nTTL n\r\nPERSIST n\r\nTTL n\r\n")
+			Expect([]string{l.next(), l.next(), l.next(), l.next()}).To(Equal([]string{":2", ":30", ":1", ":60"}))
+			c.Add(60 * time.Second)
+			l.send("EXISTS a n\r\n")
+			Expect(l.next()).To(Equal(":0"))
+		})
+	})
+
+	It("counts commands by name, what it refused to whom, and why the upstream failed", func() {
+		l := connect()
+		l.send("CLIENT SETNAME cart\r\nSET a 1\r\nGET a\r\nGET a\r\nSUBSCRIBE x\r\nGET\r\n")
+		for range 8 {
+			l.next()
+		}
+		s := p.Stats()
+		Expect(s.Commands).To(Equal(map[string]int64{"client": 1, "set": 1, "get": 2}))
+		Expect(s.Refused).To(Equal([]proxy.Refused{{Client: "cart", Command: "get", Count: 1}, {Client: "cart", Command: "subscribe", Count: 1}}))
+		Expect(s.Clients).To(Equal(1))
+		Expect(meter.Stats().Requests).To(BeNumerically(">=", 3))
+
+		stranger := w.client("spec", cryptomem.WithSecret([]byte("another secret of the same length!")[:32]))
+		Expect(stranger.Set(context.Background(), "forged", []byte("x"))).To(Succeed())
+		l.send("GET forged\r\n")
+		Expect(l.next()).To(ContainSubstring("not authentic"))
+		Expect(meter.Stats().Failed).To(HaveKeyWithValue("not_authentic", uint64(1)))
+		Expect(p.Stats().Failures).To(Equal(int64(1)))
+	})
+
+	It("tells refusals apart up to a limit only", func() {
+		l := connect()
+		for i := range 300 {
+			l.send("NO" + string(rune('A'+i/26)) + string(rune('A'+i%26)) + "\r\n")
+			l.next()
+		}
+		refused := p.Stats().Refused
+		Expect(refused).To(HaveLen(257))
+		Expect(refused).To(ContainElement(proxy.Refused{Client: "other", Command: "other", Count: 300 - 256}))
+	})
+})

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/address"
+)
+
+// ProxyFileName is the proxy's file that is read when no other is named.
+const ProxyFileName = "proxy.yaml"
+
+// Proxy is a proxy's effective configuration. Sizes are in bytes.
+type Proxy struct {
+	Addr         []string
+	UnixMode     fs.FileMode
+	TLSCert      string
+	TLSKey       string
+	PasswordFile string
+
+	Upstream          string
+	UpstreamTLS       bool
+	UpstreamCA        string
+	UpstreamIdentity  string
+	UpstreamTokenFile string
+	UpstreamTimeout   time.Duration
+
+	KeyFile    string
+	Namespace  string
+	BlindNames bool
+	Padding    bool
+
+	Databases          int
+	DefaultTTL         time.Duration
+	MaxValueSize       int64
+	MaxCollection      int
+	MaxCollectionSize  int64
+	TouchSlack         int // percent
+	EmptyScans         bool
+	FlushAll           bool
+	StrictTransactions bool
+	ScriptSteps        int
+	ScriptMemory       int64
+
+	MaxConnections  int
+	CommandTimeout  time.Duration
+	WriteTimeout    time.Duration
+	IdleTimeout     time.Duration
+	AuthTimeout     time.Duration
+	ShutdownTimeout time.Duration
+
+	Admin      string
+	AdminPprof bool
+	LogFormat  string
+	LogLevel   slog.Level
+
+	origins map[string]string
+}
+
+// A ProxySetting is one of a proxy.
+type ProxySetting = SettingOf[Proxy]
+
+// ProxySettings lists every setting in the order in which people read about
+// them.
+func ProxySettings() []ProxySetting { return proxySettings }
+
+var proxyTable = schema[Proxy]{
+	settings: proxySettings, file: ProxyFileName,
+	origins:   func(c *Proxy) map[string]string { return c.origins },
+	relations: proxyRelations,
+}
+
+// DefaultProxy returns the configuration of a proxy that was told nothing.
+func DefaultProxy() *Proxy {
+	c := &Proxy{origins: make(map[string]string, len(proxySettings))}
+	proxyTable.setDefaults(c)
+	return c
+}
+
+// LoadProxy is Load for a proxy.
+func LoadProxy(src Sources) (*Proxy, error) {
+	c := DefaultProxy()
+	if err := proxyTable.load(c, src); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Origin says where the value of the named setting came from.
+func (c *Proxy) Origin(name string) string { return c.origins[name] }
+
+// Changes returns what is different in next.
+func (c *Proxy) Changes(next *Proxy) []ChangeOf[Proxy] { return proxyTable.changes(c, next) }
+
+// Reload takes over what next sets differently and can change while a proxy
+// runs.
+func (c *Proxy) Reload(next *Proxy) { proxyTable.reload(c, next) }
+
+// proxyRelations reports values that are allowed alone but not together.
+func proxyRelations(l *loader[Proxy]) {
+	c := l.config
+	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
+	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")
+	l.needs("upstream_identity", c.UpstreamIdentity != "", "upstream_token_file", c.UpstreamTokenFile != "")
+	l.needs("upstream_token_file", c.UpstreamTokenFile != "", "upstream_identity", c.UpstreamIdentity != "")
+	if c.MaxCollectionSize > c.MaxValueSize {
+		l.report(l.chosen("max_collection_size", "max_value_size"), "max_collection_size: %s is more than max_value_size, which is %s",
+			FormatSize(c.MaxCollectionSize), FormatSize(c.MaxValueSize))
+	}
+	for _, text := range c.Addr {
+		a, err := address.Parse(text)
+		if err == nil && c.Exposed(a) {
+			l.report(l.origins["addr"], "addr: %s can be reached from other machines, and values are in clear there; it needs tls_cert and password_file", a)
+		}
+		if err == nil && text == c.Admin {
+			l.report(l.chosen("admin", "addr"), "admin: %s is where clients are served already; give it a port of its own", c.Admin)
+		}
+	}
+}
+
+// Exposed reports whether strangers could read at the address: it can be reached
+// from other machines, without TLS or without a password.
+func (c *Proxy) Exposed(a address.Address) bool {
+	return !a.IsLocal() && (c.TLSCert == "" || c.PasswordFile == "")
+}
+
+// Listen returns the addresses to listen on. The name localhost is both
+// 127.0.0.1 and ::1: some clients ask for one first, some for the other.
+func (c *Proxy) Listen() []address.Address {
+	var all []address.Address
+	for _, text := range c.Addr {
+		a, err := address.Parse(text)
+		switch {
+		case err != nil: // it was parsed when it was set
+		case a.Path == "" && a.Host == "localhost":
+			all = append(all, address.Address{Host: "127.0.0.1", Port: a.Port}, address.Address{Host: net.IPv6loopback.String(), Port: a.Port})
+		default:
+			all = append(all, a)
+		}
+	}
+	return all
+}
