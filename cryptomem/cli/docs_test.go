@@ -91,12 +91,14 @@ var _ = Describe("The documents", func() {
 
 	It("show Go that is compiled, line by line, as an example", func() {
 		var compiled strings.Builder
-		examples, err := filepath.Glob("../*example*_test.go")
-		Expect(err).NotTo(HaveOccurred())
-		for _, file := range examples {
-			text, err := os.ReadFile(file)
+		for _, pattern := range []string{"../*example*_test.go", "../*/*example*_test.go", "../../.ci/adapters/*example*_test.go"} {
+			examples, err := filepath.Glob(pattern)
 			Expect(err).NotTo(HaveOccurred())
-			compiled.Write(text)
+			for _, file := range examples {
+				text, err := os.ReadFile(file)
+				Expect(err).NotTo(HaveOccurred())
+				compiled.Write(text)
+			}
 		}
 		for name, text := range documents() {
 			for _, block := range blocks(text, "go") {

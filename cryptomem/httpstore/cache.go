@@ -5,70 +5,55 @@
 //	transport := httpcache.NewTransport(httpstore.New(client))
 //	web := &http.Client{Transport: transport}
 //
-// Keys are URLs, which may tell secrets: give the client
-// cryptomem.WithBlindNames where the server should not read them.
+// # A private cache becomes a shared one
+//
+// httpcache is a private cache: it keeps what was answered to one user, and
+// "Cache-Control: private" does not stop it. In a store that many processes and
+// users share, one would be shown another's pages. If the requests carry a
+// user's credentials, give each user a cache of its own; it costs no connection:
+//
+//	cache := httpstore.New(client, adapter.WithPrefix(userID))
+//
+// # When the store fails
+//
+// An HTTP cache takes no errors. A store that is away is a miss, within the
+// bound of adapter.WithTimeout, and so is a value that cannot be opened; both are
+// logged and told to adapter.WithErrorHandler. An answer that could not be
+// replaced or deleted is not returned any more: its key is deleted, at once or
+// before the next Get.
 package httpstore
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/adapter"
 )
 
-// DefaultTTL is how long an answer is kept at most. Whether it may still be
-// used by then is the HTTP cache's own business.
-const DefaultTTL = 24 * time.Hour
-
 // A Cache implements httpcache.Cache. It is safe for concurrent use.
-type Cache struct {
-	client  *cryptomem.Client
-	ttl     time.Duration
-	onError func(error)
-}
+type Cache struct{ answers *adapter.Store }
 
-// An Option changes how a Cache works.
-type Option func(*Cache)
-
-// WithTTL keeps answers for ttl at most, in place of DefaultTTL; 0 means for
-// good.
-func WithTTL(ttl time.Duration) Option { return func(c *Cache) { c.ttl = ttl } }
-
-// WithErrorHandler has f told of every failure of the store, which an HTTP
-// cache has no way to report: for it, a failure is a miss.
-func WithErrorHandler(f func(error)) Option { return func(c *Cache) { c.onError = f } }
-
-// New returns a cache of HTTP answers. The client stays the caller's to close.
-func New(client *cryptomem.Client, opts ...Option) *Cache {
-	c := &Cache{client: client, ttl: DefaultTTL, onError: func(error) {}}
-	for _, opt := range opts {
-		opt(c)
-	}
-	return c
+// New returns a cache of HTTP answers, which are kept for adapter.WithTTL at
+// most. Whether one may still be used is the HTTP cache's own business. The
+// client stays the caller's to close.
+func New(client *cryptomem.Client, opts ...adapter.Option) *Cache {
+	return &Cache{adapter.New(client, opts...)}
 }
 
 // Get returns the answer under the key, and whether there is one.
 func (c *Cache) Get(key string) (answer []byte, ok bool) {
-	answer, err := c.client.Get(context.Background(), key)
-	c.report(err)
-	return answer, err == nil
+	answer, ok, err := c.answers.Get(context.Background(), key)
+	c.answers.Report(err)
+	return answer, ok
 }
 
-// Set stores the answer under the key.
+// Set stores the answer under the key. If it cannot, the key has no answer.
 func (c *Cache) Set(key string, answer []byte) {
-	c.report(c.client.Set(context.Background(), key, answer, cryptomem.TTL(c.ttl)))
+	c.answers.Report(c.answers.Overwrite(context.Background(), key, answer, c.answers.TTL()))
 }
 
 // Delete removes the answer under the key.
-func (c *Cache) Delete(key string) { c.report(c.client.Delete(context.Background(), key)) }
+func (c *Cache) Delete(key string) { c.answers.Report(c.answers.Forget(context.Background(), key)) }
 
-func (c *Cache) report(err error) {
-	if err != nil && !isMiss(err) {
-		c.onError(err)
-	}
-}
-
-// isMiss reports whether err says no more than that there is nothing. A value
-// past its sealed expiry is a miss too.
-func isMiss(err error) bool { return errors.Is(err, cryptomem.ErrNotFound) }
+// Unopened returns how many answers could not be opened so far.
+func (c *Cache) Unopened() uint64 { return c.answers.Unopened() }

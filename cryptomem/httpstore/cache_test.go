@@ -1,11 +1,7 @@
 package httpstore_test
 
 import (
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
+	"log/slog"
 	"time"
 
 	"github.com/gregjones/httpcache"
@@ -13,9 +9,9 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/adapter"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 	"github.com/Zezezknight/cryptomem/cryptomem/httpstore"
-	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
 
 var _ httpcache.Cache = (*httpstore.Cache)(nil)
@@ -26,7 +22,7 @@ var _ = Describe("Cache", func() {
 	BeforeEach(func() { server = cryptomemtest.NewServer(GinkgoTB()) })
 
 	It("keeps answers until they are deleted or their time is over", func() {
-		cache := httpstore.New(server.Client(), httpstore.WithTTL(time.Hour))
+		cache := httpstore.New(server.Client(), adapter.WithTTL(time.Hour))
 		cache.Set("url", []byte("answer"))
 		answer, ok := cache.Get("url")
 		Expect(ok).To(BeTrue())
@@ -41,56 +37,62 @@ var _ = Describe("Cache", func() {
 		Expect(ok).To(BeFalse())
 	})
 
-	It("treats a store that fails as a miss, and tells who wants to know", func() {
+	It("treats a store that is away as a miss, and tells who wants to know", func() {
 		var failures []error
-		cache := httpstore.New(server.Client(cryptomem.WithAttempts(1)), httpstore.WithErrorHandler(func(err error) { failures = append(failures, err) }))
+		cache := httpstore.New(server.Client(), adapter.WithLogger(slog.New(slog.DiscardHandler)),
+			adapter.WithErrorHandler(func(err error) { failures = append(failures, err) }))
 		cache.Delete("not there")
 		Expect(failures).To(BeEmpty())
-		cache.Set("", []byte("answer"))
-		_, ok := cache.Get("")
+		server.Down()
+		cache.Set("url", []byte("answer"))
+		_, ok := cache.Get("url")
 		Expect(ok).To(BeFalse())
-		Expect(failures).To(HaveLen(2))
+		cache.Delete("url")
+		Expect(failures).To(HaveLen(3))
+	})
+
+	It("serves no answer that it was told to replace by one too large", func() {
+		cache := httpstore.New(server.Client(cryptomem.WithMaxValueSize(1000)), adapter.WithLogger(slog.New(slog.DiscardHandler)))
+		cache.Set("url", []byte("old"))
+		cache.Set("url", make([]byte, 1001))
+		_, ok := cache.Get("url")
+		Expect(ok).To(BeFalse())
+		Expect(server.Items()).To(BeZero())
+	})
+
+	It("serves no answer that was to be replaced or deleted while the store was away", func() {
+		cache := httpstore.New(server.Client(), adapter.WithLogger(slog.New(slog.DiscardHandler)))
+		cache.Set("replaced", []byte("old"))
+		cache.Set("deleted", []byte("old"))
+		server.Down()
+		cache.Set("replaced", []byte("new"))
+		cache.Delete("deleted")
+		server.Up()
+		for _, url := range []string{"replaced", "deleted"} {
+			_, ok := cache.Get(url)
+			Expect(ok).To(BeFalse(), url)
+			cache.Set(url, []byte("newer"))
+			answer, _ := cache.Get(url)
+			Expect(answer).To(Equal([]byte("newer")), url)
+		}
+	})
+
+	It("misses an answer whose key is gone, and counts it", func() {
+		httpstore.New(server.Client()).Set("url", []byte("answer"))
+		cache := httpstore.New(server.Client(cryptomem.WithSecret([]byte("another secret, of 32 bytes too!"))),
+			adapter.WithLogger(slog.New(slog.DiscardHandler)))
+		_, ok := cache.Get("url")
+		Expect(ok).To(BeFalse())
+		Expect(cache.Unopened()).To(BeEquivalentTo(1))
+	})
+
+	It("keeps the private answers of one user from another", func() {
+		client := server.Client()
+		ada, bob := httpstore.New(client, adapter.WithPrefix("ada")), httpstore.New(client, adapter.WithPrefix("bob"))
+		ada.Set("/account", []byte("Ada's"))
+		_, ok := bob.Get("/account")
+		Expect(ok).To(BeFalse())
+		answer, _ := ada.Get("/account")
+		Expect(answer).To(Equal([]byte("Ada's")))
 	})
 })
-
-func Example() {
-	// Usually the server is a process of its own.
-	server, err := server.New(server.Config{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer server.Close() //nolint:errcheck // the example ends here
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	go server.Serve(listener) //nolint:errcheck // ends with the server
-
-	client := cryptomem.New(listener.Addr().String(), time.Hour, "your-32-byte-very-secret-key-!!!").Client()
-	defer client.Close() //nolint:errcheck // always nil
-
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Println("the site is asked")
-		w.Header().Set("Cache-Control", "max-age=60")
-		_, _ = io.WriteString(w, "hello")
-	}))
-	defer site.Close()
-
-	web := &http.Client{Transport: httpcache.NewTransport(httpstore.New(client))}
-	for range 2 {
-		answer, err := web.Get(site.URL)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		body, _ := io.ReadAll(answer.Body)
-		_ = answer.Body.Close()
-		fmt.Println(string(body))
-	}
-	// Output:
-	// the site is asked
-	// hello
-	// hello
-}

@@ -6,68 +6,65 @@
 //
 // A session token lets its bearer in, so the server is not shown any: an item's
 // key is the token's SHA-256. Use a client with a namespace of its own.
+//
+// A session that cannot be opened, because its key was retired or somebody
+// altered it, is not found: its visitor is logged out and can log in. A commit or
+// a logout happens though the visitor has gone, within the bound of
+// adapter.WithTimeout. While the store is away, scs answers with its ErrorFunc.
 package scsstore
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/adapter"
 )
 
-// A Store implements scs.Store and scs.CtxStore. It is safe for concurrent use.
+// A Store implements scs.CtxStore. It is safe for concurrent use.
 type Store struct {
-	client *cryptomem.Client
-	clock  clock.Clock
+	sessions *adapter.Store
+	clock    clock.Clock // scs makes expiries by the real time
 }
-
-// An Option changes how a Store works.
-type Option func(*Store)
-
-// WithClock tells the time in place of the real clock.
-func WithClock(clk clock.Clock) Option { return func(s *Store) { s.clock = clk } }
 
 // New returns a store of sessions. The client stays the caller's to close.
-func New(c *cryptomem.Client, opts ...Option) *Store {
-	s := &Store{client: c, clock: clock.New()}
-	for _, opt := range opts {
-		opt(s)
-	}
-	return s
+func New(client *cryptomem.Client, opts ...adapter.Option) *Store {
+	return &Store{sessions: adapter.New(client, opts...), clock: clock.New()}
 }
 
-// FindCtx returns the session of the token; found is false if there is none or
-// it has expired.
+// FindCtx returns the session of the token; found is false if there is none, it
+// has expired, or it cannot be opened.
 func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool, err error) {
-	b, err = s.client.Get(ctx, key(token))
-	if errors.Is(err, cryptomem.ErrNotFound) {
-		return nil, false, nil
-	}
-	return b, err == nil, err
+	return s.sessions.Get(ctx, token)
 }
 
 // CommitCtx stores the session of the token until expiry. A session that has
-// expired already is removed.
+// expired already is removed. That ctx is cancelled does not stop it.
 func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
 	ttl := expiry.Sub(s.clock.Now())
 	if ttl <= 0 {
 		return s.DeleteCtx(ctx, token)
 	}
-	return s.client.Set(ctx, key(token), b, cryptomem.TTL(ttl))
+	return s.sessions.Set(context.WithoutCancel(ctx), token, b, ttl)
 }
 
-// DeleteCtx removes the session of the token, if there is one.
+// DeleteCtx removes the session of the token, if there is one. That ctx is
+// cancelled does not stop it.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
-	err := s.client.Delete(ctx, key(token))
-	if errors.Is(err, cryptomem.ErrNotFound) {
-		return nil
-	}
-	return err
+	return s.sessions.Delete(context.WithoutCancel(ctx), token)
 }
+
+// AllCtx fails with cryptomem.ErrNotSupported: nobody can list sessions whose
+// tokens are hidden from the server. So does scs's Iterate.
+func (s *Store) AllCtx(context.Context) (map[string][]byte, error) {
+	return nil, fmt.Errorf("scsstore: sessions cannot be listed, their tokens are hidden: %w", cryptomem.ErrNotSupported)
+}
+
+// Unopened returns how many sessions could not be opened so far.
+func (s *Store) Unopened() uint64 { return s.sessions.Unopened() }
 
 // Find is FindCtx without a context.
 func (s *Store) Find(token string) (b []byte, found bool, err error) {
@@ -84,7 +81,7 @@ func (s *Store) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token)
 }
 
-func key(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return string(sum[:])
+// All is AllCtx without a context.
+func (s *Store) All() (map[string][]byte, error) {
+	return s.AllCtx(context.Background())
 }

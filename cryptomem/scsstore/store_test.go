@@ -1,6 +1,8 @@
 package scsstore_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -10,13 +12,16 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/adapter"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 	"github.com/Zezezknight/cryptomem/cryptomem/scsstore"
 )
 
 var (
-	_ scs.Store    = (*scsstore.Store)(nil)
-	_ scs.CtxStore = (*scsstore.Store)(nil)
+	_ scs.CtxStore         = (*scsstore.Store)(nil)
+	_ scs.IterableCtxStore = (*scsstore.Store)(nil)
+	_ scs.IterableStore    = (*scsstore.Store)(nil)
 )
 
 var _ = Describe("Store", func() {
@@ -27,7 +32,8 @@ var _ = Describe("Store", func() {
 
 	BeforeEach(func() {
 		server = cryptomemtest.NewServer(GinkgoTB())
-		store = scsstore.New(server.Client(), scsstore.WithClock(server.Clock))
+		store = scsstore.New(server.Client())
+		scsstore.SetClock(store, server.Clock)
 	})
 
 	find := func(token string) []byte {
@@ -65,9 +71,50 @@ var _ = Describe("Store", func() {
 		Expect(found).To(BeFalse())
 	})
 
+	It("commits and logs out though the visitor has gone", func() {
+		gone, cancel := context.WithCancel(context.Background())
+		cancel()
+		Expect(store.CommitCtx(gone, "token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+		Expect(find("token")).To(Equal([]byte("session")))
+		Expect(store.DeleteCtx(gone, "token")).To(Succeed())
+		Expect(find("token")).To(BeNil())
+		_, _, err := store.FindCtx(gone, "token")
+		Expect(err).To(MatchError(context.Canceled), "what nobody waits for is not looked up")
+	})
+
+	It("does not find a session whose key is gone, counts it, and lets its visitor log in", func() {
+		Expect(store.Commit("token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+
+		var told []error
+		other := scsstore.New(server.Client(cryptomem.WithSecret([]byte("another secret, of 32 bytes too!"))),
+			adapter.WithLogger(slog.New(slog.DiscardHandler)),
+			adapter.WithErrorHandler(func(err error) { told = append(told, err) }))
+		scsstore.SetClock(other, server.Clock)
+		_, found, err := other.Find("token")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(BeFalse())
+		Expect(other.Unopened()).To(BeEquivalentTo(1))
+		Expect(told).To(ConsistOf(MatchError(cryptomem.ErrNotAuthentic)))
+
+		Expect(other.Commit("token", []byte("a new one"), server.Clock.Now().Add(time.Hour))).To(Succeed())
+		b, found, err := other.Find("token")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(BeTrue())
+		Expect(b).To(Equal([]byte("a new one")))
+	})
+
+	It("says that sessions cannot be listed, also through scs", func() {
+		_, err := store.All()
+		Expect(err).To(MatchError(cryptomem.ErrNotSupported))
+		sessions := scs.New()
+		sessions.Store = store
+		err = sessions.Iterate(context.Background(), func(context.Context) error { return nil })
+		Expect(err).To(MatchError(cryptomem.ErrNotSupported))
+	})
+
 	It("carries a visitor's session from request to request", func() {
 		sessions := scs.New()
-		sessions.Store = scsstore.New(server.Client()) // scs itself goes by the real clock
+		sessions.Store = scsstore.New(server.Client()) // whose time, the year 2030, is not scs's
 		mux := http.NewServeMux()
 		mux.HandleFunc("/login", func(_ http.ResponseWriter, r *http.Request) {
 			sessions.Put(r.Context(), "name", "Ada")

@@ -1,0 +1,53 @@
+package adapter
+
+import (
+	"log/slog"
+	"time"
+)
+
+const (
+	// DefaultTimeout is how long a call may take. A page waits for it at most
+	// once for each thing that it asks the store for.
+	DefaultTimeout = time.Second
+
+	// DefaultTTL is how long a value is kept where the framework does not say.
+	DefaultTTL = 24 * time.Hour
+)
+
+// An Option changes how a Store, and so an adapter, works.
+type Option func(*options)
+
+type options struct {
+	timeout time.Duration
+	ttl     time.Duration
+	prefix  string
+	logger  *slog.Logger // nil: the default one at the time
+	onError func(error)
+}
+
+func defaults() options {
+	return options{timeout: DefaultTimeout, ttl: DefaultTTL, onError: func(error) {}}
+}
+
+// WithTimeout bounds each call, in place of DefaultTimeout. A shorter bound of
+// the caller's context counts too.
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// WithTTL keeps a value for ttl where the framework does not say for how long,
+// in place of DefaultTTL; 0 means for good.
+func WithTTL(ttl time.Duration) Option { return func(o *options) { o.ttl = ttl } }
+
+// WithPrefix keeps this adapter's names apart from those of adapters with
+// another prefix on the same client: for example one for each user whose private
+// answers an HTTP cache keeps.
+func WithPrefix(prefix string) Option { return func(o *options) { o.prefix = prefix } }
+
+// WithLogger logs to l in place of slog.Default. So that an outage does not fill
+// the log, it gets the 1st, 2nd, 4th, 8th … of each kind of event, with their
+// number.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+
+// WithErrorHandler has f told of every value that cannot be opened, and of every
+// error that the framework has no way to take. f must be safe for concurrent
+// use.
+func WithErrorHandler(f func(error)) Option { return func(o *options) { o.onError = f } }

@@ -1,0 +1,156 @@
+// Package adapter is what the adapters of this module are made of, from
+// scsstore to httpstore, and what you can write your own with. A Store keeps
+// bytes by a name, as session stores and caches of web frameworks do, and does
+// three things that every one of them needs:
+//
+//   - Each call has a bound, a second by default, so that a store that is away
+//     slows a request but does not hold it.
+//   - A value that cannot be opened is absent. Its key may have been retired, or
+//     somebody altered it; either way a visitor gets a new session or a fresh
+//     page, and no error for as long as the value lives. Such values are counted,
+//     logged and told to WithErrorHandler.
+//   - The server sees no name, only its SHA-256: what frameworks use as names are
+//     session tokens, which let their bearers in, and addresses of pages. A name
+//     that can be guessed can be guessed from its hash; cryptomem.WithBlindNames
+//     helps against that.
+//
+// All adapters take the Options of this package. A client with a namespace of
+// its own keeps one adapter's values apart from another's; WithPrefix does the
+// same among several adapters on one client.
+package adapter
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// A Store keeps bytes by name on top of a Client, which stays the caller's to
+// close. It is safe for concurrent use.
+type Store struct {
+	client  *cryptomem.Client
+	options options
+	owed    owed
+
+	unopened, failures counter
+}
+
+// New returns a store of what the client seals.
+func New(client *cryptomem.Client, opts ...Option) *Store {
+	s := &Store{client: client, options: defaults()}
+	for _, opt := range opts {
+		opt(&s.options)
+	}
+	return s
+}
+
+// Client returns the client beneath.
+func (s *Store) Client() *cryptomem.Client { return s.client }
+
+// TTL returns what WithTTL set, for adapters whose framework does not say how
+// long a value is to be kept.
+func (s *Store) TTL() time.Duration { return s.options.ttl }
+
+// Unopened returns how many values could not be opened so far.
+func (s *Store) Unopened() uint64 { return s.unopened.Load() }
+
+// Name returns the key under which the client keeps what the framework calls
+// name: 32 bytes.
+func (s *Store) Name(name string) string {
+	if s.options.prefix == "" {
+		sum := sha256.Sum256([]byte(name))
+		return string(sum[:])
+	}
+	prefix := sha256.Sum256([]byte(s.options.prefix)) // HMAC takes "a" and "a\x00" for one key
+	mac := hmac.New(sha256.New, prefix[:])
+	mac.Write([]byte(name))
+	return string(mac.Sum(nil))
+}
+
+// Get returns the value under the name; found is false if there is none that
+// can be opened. The value is the caller's.
+func (s *Store) Get(ctx context.Context, name string) (value []byte, found bool, err error) {
+	key := s.Name(name)
+	if err := s.settle(ctx, key); err != nil {
+		return nil, false, err
+	}
+	ctx, cancel := s.Bound(ctx)
+	defer cancel()
+	value, err = s.client.Get(ctx, key)
+	if s.Absent(err) {
+		return nil, false, nil
+	}
+	return value, err == nil, err
+}
+
+// Set stores the value under the name for ttl, 0 meaning no expiry. After an
+// error the name holds what it held before, or the new value; see Overwrite for
+// a store in which the older value must be gone.
+func (s *Store) Set(ctx context.Context, name string, value []byte, ttl time.Duration) error {
+	ctx, cancel := s.Bound(ctx)
+	defer cancel()
+	key := s.Name(name)
+	err := s.client.Set(ctx, key, value, cryptomem.TTL(ttl))
+	if err == nil {
+		s.owed.paid(key)
+	}
+	return err
+}
+
+// Delete removes what the name holds. That there is nothing is no error.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	return s.remove(ctx, s.Name(name))
+}
+
+// Bound returns a context that ends with ctx, or when WithTimeout's time is over.
+func (s *Store) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.options.timeout)
+}
+
+// Absent reports whether err says that there is nothing that can be opened:
+// ErrNotFound, or a value that does not open, which it counts and reports.
+func (s *Store) Absent(err error) bool {
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, cryptomem.ErrNotFound) {
+		return true
+	}
+	if !Unopenable(err) {
+		return false
+	}
+	s.tell(&s.unopened, "a sealed value cannot be opened and counts as absent", err)
+	return true
+}
+
+// Unopenable reports whether err says that a value is there and cannot be
+// opened: its key is unknown or retired, it is not authentic, or it is stale.
+func Unopenable(err error) bool {
+	return errors.Is(err, cryptomem.ErrNotAuthentic) ||
+		errors.Is(err, sealing.ErrUnknownKey) ||
+		errors.Is(err, sealing.ErrStale)
+}
+
+// Report logs an error that the framework has no way to take, and tells it to
+// WithErrorHandler. It does nothing for nil.
+func (s *Store) Report(err error) {
+	if err != nil {
+		s.tell(&s.failures, "the store failed", err)
+	}
+}
+
+func (s *Store) remove(ctx context.Context, key string) error {
+	ctx, cancel := s.Bound(ctx)
+	defer cancel()
+	err := s.client.Delete(ctx, key)
+	if err == nil || errors.Is(err, cryptomem.ErrNotFound) {
+		s.owed.paid(key)
+		return nil
+	}
+	return err
+}
