@@ -32,6 +32,20 @@ type connections struct {
 
 var _ Store = (*connections)(nil)
 
+// NewServerStore returns a Store that is the cryptomem server at addr, as Dial's
+// clients have. It does not connect: the first request does. Options about keys,
+// names and what a Client does are the Client's and refused here.
+func NewServerStore(addr string, opts ...Option) (Store, error) {
+	o, err := applyOptions(opts)
+	if err == nil && (o.keyring != nil || len(o.sealing) > 0 || o.observer != nil || o.ttl > 0) {
+		err = errors.New("NewServerStore: keys, namespace, TTL and observer are the client's, not the store's")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newConnections(addr, o), nil
+}
+
 func newConnections(addr string, o *options) *connections {
 	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
@@ -105,7 +119,7 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 type call struct {
 	pipeline.Call
 	value   []byte // of the request, behind a version
-	refused bool   // by its Sealer
+	refused bool   // before it was sent
 }
 
 var calls = sync.Pool{New: func() any { return new(call) }}
@@ -113,6 +127,10 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 // begin makes the call of a request, whose slices it uses until end.
 func (c *call) begin(r *Request) error {
 	c.MaybeApplied, c.refused = false, false
+	if !r.Command.Known() {
+		c.refused = true
+		return fmt.Errorf("%w: %v", ErrNotSupported, r.Command)
+	}
 	if r.Sealer != nil {
 		if err := r.Sealer.SealRequest(r); err != nil {
 			c.refused = true

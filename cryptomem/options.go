@@ -62,7 +62,16 @@ type options struct {
 	connecting   []string // the options given that are about connections
 }
 
+// newOptions returns the options of a Client, which needs keys.
 func newOptions(opts []Option) (*options, error) {
+	o, err := applyOptions(opts)
+	if err == nil && o.keyring == nil {
+		err = errors.New("no keys: use WithSecret or WithKeyring")
+	}
+	return o, err
+}
+
+func applyOptions(opts []Option) (*options, error) {
 	o := &options{
 		clock:        clock.New(),
 		timeout:      DefaultTimeout,
@@ -78,11 +87,7 @@ func newOptions(opts []Option) (*options, error) {
 	for _, opt := range opts {
 		problems = append(problems, opt(o))
 	}
-	err := errors.Join(problems...)
-	if err == nil && o.keyring == nil {
-		err = errors.New("no keys: use WithSecret or WithKeyring")
-	}
-	return o, err
+	return o, errors.Join(problems...)
 }
 
 // WithSecret seals under keys derived from one secret of 32 random bytes.
