@@ -61,10 +61,7 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
 	}
-	err := c.makeShards(0)
-	for halvings := uint(1); err != nil && halvings <= maxHalvings; halvings++ {
-		err = c.makeShards(halvings)
-	}
+	err := c.reserve()
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -85,20 +82,55 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 // the system grants no more.
 const maxHalvings = 10
 
-func (c *Cache) makeShards(halvings uint) error {
+// The address space, in bytes, that New leaves to the rest of the process: threads,
+// their stacks, and a heap that grows. Where there is none, the first of them that
+// wants some ends the process.
+const (
+	headroom      = 512 << 20
+	leastHeadroom = 128 << 20 // where there is no more
+)
+
+// reserve makes the shards on as much address space as leaves headroom.
+func (c *Cache) reserve() error {
+	enough := 0 // halvings up to which the limit of memory comes first, and not address space
+	for enough < maxHalvings && int64(c.options.shards)*recordSpace(c.maxMemory)>>(enough+1) >= c.maxMemory+c.maxMemory/4 {
+		enough++
+	}
+	for halvings := range enough + 1 {
+		if c.makeShards(uint(halvings), headroom) == nil {
+			return nil
+		}
+	}
+	for halvings := range enough + 1 {
+		if c.makeShards(uint(halvings), leastHeadroom) == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("max_memory is %d bytes, and with it less than %d bytes of address space are left; raise the limit of that (ulimit -v)", c.maxMemory, leastHeadroom)
+}
+
+func (c *Cache) makeShards(halvings uint, headroom int) error {
 	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
 	c.shards = nil
 	for range c.options.shards {
 		s, err := newShard(&c.options, c.budget, c.ledger, 64-c.shift, halvings)
 		if err != nil {
-			for _, s := range c.shards {
-				s.close()
-			}
+			c.closeShards()
 			return err
 		}
 		c.shards = append(c.shards, s)
 	}
+	if !canReserve(headroom) {
+		c.closeShards()
+		return errNoRoom
+	}
 	return nil
+}
+
+func (c *Cache) closeShards() {
+	for _, s := range c.shards {
+		s.close()
+	}
 }
 
 // Now returns the cache time: nanoseconds since New, plus one.

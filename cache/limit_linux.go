@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -9,13 +10,17 @@ import (
 )
 
 // machineMemory returns the memory this process may use: the least of the
-// machine's and of every cgroup limit (v2 or v1) above it, 0 if unknown.
+// machine's, of every cgroup limit (v2 or v1) above it, and of what a limit of
+// address space (RLIMIT_AS) leaves room for; 0 if unknown.
 func machineMemory() int64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0
 	}
 	limit := int64(info.Totalram) * int64(info.Unit)
+	if space := spaceLeft(); space >= 0 {
+		limit = min(limit, max(space-headroom, 256<<20)/3) // the store reserves more than it fills
+	}
 	groups, _ := os.ReadFile("/proc/self/cgroup") // without it only the machine counts
 	for line := range strings.Lines(string(groups)) {
 		// hierarchy:controllers:path, with v2 as "0::path"
@@ -35,6 +40,21 @@ func machineMemory() int64 {
 		limit = least(limit, root+"/"+file)
 	}
 	return limit
+}
+
+// spaceLeft is how much address space this process may have beside what it has, in
+// bytes, and -1 where there is no limit (RLIMIT_AS).
+func spaceLeft() int64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil || limit.Cur > math.MaxInt64 {
+		return -1
+	}
+	var pages int64 // the first field
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		first, _, _ := strings.Cut(string(text), " ")
+		pages, _ = strconv.ParseInt(first, 10, 64)
+	}
+	return max(int64(limit.Cur)-pages*int64(os.Getpagesize()), 0)
 }
 
 // least lowers limit to the number in the file, if there is one.

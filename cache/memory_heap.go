@@ -15,6 +15,9 @@ func newMemory(size int64, shift uint) (*memory, error) {
 	return &memory{max: int32(size >> shift), shift: shift}, nil
 }
 
+// canReserve is about address space, of which this memory reserves none.
+func canReserve(int) bool { return true }
+
 // units is how many units there are.
 func (m *memory) units() int32 { return m.max }
 

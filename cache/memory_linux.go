@@ -30,6 +30,16 @@ func newMemory(size int64, shift uint) (*memory, error) {
 	return &memory{base: base, shift: shift}, nil
 }
 
+// canReserve reports whether the system would grant that much address space yet.
+func canReserve(size int) bool {
+	m, err := newMemory(int64(size), 0)
+	if err != nil {
+		return false
+	}
+	m.free()
+	return true
+}
+
 // units is how many units there are.
 func (m *memory) units() int32 { return int32(len(m.base) >> m.shift) }
 
