@@ -2,9 +2,7 @@
 // test. Whoever writes a store runs it in a test of their own:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) cryptomem.Store {
-//			return mystore.New(…)
-//		})
+//		storetest.Run(t, func(t *testing.T) cryptomem.Store { return newStore(t) })
 //	}
 //
 // It asks for every operation on names that hold something, nothing, something

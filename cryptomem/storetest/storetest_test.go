@@ -10,10 +10,6 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/storetest"
 )
 
-func TestAStoreThatKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(*testing.T) cryptomem.Store { return newMemory("") })
-}
-
 // faultVariable names the fault of the store that TestFaulty runs the contract on,
 // in a process of its own: a failed test cannot be taken back.
 const faultVariable = "CRYPTOMEM_STORETEST_FAULT"
