@@ -28,7 +28,8 @@ func (c captchas) Take(id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return string(answer), c.store.Delete(context.Background(), id)
+	_, err = c.store.Delete(context.Background(), id)
+	return string(answer), err
 }
 
 // An adapter of your own is a few lines.

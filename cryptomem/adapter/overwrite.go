@@ -20,21 +20,21 @@ const maxOwed = 1 << 14
 func (s *Store) Overwrite(ctx context.Context, name string, value []byte, ttl time.Duration) error {
 	err := s.Set(ctx, name, value, ttl)
 	if err != nil {
-		_ = s.Forget(ctx, name) // owed, if it fails
+		_, _ = s.Forget(ctx, name) // owed, if it fails
 	}
 	return err
 }
 
-// Forget deletes what the name holds, even if ctx has ended, as a cache has to
-// when an answer became invalid: after an error, the name is absent for this
-// Store until the deletion has succeeded.
-func (s *Store) Forget(ctx context.Context, name string) error {
+// Forget is Delete for a cache, whose value became invalid: it happens even if
+// ctx has ended, and after an error the name is absent for this Store until the
+// deletion has succeeded.
+func (s *Store) Forget(ctx context.Context, name string) (found bool, err error) {
 	key := s.Name(name)
-	err := s.remove(context.WithoutCancel(ctx), key)
+	found, err = s.remove(context.WithoutCancel(ctx), key)
 	if err != nil && !s.owed.add(key) {
 		s.Report(fmt.Errorf("more than %d deletions are owed, one is given up: %w", maxOwed, err))
 	}
-	return err
+	return found, err
 }
 
 // settle makes the deletion that is owed for the key, if there is one.
@@ -42,7 +42,8 @@ func (s *Store) settle(ctx context.Context, key string) error {
 	if !s.owed.has(key) {
 		return nil
 	}
-	return s.remove(ctx, key)
+	_, err := s.remove(ctx, key)
+	return err
 }
 
 // owed is a set of keys that are still to be deleted. Its zero value is empty.

@@ -102,8 +102,9 @@ func (s *Store) Set(ctx context.Context, name string, value []byte, ttl time.Dur
 	return err
 }
 
-// Delete removes what the name holds. That there is nothing is no error.
-func (s *Store) Delete(ctx context.Context, name string) error {
+// Delete removes what the name holds, and tells whether that was anything. That
+// there is nothing is no error.
+func (s *Store) Delete(ctx context.Context, name string) (found bool, err error) {
 	return s.remove(ctx, s.Name(name))
 }
 
@@ -144,13 +145,13 @@ func (s *Store) Report(err error) {
 	}
 }
 
-func (s *Store) remove(ctx context.Context, key string) error {
+func (s *Store) remove(ctx context.Context, key string) (found bool, err error) {
 	ctx, cancel := s.Bound(ctx)
 	defer cancel()
-	err := s.client.Delete(ctx, key)
-	if err == nil || errors.Is(err, cryptomem.ErrNotFound) {
-		s.owed.paid(key)
-		return nil
+	err = s.client.Delete(ctx, key)
+	if err != nil && !errors.Is(err, cryptomem.ErrNotFound) {
+		return false, err
 	}
-	return err
+	s.owed.paid(key)
+	return err == nil, nil
 }

@@ -53,7 +53,10 @@ func (c *Cache) Set(key string, answer []byte) {
 }
 
 // Delete removes the answer under the key.
-func (c *Cache) Delete(key string) { c.answers.Report(c.answers.Forget(context.Background(), key)) }
+func (c *Cache) Delete(key string) {
+	_, err := c.answers.Forget(context.Background(), key)
+	c.answers.Report(err)
+}
 
 // Unopened returns how many answers could not be opened so far.
 func (c *Cache) Unopened() uint64 { return c.answers.Unopened() }

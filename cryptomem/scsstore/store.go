@@ -54,7 +54,8 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 // DeleteCtx removes the session of the token, if there is one. That ctx is
 // cancelled does not stop it.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
-	return s.sessions.Delete(context.WithoutCancel(ctx), token)
+	_, err := s.sessions.Delete(context.WithoutCancel(ctx), token)
+	return err
 }
 
 // AllCtx fails with cryptomem.ErrNotSupported: nobody can list sessions whose
