@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/cache/bounded"
 )
 
 // ItemOverhead is what an item counts against its account beside its key and
@@ -60,8 +62,8 @@ type balance struct {
 	name    string
 	number  uint16 // not 0, which is nobody's
 	limit   atomic.Int64
-	used    atomic.Int64
-	staged  atomic.Int64 // in values on their way
+	used    bounded.Counter
+	staged  bounded.Counter // in values on their way
 	refused atomic.Uint64
 }
 
@@ -155,24 +157,25 @@ func (b *balance) take(n, back int64) error {
 	if b == nil {
 		return nil
 	}
-	for {
-		used := b.used.Load()
-		if err := b.admits(used, n, back); err != nil {
-			return err
-		}
-		if b.used.CompareAndSwap(used, used+n) {
-			return nil
-		}
-	}
-}
-
-func (b *balance) admits(used, n, back int64) error {
-	after := used + n - back
-	if limit := b.limit.Load(); limit > 0 && after > limit && n > back {
-		b.refused.Add(1)
-		return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, limit)
+	if after, ok := b.used.AddWithin(n, b.bound(n, back)); !ok {
+		return b.refuse(after - back)
 	}
 	return nil
+}
+
+// bound is what used may grow to by n bytes, of which back bytes are about to be
+// given back. What does not grow is not bounded.
+func (b *balance) bound(n, back int64) int64 {
+	limit := b.limit.Load()
+	if limit <= 0 || n <= back || limit > math.MaxInt64-back {
+		return math.MaxInt64
+	}
+	return limit + back
+}
+
+func (b *balance) refuse(after int64) error {
+	b.refused.Add(1)
+	return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, b.limit.Load())
 }
 
 // stage counts n bytes of a value on its way, unless all that are would pass
@@ -181,16 +184,11 @@ func (b *balance) stage(n int64) error {
 	if b == nil {
 		return nil
 	}
-	for {
-		staged := b.staged.Load()
-		if limit := b.limit.Load(); limit > 0 && staged+n > limit {
-			b.refused.Add(1)
-			return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, staged+n, limit)
-		}
-		if b.staged.CompareAndSwap(staged, staged+n) {
-			return nil
-		}
+	if staged, ok := b.staged.AddWithin(n, b.bound(n, 0)); !ok {
+		b.refused.Add(1)
+		return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, staged, b.limit.Load())
 	}
+	return nil
 }
 
 func (b *balance) unstage(n int64) {
@@ -212,7 +210,10 @@ func (s *shard) affords(h uint64, key []byte, size int, b *balance) error {
 	if s.find(h, key, &e) && e.account == b.number {
 		back = e.cost()
 	}
-	return b.admits(b.used.Load(), n, back)
+	if after := b.used.Load() + n; after > b.bound(n, back) {
+		return b.refuse(after - back)
+	}
+	return nil
 }
 
 // charge is take without a limit.

@@ -1,6 +1,6 @@
 package cache
 
-import "sync/atomic"
+import "github.com/Zezezknight/cryptomem/cache/bounded"
 
 // pageSize is the unit in which memory is charged: what the operating system
 // gives and takes. Charging whole segments instead would let every open
@@ -16,7 +16,7 @@ func pagesOf(n int) int { return (n + pageSize - 1) / pageSize }
 // copied before the segment is given back, and the limit holds meanwhile. Only
 // the holder of Cache.room may use it.
 type budget struct {
-	used     atomic.Int64
+	used     bounded.Counter
 	max      int64
 	reserved int64
 }
@@ -37,15 +37,8 @@ func (b *budget) take(n int, reserve bool) bool {
 	if !reserve {
 		limit -= b.reserved
 	}
-	for {
-		used := b.used.Load()
-		if used+int64(n) > limit {
-			return false
-		}
-		if b.used.CompareAndSwap(used, used+int64(n)) {
-			return true
-		}
-	}
+	_, ok := b.used.AddWithin(int64(n), limit)
+	return ok
 }
 
 // put gives n pages back.

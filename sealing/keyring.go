@@ -274,6 +274,3 @@ func (kr *Keyring) find(id uint32) *ringKey {
 func derive(secret []byte, info string) ([]byte, error) {
 	return hkdf.Key(sha256.New, secret, nil, info, keySize)
 }
-
-// lengthPrefixed needs s to be 255 bytes at most, which New sees to.
-func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }

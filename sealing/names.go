@@ -14,7 +14,7 @@ const BlindNameSize = 16
 
 // wireNames turns a user's name into what the server sees as the key.
 type wireNames struct {
-	prefix string     // length-prefixed namespace, or nothing
+	prefix string     // of the namespace
 	macs   *sync.Pool // of *nameMAC; nil: names are sent as they are
 }
 
@@ -25,10 +25,7 @@ type nameMAC struct {
 
 // newWireNames wipes the key.
 func newWireNames(namespace string, key []byte) wireNames {
-	var w wireNames
-	if namespace != "" {
-		w.prefix = lengthPrefixed(namespace)
-	}
+	w := wireNames{prefix: NamespacePrefix(namespace)}
 	if key != nil {
 		// Copies of one MAC, so that the key itself need not stay.
 		keyed := hmac.New(sha256.New, key).(hash.Cloner)

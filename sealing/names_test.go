@@ -20,6 +20,12 @@ var _ = Describe("The name that the server sees", func() {
 		Expect(wire(sealer(keyring(secret), sealing.WithNamespace("tenant")), "name")).To(Equal("\x06tenantname"))
 	})
 
+	It("begins with what NamespacePrefix says, for those who have to know", func() {
+		for _, namespace := range []string{"", "tenant"} {
+			Expect(wire(sealer(keyring(secret), sealing.WithNamespace(namespace)), "")).To(Equal(sealing.NamespacePrefix(namespace)))
+		}
+	})
+
 	It("is never the same in two namespaces, however alike they are", func() {
 		a := sealer(keyring(secret), sealing.WithNamespace("ab"))
 		b := sealer(keyring(secret), sealing.WithNamespace("a"))

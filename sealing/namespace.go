@@ -5,6 +5,19 @@ import (
 	"fmt"
 )
 
+// NamespacePrefix returns what the keys of a namespace, MaxNamespace bytes at most,
+// begin with on a server: one byte with the namespace's length, and the namespace.
+// Without a namespace that is nothing.
+func NamespacePrefix(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return lengthPrefixed(namespace)
+}
+
+// lengthPrefixed needs s to be 255 bytes at most, which New sees to.
+func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }
+
 // Derive returns a keyring that holds the keys of one namespace and nothing that
 // they were made of: whoever has it reads, writes and forges in that namespace and
 // in no other. Its keys have their roots' ids and states; the cut is copied. To

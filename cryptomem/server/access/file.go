@@ -141,7 +141,7 @@ func (p *parser) namespaces(id *identity, values []string) error {
 		if n := len(v); n == 0 || n > sealing.MaxNamespace {
 			return fmt.Errorf("a namespace is %d bytes; allowed: 1 to %d", n, sealing.MaxNamespace)
 		}
-		id.prefixes = append(id.prefixes, append([]byte{byte(len(v))}, v...))
+		id.prefixes = append(id.prefixes, []byte(sealing.NamespacePrefix(v)))
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package access
 
 import (
+	"math"
 	"sync/atomic"
 
 	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/cache/bounded"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 )
@@ -13,7 +15,7 @@ import (
 type member struct {
 	identity    atomic.Pointer[identity]      // nil while it is not listed
 	account     atomic.Pointer[cache.Account] // what its items are charged to; nil without a server
-	connections atomic.Int64
+	connections bounded.Counter
 	requests    atomic.Uint64
 	denied      atomic.Uint64
 }
@@ -43,9 +45,9 @@ func (m *member) permit(id *identity, current server.Permission, proven func(*id
 
 // connect takes a connection unless that many are taken; 0 is no limit.
 func (m *member) connect(limit int64) bool {
-	if n := m.connections.Add(1); limit > 0 && n > limit {
-		m.connections.Add(-1)
-		return false
+	if limit == 0 {
+		limit = math.MaxInt64
 	}
-	return true
+	_, ok := m.connections.AddWithin(1, limit)
+	return ok
 }

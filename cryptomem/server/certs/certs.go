@@ -9,7 +9,6 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -79,15 +78,16 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	return tls.X509KeyPair(cert, key)
 }
 
-// ReadAuthorities reads the authorities of client certificates as a [Source] does.
+// ReadAuthorities reads a PEM file of authorities: whose client certificates a
+// server accepts, or whose server certificates a client does.
 func ReadAuthorities(file string) (*x509.CertPool, error) {
 	pem, err := textfile.Read(file, MaxFileSize)
 	if err != nil {
-		return nil, fmt.Errorf("client authorities: %w", err)
+		return nil, fmt.Errorf("authorities: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("client authorities: no certificate in " + file)
+		return nil, fmt.Errorf("authorities: %s holds no certificate in PEM form", file)
 	}
 	return pool, nil
 }

@@ -2,10 +2,8 @@ package certs
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 )
 
 // ClientFiles says what a client trusts and shows. All may be empty.
@@ -20,20 +18,16 @@ type ClientFiles struct {
 func ClientConfig(files ClientFiles) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: files.ServerName}
 	if files.CA != "" {
-		pem, err := os.ReadFile(files.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read authorities: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read authorities: %s holds no certificate in PEM form", files.CA)
+		var err error
+		if cfg.RootCAs, err = ReadAuthorities(files.CA); err != nil {
+			return nil, err
 		}
 	}
 	if (files.Cert == "") != (files.Key == "") {
 		return nil, errors.New("client certificate: a certificate and its private key belong together, and only one of them is named")
 	}
 	if files.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+		pair, err := readPair(files.Cert, files.Key)
 		if err != nil {
 			return nil, fmt.Errorf("client certificate: %w", err)
 		}
