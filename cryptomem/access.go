@@ -79,11 +79,7 @@ func (c *Client) beginAccess(a *Access) entry {
 		return entry{err: errors.New("an Access is none of reading, storing or deleting")}
 	}
 	op.Version = a.Version
-	if n, limit := len(a.Value)+sealing.Overhead, c.opts.maxValueSize; n > limit {
-		return entry{op: op, err: tooLarge(n, limit)}
-	}
-	op.value, op.until, op.fixed, op.Sealer = a.Value, a.Expires, true, op
-	return entry{op: op}
+	return entry{op: op, err: op.storeFor(a.Value, lifetime{until: a.Expires, fixed: true})}
 }
 
 // endAccess puts the answer into a and gives the operation back.

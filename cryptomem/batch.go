@@ -1,6 +1,10 @@
 package cryptomem
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // A Batch collects operations that are sent in one go and executed in their
 // order. It is no transaction: each succeeds or fails by itself, and other
@@ -12,15 +16,21 @@ type Batch struct {
 }
 
 // A Result is how one operation of a batch went. Value is set for gets only.
-type Result struct {
-	Value []byte
+type Result = ResultOf[[]byte]
+
+// A ResultOf is how one operation with a value of a type went.
+type ResultOf[T any] struct {
+	Value T
 	Err   error
 }
 
 // A Pair is a key and the value to store under it.
-type Pair struct {
+type Pair = PairOf[[]byte]
+
+// A PairOf is a key and the value of a type to store under it.
+type PairOf[T any] struct {
 	Key   string
-	Value []byte
+	Value T
 }
 
 // entry is one operation of a batch: nil if err kept it from being made.
@@ -98,6 +108,26 @@ func (c *Client) SetMany(ctx context.Context, pairs []Pair, opts ...StoreOption)
 		errs[i] = r.Err
 	}
 	return errs
+}
+
+// DeleteMany removes the values under the keys in one go and returns how many
+// there were; that there was none is no error. The error joins those of the keys
+// that may still have theirs, each behind the key in quotes.
+func (c *Client) DeleteMany(ctx context.Context, keys []string) (removed int, err error) {
+	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
+	for _, key := range keys {
+		b.Delete(key)
+	}
+	var errs []error
+	for i, r := range b.Run(ctx) {
+		switch {
+		case r.Err == nil:
+			removed++
+		case !errors.Is(r.Err, ErrNotFound):
+			errs = append(errs, fmt.Errorf("%q: %w", keys[i], r.Err))
+		}
+	}
+	return removed, errors.Join(errs...)
 }
 
 // doAll sends the entries that have no error yet, again where the rules of

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 )
@@ -16,6 +15,19 @@ import (
 // Every method takes the caller's context. Keys are strings, values bytes that
 // are not kept once a method has returned; values handed out are the caller's
 // own. What is stored without a TTL of its own gets the client's.
+//
+//   - Read: [Client.Get], [Client.GetAppend], [Client.GetItem], [Client.Exists]
+//   - Write: [Client.Set], [Client.Delete], [Client.Remove], [Client.GetDelete]
+//   - Conditional: [Client.Add], [Client.Replace], [Client.CompareAndSwap],
+//     [Client.Update], [Client.Touch], [Client.Increment]
+//   - Many: [Client.GetMany], [Client.SetMany], [Client.DeleteMany],
+//     [Client.Batch], [Client.AccessAll]
+//   - Load: [Client.GetOrLoad]
+//   - Lock: [Client.TryLock], [Client.Lock]
+//   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
+//     [Client.Rekey], [Client.Namespace], [Client.Close]
+//
+// Values of a type have the same methods: see [Typed].
 //
 // A broken connection is made anew by the next call. What was never sent is
 // sent again, and so is what does no harm twice: reading, and deleting. A
@@ -30,7 +42,9 @@ type Client struct {
 	cancel context.CancelFunc
 
 	background
-	flights flights
+	flights  flights
+	turns    turns
+	counters counters
 }
 
 // Dial returns a client of the server at addr, which is "host:port", or
@@ -106,56 +120,6 @@ func newClient(o *options, err error) *Client {
 	return c
 }
 
-// Get returns the value under the key; ErrNotFound if there is none.
-func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
-	return c.GetAppend(ctx, nil, key)
-}
-
-// GetAppend appends the value under the key to dst and returns the extended
-// slice, without allocating if dst has room. On an error it returns dst as it
-// was.
-func (c *Client) GetAppend(ctx context.Context, dst []byte, key string) ([]byte, error) {
-	op, err := c.begin(CommandGet, key)
-	if err != nil {
-		return dst, err
-	}
-	defer op.end()
-	if err := c.do(ctx, op); err != nil {
-		return dst, err
-	}
-	return op.open(dst)
-}
-
-// Set stores the value under the key in place of what was there, for the
-// client's TTL unless TTL says otherwise.
-func (c *Client) Set(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
-	return c.store(ctx, CommandSet, key, value, opts)
-}
-
-// Delete removes the value under the key; ErrNotFound if there is none. If the
-// connection was lost over a first attempt, a key that is gone counts as
-// removed.
-func (c *Client) Delete(ctx context.Context, key string) error {
-	op, err := c.begin(CommandDelete, key)
-	if err != nil {
-		return err
-	}
-	defer op.end()
-	return c.do(ctx, op)
-}
-
-func (c *Client) store(ctx context.Context, command Command, key string, value []byte, opts []StoreOption) error {
-	op, err := c.begin(command, key)
-	if err != nil {
-		return err
-	}
-	defer op.end()
-	if err := op.store(value, opts); err != nil {
-		return err
-	}
-	return c.do(ctx, op)
-}
-
 // Rekey takes the keyring's keys into use in place of those the client has,
 // which is how a running process takes part in a rotation.
 func (c *Client) Rekey(kr *sealing.Keyring) error {
@@ -166,6 +130,14 @@ func (c *Client) Rekey(kr *sealing.Keyring) error {
 		return openError(err)
 	}
 	return nil
+}
+
+// Namespace returns the namespace that the client works in, "" for none.
+func (c *Client) Namespace() string {
+	if c.sealer == nil {
+		return ""
+	}
+	return c.sealer.Namespace()
 }
 
 // Close ends the connections and fails the calls in flight with ErrClosed. It
@@ -184,37 +156,3 @@ func (c *Client) Close() error {
 	}
 	return err
 }
-
-// A Basic is a client with strings in place of contexts, keys and options: all
-// that many programs need. Its calls wait at most for the client's timeouts.
-type Basic struct{ client *Client }
-
-// New returns a client that seals under a secret of 32 bytes and stores what
-// Set is given for ttl, 0 meaning for good. It never fails and does not
-// connect: a wrong secret, or a server that is not there, surfaces at the first
-// call. See Dial for everything that can be chosen.
-func New(addr string, ttl time.Duration, secret string) *Basic {
-	return &Basic{newServerClient(addr, []Option{WithSecret([]byte(secret)), WithDefaultTTL(ttl)})}
-}
-
-// Set stores the value under the key for the client's TTL, in place of what
-// was there.
-func (b *Basic) Set(key, value string) error {
-	return b.client.Set(context.Background(), key, []byte(value))
-}
-
-// Get returns the value under the key; ErrNotFound if there is none.
-func (b *Basic) Get(key string) ([]byte, error) {
-	return b.client.Get(context.Background(), key)
-}
-
-// Delete removes the value under the key; ErrNotFound if there is none.
-func (b *Basic) Delete(key string) error {
-	return b.client.Delete(context.Background(), key)
-}
-
-// Close ends the connections and fails the calls in flight with ErrClosed.
-func (b *Basic) Close() error { return b.client.Close() }
-
-// Client returns the client beneath, with everything that it can do.
-func (b *Basic) Client() *Client { return b.client }

@@ -102,7 +102,7 @@ var _ = Describe("Keys", func() {
 		Expect(kr.Promote(second)).To(Succeed())
 		Expect(c.Rekey(kr)).To(Succeed())
 
-		Expect(c.Touch(ctx, "key", time.Hour)).To(Succeed())
+		Expect(c.Touch(ctx, "key", cryptomem.TTL(time.Hour))).To(Succeed())
 		after := w.envelope("key")
 		Expect(keyID(after)).To(Equal(second))
 		Expect(expiry(after)).To(Equal(w.clock.Now().Add(time.Hour).UnixMilli()))
@@ -124,7 +124,7 @@ var _ = Describe("Keys", func() {
 		_, err = c.CompareAndSwap(ctx, "key", []byte("3"), item.Version, cryptomem.TTL(2*time.Hour))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(expiry(w.envelope("key"))).To(Equal(want + time.Hour.Milliseconds()))
-		Expect(c.Touch(ctx, "key", 0)).To(Succeed())
+		Expect(c.Touch(ctx, "key", cryptomem.TTL(0))).To(Succeed())
 		Expect(expiry(w.envelope("key"))).To(BeZero())
 	})
 })

@@ -113,23 +113,23 @@ var _ = Describe("Client and Server", func() {
 		Expect(value(key)).To(Equal("3"))
 	})
 
-	It("tell the time that an item has left", func() {
+	It("tell when an item ends", func() {
 		Expect(c.Set(ctx, key, nil, cryptomem.TTL(time.Minute))).To(Succeed())
 		w.clock.Add(time.Second)
 		item, err := c.GetItem(ctx, key)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(item.TTL).To(Equal(59 * time.Second))
+		Expect(item.Expires.Sub(w.clock.Now())).To(Equal(59 * time.Second))
 	})
 
 	It("prolong an item for all its readers, seal included", func() {
 		Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
-		Expect(c.Touch(ctx, key, time.Hour)).To(Succeed())
+		Expect(c.Touch(ctx, key, cryptomem.TTL(time.Hour))).To(Succeed())
 		w.clock.Add(30 * time.Minute)
 		Expect(value(key)).To(Equal("v"))
 		w.clock.Add(30 * time.Minute)
 		_, err := c.Get(ctx, key)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
-		Expect(c.Touch(ctx, key, time.Hour)).To(MatchError(cryptomem.ErrNotFound))
+		Expect(c.Touch(ctx, key, cryptomem.TTL(time.Hour))).To(MatchError(cryptomem.ErrNotFound))
 	})
 
 	It("hand a value to one taker only", func() {
@@ -229,3 +229,27 @@ var _ = Describe("Client and Server", func() {
 		}
 	})
 })
+
+// laterClock returns a clock that is ahead of the world's.
+func (w *world) laterClock(by time.Duration) cryptomem.Clock {
+	later := clock.NewMock()
+	later.Set(w.clock.Now().Add(by))
+	return later
+}
+
+// runClock moves the time on until the function it returns is called.
+func (w *world) runClock() (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				w.clock.Add(time.Millisecond)
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
+}

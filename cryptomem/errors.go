@@ -21,11 +21,12 @@ var (
 	// ErrExists: Add found a value under the key.
 	ErrExists = errors.New("already exists")
 
-	// ErrChanged: CompareAndSwap or Touch found another version than expected.
+	// ErrChanged: CompareAndSwap found another version than expected. Update and
+	// Touch end in it only together with the error of their context.
 	ErrChanged = errors.New("changed by somebody else")
 
-	// ErrTooLarge: the key or the sealed value is longer than its limit.
-	// Nothing was sent.
+	// ErrTooLarge: the key or the sealed value is longer than its limit, the
+	// client's or the server's. Nothing was stored.
 	ErrTooLarge = errors.New("too large")
 
 	// ErrClosed: the client has been closed.
@@ -55,6 +56,10 @@ var (
 	// into the identity's share of it. What was under the key is as it was. The
 	// error is a *ServerError.
 	ErrFull = errors.New("store is full")
+
+	// ErrFlushDisabled: the server's configuration does not allow FLUSH. The error
+	// is a *ServerError.
+	ErrFlushDisabled = errors.New("flush is not enabled on the server")
 
 	// ErrDenied: the server wants other credentials. The error is a
 	// *ServerError.
@@ -97,7 +102,8 @@ func (e *ServerError) Error() string {
 	return "server: " + message
 }
 
-// Is makes a ServerError match ErrBusy, ErrDenied and ErrFull.
+// Is makes a ServerError match ErrBusy, ErrDenied, ErrFull, ErrTooLarge and
+// ErrFlushDisabled.
 func (e *ServerError) Is(target error) bool {
 	why := wire.Refusal{Status: e.Status, Message: e.Message}
 	switch target {
@@ -107,6 +113,10 @@ func (e *ServerError) Is(target error) bool {
 		return why.Full()
 	case ErrDenied:
 		return why.Denied()
+	case ErrTooLarge:
+		return why.TooLarge()
+	case ErrFlushDisabled:
+		return why.FlushDisabled()
 	}
 	return false
 }

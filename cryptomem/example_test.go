@@ -110,7 +110,7 @@ func ExampleJSON() {
 	err := users.Set(ctx, "user:17", user{Name: "Ada"})
 	fmt.Println(err)
 
-	err = users.Update(ctx, "user:17", func(u user, _ bool) (user, error) {
+	_, err = users.Update(ctx, "user:17", func(u user, _ bool) (user, error) {
 		u.Visits++
 		return u, nil
 	})

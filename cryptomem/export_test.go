@@ -9,3 +9,14 @@ func (c *Client) Waiting(key string) int {
 	}
 	return 0
 }
+
+// Counting returns how many increments of key wait for the swap under way to
+// end; -1 if there is none.
+func (c *Client) Counting(key string) int {
+	c.counters.mu.Lock()
+	defer c.counters.mu.Unlock()
+	if waiting, running := c.counters.byKey[key]; running {
+		return len(waiting)
+	}
+	return -1
+}

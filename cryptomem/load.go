@@ -34,7 +34,6 @@ type (
 
 func (o staleOption) load(l *loading) { l.stale = max(l.stale, time.Duration(o)) }
 func (o leaseOption) load(l *loading) { l.lease = time.Duration(o) }
-func (o StoreOption) load(l *loading) { l.ttl = o.ttl }
 
 // Stale keeps a value for d after its TTL. For that time callers still get it,
 // at once, while one of them has it loaded anew in the background.
@@ -47,6 +46,7 @@ func Lease(d time.Duration) LoadOption { return leaseOption(d) }
 // loading is what GetOrLoad was asked to do.
 type loading struct {
 	key               string
+	life              []StoreOption
 	ttl, stale, lease time.Duration
 	load              Loader
 	unstored          bool // the store has just failed: do without it
@@ -64,14 +64,16 @@ type loading struct {
 // the same, and a loaded value that cannot be stored is returned all the same. A panic of
 // load becomes an error.
 func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ...LoadOption) ([]byte, error) {
-	l := loading{key: key, ttl: c.opts.ttl, lease: DefaultLease, load: load}
+	l := loading{key: key, lease: DefaultLease, load: load}
 	for _, o := range opts {
 		o.load(&l)
 	}
 	l.lease = cmp.Or(l.lease, DefaultLease)
-	if err := checkTTL(l.ttl); err != nil {
+	life, err := c.lifetime(l.life)
+	if err != nil {
 		return nil, err
 	}
+	_, l.ttl = life.from(c.opts.clock.Now())
 	if l.lease < 0 {
 		return nil, fmt.Errorf("lease is %v, must be positive", l.lease)
 	}

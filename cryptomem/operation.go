@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
@@ -23,9 +22,7 @@ type operation struct {
 	key       []byte // as the user knows it
 	name      []byte // as the store does
 	value     []byte // to be sealed; the caller's
-	ttl       time.Duration
-	until     time.Time // in place of ttl, if fixed
-	fixed     bool
+	life      lifetime
 	envelope  []byte // what is sent
 	uncertain bool   // an earlier attempt may have been applied
 }
@@ -82,24 +79,29 @@ func (op *operation) end() {
 		op.Answer = nil
 	}
 	op.Request = Request{Answer: op.Answer[:0]}
-	op.client, op.value, op.fixed = nil, nil, false
+	op.client, op.value, op.life = nil, nil, lifetime{}
 	operations.Put(op)
 }
 
 // store makes op one that stores the value, which is sealed once the operation
 // can be sent.
 func (op *operation) store(value []byte, opts []StoreOption) error {
-	ttl := op.client.opts.ttl
-	if len(opts) > 0 {
-		ttl = opts[len(opts)-1].ttl
+	life, err := op.client.lifetime(opts)
+	if err == nil && life.keep {
+		err = errKeepUnread
 	}
-	if err := checkTTL(ttl); err != nil {
+	if err != nil {
 		return err
 	}
+	return op.storeFor(value, life)
+}
+
+// storeFor is store for a lifetime that needs no reading.
+func (op *operation) storeFor(value []byte, life lifetime) error {
 	if n, limit := len(value)+sealing.Overhead, op.client.opts.maxValueSize; n > limit {
-		return tooLarge(n, limit)
+		return tooLarge(len(value), n, limit)
 	}
-	op.value, op.ttl, op.Sealer = value, ttl, op
+	op.value, op.life, op.Sealer = value, life, op
 	return nil
 }
 
@@ -107,30 +109,20 @@ func (op *operation) store(value []byte, opts []StoreOption) error {
 func (op *operation) SealRequest(r *Request) error {
 	c := op.client
 	now := c.opts.clock.Now()
-	expiry, ttl := op.until, op.ttl
-	switch {
-	case !op.fixed && ttl > 0:
-		expiry = now.Add(ttl)
-	case !op.fixed:
-		expiry = time.Time{}
-	case expiry.IsZero():
-		ttl = 0
-	default:
-		ttl = max(expiry.Sub(now), 1) // for what is over already, not for good
-	}
+	expiry, ttl := op.life.from(now)
 	var err error
 	if op.envelope, err = c.sealer.Seal(op.envelope[:0], op.key, op.value, expiry, sealing.StampAt(now)); err != nil {
 		return openError(err)
 	}
 	if n := len(op.envelope); n > c.opts.maxValueSize { // padding grew it
-		return tooLarge(n, c.opts.maxValueSize)
+		return tooLarge(len(op.value), n, c.opts.maxValueSize)
 	}
 	r.Value, r.TTL = op.envelope, ttl
 	return nil
 }
 
-func tooLarge(n, limit int) error {
-	return fmt.Errorf("%w: sealed value is %d bytes, limit %d", ErrTooLarge, n, limit)
+func tooLarge(size, sealed, limit int) error {
+	return fmt.Errorf("%w: value is %d bytes, and %d sealed, limit %d (see WithMaxValueSize)", ErrTooLarge, size, sealed, limit)
 }
 
 // do sends the operation, again where the rules of repetition allow, and
@@ -178,6 +170,11 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 		err = ErrClosed
 	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err): // no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	case op.Sealer != nil && errors.Is(err, ErrTooLarge):
+		var refused *ServerError
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("%w; that is sealed, the value itself is %d", err, len(op.value))
+		}
 	}
 	if op.uncertain && !errors.Is(err, ErrMaybeApplied) && !answered(err) {
 		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)

@@ -298,13 +298,6 @@ func WithRandom(r io.Reader) Option {
 	}
 }
 
-// A StoreOption changes how one value is stored.
-type StoreOption struct{ ttl time.Duration }
-
-// TTL makes the value expire when d has passed; 0 means never.
-// Negative durations are an error.
-func TTL(d time.Duration) StoreOption { return StoreOption{ttl: d} }
-
 func checkTTL(ttl time.Duration) error {
 	if ttl < 0 {
 		return fmt.Errorf("ttl is %v, must not be negative", ttl)

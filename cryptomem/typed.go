@@ -45,8 +45,22 @@ func Binary[T any, P interface {
 	)
 }
 
-// Client returns the client beneath.
-func (t *Typed[T]) Client() *Client { return t.client }
+// Get returns the value under the key; ErrNotFound if there is none.
+func (t *Typed[T]) Get(ctx context.Context, key string) (T, error) {
+	return t.decoded(t.client.Get(ctx, key))
+}
+
+// GetItem returns the value under the key with its version. See Client.GetItem.
+func (t *Typed[T]) GetItem(ctx context.Context, key string) (ItemOf[T], error) {
+	item, err := t.client.GetItem(ctx, key)
+	v, err := t.decoded(item.Value, err)
+	return ItemOf[T]{Value: v, Version: item.Version, Expires: item.Expires}, err
+}
+
+// Exists reports whether there is a value under the key, without decoding it.
+func (t *Typed[T]) Exists(ctx context.Context, key string) (bool, error) {
+	return t.client.Exists(ctx, key)
+}
 
 // Set stores v under the key. Errors are those of Client.Set and of the
 // encoding.
@@ -58,6 +72,21 @@ func (t *Typed[T]) Set(ctx context.Context, key string, v T, opts ...StoreOption
 	return t.client.Set(ctx, key, b, opts...)
 }
 
+// Delete removes the value under the key; ErrNotFound if there is none.
+func (t *Typed[T]) Delete(ctx context.Context, key string) error {
+	return t.client.Delete(ctx, key)
+}
+
+// Remove sees to it that there is no value under the key.
+func (t *Typed[T]) Remove(ctx context.Context, key string) error {
+	return t.client.Remove(ctx, key)
+}
+
+// GetDelete removes the item and returns the value it had.
+func (t *Typed[T]) GetDelete(ctx context.Context, key string) (T, error) {
+	return t.decoded(t.client.GetDelete(ctx, key))
+}
+
 // Add stores v under a key that holds none; ErrExists if it does.
 func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption) error {
 	b, err := t.encode(v)
@@ -67,19 +96,88 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	return t.client.Add(ctx, key, b, opts...)
 }
 
-// Get returns the value under the key; ErrNotFound if there is none.
-func (t *Typed[T]) Get(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.Get(ctx, key))
+// Replace stores v under a key that holds a value; ErrNotFound if not.
+func (t *Typed[T]) Replace(ctx context.Context, key string, v T, opts ...StoreOption) error {
+	b, err := t.encode(v)
+	if err != nil {
+		return err
+	}
+	return t.client.Replace(ctx, key, b, opts...)
 }
 
-// GetDelete removes the item and returns the value it had.
-func (t *Typed[T]) GetDelete(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.GetDelete(ctx, key))
+// CompareAndSwap stores v if the item still has the version that GetItem told.
+// See Client.CompareAndSwap.
+func (t *Typed[T]) CompareAndSwap(ctx context.Context, key string, v T, version uint64, opts ...StoreOption) (uint64, error) {
+	b, err := t.encode(v)
+	if err != nil {
+		return 0, err
+	}
+	return t.client.CompareAndSwap(ctx, key, b, version, opts...)
 }
 
-// Delete removes the value under the key; ErrNotFound if there is none.
-func (t *Typed[T]) Delete(ctx context.Context, key string) error {
-	return t.client.Delete(ctx, key)
+// Update changes the value under the key and returns the new one: change gets
+// what is there, or the zero value and false. It must do nothing else, since it is
+// called again if somebody else changed the value meanwhile. See Client.Update.
+func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, found bool) (T, error), opts ...StoreOption) (T, error) {
+	var v, zero T
+	_, err := t.client.Update(ctx, key, func(b []byte, found bool) ([]byte, error) {
+		var err error
+		v = zero
+		if found {
+			if v, err = t.decode(b); err != nil {
+				return nil, err
+			}
+		}
+		if v, err = change(v, found); err != nil {
+			return nil, err
+		}
+		return t.encode(v)
+	}, opts...)
+	if err != nil {
+		return zero, err
+	}
+	return v, nil
+}
+
+// Touch gives the value a new expiry, without decoding it. See Client.Touch.
+func (t *Typed[T]) Touch(ctx context.Context, key string, opts ...StoreOption) error {
+	return t.client.Touch(ctx, key, opts...)
+}
+
+// GetMany returns the values under the keys, in their order, in one go. A key
+// without a value has ErrNotFound as its error.
+func (t *Typed[T]) GetMany(ctx context.Context, keys []string) []ResultOf[T] {
+	results := make([]ResultOf[T], len(keys))
+	for i, r := range t.client.GetMany(ctx, keys) {
+		results[i].Value, results[i].Err = t.decoded(r.Value, r.Err)
+	}
+	return results
+}
+
+// SetMany stores the pairs in one go and returns an error for each, nil where it
+// is stored.
+func (t *Typed[T]) SetMany(ctx context.Context, pairs []PairOf[T], opts ...StoreOption) []error {
+	errs := make([]error, len(pairs))
+	encoded := make([]Pair, 0, len(pairs))
+	places := make([]int, 0, len(pairs)) // of the encoded ones
+	for i, p := range pairs {
+		b, err := t.encode(p.Value)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		encoded, places = append(encoded, Pair{Key: p.Key, Value: b}), append(places, i)
+	}
+	for i, err := range t.client.SetMany(ctx, encoded, opts...) {
+		errs[places[i]] = err
+	}
+	return errs
+}
+
+// DeleteMany removes the values under the keys in one go and returns how many
+// there were. See Client.DeleteMany.
+func (t *Typed[T]) DeleteMany(ctx context.Context, keys []string) (removed int, err error) {
+	return t.client.DeleteMany(ctx, keys)
 }
 
 // GetOrLoad returns the value under the key, made by load and stored if
@@ -94,25 +192,9 @@ func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.
 	}, opts...))
 }
 
-// Update changes the value under the key: change gets what is there, or the
-// zero value and false, and returns what is to be there. It is called again if
-// somebody else changed the value meanwhile, so it must do nothing else. ErrChanged
-// if that happens again and again.
-func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, found bool) (T, error), opts ...StoreOption) error {
-	return t.client.update(ctx, key, func(b []byte, found bool) ([]byte, error) {
-		var v T
-		var err error
-		if found {
-			if v, err = t.decode(b); err != nil {
-				return nil, err
-			}
-		}
-		if v, err = change(v, found); err != nil {
-			return nil, err
-		}
-		return t.encode(v)
-	}, opts)
-}
+// Client returns the client beneath: for counters, locks, batches, and all that
+// is not about values of a type.
+func (t *Typed[T]) Client() *Client { return t.client }
 
 func (t *Typed[T]) decoded(b []byte, err error) (T, error) {
 	if err != nil {

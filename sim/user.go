@@ -192,7 +192,7 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 	case script.Delete:
 		return nil, c.Delete(ctx, key)
 	case script.Touch:
-		return nil, c.Touch(ctx, key, a.TTL)
+		return nil, c.Touch(ctx, key, ttl)
 	case script.Flush:
 		op.Key = "" // names may be blind, which have no prefixes: everything goes
 		_, err = c.Flush(ctx, "")

@@ -95,7 +95,7 @@ func (h *Handler) compareAndSwap(now int64, dst []byte, r *wire.Request) []byte 
 
 func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 	if !h.AllowFlush {
-		return appendError(dst, errors.New("FLUSH is not enabled on this server"))
+		return wire.FlushNotEnabled.Append(dst, wire.Flush)
 	}
 	return appendNumber(dst, h.Cache.Flush(now, prefix))
 }

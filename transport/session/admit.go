@@ -37,7 +37,7 @@ func (s *Session) admit(h *wire.Header) (wire.Refusal, bool) {
 	case size > 0 && !h.Command.Has(wire.TakesValue):
 		return wire.Refuse("%s takes no value, got %d bytes", h.Command, size), false
 	case size > limit:
-		return wire.Refuse("value is %d bytes, limit %d", size, limit), false
+		return wire.RefuseTooLarge(size, limit), false
 	case h.TTL < 0 && h.Command.Has(wire.TakesTTL):
 		return wire.Refuse("ttl is %d ns, limits 0 (no expiry) and %d", int64(h.TTL), int64(math.MaxInt64)), false
 	case s.gate != nil:

@@ -21,6 +21,8 @@ const (
 	busyPrefix   = "busy: "
 	deniedPrefix = "denied: "
 	fullPrefix   = "full: "
+
+	tooLargePrefix = "value is "
 )
 
 // Limits of what a refusal says, in bytes. Whatever a peer sends, telling it
@@ -57,6 +59,11 @@ func RefuseDenied(format string, args ...any) Refusal {
 	return Refusal{Status: Denied, Message: deniedPrefix + fmt.Sprintf(format, args...)}
 }
 
+// RefuseTooLarge refuses a value that is longer than the server takes.
+func RefuseTooLarge(size, limit uint64) Refusal {
+	return Refuse("%s%d bytes, limit %d", tooLargePrefix, size, limit)
+}
+
 // RefuseFull refuses a value that there is no room for.
 func RefuseFull(format string, args ...any) Refusal {
 	return Refusal{Status: Error, Message: fullPrefix + fmt.Sprintf(format, args...)}
@@ -72,6 +79,17 @@ func (r Refusal) Denied() bool {
 
 // Full reports whether there was no room for the value.
 func (r Refusal) Full() bool { return strings.HasPrefix(r.Message, fullPrefix) }
+
+// TooLarge reports whether the value was longer than the server takes.
+func (r Refusal) TooLarge() bool {
+	return r.Status == Error && strings.HasPrefix(r.Message, tooLargePrefix) && strings.Contains(r.Message, ", limit ")
+}
+
+// FlushNotEnabled answers FLUSH where the configuration does not allow it.
+var FlushNotEnabled = Refusal{Status: Error, Message: "FLUSH is not enabled on this server"}
+
+// FlushDisabled reports whether r is FlushNotEnabled.
+func (r Refusal) FlushDisabled() bool { return r == FlushNotEnabled }
 
 // Append appends the response that tells a client whose request was c.
 func (r Refusal) Append(dst []byte, c Command) []byte {

@@ -1,0 +1,68 @@
+package cryptomem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// Ping asks the server for a sign of life.
+func (c *Client) Ping(ctx context.Context) error {
+	sign := []byte("ping")
+	op, err := c.beginBare(CommandPing, nil, sign)
+	if err != nil {
+		return err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return err
+	}
+	if !bytes.Equal(op.Answer, sign) {
+		return errors.New("answer to PING is not what was sent")
+	}
+	return nil
+}
+
+// Stats returns the server's statistics as JSON: one section, or all of them
+// by name if section is empty.
+func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
+	op, err := c.beginBare(CommandStats, []byte(section), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(op.Answer), nil
+}
+
+// Flush removes every item of the client's namespace whose key begins with
+// prefix, and returns how many there were. Without a namespace that is
+// everybody's. A server has to be configured to allow it; blind names leave no
+// prefix to go by, so with them only an empty one works.
+func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err error) {
+	var name []byte
+	if n := c.opts.namespace; n != "" {
+		name = append(append(name, byte(len(n))), n...)
+	}
+	if c.opts.blindNames && len(prefix) > 0 {
+		return 0, errors.New("blind names have no prefix to flush by")
+	}
+	name = append(name, prefix...)
+	if len(name) > wire.MaxKeySize {
+		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)
+	}
+	op, err := c.beginBare(CommandFlush, name, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return 0, err
+	}
+	return op.Count, nil
+}

@@ -1,0 +1,373 @@
+package cryptomem_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+)
+
+// plusOne is a change that counts.
+func plusOne(value []byte, found bool) ([]byte, error) {
+	n := 0
+	if found {
+		n, _ = strconv.Atoi(string(value))
+	}
+	return strconv.AppendInt(nil, int64(n+1), 10), nil
+}
+
+var _ = Describe("Changing what is there", func() {
+	var (
+		w   *world
+		c   *cryptomem.Client
+		ctx = context.Background()
+		key = "key"
+	)
+	BeforeEach(func() {
+		w = newWorld(server.Config{AllowFlush: true})
+		c = w.client(cryptomem.WithDefaultTTL(time.Hour))
+	})
+	expires := func() time.Time {
+		GinkgoHelper()
+		item, err := c.GetItem(ctx, key)
+		Expect(err).NotTo(HaveOccurred())
+		return item.Expires
+	}
+	in := func(d time.Duration) time.Time { return w.clock.Now().Add(d) }
+
+	Describe("Update", func() {
+		It("returns what is there now, and gives a new value the client's TTL", func() {
+			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("1")))
+			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
+			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("2")))
+			Expect(c.Get(ctx, key)).To(Equal([]byte("2")))
+		})
+
+		It("keeps the expiry of what it changes, unless told otherwise", func() {
+			Expect(c.Set(ctx, key, []byte("1"), cryptomem.TTL(time.Minute))).To(Succeed())
+			end := in(time.Minute)
+			w.clock.Add(time.Second)
+			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("2")))
+			Expect(expires()).To(BeTemporally("==", end))
+			Expect(c.Update(ctx, key, plusOne, cryptomem.TTL(time.Hour), cryptomem.KeepTTL())).To(Equal([]byte("3")))
+			Expect(expires()).To(BeTemporally("==", end))
+			Expect(c.Update(ctx, key, plusOne, cryptomem.TTL(0))).To(Equal([]byte("4")))
+			Expect(expires()).To(BeZero())
+			Expect(c.Update(ctx, key, plusOne, cryptomem.ExpiresAt(end))).To(Equal([]byte("5")))
+			Expect(expires()).To(BeTemporally("==", end))
+		})
+
+		It("gives a new value the TTL beside KeepTTL", func() {
+			Expect(c.Update(ctx, key, plusOne, cryptomem.KeepTTL(), cryptomem.TTL(time.Minute))).To(Equal([]byte("1")))
+			Expect(expires()).To(BeTemporally("==", in(time.Minute)))
+		})
+
+		It("leaves everything as it was when change fails", func() {
+			Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())
+			failure := errors.New("no")
+			value, err := c.Update(ctx, key, func([]byte, bool) ([]byte, error) { return []byte("2"), failure })
+			Expect(err).To(MatchError(failure))
+			Expect(value).To(BeNil())
+			Expect(c.Get(ctx, key)).To(Equal([]byte("1")))
+		})
+
+		It("lets others have their turn when change panics or ends its goroutine", func() {
+			Expect(func() {
+				_, _ = c.Update(ctx, key, func([]byte, bool) ([]byte, error) { panic("change") })
+			}).To(PanicWith("change"))
+			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("1")))
+		})
+
+		It("computes anew when somebody else was faster", func() {
+			other, calls := w.client(), 0
+			Expect(c.Update(ctx, key, func(value []byte, found bool) ([]byte, error) {
+				if calls++; calls == 1 {
+					Expect(other.Set(ctx, key, []byte("41"))).To(Succeed())
+				}
+				return plusOne(value, found)
+			})).To(Equal([]byte("42")))
+			Expect(calls).To(Equal(2))
+		})
+
+		It("goes on until its context ends, and then says both", func() {
+			other := w.client()
+			ending, cancel := context.WithCancel(ctx)
+			calls := 0
+			_, err := c.Update(ending, key, func([]byte, bool) ([]byte, error) {
+				Expect(other.Set(ctx, key, []byte("theirs"))).To(Succeed())
+				if calls++; calls == 2 {
+					cancel()
+				}
+				return []byte("mine"), nil
+			})
+			Expect(err).To(MatchError(context.Canceled))
+			Expect(c.Get(ctx, key)).To(Equal([]byte("theirs")))
+		})
+
+		It("waits for its turn no longer than its context allows", func() {
+			inside, leave, done := make(chan bool), make(chan bool), make(chan error)
+			go func() {
+				_, err := c.Update(ctx, key, func([]byte, bool) ([]byte, error) {
+					close(inside)
+					<-leave
+					return []byte("1"), nil
+				})
+				done <- err
+			}()
+			<-inside
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			Expect(c.Touch(ended, key)).To(MatchError(context.Canceled))
+			close(leave)
+			Expect(<-done).NotTo(HaveOccurred())
+			Expect(c.Touch(ctx, key)).To(Succeed())
+		})
+
+		It("succeeds always, however many want the same key at the same time", func() {
+			const goroutines, each = 100, 20
+			all := []*cryptomem.Client{c, c, c, w.client(), w.client()}
+			var failed sync.Map
+			var group sync.WaitGroup
+			for g := range goroutines {
+				group.Go(func() {
+					for range each {
+						if _, err := all[g%len(all)].Update(ctx, key, plusOne); err != nil {
+							failed.Store(g, err)
+						}
+					}
+				})
+			}
+			moved := w.runClock()
+			group.Wait()
+			moved()
+			failed.Range(func(g, err any) bool { Fail(fmt.Sprint(g, ": ", err)); return true })
+			Expect(c.Get(ctx, key)).To(Equal([]byte(strconv.Itoa(goroutines * each))))
+		})
+	})
+
+	Describe("Touch", func() {
+		It("stores for the client's TTL, or the one given, and never what is not there", func() {
+			Expect(c.Touch(ctx, key)).To(MatchError(cryptomem.ErrNotFound))
+			Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
+			Expect(c.Touch(ctx, key)).To(Succeed())
+			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
+			Expect(c.Touch(ctx, key, cryptomem.TTL(0))).To(Succeed())
+			Expect(expires()).To(BeZero())
+		})
+	})
+
+	Describe("KeepTTL", func() {
+		BeforeEach(func() {
+			Expect(c.Set(ctx, key, []byte("1"), cryptomem.TTL(time.Minute))).To(Succeed())
+		})
+
+		It("is for all that replaces one value", func() {
+			end := in(time.Minute)
+			Expect(c.Set(ctx, key, []byte("2"), cryptomem.KeepTTL())).To(Succeed())
+			Expect(expires()).To(BeTemporally("==", end))
+			Expect(c.Replace(ctx, key, []byte("3"), cryptomem.KeepTTL())).To(Succeed())
+			Expect(expires()).To(BeTemporally("==", end))
+			item, err := c.GetItem(ctx, key)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(c.CompareAndSwap(ctx, key, []byte("4"), item.Version, cryptomem.KeepTTL())).NotTo(Equal(item.Version))
+			Expect(expires()).To(BeTemporally("==", end))
+			_, err = c.CompareAndSwap(ctx, key, []byte("5"), item.Version, cryptomem.KeepTTL())
+			Expect(err).To(MatchError(cryptomem.ErrChanged))
+			Expect(c.Replace(ctx, "nothing", nil, cryptomem.KeepTTL())).To(MatchError(cryptomem.ErrNotFound))
+			Expect(c.Get(ctx, key)).To(Equal([]byte("4")))
+		})
+
+		It("means the client's TTL where there is nothing", func() {
+			Expect(c.Remove(ctx, key)).To(Succeed())
+			Expect(c.Set(ctx, key, []byte("2"), cryptomem.KeepTTL())).To(Succeed())
+			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
+			Expect(c.Remove(ctx, key)).To(Succeed())
+			Expect(c.Add(ctx, key, []byte("2"), cryptomem.KeepTTL())).To(Succeed())
+			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
+		})
+
+		It("is refused where nothing is read", func() {
+			errs := c.SetMany(ctx, []cryptomem.Pair{{Key: key}}, cryptomem.KeepTTL())
+			Expect(errs[0]).To(MatchError(ContainSubstring("a batch cannot")))
+		})
+	})
+
+	Describe("Increment", func() {
+		It("counts from nothing, in whole numbers, up and down", func() {
+			Expect(c.Increment(ctx, key, 1)).To(Equal(int64(1)))
+			Expect(c.Increment(ctx, key, 41)).To(Equal(int64(42)))
+			Expect(c.Increment(ctx, key, -43)).To(Equal(int64(-1)))
+			Expect(c.Get(ctx, key)).To(Equal([]byte("-1")))
+		})
+
+		It("keeps the expiry that the counter began with", func() {
+			for range 3 {
+				Expect(c.Increment(ctx, key, 1, cryptomem.TTL(time.Minute))).To(BeNumerically(">", 0))
+				w.clock.Add(19 * time.Second)
+			}
+			w.clock.Add(3 * time.Second)
+			Expect(c.Increment(ctx, key, 1, cryptomem.TTL(time.Minute))).To(Equal(int64(1)))
+		})
+
+		It("refuses what is no number, and a sum that is too large, and leaves it", func() {
+			Expect(c.Set(ctx, key, []byte("one"))).To(Succeed())
+			_, err := c.Increment(ctx, key, 1)
+			Expect(err).To(MatchError("value is not a whole number of 64 bits"))
+			Expect(c.Set(ctx, key, strconv.AppendInt(nil, math.MaxInt64, 10))).To(Succeed())
+			_, err = c.Increment(ctx, key, 1)
+			Expect(err).To(MatchError("9223372036854775807 and 1 are together more than 64 bits hold"))
+			Expect(c.Increment(ctx, key, math.MinInt64)).To(Equal(int64(-1)))
+			_, err = c.Increment(ctx, "", 1)
+			Expect(err).To(MatchError("key is empty"))
+		})
+
+		It("gives each of many callers a sum of its own, in few swaps", func() {
+			const goroutines, each = 100, 50
+			sums := make(chan int64, goroutines*each)
+			var group sync.WaitGroup
+			for range goroutines {
+				group.Go(func() {
+					for range each {
+						sum, err := c.Increment(ctx, key, 1)
+						if err != nil {
+							sum = -1
+						}
+						sums <- sum
+					}
+				})
+			}
+			group.Wait()
+			close(sums)
+			seen := make(map[int64]bool)
+			for sum := range sums {
+				Expect(seen[sum]).To(BeFalse())
+				seen[sum] = true
+				Expect(sum).To(And(BeNumerically(">", 0), BeNumerically("<=", goroutines*each)))
+			}
+			Expect(c.Get(ctx, key)).To(Equal([]byte(strconv.Itoa(goroutines * each))))
+		})
+
+		It("heeds its caller's context alone", func() {
+			inside, leave := make(chan bool), make(chan bool)
+			go func() {
+				_, _ = c.Update(ctx, key, func([]byte, bool) ([]byte, error) {
+					close(inside)
+					<-leave
+					return []byte("10"), nil
+				})
+			}()
+			<-inside // and the batch of the first increments waits
+			counted := make(map[string]chan error)
+			ending, cancel := context.WithCancel(ctx)
+			count := func(name string, ctx context.Context, waiting int) {
+				counted[name] = make(chan error, 1)
+				go func() { _, err := c.Increment(ctx, key, 1); counted[name] <- err }()
+				Eventually(func() int { return c.Counting(key) }).Should(Equal(waiting))
+			}
+			count("under way", ending, 0)
+			count("waiting", ending, 1)
+			count("staying", ctx, 2)
+			cancel()
+			for _, name := range []string{"under way", "waiting"} {
+				err := <-counted[name]
+				Expect(err).To(MatchError(context.Canceled), name)
+				Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied), name)
+			}
+			close(leave)
+			Expect(<-counted["staying"]).NotTo(HaveOccurred())
+			Expect(c.Get(ctx, key)).To(Equal([]byte("11")))
+		})
+
+		It("ends with the client", func() {
+			Expect(c.Close()).To(Succeed())
+			_, err := c.Increment(ctx, key, 1)
+			Expect(err).To(MatchError(cryptomem.ErrClosed))
+		})
+	})
+
+	It("forgives, where it is asked to, that there is nothing", func() {
+		Expect(c.Remove(ctx, key)).To(Succeed())
+		Expect(c.Exists(ctx, key)).To(BeFalse())
+		Expect(c.Set(ctx, key, nil)).To(Succeed())
+		Expect(c.Set(ctx, "other", nil)).To(Succeed())
+		Expect(c.Exists(ctx, key)).To(BeTrue())
+		removed, err := c.DeleteMany(ctx, []string{key, "nothing", "other", ""})
+		Expect(removed).To(Equal(2))
+		Expect(err).To(MatchError(`"": key is empty`))
+		Expect(c.DeleteMany(ctx, nil)).To(BeZero())
+	})
+
+	It("tells its namespace, and that FLUSH is not enabled", func() {
+		Expect(c.Namespace()).To(BeEmpty())
+		Expect(w.client(cryptomem.WithNamespace("shop")).Namespace()).To(Equal("shop"))
+		_, err := newWorld(server.Config{}).client().Flush(ctx, "")
+		Expect(err).To(MatchError(cryptomem.ErrFlushDisabled))
+	})
+
+	It("says of a value that is too large what its seal adds", func() {
+		mib := make([]byte, 1<<20)
+		Expect(c.Set(ctx, key, mib)).To(MatchError("too large: value is 1048576 bytes, and 1048638 sealed, limit 1048576 (see WithMaxValueSize)"))
+		generous := w.client(cryptomem.WithMaxValueSize(8 << 20))
+		err := generous.Set(ctx, key, mib)
+		Expect(err).To(MatchError(cryptomem.ErrTooLarge))
+		Expect(err).To(MatchError("server: value is 1048638 bytes, limit 1048576; that is sealed, the value itself is 1048576"))
+	})
+})
+
+var _ = Describe("A client whose clock is ahead of the server's", func() {
+	var (
+		w     *world
+		ahead *cryptomem.Client
+		ctx   = context.Background()
+	)
+	BeforeEach(func() {
+		w = newWorld(server.Config{})
+		behind := w.client()
+		later := w.laterClock(time.Hour)
+		ahead = w.client(cryptomem.WithClock(later))
+		Expect(behind.Set(ctx, "k", []byte("old"), cryptomem.TTL(time.Minute))).To(Succeed())
+		Expect(behind.TryLock(ctx, "lock", time.Minute)).NotTo(BeNil())
+		Expect(ahead.Exists(ctx, "k")).To(BeFalse())
+	})
+
+	It("adds where the server alone still holds something", func() {
+		Expect(ahead.Add(ctx, "k", []byte("new"))).To(Succeed())
+		Expect(ahead.Get(ctx, "k")).To(Equal([]byte("new")))
+		Expect(ahead.Add(ctx, "k", []byte("newer"))).To(MatchError(cryptomem.ErrExists))
+	})
+
+	It("updates it as if nothing were there, in one go", func() {
+		calls := 0
+		Expect(ahead.Update(ctx, "k", func(value []byte, found bool) ([]byte, error) {
+			calls++
+			Expect(found).To(BeFalse())
+			Expect(value).To(BeEmpty())
+			return []byte("new"), nil
+		})).To(Equal([]byte("new")))
+		Expect(calls).To(Equal(1))
+		Expect(ahead.Increment(ctx, "n", 1)).To(Equal(int64(1)))
+	})
+
+	It("touches nothing, and is told the version for a swap of its own", func() {
+		Expect(ahead.Touch(ctx, "k")).To(MatchError(cryptomem.ErrNotFound))
+		item, err := ahead.GetItem(ctx, "k")
+		Expect(err).To(MatchError(cryptomem.ErrExpired))
+		Expect(ahead.CompareAndSwap(ctx, "k", []byte("new"), item.Version)).NotTo(BeZero())
+		Expect(ahead.Get(ctx, "k")).To(Equal([]byte("new")))
+	})
+
+	It("takes a lock, and loads a value", func() {
+		Expect(ahead.TryLock(ctx, "lock", time.Minute)).NotTo(BeNil())
+		Expect(ahead.GetOrLoad(ctx, "k", func(context.Context) ([]byte, error) { return []byte("new"), nil })).To(Equal([]byte("new")))
+		Expect(ahead.Get(ctx, "k")).To(Equal([]byte("new")))
+	})
+})

@@ -1,0 +1,146 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// When somebody else keeps changing an item between its reading and its swap, the
+// pause before it is read once more doubles from firstRetry to longestRetry; half
+// of it is random. The first time there is none.
+const (
+	firstRetry   = time.Millisecond
+	longestRetry = 250 * time.Millisecond
+)
+
+// Update changes the value under the key and returns the new one: change gets
+// what is there, or nil and false, and returns what is to be there. The value
+// keeps its expiry unless an option says otherwise; a new one gets the client's
+// TTL.
+//
+// If somebody else changes the value meanwhile, change is called again with what
+// is there then, so it must do nothing but compute. That goes on until ctx ends,
+// with an error that is also ErrChanged. An error of change ends Update, and
+// leaves everything as it was. The updates of one client take turns on a key.
+func (c *Client) Update(ctx context.Context, key string, change func(value []byte, found bool) ([]byte, error), opts ...StoreOption) ([]byte, error) {
+	life, err := c.lifetime(opts)
+	if err != nil {
+		return nil, err
+	}
+	life.keep = life.keep || !life.given
+	return c.update(ctx, key, life, change)
+}
+
+// Touch stores the value under the key anew, for as long as Set would store it;
+// ErrNotFound if there is none. The expiry is part of the seal, so the value is
+// fetched, sealed again and swapped in, as by Update.
+func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) error {
+	life, err := c.lifetime(opts)
+	if err != nil {
+		return err
+	}
+	_, err = c.update(ctx, key, life, func(value []byte, found bool) ([]byte, error) {
+		if !found {
+			return nil, ErrNotFound
+		}
+		return value, nil
+	})
+	return err
+}
+
+// update takes the client's turn on the key and swaps in what change makes of the
+// value, as often as it takes.
+func (c *Client) update(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) ([]byte, error) {
+	if err := c.turns.take(ctx, key); err != nil {
+		return nil, err
+	}
+	defer c.turns.leave(key)
+	for pause := time.Duration(0); ; pause = min(max(2*pause, firstRetry), longestRetry) {
+		value, lost, err := c.updateOnce(ctx, key, life, change)
+		if !lost {
+			return value, err
+		}
+		if err := c.rest(ctx, pause); err != nil {
+			return nil, fmt.Errorf("%w, again and again: %w", ErrChanged, err)
+		}
+	}
+}
+
+// updateOnce reports whether somebody else was faster.
+func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (value []byte, lost bool, err error) {
+	item, err := c.GetItem(ctx, key)
+	found := err == nil
+	if !found && !errors.Is(err, ErrNotFound) {
+		return nil, false, err
+	}
+	if found {
+		life = life.kept(item.Expires)
+	}
+	if value, err = change(item.Value, found); err != nil {
+		return nil, false, err
+	}
+	if item.Version != 0 { // it is there, if only for the store
+		_, err = c.swap(ctx, key, value, item.Version, life)
+		lost = errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
+	} else {
+		err = c.storeFor(ctx, CommandAdd, key, value, life)
+		lost = errors.Is(err, ErrExists)
+	}
+	if err != nil {
+		value = nil
+	}
+	return value, lost, err
+}
+
+// turns let one goroutine at a time change what is under a key: in one process it
+// costs less to wait than to be too late.
+type turns struct {
+	mu    sync.Mutex
+	byKey map[string]*turn
+}
+
+type turn struct {
+	taken chan struct{} // holds one token while somebody's turn it is
+	users int           // who have it or wait for it; guarded by turns.mu
+}
+
+// take waits under ctx until it is the caller's turn, which ends with leave.
+func (t *turns) take(ctx context.Context, key string) error {
+	t.mu.Lock()
+	u := t.byKey[key]
+	if u == nil {
+		if t.byKey == nil {
+			t.byKey = make(map[string]*turn)
+		}
+		u = &turn{taken: make(chan struct{}, 1)}
+		t.byKey[key] = u
+	}
+	u.users++
+	t.mu.Unlock()
+	select {
+	case u.taken <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		t.drop(key, u)
+		return ctx.Err()
+	}
+}
+
+func (t *turns) leave(key string) {
+	t.mu.Lock()
+	u := t.byKey[key]
+	t.mu.Unlock()
+	<-u.taken
+	t.drop(key, u)
+}
+
+func (t *turns) drop(key string, u *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u.users--; u.users == 0 {
+		delete(t.byKey, key)
+	}
+}

@@ -1,0 +1,93 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+)
+
+// Get returns the value under the key; ErrNotFound if there is none.
+func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
+	return c.GetAppend(ctx, nil, key)
+}
+
+// GetAppend appends the value under the key to dst and returns the extended
+// slice, without allocating if dst has room. On an error it returns dst as it
+// was.
+func (c *Client) GetAppend(ctx context.Context, dst []byte, key string) ([]byte, error) {
+	op, err := c.begin(CommandGet, key)
+	if err != nil {
+		return dst, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return dst, err
+	}
+	return op.open(dst)
+}
+
+// Exists reports whether there is a value under the key that Get would return.
+// It costs what Get costs: only opening the value tells that it is genuine.
+func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
+	_, err := c.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Set stores the value under the key in place of what was there.
+func (c *Client) Set(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
+	return c.store(ctx, CommandSet, key, value, opts)
+}
+
+// Delete removes the value under the key; ErrNotFound if there is none. If the
+// connection was lost over a first attempt, a key that is gone counts as
+// removed. See Remove for those who do not care.
+func (c *Client) Delete(ctx context.Context, key string) error {
+	op, err := c.begin(CommandDelete, key)
+	if err != nil {
+		return err
+	}
+	defer op.end()
+	return c.do(ctx, op)
+}
+
+// Remove sees to it that there is no value under the key: it is Delete, and
+// content if there is none.
+func (c *Client) Remove(ctx context.Context, key string) error {
+	if err := c.Delete(ctx, key); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// store stores the value under the key, after a look at what is there if that is
+// where its expiry comes from.
+func (c *Client) store(ctx context.Context, command Command, key string, value []byte, opts []StoreOption) error {
+	life, err := c.lifetime(opts)
+	if err != nil {
+		return err
+	}
+	if !life.keep {
+		return c.storeFor(ctx, command, key, value, life)
+	}
+	_, err = c.update(ctx, key, life, func(_ []byte, found bool) ([]byte, error) {
+		if !found && command == CommandReplace {
+			return nil, ErrNotFound
+		}
+		return value, nil
+	})
+	return err
+}
+
+func (c *Client) storeFor(ctx context.Context, command Command, key string, value []byte, life lifetime) error {
+	op, err := c.begin(command, key)
+	if err != nil {
+		return err
+	}
+	defer op.end()
+	if err := op.storeFor(value, life); err != nil {
+		return err
+	}
+	return c.do(ctx, op)
+}
