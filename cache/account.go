@@ -42,11 +42,10 @@ var (
 func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 
 // An Account counts the bytes that one owner's items use, and may bound them.
-// An item is charged to the account whose Cache stored it last, from then until
-// its memory is free for others: one that has expired a little longer than it
-// can be read, and a large value that is being read until it has been. Large
-// values on their way into the cache count separately, up to the same limit. It
-// is safe for concurrent use.
+// An item is charged to the account whose Cache stored it last, from then until it
+// is gone; one that has expired, a little longer than it can be read. Large values
+// on their way into the cache count separately, up to the same limit. It is safe
+// for concurrent use.
 //
 //	web, err := c.Account("web")
 //	web.SetLimit(64 << 20)

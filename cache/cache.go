@@ -182,7 +182,7 @@ func (c *Cache) writeLarge(now int64, key, b []byte, ttl time.Duration, cond con
 		return 0, err
 	}
 	defer st.Release()
-	if err := st.fill(now, b); err != nil {
+	if err := st.fill(b); err != nil {
 		return 0, err
 	}
 	return st.commit(now, ttl, cond, version)
@@ -275,11 +275,11 @@ func (c *Cache) GetAppend(now int64, dst, key []byte) (value []byte, info Info, 
 
 // GetDelete is GetAppend followed by Delete, as one step.
 func (c *Cache) GetDelete(now int64, dst, key []byte) (value []byte, ok bool) {
-	value, ref, ok := c.GetDeleteRef(now, dst, key)
+	value, ref, err := c.GetDeleteRef(now, dst, key, nil)
 	if ref.Valid() {
 		value = ref.appendValue(value)
 	}
-	return value, ok
+	return value, err == nil
 }
 
 // Delete removes the item and reports whether an unexpired one was there.

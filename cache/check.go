@@ -148,7 +148,7 @@ func (k *checker) checkRecord(w word) (bytes int) {
 }
 
 func (k *checker) checkSegments() {
-	var used, dead, pages, chainPages int
+	var used, dead, pages, chainPages, transit int
 	var state [kinds]int
 	for id := range k.segs {
 		seg := &k.segs[id]
@@ -174,29 +174,35 @@ func (k *checker) checkSegments() {
 			chainPages += seg.pages
 			if seg.refs > 0 {
 				k.checkChain(int32(id))
-				if int(seg.debtor) < len(k.costs) {
-					k.costs[seg.debtor] += int64(seg.size)
+				k.expect(seg.transit != k.owned[int32(id)], "chain %d: in transit %v, an item has it %v", id, seg.transit, k.owned[int32(id)])
+				if seg.transit {
+					transit += seg.weight
 				}
 			}
 		}
 	}
 	k.expect(used == k.used && dead == k.dead, "log: %d bytes, %d dead; counted %d, %d", used, dead, k.used, k.dead)
 	k.expect(pages == k.memory[memRecords], "records: %d pages, %d charged", pages, k.memory[memRecords])
-	k.expect(chainPages == k.memory[memLarge], "large values: %d pages, %d charged", chainPages, k.memory[memLarge])
+	k.expect(chainPages-transit == k.memory[memLarge], "large values: %d pages, %d charged", chainPages-transit, k.memory[memLarge])
 	free := len(k.warm) * segmentPages
 	droppedSegs := len(k.warm)
 	for _, u := range k.dropped {
-		free += u.pages
+		if u.use == memTransit {
+			transit += u.pages
+		} else {
+			free += u.pages
+		}
 		if u.space == k.space {
 			droppedSegs++
 		}
 	}
 	// More is charged than listed while another goroutine gives units back.
 	k.expect(free <= k.memory[memFree], "free: %d pages, %d charged", free, k.memory[memFree])
+	k.expect(transit <= k.memory[memTransit], "in transit: %d pages, %d counted", transit, k.memory[memTransit])
 	// Segment 0 is never used; units on their way back are off both lists.
 	k.expect(state[unused] >= len(k.freeSegs)+droppedSegs+1, "segments: %d unused, %d free", state[unused], len(k.freeSegs))
 	total := 0
-	for _, n := range k.memory {
+	for _, n := range k.memory[:memTransit] {
 		total += n
 	}
 	k.expect(int64(total) == k.pages.Load(), "memory: %d pages, %d counted", total, k.pages.Load())

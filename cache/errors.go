@@ -13,6 +13,8 @@ var (
 	// ErrFull means that the item does not fit under the memory limit, with
 	// eviction off or with nothing left to evict.
 	ErrFull = errors.New("memory limit reached")
+	// ErrNotAdmitted means that GetDeleteRef was told not to take the value.
+	ErrNotAdmitted = errors.New("value was not admitted")
 	// ErrEmptyKey means that the key has no bytes.
 	ErrEmptyKey = errors.New("key is empty")
 	// ErrKeyTooLarge means that the key exceeds MaxKeySize bytes.

@@ -61,7 +61,7 @@ func ExampleCache_Stage() {
 	}
 	defer st.Release()
 	for st.Missing() > 0 {
-		b, err := st.Buffer(c.Now())
+		b, err := st.Buffer()
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -18,8 +17,30 @@ const (
 	warmPages = 1 << 20 / pageSize
 )
 
-// stagePages bounds how far memory is charged ahead of the bytes received.
-const stagePages = 16
+// firstRoom is where the first bytes of a staged value go, in bytes. From there
+// on there is room for as much again as has come, so that memory follows the
+// bytes received.
+const firstRoom = 32 << 10
+
+// settle makes the limit bear a chain that is in transit no longer, because an
+// item has it. It reports false if there is no room under the limit.
+func (s *shard) settle(head int32) bool {
+	c := &s.segs[head]
+	if !s.charge(c.weight, memLarge) {
+		return false
+	}
+	s.memory[memTransit] -= c.weight
+	c.transit = false
+	return true
+}
+
+// unsettle takes a chain that no item has out of what the limit bears.
+func (s *shard) unsettle(head int32) {
+	c := &s.segs[head]
+	s.refund(c.weight, memLarge)
+	s.memory[memTransit] += c.weight
+	c.transit = true
+}
 
 // releaseChain gives up one reference to a chain, and its memory with the last.
 func (s *shard) releaseChain(head int32) {
@@ -29,23 +50,27 @@ func (s *shard) releaseChain(head int32) {
 	if s.segs[head].refs--; s.segs[head].refs > 0 {
 		return
 	}
-	s.ledger.of(s.segs[head].debtor).give(int64(s.segs[head].size))
+	use := memLarge
+	if s.segs[head].transit {
+		use = memTransit
+	}
 	for id := head; id != none; {
 		next := s.segs[id].next
-		s.dropSegment(id)
+		s.dropSegment(id, use)
 		id = next
 	}
 }
 
-// Staged is a value on its way into the cache: memory that is charged and
-// filled piece by piece as bytes arrive, so that a declared length costs
-// nothing, and that becomes the item's value without another copy. It serves
-// one goroutine, and ends with Release.
+// Staged is a value on its way into the cache: memory that grows piece by piece
+// as bytes arrive, so that a declared length costs nothing, and that becomes the
+// item's value without another copy. Until then it is in transit: no limit of
+// the cache bears it, and nothing is evicted for it, so whoever stages bounds how
+// much that is. It serves one goroutine, and ends with Release.
 //
 //	st, err := c.Stage(key, size)
 //	defer st.Release()
 //	for st.Missing() > 0 {
-//		b, err := st.Buffer(now)
+//		b, err := st.Buffer()
 //		n, err := conn.Read(b)
 //		st.Advance(n)
 //	}
@@ -59,7 +84,7 @@ type Staged struct {
 	filled int
 	head   int32
 	tail   int32
-	free   []byte // charged and not filled
+	free   []byte // not filled
 	staged int64  // bytes that the account knows to be on their way
 }
 
@@ -97,20 +122,16 @@ func (st *Staged) Key() []byte { return st.key }
 func (st *Staged) Missing() int { return st.size - st.filled }
 
 // Buffer returns where the next bytes go: a part of the value's memory, never
-// empty while bytes are missing. ErrFull and ErrAccountFull mean that there is
-// no memory for more; the caller then drops the value with Release.
-func (st *Staged) Buffer(now int64) ([]byte, error) {
+// empty while bytes are missing, and no longer than what has come, but for the
+// first. ErrFull, for the address space, and ErrAccountFull mean that there is no
+// memory for more; the caller then drops the value with Release.
+func (st *Staged) Buffer() ([]byte, error) {
 	if len(st.free) > 0 || st.Missing() == 0 {
 		return st.free, nil
 	}
-	s := st.s
-	s.mu.Lock()
+	st.s.mu.Lock()
 	err := st.extend()
-	need := s.need
-	s.unlock()
-	if errors.Is(err, errNoRoom) {
-		err = st.c.retry(now, s, need, st.extend)
-	}
+	st.s.unlock()
 	return st.free, err
 }
 
@@ -120,70 +141,56 @@ func (st *Staged) Advance(n int) {
 	st.filled += n
 }
 
-// extend charges the next pages, under the shard's lock.
+// extend makes the next bytes of memory the buffer, under the shard's lock.
 func (st *Staged) extend() error {
-	s := st.s
 	at := st.filled & (segmentSize - 1)
-	n := min(st.Missing(), segmentSize-at, stagePages*pageSize)
-	if at == 0 && st.Missing() >= segmentSize && len(s.warm) > 0 {
-		n = segmentSize
-	}
+	n := min(st.Missing(), segmentSize-at, max(st.filled, firstRoom))
 	if err := st.c.balance.stage(int64(n)); err != nil {
 		return err
 	}
-	if !st.take(at, n) {
+	if at == 0 && !st.link() {
 		st.c.balance.unstage(int64(n))
-		return errNoRoom
+		return fmt.Errorf("%w: no address space is left", ErrFull)
 	}
 	st.staged += int64(n)
+	seg, head := &st.s.segs[st.tail], &st.s.segs[st.head]
+	if more := pagesOf(at+n) - seg.pages; more > 0 {
+		seg.pages += more
+		head.weight += more
+		st.s.memory[memTransit] += more
+	}
+	head.size += n
+	st.free = st.s.space.unit(st.tail)[at : at+n]
 	return nil
 }
 
-// take makes n bytes of memory the buffer, if there are any.
-func (st *Staged) take(at, n int) bool {
-	s := st.s
-	pages := pagesOf(n)
-	if n == segmentSize { // only a warm segment is taken whole
-		st.link(s.takeWarm())
-	} else if !s.charge(pages, memLarge) {
-		return false
-	} else if at == 0 {
-		id := s.newSegment(chained)
-		if id == none {
-			s.refund(pages, memLarge)
-			return false
-		}
-		st.link(id)
+// link appends a segment to the chain: a warm one if that will be filled.
+func (st *Staged) link() bool {
+	s, id := st.s, int32(none)
+	if st.Missing() >= segmentSize {
+		id = s.takeWarm()
 	}
-	st.grow(at, n, pages)
+	if id == none {
+		id = s.newSegment(chained)
+	}
+	if id == none {
+		return false
+	}
+	if st.tail == none {
+		st.head = id
+		s.segs[id].refs, s.segs[id].transit = 1, true
+	} else {
+		s.segs[st.tail].next = id
+	}
+	s.segs[st.head].weight += s.segs[id].pages
+	st.tail = id
 	return true
 }
 
-// link appends a segment to the chain.
-func (st *Staged) link(id int32) {
-	if st.tail == none {
-		st.head = id
-		st.s.segs[id].refs = 1
-	} else {
-		st.s.segs[st.tail].next = id
-	}
-	st.tail = id
-}
-
-// grow makes n bytes of the last segment, at so many charged pages, the buffer.
-func (st *Staged) grow(at, n, pages int) {
-	s := st.s
-	s.segs[st.tail].pages += pages
-	head := &s.segs[st.head]
-	head.weight += pages
-	head.size += n
-	st.free = s.space.unit(st.tail)[at : at+n]
-}
-
 // fill copies a whole value in.
-func (st *Staged) fill(now int64, value []byte) error {
+func (st *Staged) fill(value []byte) error {
 	for len(value) > 0 {
-		b, err := st.Buffer(now)
+		b, err := st.Buffer()
 		if err != nil {
 			return err
 		}
@@ -290,19 +297,27 @@ func (c *Cache) GetRef(now int64, dst, key []byte) (value []byte, ref Ref, info 
 	return value, ref, info, ok
 }
 
-// GetDeleteRef is GetRef followed by Delete, as one step.
-func (c *Cache) GetDeleteRef(now int64, dst, key []byte) (value []byte, ref Ref, ok bool) {
+// GetDeleteRef is GetRef followed by Delete, as one step. A large value's memory
+// is the reader's from then on: admit, which may be nil, is asked about the size
+// of one, under a lock, and what it does not admit stays. Errors: ErrNotFound,
+// ErrNotAdmitted.
+func (c *Cache) GetDeleteRef(now int64, dst, key []byte, admit func(size int) bool) (value []byte, ref Ref, err error) {
 	s, h := c.shard(key)
 	s.mu.Lock()
+	defer s.unlock()
 	value, chain, _, ok := s.get(now, h, dst, key)
+	if !ok {
+		return value, Ref{}, ErrNotFound
+	}
 	if chain != none {
 		ref = c.ref(s, chain)
+		if admit != nil && !admit(ref.size) {
+			s.releaseChain(chain)
+			return value, Ref{}, ErrNotAdmitted
+		}
 	}
-	if ok {
-		s.remove(now, h, key)
-	}
-	s.unlock()
-	return value, ref, ok
+	s.remove(now, h, key)
+	return value, ref, nil
 }
 
 // ref wraps a reference that was taken, under the shard's lock.

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -32,7 +33,7 @@ var _ = Describe("Large values", func() {
 		st, err := c.Stage(key, len(value))
 		Expect(err).NotTo(HaveOccurred())
 		for st.Missing() > 0 {
-			b, err := st.Buffer(c.Now())
+			b, err := st.Buffer()
 			Expect(err).NotTo(HaveOccurred())
 			n := copy(b[:min(piece, len(b))], value[len(value)-st.Missing():])
 			st.Advance(n)
@@ -109,13 +110,56 @@ var _ = Describe("Large values", func() {
 			st, err := c.Stage(key, 1<<20)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Stats().Memory.Total).To(Equal(before))
-			b, err := st.Buffer(c.Now())
+			b, err := st.Buffer()
 			Expect(err).NotTo(HaveOccurred())
-			Expect(c.Stats().Memory.Large).To(BeEquivalentTo(len(b)))
-			Expect(len(b)).To(BeNumerically("<=", 64<<10))
+			Expect(b).To(HaveLen(32 << 10))
+			for st.Missing() > 0 {
+				st.Advance(len(b))
+				came := 1<<20 - st.Missing()
+				b, err = st.Buffer()
+				Expect(err).NotTo(HaveOccurred())
+				Expect(len(b)).To(BeNumerically("<=", came))
+				Expect(c.Stats().Memory.Transit).To(BeNumerically("<=", 2*came))
+			}
+			Expect(c.Stats().Memory.Transit).To(BeEquivalentTo(1 << 20))
+			Expect(c.Stats().Memory.Total).To(Equal(before), "no limit bears it")
 			st.Release()
-			Expect(c.Stats().Memory.Total).To(Equal(before))
+			Expect(c.Stats().Memory.Transit).To(BeZero())
 			st.Release()
+		})
+
+		It("push nothing out before they are whole, however many there are", func() {
+			c, _ := newCache(cache.WithMaxMemory(4 << 20))
+			items := uint64(0)
+			for c.Stats().Evicted == 0 {
+				_, err := c.Set(c.Now(), fmt.Append(nil, items), make([]byte, 900), 0)
+				Expect(err).NotTo(HaveOccurred())
+				items++
+			}
+			before := c.Stats()
+			var all []*cache.Staged
+			for i := range 80 {
+				st, err := c.Stage(fmt.Append(nil, "large ", i), 1<<20)
+				Expect(err).NotTo(HaveOccurred())
+				for st.Missing() > 1 {
+					b, err := st.Buffer()
+					Expect(err).NotTo(HaveOccurred())
+					st.Advance(min(len(b), st.Missing()-1))
+				}
+				all = append(all, st)
+			}
+			Expect(c.Stats().Items).To(Equal(before.Items))
+			Expect(c.Stats().Evicted).To(Equal(before.Evicted))
+			Expect(c.Check()).To(Succeed())
+			all[0].Advance(1)
+			_, err := all[0].Set(c.Now(), 0)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(c.Stats().Items).To(BeNumerically("<", before.Items), "a whole one has its room like any other")
+			for _, st := range all {
+				st.Release()
+			}
+			Expect(c.Stats().Memory.Transit).To(BeZero())
+			Expect(c.Stats().Memory.Total).To(BeNumerically("<=", 4<<20))
 		})
 
 		It("are not stored before their last byte", func() {
@@ -163,27 +207,22 @@ var _ = Describe("Large values", func() {
 			Expect(err).To(MatchError(cache.ErrValueTooLarge))
 		})
 
-		It("fail when memory runs out with eviction off", func() {
-			c, _ := newCache(cache.WithMaxMemory(2<<20), cache.WithEviction(cache.EvictNone))
-			a, err := c.Stage(key, 1<<20)
+		It("are refused whole when memory has run out with eviction off, and may be tried again", func() {
+			c, _ = newCache(cache.WithMaxMemory(2<<20), cache.WithEviction(cache.EvictNone))
+			a, b := stage(patterned(1<<20), 1<<20), stage(patterned(1<<20), 1<<20)
+			_, err := a.Set(c.Now(), 0)
 			Expect(err).NotTo(HaveOccurred())
-			b, err := c.Stage(other, 1<<20)
-			Expect(err).NotTo(HaveOccurred())
-			for err == nil {
-				for _, st := range []*cache.Staged{a, b} {
-					var buf []byte
-					if buf, err = st.Buffer(c.Now()); err != nil {
-						break
-					}
-					st.Advance(len(buf))
-				}
-			}
-			Expect(err).To(MatchError(cache.ErrFull))
 			a.Release()
-			_, err = b.Buffer(c.Now())
+			_, err = b.Add(c.Now(), 0)
+			Expect(err).To(MatchError(cache.ErrExists))
+			_, err = b.Set(c.Now(), 0)
+			Expect(err).To(MatchError(cache.ErrFull))
+			Expect(c.Check()).To(Succeed())
+			Expect(c.Delete(c.Now(), key)).To(BeTrue())
+			_, err = b.Set(c.Now(), 0)
 			Expect(err).NotTo(HaveOccurred())
 			b.Release()
-			Expect(c.Stats().Memory.Large).To(BeZero())
+			Expect(c.Check()).To(Succeed())
 		})
 	})
 
@@ -202,10 +241,60 @@ var _ = Describe("Large values", func() {
 			clk.Add(time.Hour)
 			c.Sweep(c.Now(), 0)
 			Expect(c.Flush(c.Now(), nil)).To(BeEquivalentTo(1))
-			Expect(c.Stats().Memory.Large).NotTo(BeZero())
+			Expect(c.Stats().Memory.Large).To(BeZero(), "it is no item any more")
+			Expect(c.Stats().Memory.Transit).NotTo(BeZero())
 			Expect(bytes.Equal(bytes.Join(ref.AppendTo(nil), nil), want)).To(BeTrue())
 			ref.Release()
-			Expect(c.Stats().Memory.Large).To(BeZero())
+			Expect(c.Stats().Memory.Transit).To(BeZero())
+		})
+
+		It("take nothing from the room of others, though all that is stored is being read", func() {
+			c, _ := newCache(cache.WithMaxMemory(8 << 20))
+			var refs []cache.Ref
+			for i := range 7 {
+				large := fmt.Append(nil, "large ", i)
+				_, err := c.Set(c.Now(), large, patterned(1<<20), 0)
+				Expect(err).NotTo(HaveOccurred())
+				_, ref, _, ok := c.GetRef(c.Now(), nil, large)
+				Expect(ok).To(BeTrue())
+				refs = append(refs, ref)
+			}
+			for i := range 4_000 {
+				_, err := c.Set(c.Now(), fmt.Append(nil, i), make([]byte, 900), 0)
+				Expect(err).NotTo(HaveOccurred())
+			}
+			kept := 0
+			for i := range 4_000 {
+				if _, _, ok := c.GetAppend(c.Now(), nil, fmt.Append(nil, i)); ok {
+					kept++
+				}
+			}
+			Expect(kept).To(BeNumerically(">", 3_500))
+			Expect(c.Check()).To(Succeed())
+			for _, ref := range refs {
+				Expect(bytes.Equal(bytes.Join(ref.AppendTo(nil), nil), patterned(1<<20))).To(BeTrue())
+				ref.Release()
+			}
+			Expect(c.Check()).To(Succeed())
+			Expect(c.Stats().Memory.Transit).To(BeZero())
+		})
+
+		It("stay items when whoever takes them out is not admitted", func() {
+			_, err := c.Set(c.Now(), key, patterned(100_000), 0)
+			Expect(err).NotTo(HaveOccurred())
+			asked := 0
+			_, _, err = c.GetDeleteRef(c.Now(), nil, key, func(size int) bool { asked = size; return false })
+			Expect(err).To(MatchError(cache.ErrNotAdmitted))
+			Expect(asked).To(Equal(100_000))
+			Expect(c.Stats().Items).To(BeEquivalentTo(1))
+			_, ref, err := c.GetDeleteRef(c.Now(), nil, key, func(int) bool { return true })
+			Expect(err).NotTo(HaveOccurred())
+			Expect(c.Stats().Items).To(BeZero())
+			Expect(c.Stats().Memory.Transit).NotTo(BeZero())
+			ref.Release()
+			Expect(c.Stats().Memory.Transit).To(BeZero())
+			_, _, err = c.GetDeleteRef(c.Now(), nil, key, nil)
+			Expect(err).To(MatchError(cache.ErrNotFound))
 		})
 
 		It("are told from small ones, which are copied", func() {

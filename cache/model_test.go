@@ -338,7 +338,7 @@ func (m *model) stage() error {
 	defer st.Release()
 	piece := 1 + m.next(256)*200
 	for rest := value; len(rest) > 0; {
-		b, err := st.Buffer(m.now)
+		b, err := st.Buffer()
 		if err != nil || m.next(16) == 15 {
 			return nil // full, or abandoned
 		}

@@ -52,13 +52,13 @@ type segment struct {
 	queuePrev  int32
 	kind       kind
 	pool       pool
-	open       bool   // takes records of its bucket and pool
-	debtor     uint16 // of a chain's first segment: the account of the item that is gone while readers are not
+	open       bool // takes records of its bucket and pool
 
 	// Of a chain's first segment:
-	size   int   // bytes in the chain
-	refs   int32 // readers, plus one while an item or a writer owns it
-	weight int   // pages of the chain
+	transit bool  // no item has it
+	size    int   // bytes in the chain
+	refs    int32 // readers, plus one while an item or a writer owns it
+	weight  int   // pages of the chain
 }
 
 // list is a doubly linked list of segments, by their queue links.
@@ -128,27 +128,30 @@ func (s *shard) newSegment(k kind) int32 {
 	return id
 }
 
-// dropSegment lets go of a segment. Its pages stay charged until unlock has
-// given them back to the operating system, but for a few of large values that
-// are kept for the next.
-func (s *shard) dropSegment(id int32) {
+// dropSegment lets go of a segment, whose pages are for use k. They stay charged
+// until unlock has given them back to the operating system, but for a few of
+// large values that are kept for the next.
+func (s *shard) dropSegment(id int32, k memoryKind) {
 	seg := &s.segs[id]
-	from := memRecords
-	if seg.kind == chained {
-		from = memLarge
-	}
-	s.memory[from] -= seg.pages
-	s.memory[memFree] += seg.pages
 	warm := seg.kind == chained && seg.pages == segmentPages && !s.reserve && (len(s.warm)+1)*segmentPages <= s.maxWarm
+	if k != memTransit {
+		s.memory[k] -= seg.pages
+		s.memory[memFree] += seg.pages
+		k = memFree
+	} else if warm = warm && s.budget.take(segmentPages, false); warm {
+		s.memory[memTransit] -= segmentPages
+		s.memory[memFree] += segmentPages
+		s.pages.Add(segmentPages)
+	}
 	seg.kind = unused
 	if warm {
 		s.warm = append(s.warm, id)
 		return
 	}
-	s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: seg.pages})
+	s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: seg.pages, use: k})
 }
 
-// takeWarm returns a segment of a chain with all pages charged and written to
+// takeWarm returns a segment for a chain in transit with all pages written to
 // before, or none. It saves the system calls and faults that giving pages back
 // and taking others costs, several times the copying of the bytes.
 func (s *shard) takeWarm() int32 {
@@ -158,16 +161,16 @@ func (s *shard) takeWarm() int32 {
 	}
 	id := s.warm[n-1]
 	s.warm = s.warm[:n-1]
-	s.memory[memFree] -= segmentPages
-	s.memory[memLarge] += segmentPages
-	s.segs[id] = segment{kind: chained, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
+	s.refund(segmentPages, memFree)
+	s.memory[memTransit] += segmentPages
+	s.segs[id] = segment{kind: chained, pages: segmentPages, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
 	return id
 }
 
 // cool makes unlock give the warm segments back.
 func (s *shard) cool() {
 	for _, id := range s.warm {
-		s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: segmentPages})
+		s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: segmentPages, use: memFree})
 	}
 	s.warm = s.warm[:0]
 }
@@ -177,6 +180,7 @@ type unit struct {
 	space *memory
 	id    int32
 	pages int
+	use   memoryKind // memFree or memTransit
 }
 
 // unlock releases the shard, having given the memory of dropped units back to
@@ -194,7 +198,11 @@ func (s *shard) unlock() (pages int) {
 		s.mu.Lock()
 		for _, u := range batch[:n] {
 			u.space.recycle(u.id)
-			s.refund(u.pages, memFree)
+			if u.use == memTransit {
+				s.memory[memTransit] -= u.pages
+			} else {
+				s.refund(u.pages, memFree)
+			}
 			pages += u.pages
 			if u.space == s.space {
 				s.freeSegs = append(s.freeSegs, u.id)
@@ -228,7 +236,7 @@ func (s *shard) freeRecords(id int32) {
 	if s.victim.seg == id {
 		s.victim.seg = none
 	}
-	s.dropSegment(id)
+	s.dropSegment(id, memRecords)
 }
 
 // place is where a record lies: segment and offset.
@@ -321,9 +329,10 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	return id
 }
 
-// kill counts the record at p as dead and lets go of its large value, which its
-// account pays for until the last reader has, too; unless another record has
-// inherited it. The index must not name the record any more.
+// kill counts the record at p as dead and lets go of its large value, unless
+// another record has inherited it. Of one that is being read the memory is not
+// free yet, but it is the readers' now. The index must not name the record any
+// more.
 func (s *shard) kill(p place, r *record, inherited bool) {
 	id := p.segment()
 	seg := &s.segs[id]
@@ -331,19 +340,17 @@ func (s *shard) kill(p place, r *record, inherited bool) {
 	seg.items--
 	s.dead += r.size
 	s.bytes -= len(r.key) + r.length
-	cost := r.cost()
 	s.buckets[seg.bucket].items--
 	if r.chain != none {
 		pages := s.segs[r.chain].weight
 		seg.large -= pages
 		s.weight[seg.pool] -= pages
-		if head := &s.segs[r.chain]; head.refs > 1 && !inherited {
-			head.debtor = r.account
-			cost -= int64(r.length)
+		if s.segs[r.chain].refs > 1 && !inherited {
+			s.unsettle(r.chain)
 		}
 		s.releaseChain(r.chain)
 	}
-	s.ledger.of(r.account).give(cost)
+	s.ledger.of(r.account).give(r.cost())
 	switch {
 	case seg.items > 0:
 	case !seg.open || seg.pages > 1:

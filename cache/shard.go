@@ -18,7 +18,8 @@ const (
 	memRecords memoryKind = iota
 	memLarge
 	memIndex
-	memFree // dropped, on their way back to the operating system
+	memFree    // dropped, on their way back to the operating system
+	memTransit // of large values on their way in, or gone and still being read
 	memKinds
 )
 
@@ -34,7 +35,7 @@ type shard struct {
 	warm    []int32 // segments kept for the next large value
 	maxWarm int     // pages that these may have
 	memory  [memKinds]int
-	pages   atomic.Int64 // sum of memory; read without the lock
+	pages   atomic.Int64 // sum of memory but for what is in transit; read without the lock
 	grant   int          // pages that makeRoom took for the caller
 	need    int          // pages that errNoRoom was about
 	reserve bool         // the caller may use the budget's reserve
@@ -106,14 +107,18 @@ func newShard(o *options, b *budget, l *ledger, skip, halvings uint) (*shard, er
 	return s, nil
 }
 
+// transitSpace is the address space that a shard has for values in transit, of
+// which each has at least a segment.
+const transitSpace = 1 << 30
+
 // recordSpace is the address space for a shard's segments. A segment may have
 // as little as one page written, so it is much more than the limit, up to what
 // a place can name.
 func recordSpace(limit int64) int64 {
-	if limit > (1<<placeBits)/32 {
+	if limit > (1<<placeBits-transitSpace)/32 {
 		return 1 << placeBits
 	}
-	return max(32*limit, 1<<28) &^ (segmentSize - 1)
+	return (max(32*limit, 1<<28) + transitSpace) &^ (segmentSize - 1)
 }
 
 func indexSpace(limit int64) int64 {
@@ -272,7 +277,7 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 	if found && s.overwrite(now, &e, &r) {
 		copy(e.value, v.bytes)
 		s.ledger.of(e.account).give(e.cost())
-	} else if !s.put(now, h, &e, found, &r) {
+	} else if !s.putWhole(now, h, &e, found, &r) {
 		v.owner.give(r.cost())
 		return 0, errNoRoom
 	}
@@ -325,6 +330,22 @@ func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	s.version++
 	if w := e.table.word(e.at); w.use() < maxUse {
 		e.table.set(e.at, w+useOne)
+	}
+	return true
+}
+
+// putWhole is put for a record whose large value, if it has one, has been in
+// transit until now.
+func (s *shard) putWhole(now int64, h uint64, e *entry, found bool, r *record) bool {
+	if r.chain == none {
+		return s.put(now, h, e, found, r)
+	}
+	if !s.settle(r.chain) {
+		return false
+	}
+	if !s.put(now, h, e, found, r) {
+		s.unsettle(r.chain)
+		return false
 	}
 	return true
 }

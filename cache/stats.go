@@ -25,12 +25,14 @@ type Stats struct {
 }
 
 // Memory is what the cache holds from the operating system, in bytes, by use.
-// Total is what the limit bounds.
+// Total is what the limit bounds: all but what is in transit, which whoever stages
+// and reads large values bounds.
 type Memory struct {
 	Records int64 `json:"records"` // items, live or not yet reclaimed
-	Large   int64 `json:"large"`   // values that have memory of their own, staged ones too
+	Large   int64 `json:"large"`   // items' values that have memory of their own
 	Index   int64 `json:"index"`
-	Free    int64 `json:"free"` // kept for reuse
+	Free    int64 `json:"free"`    // kept for reuse
+	Transit int64 `json:"transit"` // large values on their way in, or gone and still being read
 	Total   int64 `json:"total"`
 }
 
@@ -78,6 +80,7 @@ func (s *shard) addStats(now int64, st *Stats) {
 	st.Memory.Large += int64(s.memory[memLarge]) * pageSize
 	st.Memory.Index += int64(s.memory[memIndex])*pageSize + int64(len(s.ghost.tags))*ghostEntry
 	st.Memory.Free += int64(s.memory[memFree]) * pageSize
+	st.Memory.Transit += int64(s.memory[memTransit]) * pageSize
 	for i := range s.buckets {
 		switch b := &s.buckets[i]; {
 		case b.items == 0:

@@ -25,13 +25,13 @@ func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
 }
 
 // HandleLarge is Handle for an answer that may refer to the store's memory.
-func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
+func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	if e.w.server.liar != nil {
 		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
 	}
 	e.w.meet(now, r)
 	start := len(dst)
-	dst, ref := e.w.server.handler.HandleLarge(now, dst, r)
+	dst, ref := e.w.server.handler.HandleLarge(now, dst, r, reserve)
 	frame := dst[start:]
 	if ref != nil {
 		e.w.cover(StateReferred)
@@ -93,7 +93,7 @@ func (e *serverEnd) Stage(now int64, r *wire.Request, size int) (session.Staged,
 	e.w.cover(StateStaged)
 	whole := *r
 	whole.Key, whole.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
-	return &witnessed{Staged: to, e: e, r: whole}, nil
+	return &witnessed{Staged: to, e: e, r: whole, now: now}, nil
 }
 
 // refused takes note of a large request that the session answers for the
@@ -110,13 +110,14 @@ type witnessed struct {
 	e    *serverEnd
 	r    wire.Request
 	room []byte
+	now  int64 // when it began
 }
 
 // Buffer implements session.Staged.
-func (s *witnessed) Buffer(now int64) ([]byte, error) {
-	room, err := s.Staged.Buffer(now)
+func (s *witnessed) Buffer() ([]byte, error) {
+	room, err := s.Staged.Buffer()
 	if err != nil {
-		s.e.refused(now, &s.r, err)
+		s.e.refused(s.now, &s.r, err)
 	}
 	s.room = room
 	return room, err

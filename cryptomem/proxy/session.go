@@ -138,6 +138,10 @@ func (s *Session) Release() {
 	}
 }
 
+// Hold says that the answers have to wait for their reader, for which there is
+// always memory.
+func (s *Session) Hold() bool { return true }
+
 // Execute executes whole commands until input runs dry or enough answers are
 // pending. The instant now is for Begun. After an error the connection is to be
 // closed once Pending has been sent.

@@ -88,6 +88,13 @@ type Owner interface {
 	Account() *cache.Account // nil charges nobody
 }
 
+// A Holder is a Permission of an identity: what all its connections hold of
+// requests that are arriving and answers that are not read is bounded together.
+type Holder interface {
+	Permission
+	Share() *session.Share
+}
+
 // A guard is the Handler of one connection where an Authenticator decides.
 type guard struct {
 	Handler                    // its Cache charges the permission's account
@@ -105,6 +112,7 @@ var (
 	_ session.LargeHandler = (*guard)(nil)
 	_ serve.Guest          = (*guard)(nil)
 	_ session.Ender        = (*guard)(nil)
+	_ session.Payer        = (*guard)(nil)
 	_ io.Closer            = (*guard)(nil)
 )
 
@@ -169,11 +177,19 @@ func (g *guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
 }
 
 // HandleLarge implements session.LargeHandler.
-func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
+func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	if dst, done := g.stop(dst, r); done {
 		return dst, nil
 	}
-	return g.Handler.HandleLarge(now, dst, r)
+	return g.Handler.HandleLarge(now, dst, r, reserve)
+}
+
+// Share implements session.Payer.
+func (g *guard) Share() *session.Share {
+	if holder, ok := g.permission.(Holder); ok {
+		return holder.Share()
+	}
+	return nil
 }
 
 // Stage implements session.LargeHandler. A request that is not allowed is not

@@ -36,7 +36,7 @@ var _ session.Handler = (*Handler)(nil)
 func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	switch r.Command {
 	case wire.Get, wire.GetV, wire.GetDel:
-		dst, ref := h.HandleLarge(now, dst, r)
+		dst, ref := h.HandleLarge(now, dst, r, unbounded)
 		if ref == nil {
 			return dst
 		}
@@ -72,6 +72,9 @@ func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	}
 	return appendError(dst, fmt.Errorf("%s is not supported", r.Command))
 }
+
+// unbounded is for values that are copied at once.
+func unbounded(int) bool { return true }
 
 // ttl applies the configured default.
 func (h *Handler) ttl(ttl time.Duration) time.Duration {

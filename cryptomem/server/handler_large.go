@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -12,11 +13,12 @@ var _ session.LargeHandler = (*Handler)(nil)
 
 // HandleLarge implements session.LargeHandler: what reads a large value
 // answers from the cache's own memory.
-func (h *Handler) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, session.Reference) {
+func (h *Handler) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	start := len(dst)
 	var ref cache.Ref
 	var info cache.Info
 	var ok bool
+	admitted := true
 	switch r.Command {
 	case wire.Get:
 		dst, ref, info, ok = h.Cache.GetRef(now, wire.BeginResponse(dst), r.Key)
@@ -24,9 +26,19 @@ func (h *Handler) HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, s
 		var room [wire.ItemSize]byte
 		dst, ref, info, ok = h.Cache.GetRef(now, append(wire.BeginResponse(dst), room[:]...), r.Key)
 	case wire.GetDel:
-		dst, ref, ok = h.Cache.GetDeleteRef(now, wire.BeginResponse(dst), r.Key)
+		var err error
+		dst, ref, err = h.Cache.GetDeleteRef(now, wire.BeginResponse(dst), r.Key, reserve)
+		ok, admitted = err == nil, !errors.Is(err, cache.ErrNotAdmitted)
 	default:
 		return h.Handle(now, dst, r), nil
+	}
+	if ref.Valid() && r.Command != wire.GetDel {
+		if admitted = reserve(ref.Size()); !admitted {
+			ref.Release()
+		}
+	}
+	if !admitted {
+		return session.MemoryUsedUp.Append(dst[:start], r.Command), nil
 	}
 	if !ok {
 		return wire.AppendResponse(dst[:start], wire.NotFound, nil), nil

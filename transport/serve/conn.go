@@ -31,7 +31,7 @@ type serverConn struct {
 	since   int64               // when the connection began
 	active  int64               // when it last received, or sent what had to wait
 	address netip.Prefix
-	memory  *session.Budget // its address's share
+	memory  *session.Share // its address's
 	place   place
 	mayPoll bool // whether a poller may do the waiting
 
@@ -54,6 +54,10 @@ const (
 
 // errRefused ends a connection over the limits.
 var errRefused = errors.New("the connection has been told that it is over a limit")
+
+// errUnread ends a connection whose answers nobody reads, and for which there is
+// no memory.
+var errUnread = errors.New("no memory is left for answers that are not read")
 
 // run serves the connection from its beginning.
 func (c *serverConn) run() {
@@ -137,7 +141,7 @@ func (c *serverConn) newSession() {
 		c.handler = refuser{c.refusal}
 	}
 	c.guest, _ = c.handler.(Guest)
-	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: c.memory, Meter: s.meter})
+	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Peer: c.memory, Meter: s.meter})
 }
 
 // failed notes a connection that did not get as far as its first request.
@@ -176,6 +180,10 @@ func (c *serverConn) answer(now int64) error {
 		pending := c.session.Pending()
 		if len(pending) == 0 {
 			return failed
+		}
+		if !c.session.Hold() {
+			c.server.counters.unread.Add(1)
+			return errUnread
 		}
 		if err := c.send(pending); err != nil {
 			return err

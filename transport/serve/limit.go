@@ -25,7 +25,7 @@ type places struct {
 // without an address are one.
 type neighbor struct {
 	serving int
-	memory  *session.Budget
+	memory  session.Share
 }
 
 type place int
@@ -36,9 +36,9 @@ const (
 	servingPlace
 )
 
-// take finds a place for a connection from address, and its share of memory in
-// flight; or, if it is a refusing one, says why.
-func (p *places) take(address netip.Prefix, memory *session.Budget) (place, *session.Budget, wire.Refusal) {
+// take finds a place for a connection from address, and the address's share of
+// memory in flight; or, if it is a refusing one, says why.
+func (p *places) take(address netip.Prefix) (place, *session.Share, wire.Refusal) {
 	var why wire.Refusal
 	n := p.byAddress[address]
 	switch {
@@ -48,7 +48,7 @@ func (p *places) take(address netip.Prefix, memory *session.Budget) (place, *ses
 		why = wire.RefuseBusy("%d connections are open from %s, limit %d", n.serving, address, p.perAddress)
 	default:
 		if n == nil {
-			n = &neighbor{memory: memory.Share()}
+			n = new(neighbor)
 			if p.byAddress == nil {
 				p.byAddress = make(map[netip.Prefix]*neighbor)
 			}
@@ -56,13 +56,13 @@ func (p *places) take(address netip.Prefix, memory *session.Budget) (place, *ses
 		}
 		p.serving++
 		n.serving++
-		return servingPlace, n.memory, wire.Refusal{}
+		return servingPlace, &n.memory, wire.Refusal{}
 	}
 	if p.refusing >= maxRefusals {
 		return noPlace, nil, wire.Refusal{}
 	}
 	p.refusing++
-	return refusingPlace, memory, why
+	return refusingPlace, nil, why
 }
 
 // leave gives up a place that take found for the same address.

@@ -90,6 +90,7 @@ type Session interface {
 	Pending() net.Buffers
 	Unsent() int
 	Sent(n int)
+	Hold() bool
 	Measure(began, ended int64)
 	Begun() (since int64, ok bool)
 	Abort(reason error)
@@ -239,7 +240,7 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 		return nil
 	}
 	var refusal wire.Refusal
-	if c.place, c.memory, refusal = s.places.take(c.address, s.memory); c.place != noPlace {
+	if c.place, c.memory, refusal = s.places.take(c.address); c.place != noPlace {
 		s.conns[c] = struct{}{}
 	}
 	s.mu.Unlock()

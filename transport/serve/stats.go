@@ -7,9 +7,9 @@ import (
 )
 
 type counters struct {
-	accepted, refused, framing, ended, handshakes atomic.Uint64
-	received, sent                                atomic.Int64
-	timeouts                                      [waitKinds]atomic.Uint64
+	accepted, refused, framing, ended, handshakes, unread atomic.Uint64
+	received, sent                                        atomic.Int64
+	timeouts                                              [waitKinds]atomic.Uint64
 }
 
 // ServerStats is a snapshot of a Server's counters. Those not said to be a
@@ -17,11 +17,12 @@ type counters struct {
 type ServerStats struct {
 	Connections    int    `json:"connections"`       // open now, those being refused included
 	MaxConnections int    `json:"max_connections"`   // that may be, below 0 for no limit
-	InFlight       int64  `json:"in_flight_bytes"`   // held now by large requests that are arriving and large answers that are not read
+	InFlight       int64  `json:"in_flight_bytes"`   // held now by requests that are arriving and answers that are not read
 	Accepted       uint64 `json:"accepted"`          // connections
 	Refused        uint64 `json:"refused"`           // connections over a limit
 	FramingErrors  uint64 `json:"framing_errors"`    // connections closed for bad magic
 	Ended          uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
+	Unread         uint64 `json:"unread"`            // connections closed because no memory was left for their unread answers
 	Handshakes     uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
 	BytesReceived  int64  `json:"bytes_received"`
 	BytesSent      int64  `json:"bytes_sent"`
@@ -50,6 +51,7 @@ func (s *Server) Stats() ServerStats {
 		Refused:           c.refused.Load(),
 		FramingErrors:     c.framing.Load(),
 		Ended:             c.ended.Load(),
+		Unread:            c.unread.Load(),
 		Handshakes:        c.handshakes.Load(),
 		BytesReceived:     c.received.Load(),
 		BytesSent:         c.sent.Load(),

@@ -15,8 +15,8 @@ type Gate interface {
 	Admit(h *wire.Header) (wire.Refusal, bool)
 }
 
-// memoryUsedUp is what a request hears that no room is left for.
-var memoryUsedUp = wire.RefuseBusy("the server's memory for requests in flight is used up, try again later")
+// MemoryUsedUp is what a request hears that no room is left for.
+var MemoryUsedUp = wire.RefuseBusy("the server's memory for requests in flight is used up, try again later")
 
 // admit judges a request by its header: first by the protocol's rules and the
 // session's limits, then by the gate.

@@ -5,17 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// A Budget bounds the memory that requests in flight may use over all sessions
-// that share it. It is safe for concurrent use; a nil Budget has no bound.
+// A Budget bounds the memory that requests on their way and unread answers may
+// hold over all sessions that share it. It is safe for concurrent use; a nil
+// Budget has no bound.
 type Budget struct {
-	limit  atomic.Int64
-	used   atomic.Int64
-	parent *Budget // of a share
+	limit atomic.Int64
+	used  atomic.Int64
 }
-
-// Share returns a Budget of at most three quarters of b, so that no one who has
-// a share can use up all.
-func (b *Budget) Share() *Budget { return &Budget{parent: b} }
 
 // NewBudget returns a Budget of limit bytes; below 0 there is no bound.
 func NewBudget(limit int64) *Budget {
@@ -24,8 +20,8 @@ func NewBudget(limit int64) *Budget {
 	return b
 }
 
-// SetLimit replaces the bound. What is reserved beyond a lower one stays
-// reserved until its requests are done.
+// SetLimit replaces the bound. What is held beyond a lower one stays held until
+// its requests are done.
 func (b *Budget) SetLimit(bytes int64) {
 	if bytes < 0 {
 		bytes = math.MaxInt64
@@ -33,7 +29,7 @@ func (b *Budget) SetLimit(bytes int64) {
 	b.limit.Store(bytes)
 }
 
-// Used returns the bytes reserved at the moment.
+// Used returns the bytes held at the moment.
 func (b *Budget) Used() int64 {
 	if b == nil {
 		return 0
@@ -41,38 +37,89 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-func (b *Budget) reserve(n int) bool {
-	if b == nil {
-		return true
-	}
-	limit := b.limit.Load()
-	if b.parent != nil {
-		if !b.parent.reserve(n) {
-			return false
-		}
-		limit = b.parent.limit.Load() / 4 * 3
-	}
+// A Share is what one peer, who may have many sessions, holds of a Budget: at
+// most three quarters, so that no one can use up all. The zero Share holds
+// nothing. It is safe for concurrent use; a nil Share has no bound of its own.
+type Share struct{ used atomic.Int64 }
+
+// Used returns the bytes held at the moment.
+func (s *Share) Used() int64 { return s.used.Load() }
+
+func shareOf(limit int64) int64 { return limit / 4 * 3 }
+
+// addWithin adds n to used unless that would pass the limit.
+func addWithin(used *atomic.Int64, n, limit int64) bool {
 	for {
-		used := b.used.Load()
-		if used+int64(n) > limit {
-			b.parent.release(n)
+		before := used.Load()
+		if before > limit-n {
 			return false
 		}
-		if b.used.CompareAndSwap(used, used+int64(n)) {
+		if used.CompareAndSwap(before, before+n) {
 			return true
 		}
 	}
 }
 
-// charge is reserve without a bound, for memory that is taken already.
-func (b *Budget) charge(n int) {
-	for ; b != nil; b = b.parent {
-		b.used.Add(int64(n))
+// A holding is the one place that says what a session keeps for its peer: input
+// that is not whole, values on their way, answers that are not read. All of it
+// is charged to the server's budget and to the shares of those that the peer is.
+type holding struct {
+	budget *Budget
+	shares [2]*Share // of the address and of the identity
+	bytes  int
+}
+
+// take charges n bytes more, unless that passes a bound, and reports whether it
+// did.
+func (h *holding) take(n int) bool {
+	if h.budget == nil || n == 0 {
+		return true
+	}
+	limit := h.budget.limit.Load()
+	if !addWithin(&h.budget.used, int64(n), limit) {
+		return false
+	}
+	for i, s := range h.shares {
+		if s != nil && !addWithin(&s.used, int64(n), shareOf(limit)) {
+			for _, s := range h.shares[:i] {
+				s.add(-n)
+			}
+			h.budget.used.Add(-int64(n))
+			return false
+		}
+	}
+	h.bytes += n
+	return true
+}
+
+// owe is take without a bound, for what is there already and has one of its own.
+func (h *holding) owe(n int) { h.add(n) }
+
+// give ends the charge for n bytes.
+func (h *holding) give(n int) { h.add(-n) }
+
+func (h *holding) add(n int) {
+	if h.budget == nil || n == 0 {
+		return
+	}
+	h.budget.used.Add(int64(n))
+	for _, s := range h.shares {
+		s.add(n)
+	}
+	h.bytes += n
+}
+
+func (s *Share) add(n int) {
+	if s != nil {
+		s.used.Add(int64(n))
 	}
 }
 
-func (b *Budget) release(n int) {
-	for ; b != nil; b = b.parent {
-		b.used.Add(-int64(n))
+// belongTo charges what is held to the identity that the peer has shown to be.
+func (h *holding) belongTo(identity *Share) {
+	if h.shares[1] != identity {
+		h.shares[1].add(-h.bytes)
+		identity.add(h.bytes)
+		h.shares[1] = identity
 	}
 }

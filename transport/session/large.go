@@ -12,8 +12,10 @@ type LargeHandler interface {
 	Handler
 	// HandleLarge is Handle for a request whose answer may be large: it may end
 	// the frame that it appends with bytes that it only refers to. A nil
-	// Reference means that there are none.
-	HandleLarge(now int64, dst []byte, r *wire.Request) ([]byte, Reference)
+	// Reference means that there are none. Before it takes one it asks reserve
+	// for the bytes, once, and answers MemoryUsedUp, having done nothing, if that
+	// reports false: they are held until the answer is read.
+	HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, Reference)
 	// Stage begins a request that has not arrived whole: r has all but the
 	// value, of which size bytes are to come; to CAS, r.Value is the version. A
 	// nil Staged means that the value is not large, so that the request will
@@ -36,7 +38,7 @@ type Reference interface {
 type Staged interface {
 	// Buffer returns room for the next bytes, never more than are missing, and
 	// the same room until Advance. An error refuses the request.
-	Buffer(now int64) ([]byte, error)
+	Buffer() ([]byte, error)
 	Advance(n int)
 	// Finish executes the request and appends exactly one response frame.
 	Finish(now int64, dst []byte) []byte
@@ -45,13 +47,12 @@ type Staged interface {
 
 // staging is the large request that is arriving, if there is one.
 type staging struct {
-	to       Staged
-	header   wire.Header
-	key      []byte // for the record of large requests
-	missing  int    // bytes of the value
-	reserved int    // bytes of the budget
-	room     []byte // of to, not filled yet
-	now      int64  // of the last Execute
+	to      Staged
+	header  wire.Header
+	key     []byte // for the record of large requests
+	missing int    // bytes of the value
+	held    int    // bytes of the holding
+	room    []byte // of to, not filled yet
 }
 
 // stage begins to take the value of the request that the input begins with to
@@ -86,7 +87,6 @@ func (s *Session) stage(now int64, h *wire.Header, b []byte) bool {
 // request once all are there. It reports false if more are to come.
 func (s *Session) fill(now int64) bool {
 	g := &s.staging
-	g.now = now
 	for g.missing > 0 && s.start < s.end {
 		room := s.stageRoom()
 		if room == nil {
@@ -115,12 +115,12 @@ func (s *Session) stageRoom() []byte {
 	if len(g.room) > 0 {
 		return g.room
 	}
-	room, err := g.to.Buffer(g.now)
-	why := memoryUsedUp
+	room, err := g.to.Buffer()
+	why := MemoryUsedUp
 	if err != nil {
 		why = wire.RefusalOf(err)
-	} else if s.limits.Memory.reserve(len(room)) {
-		g.reserved += len(room)
+	} else if s.holding.take(len(room)) {
+		g.held += len(room)
 		g.room = room
 		return room
 	}
@@ -142,7 +142,7 @@ func (s *Session) staged(n int) {
 func (s *Session) unstage() {
 	if s.staging.to != nil {
 		s.staging.to.Release()
-		s.limits.Memory.release(s.staging.reserved)
+		s.holding.give(s.staging.held)
 	}
 	s.staging = staging{}
 }
@@ -153,16 +153,8 @@ type referral struct {
 	what Reference
 }
 
-// refer puts the bytes of ref behind the answers so far, the last of which
-// began at start and answers r.
-func (s *Session) refer(r *wire.Request, start int, ref Reference) {
-	if r.Command == wire.GetDel {
-		s.limits.Memory.charge(ref.Size()) // the answer has the only copy
-	} else if !s.limits.Memory.reserve(ref.Size()) {
-		ref.Release()
-		s.out = memoryUsedUp.Append(s.out[:start], r.Command)
-		return
-	}
+// refer puts the bytes of ref, which are reserved, behind the answers so far.
+func (s *Session) refer(ref Reference) {
 	s.referrals = append(s.referrals, referral{len(s.out), ref})
 	s.referred += ref.Size()
 }
@@ -196,6 +188,6 @@ func (s *Session) releaseReferrals() {
 		r.what.Release()
 		s.referrals[i] = referral{}
 	}
-	s.limits.Memory.release(s.referred)
+	s.holding.give(s.referred)
 	s.referrals, s.referred = s.referrals[:0], 0
 }

@@ -18,10 +18,9 @@ const (
 // Sizes of the pooled memory that a busy session borrows: a small block for
 // input, with room for a value of 16 KiB, a large one for answers and for
 // requests that do not fit the small one. What fits costs no allocation; a
-// session with nothing to do holds none. Large blocks of input are charged to
-// the budget, and so is all that answers take beyond one large block; a small
-// block for what trickles in and a large one for answers that are not read are
-// not.
+// session with nothing to do holds none. A small block for input and a large one
+// for answers are charged only once the session has to wait with them, see
+// Release and Hold; all that is larger, before it is taken.
 const (
 	smallBlockSize = 20 << 10
 	largeBlockSize = 64 << 10
@@ -30,6 +29,10 @@ const (
 // maxKept is how much of an unfinished request is moved to memory of its own
 // size, in bytes, while more is waited for.
 const maxKept = 1 << 10
+
+// stageFrom is how much of a request has to have arrived before its value is
+// taken to its place, in bytes: until then it costs what it is long.
+const stageFrom = 16 << 10
 
 var (
 	smallBlocks = sync.Pool{New: func() any { return new([smallBlockSize]byte) }}
@@ -53,6 +56,14 @@ type Ender interface {
 	Ended() bool
 }
 
+// A Payer is a Handler that comes to know whom it serves. What the session holds
+// is charged to that share, too.
+type Payer interface {
+	Handler
+	// Share is asked for at first, and again after each AUTH. Nil is nobody's.
+	Share() *Share
+}
+
 // ErrEnded ends a connection whose handler is done with it.
 var ErrEnded = errors.New("the connection has had its last answer")
 
@@ -61,6 +72,7 @@ type Limits struct {
 	MaxValueSize int     // of a request's value, in bytes
 	HighWater    int     // bytes of answers not yet sent at which execution pauses
 	Memory       *Budget // shared by all sessions of a server; nil means no bound
+	Peer         *Share  // of Memory, shared by all sessions from one address; nil means none
 	Meter        *Meter  // the same; nil counts nothing
 }
 
@@ -75,9 +87,12 @@ type Session struct {
 	gate    Gate         // the handler, if it is one
 	large   LargeHandler // the same
 	ender   Ender        // the same
+	payer   Payer        // the same
 	limits  Limits
+	holding holding
 
 	in         []byte       // a block, or larger while a large request arrives
+	inHeld     int          // bytes of the holding that are for it
 	start, end int          // in[start:end] is received and not executed
 	begun      int64        // the instant at which the unfinished request was first seen, 0 = none
 	refused    refused      // the request being dropped, if there is one
@@ -89,7 +104,8 @@ type Session struct {
 	referrals []referral
 	referred  int // bytes that out refers to
 	sent      int // bytes of both that are sent
-	charged   int // bytes of out that are charged to the budget
+	outHeld   int // bytes of the holding that are for out; those for referrals are referred
+	reserve   func(bytes int) bool
 	pieces    net.Buffers
 
 	tally *tally // nil if nothing is counted
@@ -106,10 +122,15 @@ func New(h Handler, l Limits) *Session {
 	if l.HighWater == 0 {
 		l.HighWater = DefaultHighWater
 	}
-	s := &Session{handler: h, limits: l, tally: newTally(l.Meter)}
+	s := &Session{handler: h, limits: l, tally: newTally(l.Meter), holding: holding{budget: l.Memory}}
+	s.holding.shares[0] = l.Peer
+	s.reserve = s.holding.take
 	s.gate, _ = h.(Gate)
 	s.large, _ = h.(LargeHandler)
 	s.ender, _ = h.(Ender)
+	if s.payer, _ = h.(Payer); s.payer != nil {
+		s.holding.belongTo(s.payer.Share())
+	}
 	return s
 }
 
@@ -148,20 +169,69 @@ func (s *Session) Received(n int) {
 	}
 }
 
-// Release gives the input buffer back if it holds next to nothing, so that
-// neither an idle connection nor one that trickles costs a buffer. The next
-// Buffer borrows one again.
+// Release says that more input has to be waited for. It gives the buffer back if
+// that holds next to nothing, so that neither an idle connection nor one that
+// trickles costs one, and the next Buffer borrows one again. What is kept is
+// charged; if there is no memory for it, the request is refused instead.
 func (s *Session) Release() {
 	kept := s.in[s.start:s.end]
 	switch {
-	case len(s.in) < smallBlockSize || len(kept) > maxKept:
+	case len(s.in) < smallBlockSize:
+		return // what was kept before
 	case len(kept) == 0:
-		s.setInput(nil)
-	default:
-		kept = bytes.Clone(kept)
-		s.setInput(kept)
-		s.end = len(kept)
+		s.setInput(nil, 0)
+		return
 	}
+	size := len(s.in)
+	if len(kept) <= maxKept {
+		size = len(kept)
+	}
+	more := max(size-s.inHeld, 0)
+	if !s.holding.take(more) {
+		if s.refuseUnfinished() {
+			return
+		}
+		s.holding.owe(more) // not even a header, or about to be executed
+	}
+	s.inHeld += more
+	if size < len(s.in) {
+		kept = bytes.Clone(kept)
+		s.inHeld -= size // goes over to the copy
+		s.setInput(kept, size)
+		s.end = size
+	}
+}
+
+// refuseUnfinished drops what has arrived of the unfinished request, whose answer
+// is that there is no memory for it. It reports false if the input begins with
+// something else.
+func (s *Session) refuseUnfinished() bool {
+	b := s.in[s.start:s.end]
+	if s.refused.active || s.staging.to != nil || len(b) < wire.RequestHeaderSize || s.err != nil {
+		return false
+	}
+	h := wire.ParseHeader(b)
+	if h.Size() <= uint64(len(b)) {
+		return false
+	}
+	s.refuse(&h, MemoryUsedUp)
+	s.drop()
+	s.setInput(nil, 0)
+	return true
+}
+
+// Hold says that the answers have to wait for their reader, and charges what
+// they keep. If it reports false there is no memory for that, and the connection
+// is to be closed.
+func (s *Session) Hold() bool {
+	out := max(cap(s.out)-s.outHeld, 0)
+	in := max(len(s.in)-s.inHeld, 0)
+	if !s.holding.take(out + in) {
+		return false
+	}
+	s.outHeld += out
+	s.inHeld += in
+	return true
 }
 
 // Execute executes whole requests at the instant now, until input runs dry,
@@ -198,11 +268,11 @@ func (s *Session) Execute(now int64) error {
 		}
 		size := h.Size()
 		if uint64(len(b)) < size {
-			if s.large != nil && s.stage(now, h, b) {
+			if s.large != nil && len(b) >= stageFrom && s.stage(now, h, b) {
 				continue
 			}
 			if len(b) == len(s.in) && len(b) >= smallBlockSize && !s.grow(size) {
-				s.refuse(h, memoryUsedUp)
+				s.refuse(h, MemoryUsedUp)
 				continue
 			}
 			break
@@ -217,16 +287,19 @@ func (s *Session) Execute(now int64) error {
 			s.out = s.handler.Handle(now, s.out, r)
 		} else {
 			var ref Reference
-			if s.out, ref = s.large.HandleLarge(now, s.out, r); ref != nil {
-				s.refer(r, answered, ref)
+			if s.out, ref = s.large.HandleLarge(now, s.out, r, s.reserve); ref != nil {
+				s.refer(ref)
 			}
 		}
 		if !s.chargeAnswers(r.Command) {
-			s.out = memoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
+			s.out = MemoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
 		}
 		s.tally.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
+		if r.Command == wire.Auth && s.payer != nil {
+			s.holding.belongTo(s.payer.Share())
+		}
 		s.endIfEnded()
 		if h.Command.Has(wire.Slow) {
 			break // whether anyone still waits for the rest shows when this is sent
@@ -236,7 +309,7 @@ func (s *Session) Execute(now int64) error {
 	case s.start == s.end && !s.refused.active && s.staging.to == nil:
 		s.begun = 0
 		if len(s.in) > smallBlockSize {
-			s.setInput(nil)
+			s.setInput(nil, 0)
 		}
 	case s.begun == 0:
 		s.begun = now
@@ -285,8 +358,8 @@ func (s *Session) Sent(n int) {
 	if cap(s.out) == largeBlockSize {
 		largeBlocks.Put((*[largeBlockSize]byte)(s.out[:largeBlockSize]))
 	}
-	s.limits.Memory.release(s.charged)
-	s.out, s.sent, s.charged = nil, 0, 0
+	s.holding.give(s.outHeld)
+	s.out, s.sent, s.outHeld = nil, 0, 0
 }
 
 // Unsent returns the number of bytes of answers not sent yet.
@@ -311,7 +384,7 @@ func (s *Session) Abort(reason error) {
 
 // Close gives back all memory, pending answers included.
 func (s *Session) Close() {
-	s.setInput(nil)
+	s.setInput(nil, 0)
 	s.unstage()
 	s.Sent(s.Unsent())
 }
@@ -334,20 +407,21 @@ func (s *Session) output() []byte {
 	return s.out
 }
 
-// chargeAnswers charges what the answers take beyond a large block to the
-// budget, and reports false if that is used up and the last one, to c, can be
-// asked for again.
+// chargeAnswers charges what the answers take beyond a large block, and reports
+// false if there is no memory for it and the last one, to c, can be asked for
+// again.
 func (s *Session) chargeAnswers(c wire.Command) bool {
-	more := cap(s.out) - s.charged
+	more := cap(s.out) - s.outHeld
 	if cap(s.out) <= largeBlockSize || more <= 0 {
 		return true
 	}
-	if c.Has(wire.Writes) {
-		s.limits.Memory.charge(more)
-	} else if !s.limits.Memory.reserve(more) {
-		return false
+	if !s.holding.take(more) {
+		if !c.Has(wire.Writes) {
+			return false
+		}
+		s.holding.owe(more)
 	}
-	s.charged += more
+	s.outHeld += more
 	return true
 }
 
@@ -369,7 +443,7 @@ func (s *Session) grow(size uint64) bool {
 	if len(s.in) >= largeBlockSize {
 		larger = int(min(uint64(2*len(s.in)), size))
 	}
-	if !s.limits.Memory.reserve(larger) {
+	if !s.holding.take(larger) {
 		return false
 	}
 	var in []byte
@@ -379,23 +453,21 @@ func (s *Session) grow(size uint64) bool {
 		in = make([]byte, larger)
 	}
 	n := copy(in, s.in[s.start:s.end])
-	s.setInput(in)
+	s.setInput(in, larger)
 	s.end = n
 	return true
 }
 
-// setInput puts in, still empty, in the place of the input buffer and gives
-// that back to where it came from.
-func (s *Session) setInput(in []byte) {
-	switch {
-	case len(s.in) == smallBlockSize:
+// setInput puts in, still empty and with so many bytes charged, in the place of
+// the input buffer, and gives that back to where it came from.
+func (s *Session) setInput(in []byte, held int) {
+	switch len(s.in) {
+	case smallBlockSize:
 		smallBlocks.Put((*[smallBlockSize]byte)(s.in))
-	case len(s.in) == largeBlockSize:
+	case largeBlockSize:
 		largeBlocks.Put((*[largeBlockSize]byte)(s.in))
-		s.limits.Memory.release(len(s.in))
-	case len(s.in) > smallBlockSize:
-		s.limits.Memory.release(len(s.in))
 	}
-	s.in, s.start, s.end = in, 0, 0
+	s.holding.give(s.inHeld)
+	s.in, s.inHeld, s.start, s.end = in, held, 0, 0
 	s.request = wire.Request{} // it refers to the old one
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache/bounded"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // A member is who goes by one identity's name. It outlives the identity, which
@@ -18,6 +19,7 @@ type member struct {
 	connections bounded.Counter
 	requests    atomic.Uint64
 	denied      atomic.Uint64
+	holds       session.Share // of the server's memory in flight
 }
 
 // follow makes id what the member is from now on.

@@ -6,6 +6,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/transport/session"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -22,6 +23,7 @@ var (
 	_ server.Tally      = (*permission)(nil)
 	_ server.Revocable  = (*permission)(nil)
 	_ server.Owner      = (*permission)(nil)
+	_ server.Holder     = (*permission)(nil)
 )
 
 // identity returns what the member is now, or nil if what the client showed
@@ -66,6 +68,9 @@ func (p *permission) MaxValueSize() int {
 
 // Account implements cryptomem.Owner.
 func (p *permission) Account() *cache.Account { return p.member.account.Load() }
+
+// Share implements server.Holder.
+func (p *permission) Share() *session.Share { return &p.member.holds }
 
 // Close gives the connection back.
 func (p *permission) Close() error {

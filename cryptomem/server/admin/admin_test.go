@@ -74,7 +74,7 @@ func (e *example) report() *stats.Report {
 	r.Server.Batches[0].Counts[3] = 500 * n
 	c := &r.Cache
 	c.Items, c.Bytes, c.MaxMemory = 1_234_567, 200<<20, 512<<20
-	c.Memory.Records, c.Memory.Large, c.Memory.Index, c.Memory.Free = 192<<20, 32<<20, 16<<20, 16<<20
+	c.Memory.Records, c.Memory.Large, c.Memory.Index, c.Memory.Free, c.Memory.Transit = 192<<20, 32<<20, 16<<20, 16<<20, 8<<20
 	c.Memory.Total = 256 << 20
 	c.Hits, c.Misses, c.Sets, c.Expired, c.Evicted = 600*n, 200*n, 200*n, 50*n, 7*n
 	c.TTL[3], c.TTL[10] = 1_200_000, 34_567

@@ -82,6 +82,7 @@ var metricTable = []metric{
 	counter("connections_refused_total", "Connections refused because of a limit.", func(r *stats.Report) uint64 { return r.Server.Refused }),
 	counter("connections_framing_errors_total", "Connections closed because their bytes were no requests.", func(r *stats.Report) uint64 { return r.Server.FramingErrors }),
 	counter("connections_failed_handshakes_total", "Connections whose TLS handshake failed, or took too long.", func(r *stats.Report) uint64 { return r.Server.Handshakes }),
+	counter("connections_unread_total", "Connections closed because no memory was left for answers that they did not read.", func(r *stats.Report) uint64 { return r.Server.Unread }),
 	counter("connections_ended_total", "Connections closed after too many failed AUTHs, or with a permission that was revoked.", func(r *stats.Report) uint64 { return r.Server.Ended }),
 	{
 		"connections_timed_out_total", "Connections closed because a deadline passed, by what was waited for.", prometheus.CounterValue,
@@ -107,6 +108,7 @@ var metricTable = []metric{
 			emit(float64(r.Cache.Memory.Large), "large")
 			emit(float64(r.Cache.Memory.Index), "index")
 			emit(float64(r.Cache.Memory.Free), "free")
+			emit(float64(r.Cache.Memory.Transit), "transit")
 		},
 	},
 	{

@@ -96,7 +96,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_in_flight", Default: "256MiB", Reload: true,
-		Doc:  "Memory for large requests that have not arrived whole, and large answers that have not been read, over all connections. What does not fit is answered busy. The connections from one address have three quarters of it at most.",
+		Doc:  "Memory for requests that have not arrived whole, and answers that have not been read, over all connections, beside max_memory. What does not fit is answered busy. The connections from one address, and those of one identity, have three quarters of it at most.",
 		bind: func(c *Config) Value { return size(&c.MaxInFlight, mib, 1<<40) },
 	},
 	{
