@@ -152,7 +152,8 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	version, commit := buildVersion()
 	s.log.Info("cryptomem proxy starts", "version", version, "commit", commit, "upstream", s.upstream.shown, "namespace", cfg.Namespace)
 	if most, need := stats.ReadProcess().MaxFiles, stats.FilesFor(cfg.MaxConnections); most != 0 && most < need {
-		s.log.Warn("this process may have too few files open for max_connections", "open_files", most, "needed", need, "max_connections", cfg.MaxConnections)
+		s.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
+			"max_connections", cfg.MaxConnections, "served", stats.ConnectionsFor(most, cfg.MaxConnections))
 	}
 	return s, nil
 }
@@ -191,7 +192,7 @@ const leastArg = 1 << 20
 // proxyLimits are those that a reload may change.
 func proxyLimits(cfg *config.Proxy) proxy.Limits {
 	return proxy.Limits{
-		MaxConnections: cfg.MaxConnections,
+		MaxConnections: stats.ConnectionsFor(stats.ReadProcess().MaxFiles, cfg.MaxConnections),
 		CommandTimeout: cfg.CommandTimeout,
 		WriteTimeout:   cfg.WriteTimeout,
 		IdleTimeout:    orUnlimited(cfg.IdleTimeout),

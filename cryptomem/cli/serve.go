@@ -138,14 +138,15 @@ func (s *service) listening() listening {
 	return w
 }
 
-// warnOfFiles says so where clients will be turned away before max_connections is
+// warnOfFiles says so where clients are turned away before max_connections is
 // reached, because the process may only have so many files open; 0 is unknown.
 func (s *service) warnOfFiles(most uint64) {
 	need := stats.FilesFor(s.config.MaxConnections)
 	if most == 0 || most >= need {
 		return
 	}
-	s.log.Warn("this process may have too few files open for max_connections", "open_files", most, "needed", need, "max_connections", s.config.MaxConnections)
+	s.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
+		"max_connections", s.config.MaxConnections, "served", stats.ConnectionsFor(most, s.config.MaxConnections))
 }
 
 // warnOfLostLines says so where the log has holes, once it is read again.
@@ -187,7 +188,7 @@ func newServer(s *service) (*server.Server, error) {
 // limits are those that a reload may change.
 func limits(cfg *config.Config) server.Config {
 	return server.Config{
-		MaxConnections:           cfg.MaxConnections,
+		MaxConnections:           stats.ConnectionsFor(stats.ReadProcess().MaxFiles, cfg.MaxConnections),
 		MaxConnectionsPerAddress: orUnlimited(cfg.MaxConnectionsPerAddress),
 		MaxInFlight:              cfg.MaxInFlight,
 		FrameTimeout:             cfg.FrameTimeout,

@@ -5,14 +5,16 @@
 //	/readyz        200 when clients should be sent here, else 503 and why
 //	/metrics       for Prometheus
 //	/stats         a stats.Report as JSON
-//	/debug/pprof/  Go's profiles, where allowed
+//	/debug/pprof/  Go's profiles, where allowed, for POST
 //
-// Nothing here changes the server, shows a value, or shows a key unless the
+// Health checks are answered whatever else is asked, and also when the process has
+// used up its file descriptors. Nothing here changes the server, shows a value, or
+// shows a key unless the
 // server records keys. There is no password: the listener belongs on loopback
 // or where only those who may see it can reach it. Requests that name a host
 // other than localhost or an IP address are refused unless the configuration
 // says otherwise, so that no web page can reach a loopback listener by a name of
-// its own (DNS rebinding).
+// its own (DNS rebinding), and so are those that a browser makes for another site.
 package admin
 
 import (
@@ -22,8 +24,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
-	"strings"
 
 	"github.com/benbjohnson/clock"
 
@@ -63,19 +63,18 @@ func New(c Config) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /stats", s.stats)
-	mux.Handle("GET /metrics", metricsHandler(c.Subject.Metrics))
-	mux.Handle("GET /events", s.lasting(s.feed))
-	mux.Handle("GET /", pageHandler(s.feed, c.Subject.Page))
+	others := http.NewServeMux()
+	others.HandleFunc("GET /stats", s.stats)
+	others.Handle("GET /metrics", metricsHandler(c.Subject.Metrics))
+	others.Handle("GET /", pageHandler(s.feed, c.Subject.Page))
+	mux.Handle("/", atMost(maxOthers, others))
+	mux.Handle("GET /events", atMost(MaxStreams, s.lasting(s.feed)))
 	if c.Pprof {
-		mux.Handle("GET /debug/pprof/", s.lasting(http.HandlerFunc(pprof.Index)))
-		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-		mux.Handle("GET /debug/pprof/profile", s.lasting(http.HandlerFunc(pprof.Profile)))
-		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		mux.Handle("GET /debug/pprof/trace", s.lasting(http.HandlerFunc(pprof.Trace)))
+		s.addProfiles(mux)
 	}
 	s.http = http.Server{
-		Handler:           s.onlyKnownHosts(mux),
+		Handler:           attended(s.onlyKnownHosts(onlySameOrigin(mux))),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
 		MaxHeaderBytes:    headerSize,
@@ -90,7 +89,11 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve serves connections from l, which it closes, until Close; then it
 // returns http.ErrServerClosed.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(limited(l, s.config.Clock)) }
+func (s *Server) Serve(l net.Listener) error {
+	bounded := limited(l, s.config.Clock)
+	defer bounded.spares.close()
+	return s.http.Serve(bounded)
+}
 
 // Close stops listening and ends what is under way.
 func (s *Server) Close() error {
@@ -128,27 +131,6 @@ func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n") // a client that has gone needs no answer
-}
-
-// onlyKnownHosts refuses requests whose Host some web page could have chosen.
-func (s *Server) onlyKnownHosts(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if !s.config.AnyHost && host != "" && !isLocalhost(host) && net.ParseIP(strings.Trim(host, "[]")) == nil {
-			say(w, http.StatusMisdirectedRequest, "reach this listener by localhost or by an IP address")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// isLocalhost compares as names are: without case, and with or without the dot
-// of the root.
-func isLocalhost(host string) bool {
-	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 // IsClosed reports whether err is what Serve returns after Close.

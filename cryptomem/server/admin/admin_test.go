@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -143,9 +144,46 @@ var _ = Describe("The admin listener", func() {
 	It("serves profiles only if it was told to", func() {
 		Expect(get("http://localhost/debug/pprof/goroutine?debug=1")).To(HaveHTTPStatus(http.StatusNotFound))
 		config.Pprof = true
-		r := get("http://localhost/debug/pprof/goroutine?debug=1")
-		Expect(body(r)).To(ContainSubstring("goroutine profile:"))
+		for path, text := range map[string]string{"": "goroutine", "goroutine?debug=1": "goroutine profile:", "cmdline": os.Args[0]} {
+			w := httptest.NewRecorder()
+			start().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/debug/pprof/"+path, nil))
+			Expect(body(w.Result())).To(ContainSubstring(text))
+		}
 	})
+
+	It("serves profiles to those who mean to have them", func() {
+		config.Pprof = true
+		for _, path := range []string{"", "goroutine", "cmdline", "profile", "trace", "symbol"} {
+			r := get("http://localhost/debug/pprof/" + path)
+			Expect(r).To(HaveHTTPStatus(http.StatusMethodNotAllowed), path)
+			Expect(body(r)).To(ContainSubstring("curl -X POST"))
+		}
+	})
+
+	DescribeTable("answers nothing that a browser asks for another site's page",
+		func(method, path string, header http.Header, status int) {
+			config.Pprof = true
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(method, "http://localhost:8081"+path, nil)
+			r.Header = header
+			start().Handler().ServeHTTP(w, r)
+			Expect(w.Code).To(Equal(status))
+		},
+		Entry("a picture", "GET", "/healthz", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}}, 403),
+		Entry("a script", "GET", "/stats", http.Header{"Sec-Fetch-Site": {"same-site"}, "Sec-Fetch-Mode": {"no-cors"}}, 403),
+		Entry("the live feed", "GET", "/events", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"http://evil.example"}}, 403),
+		Entry("the live feed, by an old browser", "GET", "/events", http.Header{"Origin": {"http://evil.example"}}, 403),
+		Entry("a port of this machine's", "GET", "/metrics", http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://localhost:3000"}}, 403),
+		Entry("a trace", "POST", "/debug/pprof/trace", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403),
+		Entry("a trace, by an old browser", "POST", "/debug/pprof/trace", http.Header{"Origin": {"http://evil.example"}}, 403),
+		Entry("a trace, from a sandbox", "POST", "/debug/pprof/trace", http.Header{"Origin": {"null"}}, 403),
+		Entry("a frame", "GET", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"iframe"}}, 403),
+		Entry("a link to a trace", "GET", "/stats", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}, 403),
+		Entry("but a link to the page", "GET", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}, 200),
+		Entry("and for the page itself", "GET", "/stats", http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {"http://localhost:8081"}}, 200),
+		Entry("and what a person types", "GET", "/stats", http.Header{"Sec-Fetch-Site": {"none"}}, 200),
+		Entry("and what a program asks", "GET", "/metrics", http.Header{}, 200),
+	)
 
 	It("lets nothing be changed", func() {
 		for _, path := range []string{"/", "/stats", "/metrics", "/healthz", "/events"} {

@@ -1,19 +1,21 @@
 package admin
 
 import (
+	"container/list"
+	"context"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
-	"golang.org/x/net/netutil"
 )
 
 // What all clients together may take, so that looking in never costs the store's
 // own clients their file descriptors.
 const (
-	// MaxConnections is how many are open at once. Further ones wait in the
-	// operating system's queue.
+	// MaxConnections is how many are open at once. A further one takes the place of
+	// the one that has waited longest for a request, or waits itself.
 	MaxConnections = 128
 	// WriteTimeout is how long a client may take nothing of an answer.
 	WriteTimeout = 10 * time.Second
@@ -23,6 +25,10 @@ const (
 	idleTimeout    = 30 * time.Second // between requests
 	headerSize     = 16 << 10
 	sendBuffer     = 128 << 10 // kernel memory for answers on their way; by itself it would grow to megabytes
+
+	// grace is how long a connection has for its request to arrive before it may
+	// have to make room.
+	grace = 500 * time.Millisecond
 )
 
 // longAgo is a deadline that ends what waits.
@@ -33,33 +39,205 @@ var longAgo = time.Unix(1, 0)
 // profiles that take longer.
 type listener struct {
 	net.Listener
-	clk clock.Clock
+	clk    clock.Clock
+	spares *spares
+	closed chan struct{}
+	once   sync.Once
+
+	mu      sync.Mutex // guards what follows
+	open    int
+	waiting list.List     // of *timedConn, those without a request, longest first
+	changed chan struct{} // closed when there may be room
 }
 
-func limited(l net.Listener, clk clock.Clock) net.Listener {
-	return netutil.LimitListener(listener{l, clk}, MaxConnections)
+func limited(l net.Listener, clk clock.Clock) *listener {
+	return &listener{Listener: l, clk: clk, spares: newSpares(), closed: make(chan struct{}), changed: make(chan struct{})}
 }
 
-func (l listener) Accept() (net.Conn, error) {
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
+	for outOfFiles(err) && l.spares.release() {
+		conn, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}
 	if buffered, ok := conn.(interface{ SetWriteBuffer(bytes int) error }); ok {
 		_ = buffered.SetWriteBuffer(sendBuffer) // without, a client that takes nothing is only noticed later
 	}
-	return timedConn{conn, l.clk}, nil
+	if !l.makeRoom() {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open++
+	c := &timedConn{Conn: conn, listener: l, since: l.clk.Now()}
+	c.place = l.waiting.PushBack(c)
+	return c, nil
 }
 
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// makeRoom waits until one more connection may be open; false is that there will
+// be none. Handlers that may take long are bounded to fewer than there are
+// connections, see [atMost], so that some always wait for a request.
+func (l *listener) makeRoom() bool {
+	for {
+		wait, changed := l.evict()
+		if changed == nil {
+			return true
+		}
+		ripe := l.clk.Timer(wait)
+		select {
+		case <-changed:
+		case <-ripe.C:
+		case <-l.closed:
+		}
+		ripe.Stop()
+		select {
+		case <-l.closed:
+			return false
+		default:
+		}
+	}
+}
+
+// evict makes room where all connections are open, and one of them has waited for
+// long enough. Otherwise it returns when to look again: after some time, or when
+// something has changed.
+func (l *listener) evict() (wait time.Duration, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open < MaxConnections {
+		return 0, nil
+	}
+	if l.waiting.Len() == 0 {
+		return grace, l.changed
+	}
+	oldest := l.waiting.Front().Value.(*timedConn) //nolint:forcetypeassert // nothing else is in the list
+	if wait := grace - l.clk.Since(oldest.since); wait > 0 {
+		return wait, l.changed
+	}
+	oldest.leave()
+	oldest.closed = true
+	l.open--
+	_ = oldest.Conn.Close() // its client gets no answer that it waits for
+	return 0, nil
+}
+
+// tell wakes who waits for room; it needs the lock.
+func (l *listener) tell() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// A timedConn is a connection of a listener.
 type timedConn struct {
 	net.Conn
-	clk clock.Clock
+	listener *listener
+
+	// Guarded by the listener's lock.
+	place  *list.Element // among those that wait for a request, nil while one is answered
+	since  time.Time     // when it began to wait
+	closed bool
 }
 
-func (c timedConn) Write(b []byte) (int, error) {
-	late := c.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
+func (c *timedConn) Write(b []byte) (int, error) {
+	late := c.listener.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
 	defer late.Stop()
 	return c.Conn.Write(b)
+}
+
+// Close implements net.Conn.
+func (c *timedConn) Close() error {
+	err := c.Conn.Close()
+	l := c.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.closed {
+		return err
+	}
+	c.closed = true
+	c.leave()
+	l.open--
+	l.spares.refill()
+	l.tell()
+	return err
+}
+
+// leave takes the connection from those that wait; it needs the lock.
+func (c *timedConn) leave() {
+	if c.place != nil {
+		c.listener.waiting.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// begin notes that a request has arrived, and end that it is answered.
+func (c *timedConn) begin() {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	c.leave()
+}
+
+func (c *timedConn) end() {
+	l := c.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !c.closed {
+		c.since = l.clk.Now()
+		c.place = l.waiting.PushBack(c)
+		l.tell()
+	}
+}
+
+// connKey is where a request's context has its timedConn.
+type connKey struct{}
+
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// attended keeps a connection from making room while it is answered.
+func attended(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*timedConn); ok {
+			c.begin()
+			defer c.end()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// How many answers of a kind may be on their way. Together they are fewer than
+// MaxConnections: the rest is for health checks, which are short.
+const (
+	// MaxStreams is how many may follow the live feed.
+	MaxStreams = 32
+
+	maxProfiles = 4
+	maxOthers   = 64
+)
+
+// atMost lets next answer n requests at a time, and asks others to come again.
+func atMost(n int, next http.Handler) http.Handler {
+	places := make(chan struct{}, n)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			say(w, http.StatusServiceUnavailable, "too many at once, try again")
+		}
+	})
 }
 
 // lasting lets a handler take longer than requestTimeout, which would otherwise

@@ -112,7 +112,54 @@ var _ = Describe("Connections to the admin listener", func() {
 			Expect(r).To(HaveHTTPStatus(http.StatusOK))
 			Expect(c.Close()).To(Succeed())
 		}
-		Expect(l.most.Load()).To(BeNumerically("<=", admin.MaxConnections))
+		Expect(l.most.Load()).To(BeNumerically("<=", admin.MaxConnections+1)) // one at the door
+	})
+
+	// healthy asks on a connection of its own, and returns what can be read of the
+	// answer.
+	healthy := func() <-chan *http.Response {
+		GinkgoHelper()
+		conn, err := net.Dial("tcp", l.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(conn.Close)
+		ask(conn, "/healthz")
+		answer := make(chan *http.Response, 1)
+		go func() {
+			if r, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				answer <- r
+			}
+		}()
+		return answer
+	}
+
+	It("that follow the feed are so many, and health checks are answered beside them", func() {
+		listen()
+		statuses := make(map[int]int)
+		for range admin.MaxConnections {
+			c, err := net.Dial("tcp", l.Addr().String())
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(c.Close)
+			ask(c, "/events")
+			r, err := http.ReadResponse(bufio.NewReader(c), nil)
+			Expect(err).NotTo(HaveOccurred())
+			statuses[r.StatusCode]++
+		}
+		Expect(statuses).To(Equal(map[int]int{http.StatusOK: admin.MaxStreams, http.StatusServiceUnavailable: admin.MaxConnections - admin.MaxStreams}))
+		answer := healthy()
+		Eventually(func() <-chan *http.Response { clk.Add(time.Second / 4); return answer }, patience).Should(Receive(HaveHTTPStatus(http.StatusOK)))
+	})
+
+	It("that ask for nothing make room for health checks", func() {
+		listen()
+		for range admin.MaxConnections {
+			c, err := net.Dial("tcp", l.Addr().String())
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(c.Close)
+			_, err = c.Write([]byte("GET / HTTP/1.1\r\nHost: "))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		answer := healthy()
+		Eventually(func() <-chan *http.Response { clk.Add(time.Second / 4); return answer }, patience).Should(Receive(HaveHTTPStatus(http.StatusOK)))
 	})
 
 	It("end when their client takes nothing", func() {

@@ -11,6 +11,17 @@ const spareFiles = 256
 // on connections has to be allowed.
 func FilesFor(maxConnections int) uint64 { return uint64(max(maxConnections, 0)) + spareFiles }
 
+// ConnectionsFor returns how many connections a server may have open where it may
+// have that many files, but no more than limit. The rest, at most half of a small
+// number, is for what it also has to open: a client that could take that, too, would
+// stop snapshots, reloads and health checks. 0 files is not known.
+func ConnectionsFor(files uint64, limit int) int {
+	if files == 0 {
+		return limit
+	}
+	return int(min(uint64(max(limit, 0)), files-min(spareFiles, files/2)))
+}
+
 // ReadProcess describes this process.
 func ReadProcess() Process {
 	samples := []metrics.Sample{

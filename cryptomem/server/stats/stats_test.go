@@ -56,6 +56,12 @@ var _ = Describe("A report", func() {
 		Expect(stats.FilesFor(-1)).To(BeEquivalentTo(256), "no limit is no number to add to")
 	})
 
+	It("knows how many connections files are enough for", func() {
+		for _, enough := range []struct{ files, limit, connections int }{{1256, 1000, 1000}, {1255, 1000, 999}, {300, 1000, 150}, {1, 10, 1}, {0, 10, 10}} {
+			Expect(stats.ConnectionsFor(uint64(enough.files), enough.limit)).To(Equal(enough.connections), "%+v", enough)
+		}
+	})
+
 	It("knows this process", func() {
 		p := stats.ReadProcess()
 		Expect(p.Goroutines).To(BeNumerically(">", 0))

@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// spareFiles is how many file descriptors are kept.
+const spareFiles = 8
+
+// spares are file descriptors that are kept for when the process has used up all
+// others: a health check that is not answered then would have a server ended that
+// recovers by itself.
+type spares struct {
+	mu    sync.Mutex // guards files
+	files []*os.File
+}
+
+func newSpares() *spares {
+	s := new(spares)
+	s.refill()
+	return s
+}
+
+// refill takes what is missing, as far as there is any.
+func (s *spares) refill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.files) < spareFiles {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return // there is none, or no such file here
+		}
+		s.files = append(s.files, f)
+	}
+}
+
+// release gives one back to the process, and reports whether there was one.
+func (s *spares) release() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.files) == 0 {
+		return false
+	}
+	last := len(s.files) - 1
+	_ = s.files[last].Close() // it was never used
+	s.files = s.files[:last]
+	return true
+}
+
+// close gives all back.
+func (s *spares) close() {
+	for s.release() {
+	}
+}
+
+// outOfFiles reports whether err is the lack of file descriptors.
+func outOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
