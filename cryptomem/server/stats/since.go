@@ -21,6 +21,7 @@ func (r *Report) Since(earlier *Report) (*Report, error) {
 	subtract([]counter[uint64]{
 		{&d.Server.Accepted, earlier.Server.Accepted},
 		{&d.Server.Refused, earlier.Server.Refused},
+		{&d.Server.Unread, earlier.Server.Unread},
 		{&d.Server.FramingErrors, earlier.Server.FramingErrors},
 		{&d.Server.Ended, earlier.Server.Ended},
 		{&d.Server.Handshakes, earlier.Server.Handshakes},
