@@ -1,6 +1,9 @@
 package cache
 
-import "bytes"
+import (
+	"bytes"
+	"net"
+)
 
 // The store is walked in the order of the index's tags, which no growth,
 // compaction or eviction changes: a tag is all that a walk has to remember,
@@ -77,9 +80,11 @@ func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint6
 	return removed, next
 }
 
-// An Item is what Scan visits. Its slices are valid during the visit only.
+// An Item is what Scan visits. Its slices are valid during the visit only. A value
+// of LargeValueSize or more is in Large, in pieces where it lies, and Value is nil.
 type Item struct {
 	Key, Value []byte
+	Large      net.Buffers
 	Info
 	Account string // the name of the account that it is charged to, empty for none
 }
@@ -94,8 +99,9 @@ type Item struct {
 // exactly once. One that is stored, changed or removed in between may be
 // visited or not, and twice if it was stored anew.
 //
-// visit may run under a lock that requests wait for: it must copy what it
-// needs, return soon and not call the cache. Visiting counts neither as a hit nor as use.
+// visit may run under a lock that requests wait for, unless the value is in Large:
+// it must copy what it needs, return soon and not call the cache. Visiting counts
+// neither as a hit nor as use.
 func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(Item)) (next uint64) {
 	visited := false
 	for i := cursor >> tagBits; i < uint64(len(c.shards)); i++ {
@@ -148,11 +154,12 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Ite
 	}
 	s.mu.Unlock()
 
-	var value []byte
+	var pieces net.Buffers
 	for _, h := range large {
-		value = h.ref.appendValue(value[:0])
-		h.Value = value
+		pieces = h.ref.AppendTo(pieces[:0])
+		h.Large = pieces
 		visit(h.Item)
+		h.ref.Release()
 	}
 	return used, next
 }

@@ -15,6 +15,8 @@
 //   - The file is replaced as a whole or not at all, whatever happens while it
 //     is written: the process killed, the machine losing power, the disk full.
 //   - Saving holds no lock for longer than a few items take to copy.
+//   - Neither saving nor loading holds a large value in memory: it goes in pieces,
+//     from and to where the cache keeps it.
 //   - What is loaded is what was saved: every block of the file carries a
 //     checksum, and of a damaged or truncated file the whole blocks are loaded
 //     and the rest is reported.

@@ -76,9 +76,18 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 	w, err := NewWriter(f, begin)
 	for cursor := uint64(0); err == nil; {
 		now, wall := c.Now(), clk.Now().UnixNano()
+		var failed error
 		cursor = c.Scan(now, cursor, scanBudget, func(it cache.Item) {
-			w.Append(Item{Key: it.Key, Value: it.Value, Expiry: expiryAt(wall, it.TTL), Account: []byte(it.Account)})
+			item := Item{Key: it.Key, Value: it.Value, Expiry: expiryAt(wall, it.TTL), Account: []byte(it.Account)}
+			if it.Large == nil {
+				w.Append(item)
+			} else if failed == nil {
+				failed = errors.Join(ctx.Err(), w.WriteLarge(item, it.Large))
+			}
 		})
+		if err = failed; err != nil {
+			break
+		}
 		if cursor == 0 {
 			err = w.Close()
 			break
@@ -170,12 +179,39 @@ func (l *Loaded) load(f io.ReaderAt, size int64, c *cache.Cache, clk clock.Clock
 		if it.Expiry != 0 {
 			ttl = time.Duration(it.Expiry - wall)
 		}
-		if _, err := owners.cacheFor(it.Account).Set(now, it.Key, it.Value, ttl); err != nil {
+		if err := store(owners.cacheFor(it.Account), now, it, ttl); err != nil {
 			l.Refused++
 			return
 		}
 		l.Stored++
 	})
+	return err
+}
+
+// store stores an item; a value that is read from the file goes piece by piece to
+// its place.
+func store(c *cache.Cache, now int64, it Item, ttl time.Duration) error {
+	if it.Large == nil {
+		_, err := c.Set(now, it.Key, it.Value, ttl)
+		return err
+	}
+	st, err := c.Stage(it.Key, it.Large.Size())
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	for st.Missing() > 0 {
+		room, err := st.Buffer()
+		if err != nil {
+			return err
+		}
+		n, err := io.ReadFull(it.Large, room)
+		st.Advance(n)
+		if err != nil {
+			return err
+		}
+	}
+	_, err = st.Set(now, ttl)
 	return err
 }
 

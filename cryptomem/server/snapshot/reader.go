@@ -27,8 +27,8 @@ type Reader struct {
 	intact bool // both headers, and what is between them
 }
 
-// Each hands out the items of every block that is whole; their slices are valid
-// until visit returns.
+// Each hands out the items of every block that is whole; their slices, and a Large
+// one, are valid until visit returns.
 // Where a block is damaged it goes on at the next one. Damage is no error, see
 // Summary: the only errors are those of reading.
 func (r *Reader) Each(visit func(Item)) (Summary, error) {
@@ -43,7 +43,7 @@ type decoder struct {
 	Summary
 	visit func(Item)
 
-	buffer []byte // of the latest payload
+	buffer []byte // of the latest payload, or of a piece of it
 	next   uint32 // the sequence expected
 	gap    bool   // a sequence was missing
 	wasted int64  // bytes read for blocks that turned out to be damaged
@@ -110,6 +110,14 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 		return 0, false, errDamaged // and no memory for what was only declared
 	}
 	d.wasted += length
+	if length > maxPayload {
+		if err := d.large(fields, offset+int64(blockHeaderSize), end); err != nil {
+			return 0, false, err
+		}
+		d.wasted -= end - offset
+		d.counted(sequence, 1)
+		return end, false, nil
+	}
 	payload, err := d.payload(offset+int64(blockHeaderSize), int(length))
 	if err != nil {
 		return 0, false, err
@@ -121,20 +129,25 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 		return 0, false, errDamaged
 	}
 	d.wasted -= end - offset
-	d.gap = d.gap || sequence != d.next
 	if items == 0 {
-		d.gap = d.gap || binary.BigEndian.Uint64(payload) != d.Items
+		d.gap = d.gap || sequence != d.next || binary.BigEndian.Uint64(payload) != d.Items
 		return end, true, nil
 	}
-	d.next = sequence + 1
-	d.Blocks++
-	d.Items += uint64(items)
+	d.counted(sequence, items)
 	for len(payload) > 0 {
 		var it Item
 		it, payload, _ = item(payload)
 		d.visit(it)
 	}
 	return end, false, nil
+}
+
+// counted notes a whole block.
+func (d *decoder) counted(sequence, items uint32) {
+	d.gap = d.gap || sequence != d.next
+	d.next = sequence + 1
+	d.Blocks++
+	d.Items += uint64(items)
 }
 
 func (d *decoder) payload(offset int64, length int) ([]byte, error) {

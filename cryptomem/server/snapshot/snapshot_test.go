@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"math"
 	"os"
@@ -38,7 +39,11 @@ func contents(c *cache.Cache) map[string]string {
 	all := make(map[string]string)
 	for cursor := uint64(0); ; {
 		cursor = c.Scan(c.Now(), cursor, 1<<20, func(it cache.Item) {
-			all[string(it.Key)] = fmt.Sprintf("%.20s %d %v", it.Value, len(it.Value), it.TTL)
+			value := append(it.Value, bytes.Join(it.Large, nil)...)
+			all[string(it.Key)] = fmt.Sprintf("%.20s %d %v", value, len(value), it.TTL)
+			if len(value) > 20 {
+				all[string(it.Key)] += fmt.Sprintf(" %08x", crc32.ChecksumIEEE(value))
+			}
 		})
 		if cursor == 0 {
 			return all

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"net"
 	"slices"
 	"time"
 
@@ -55,6 +56,7 @@ func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 // cache.MaxValueSizeLimit, its account 255.
 type Item struct {
 	Key, Value []byte
+	Large      *Large // from a Reader: a value that is not in Value, for its size
 	Expiry     int64  // Unix time in nanoseconds, 0 for never
 	Account    []byte // the name of the account that it is charged to, empty for none
 }
@@ -66,14 +68,49 @@ func (s *Writer) Append(it Item) {
 	if s.items > 0 && s.payload()+size > maxPayload {
 		s.seal()
 	}
-	s.buffer = binary.BigEndian.AppendUint16(slices.Grow(s.buffer, size), uint16(len(it.Key)))
-	s.buffer = binary.BigEndian.AppendUint32(s.buffer, uint32(len(it.Value)))
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(it.Expiry))
-	s.buffer = append(s.buffer, byte(len(it.Account)))
-	s.buffer = append(s.buffer, it.Key...)
+	s.buffer = it.appendFront(slices.Grow(s.buffer, size), len(it.Value))
 	s.buffer = append(s.buffer, it.Value...)
 	s.buffer = append(s.buffer, it.Account...)
 	s.items++
+}
+
+// appendFront appends what comes before a value of that size.
+func (it *Item) appendFront(b []byte, size int) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(it.Key)))
+	b = binary.BigEndian.AppendUint32(b, uint32(size))
+	b = binary.BigEndian.AppendUint64(b, uint64(it.Expiry))
+	b = append(b, byte(len(it.Account)))
+	return append(b, it.Key...)
+}
+
+// WriteLarge writes the items in memory and then one whose value is in pieces, in
+// a block of its own, without a copy of it.
+func (s *Writer) WriteLarge(it Item, value net.Buffers) error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	size := 0
+	for _, piece := range value {
+		size += len(piece)
+	}
+	s.items = 1
+	s.buffer = it.appendFront(s.buffer, size)
+	block := s.buffer[s.begin:]
+	head := s.head(block, s.payload()+size+len(it.Account))
+	sum := blockChecksum(head, block[blockHeaderSize:])
+	for _, piece := range append(value[:len(value):len(value)], it.Account) {
+		sum = crc32.Update(sum, castagnoli, piece)
+	}
+	binary.BigEndian.PutUint32(head[12:], sum)
+	err := s.write(block)
+	for _, piece := range append(value[:len(value):len(value)], it.Account) {
+		if err == nil {
+			err = s.write(piece)
+		}
+	}
+	s.count()
+	s.reset()
+	return err
 }
 
 // payload returns the size of the latest block's.
@@ -100,14 +137,26 @@ func (s *Writer) flush() error {
 // seal completes the latest block, and begins another.
 func (s *Writer) seal() {
 	block := s.buffer[s.begin:]
-	head, payload := block[idSize:blockHeaderSize], block[blockHeaderSize:]
+	head := s.head(block, s.payload())
+	binary.BigEndian.PutUint32(head[12:], blockChecksum(head, block[blockHeaderSize:]))
+	s.count()
+	s.beginBlock()
+}
+
+// head fills the header of a block whose payload is so long, but for its id and
+// its checksum, and returns it from the sequence on.
+func (s *Writer) head(block []byte, length int) []byte {
+	head := block[idSize:blockHeaderSize]
 	binary.BigEndian.PutUint32(head[0:], s.sequence)
 	binary.BigEndian.PutUint32(head[4:], s.items)
-	binary.BigEndian.PutUint32(head[8:], uint32(len(payload)))
-	binary.BigEndian.PutUint32(head[12:], blockChecksum(head, payload))
+	binary.BigEndian.PutUint32(head[8:], uint32(length))
+	return head
+}
+
+// count notes that a block is complete.
+func (s *Writer) count() {
 	s.total += uint64(s.items)
 	s.sequence++
-	s.beginBlock()
 }
 
 func (s *Writer) beginBlock() {
