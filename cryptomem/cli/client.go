@@ -151,7 +151,7 @@ func (f *clientFlags) ownServer(c *console, command string) error {
 	if !isValkey(f.address(c)) {
 		return nil
 	}
-	return usageError(command + " is about cryptomem's own server, and the address is a URL, as those of Valkey and Redis are; ping, set, get and del work there")
+	return usageError(command + " is about cryptomem's own server, and the address is a URL, as those of Valkey and Redis are; ping and the commands on keys work there")
 }
 
 // isValkey reports whether the address is a URL, as those of Valkey and Redis are.
@@ -221,9 +221,15 @@ func (f *clientFlags) withClient(ctx context.Context, c *console, do func(contex
 	if err != nil {
 		return err
 	}
+	return f.withKeyring(ctx, c, keyring, do)
+}
+
+// withKeyring is withClient with keys that are at hand. How large a value may be is
+// the server's affair.
+func (f *clientFlags) withKeyring(ctx context.Context, c *console, keyring *sealing.Keyring, do func(context.Context, *cryptomem.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
 	defer cancel()
-	opts := []cryptomem.Option{cryptomem.WithKeyring(keyring)}
+	opts := []cryptomem.Option{cryptomem.WithKeyring(keyring), cryptomem.WithMaxValueSize(maxInput + sealing.Overhead)}
 	if namespace := f.settings(c).Namespace; namespace != "" {
 		opts = append(opts, cryptomem.WithNamespace(namespace))
 	}

@@ -21,9 +21,13 @@ import (
 const usage = `Usage:
     cryptomem [serve] [--config FILE] [--SETTING VALUE]...
     cryptomem proxy --upstream STORE --key-file FILE [--SETTING VALUE]...
-    cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION]
-    cryptomem get KEY
+    cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION] [--nx | --xx]
+    cryptomem get KEY...
     cryptomem del KEY...
+    cryptomem incr KEY [--by N] [--ttl DURATION]
+    cryptomem ttl KEY
+    cryptomem touch KEY... --ttl DURATION
+    cryptomem flush (PREFIX | --all)
     cryptomem ping [--wait DURATION]
     cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
     cryptomem token NAME --output FILE [--namespace NAME]...
@@ -40,7 +44,8 @@ cryptomem keeps values that it cannot read: they are sealed before they leave
 the client, and the server holds them in memory until they expire.
 Without a command, the server starts. "cryptomem COMMAND --help" says more.
 
-Exit codes: 0 done, 1 not found, 2 wrong usage or configuration, 3 failed.
+Exit codes: 0 done, 1 not found (set --nx: found), 2 wrong usage or
+configuration, 3 failed.
 
 Example:
     $ cryptomem serve &
@@ -64,6 +69,10 @@ var commands = []command{
 	{"set", setUsage, set},
 	{"get", getUsage, get},
 	{"del", delUsage, del},
+	{"incr", incrUsage, incr},
+	{"ttl", ttlUsage, showTTL},
+	{"touch", touchUsage, touch},
+	{"flush", flushUsage, flush},
 	{"ping", pingUsage, ping},
 	{"keygen", keygenUsage, keygen},
 	{"token", tokenUsage, token},
@@ -92,7 +101,7 @@ func (c *console) flush() {
 // Exit codes, which scripts rely on.
 const (
 	exitDone     = 0
-	exitNotFound = 1
+	exitNotFound = 1 // or found, where nothing was to be
 	exitUsage    = 2
 	exitFailed   = 3
 )
@@ -160,7 +169,7 @@ func (c *console) exit(cmd command, err error) int {
 	switch {
 	case errors.As(err, &unreadable):
 		return exitUsage
-	case errors.Is(err, cryptomem.ErrNotFound):
+	case errors.Is(err, cryptomem.ErrNotFound), errors.Is(err, cryptomem.ErrExists):
 		return exitNotFound
 	}
 	return exitFailed

@@ -29,24 +29,39 @@ func del(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(keys) == 0 {
-		return usageError("KEY is missing")
-	}
-	if slices.Contains(keys, "") {
-		return usageError("KEY is empty")
+	if err := someKeys(keys); err != nil {
+		return err
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
-		var missing error
-		for _, key := range keys {
-			err := client.Delete(ctx, key)
-			if errors.Is(err, cryptomem.ErrNotFound) {
-				missing = errors.Join(missing, fmt.Errorf("%s: %w", key, err))
-				continue
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return missing
+		return eachKey(keys, func(key string) error { return client.Delete(ctx, key) })
 	})
+}
+
+// someKeys checks the operands of commands that work on one key or more.
+func someKeys(keys []string) error {
+	switch {
+	case len(keys) == 0:
+		return usageError("KEY is missing")
+	case slices.Contains(keys, ""):
+		return usageError("KEY is empty")
+	}
+	return nil
+}
+
+// eachKey calls do for every key. That there is none under some does not keep it
+// from going on.
+func eachKey(keys []string, do func(key string) error) error {
+	var missing error
+	for _, key := range keys {
+		err := do(key)
+		if err == nil {
+			continue
+		}
+		err = fmt.Errorf("%s: %w", key, err)
+		if !errors.Is(err, cryptomem.ErrNotFound) {
+			return err
+		}
+		missing = errors.Join(missing, err)
+	}
+	return missing
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -10,10 +9,12 @@ import (
 )
 
 const getUsage = `Usage:
-    cryptomem get KEY [flags]
+    cryptomem get KEY... [flags]
 
 Fetches the value under KEY, opens it, and writes its bytes to standard output
-as they were stored. Exits 1 if there is none.
+as they were stored. Of several keys, each value is a line of its own, in the
+order of the keys; a missing one is no line, and is named on standard error.
+Exits 1 if there is none under one of them.
 
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:
@@ -29,16 +30,23 @@ func get(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	key, err := oneKey(operands)
-	if err != nil {
+	if err := someKeys(operands); err != nil {
 		return err
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
-		value, err := client.Get(ctx, key)
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		_, err = c.out.Write(value)
-		return err
+		results := client.GetMany(ctx, operands)
+		next := 0
+		return eachKey(operands, func(string) error {
+			r := results[next]
+			next++
+			if r.Err != nil {
+				return r.Err
+			}
+			if len(operands) > 1 {
+				r.Value = append(r.Value, '\n')
+			}
+			_, err := c.out.Write(r.Value)
+			return err
+		})
 	})
 }

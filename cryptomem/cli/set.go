@@ -16,10 +16,14 @@ const setUsage = `Usage:
     cryptomem set KEY (VALUE | - | --file FILE) [flags]
 
 Seals a value and stores it under KEY. "-" reads the value from standard input.
+With --nx, exits 1 if there is one already; with --xx, if there is none.
 
     --file FILE          read the value from FILE
     --ttl DURATION       forget the value after this long, such as 90s or 7d;
                          0, the default, keeps it as long as the server will
+    --keep-ttl           let it end when the value that is there would have
+    --nx                 store only where nothing is
+    --xx                 store only where something is
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:
     $ export CRYPTOMEM_KEY_FILE=key.json
@@ -35,16 +39,36 @@ func set(ctx context.Context, c *console, args []string) error {
 	file := fs.String("file", "", "")
 	var ttl durationFlag
 	fs.Var(&ttl, "ttl", "")
+	keepTTL := fs.Bool("keep-ttl", false, "")
+	onlyNew := fs.Bool("nx", false, "")
+	onlyOld := fs.Bool("xx", false, "")
 	operands, err := parse(fs, args)
 	if err != nil {
 		return err
+	}
+	if *onlyNew && (*onlyOld || *keepTTL) {
+		return usageError("--nx goes neither with --xx nor with --keep-ttl")
 	}
 	key, value, err := setOperands(ctx, c, operands, *file)
 	if err != nil {
 		return err
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
-		return client.Set(ctx, key, value, cryptomem.TTL(ttl.duration()))
+		opts := []cryptomem.StoreOption{cryptomem.TTL(ttl.duration())}
+		if *keepTTL {
+			opts = append(opts, cryptomem.KeepTTL())
+		}
+		store := client.Set
+		switch {
+		case *onlyNew:
+			store = client.Add
+		case *onlyOld:
+			store = client.Replace
+		}
+		if err := store(ctx, key, value, opts...); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
 	})
 }
 

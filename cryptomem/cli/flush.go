@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+const flushUsage = `Usage:
+    cryptomem flush (PREFIX | --all) [--namespace NAME] [flags]
+
+Removes every value of the namespace whose key begins with PREFIX, or all of the
+namespace, and prints how many there were. Without a namespace, --all means
+everything that the server holds. The server has to be set to allow it: flush.
+
+    --all                remove all keys
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
+` + clientFlagsUsage + `
+Example:
+    $ cryptomem flush session: --namespace web
+    412
+`
+
+func flush(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("flush", pflag.ContinueOnError)
+	flags := newClientFlags(fs)
+	fs.StringVar(&flags.namespace, "namespace", "", "")
+	all := fs.Bool("all", false, "")
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	prefix := ""
+	switch {
+	case *all && len(operands) > 0:
+		return usageError("--all and a PREFIX do not go together")
+	case len(operands) > 1:
+		return usageError("more than one PREFIX is given")
+	case *all:
+	case len(operands) == 0 || operands[0] == "":
+		return usageError("PREFIX is missing; --all removes all keys")
+	default:
+		prefix = operands[0]
+	}
+	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
+	if err != nil {
+		return err
+	}
+	err = flags.withKeyring(ctx, c, keyring, func(ctx context.Context, client *cryptomem.Client) error {
+		removed, err := client.Flush(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, removed)
+		return err
+	})
+	if errors.Is(err, cryptomem.ErrFlushDisabled) {
+		return fmt.Errorf("%w; its setting flush allows it", err)
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+const touchUsage = `Usage:
+    cryptomem touch KEY... --ttl DURATION [flags]
+
+Lets the values under the keys expire after DURATION from now on. Their expiry
+is part of their seals, so each is fetched, sealed anew and put in its place.
+Exits 1 if there was none under one of the keys.
+
+    --ttl DURATION       such as 90s or 7d; 0 keeps them as long as the server
+                         will
+` + clientFlagsUsage + keyFlagsUsage + `
+Example:
+    $ export CRYPTOMEM_KEY_FILE=key.json
+    $ cryptomem touch greeting --ttl 1h
+`
+
+func touch(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("touch", pflag.ContinueOnError)
+	flags := newClientFlags(fs).withKey(fs)
+	var ttl durationFlag
+	fs.Var(&ttl, "ttl", "")
+	keys, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if !fs.Changed("ttl") {
+		return usageError("--ttl is missing")
+	}
+	if err := someKeys(keys); err != nil {
+		return err
+	}
+	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
+		return eachKey(keys, func(key string) error {
+			return client.Touch(ctx, key, cryptomem.TTL(ttl.duration()))
+		})
+	})
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+)
+
+const ttlUsage = `Usage:
+    cryptomem ttl KEY [flags]
+
+Prints how long the value under KEY has left, such as 59.2s, or "never" if it
+does not expire. That is what its seal says, whatever the server would tell.
+Exits 1 if there is none.
+
+` + clientFlagsUsage + keyFlagsUsage + `
+Example:
+    $ export CRYPTOMEM_KEY_FILE=key.json
+    $ cryptomem ttl greeting
+    59.2s
+`
+
+func showTTL(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("ttl", pflag.ContinueOnError)
+	flags := newClientFlags(fs).withKey(fs)
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	key, err := oneKey(operands)
+	if err != nil {
+		return err
+	}
+	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
+		item, err := client.GetItem(ctx, key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		left := "never"
+		if !item.Expires.IsZero() {
+			left = config.FormatDuration(max(time.Until(item.Expires).Round(100*time.Millisecond), 0))
+		}
+		_, err = fmt.Fprintln(c.out, left)
+		return err
+	})
+}
