@@ -340,6 +340,22 @@ var _ = Describe("Client, when things go wrong", func() {
 		Entry("uses a status of its own", wire.AppendResponse(nil, 77, nil), pipeline.ErrUnexpectedStatus),
 	)
 
+	It("seals a value when there is room to send it, not when it begins to wait for that", func() {
+		c := client(server.dial, cryptomem.WithInFlight(1, 1<<20), cryptomem.WithSkew(0))
+		server.answer = func(_ net.Conn, r *wire.Request) bool {
+			if string(r.Key) == "first" {
+				mock.Add(4 * time.Second)
+			}
+			return false
+		}
+		b := c.Batch()
+		b.Set("first", []byte("1"))
+		b.Set("second", []byte("2"), cryptomem.TTL(5*time.Second))
+		Expect(b.Run(ctx)).To(HaveEach(HaveField("Err", BeNil())))
+		mock.Add(4 * time.Second) // more than 5 s since the batch began
+		Expect(c.Get(ctx, "second")).To(Equal([]byte("2")))
+	})
+
 	It("drops a connection on which the server answers what nobody asked", func() {
 		server.answer = func(nc net.Conn, r *wire.Request) bool {
 			answer := wire.AppendResponse(nil, wire.NotFound, nil)

@@ -118,31 +118,41 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 // A call is a Request on its way through a connection.
 type call struct {
 	pipeline.Call
-	value   []byte // of the request, behind a version
-	refused bool   // before it was sent
+	asked   *Request // what it is the call of
+	value   []byte   // of the request, behind a version
+	refused bool     // before it was sent
 }
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
 // begin makes the call of a request, whose slices it uses until end.
 func (c *call) begin(r *Request) error {
-	c.MaybeApplied, c.refused = false, false
+	c.asked, c.MaybeApplied, c.refused = r, false, false
+	c.Buffer = r.Answer
 	if !r.Command.Known() {
 		c.refused = true
 		return fmt.Errorf("%w: %v", ErrNotSupported, r.Command)
 	}
+	if r.Sealer != nil {
+		c.Renewer = c
+	}
+	return c.RenewRequest(&c.Request)
+}
+
+// RenewRequest implements pipeline.Renewer: what waited for room is sealed anew.
+func (c *call) RenewRequest(out *wire.Request) error {
+	r := c.asked
 	if r.Sealer != nil {
 		if err := r.Sealer.SealRequest(r); err != nil {
 			c.refused = true
 			return err
 		}
 	}
-	c.Request = wire.Request{Command: r.Command, Key: r.Name, Value: r.Value, TTL: r.TTL}
+	*out = wire.Request{Command: r.Command, Key: r.Name, Value: r.Value, TTL: r.TTL}
 	if r.Command.Has(wire.TakesVersion) {
 		c.value = append(wire.AppendNumber(c.value[:0], r.Version), r.Value...)
-		c.Request.Value = c.value
+		out.Value = c.value
 	}
-	c.Buffer = r.Answer
 	return nil
 }
 
@@ -159,6 +169,7 @@ func (s *connections) end(ctx context.Context, c *call, r *Request, err error) e
 	}
 	r.Answer, c.Buffer = c.Buffer, nil
 	c.Request, c.Response, c.Err = wire.Request{}, wire.Response{}, nil
+	c.asked, c.Renewer = nil, nil
 	return err
 }
 

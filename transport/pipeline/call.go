@@ -14,6 +14,10 @@ type Call struct {
 	// Request is encoded by Submit, which keeps nothing of it.
 	Request wire.Request
 
+	// Renewer, if not nil, makes Request anew when the call had to wait for room,
+	// which it then has: what a request says may have grown old meanwhile.
+	Renewer Renewer
+
 	// Buffer is where the answer's value is put, from its start; a larger one
 	// is allocated when it is too small. A call that is cancelled while its
 	// answer arrives leaves Buffer nil: the engine keeps reading into the old one.
@@ -37,6 +41,11 @@ type Call struct {
 	since         int64 // when it joined Conn's line
 	ahead, behind *Call // its neighbours there
 }
+
+// A Renewer makes the Request of a Call anew, with a value as long as it was. It
+// is called with the connection's lock held, so it must neither wait nor use the
+// connection. Its error ends the call, which is then not sent.
+type Renewer interface{ RenewRequest(r *wire.Request) error }
 
 type callState uint8
 

@@ -168,7 +168,14 @@ func (c *Conn) admit() (some bool) {
 	for call := c.waiting.first; call != nil && c.engine.room(call); call = c.waiting.first {
 		since := call.since
 		c.waiting.leave(call)
-		if err := c.engine.Submit(since, call); err != nil {
+		var err error
+		if call.Renewer != nil {
+			err = call.Renewer.RenewRequest(&call.Request)
+		}
+		if err == nil {
+			err = c.engine.Submit(since, call)
+		}
+		if err != nil {
 			call.Err = err
 			call.done <- struct{}{}
 		}

@@ -1,7 +1,9 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -102,6 +104,30 @@ var _ = Describe("Conn", func() {
 				Expect(reads(getSize)[getSize-1:]).To(Equal(fmt.Append(nil, i+1)))
 			}
 		}
+	})
+
+	It("has the request of a call that waited for room made anew, and of no other", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 1})
+		renewed := &renewal{}
+		first := pipeline.Call{Request: wire.Request{Command: wire.Get, Key: []byte("a")}, Renewer: renewed}
+		second := pipeline.Call{Request: wire.Request{Command: wire.Get, Key: []byte("b")}, Renewer: renewed}
+		third := pipeline.Call{Request: wire.Request{Command: wire.Get, Key: []byte("c")}, Renewer: renewed}
+		firstEnded := begin(conn, &first)
+		Expect(reads(getSize)).To(HaveSuffix("a"))
+		secondEnded := begin(conn, &second)
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(1))
+		thirdEnded := begin(conn, &third)
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(2))
+		renewed.fail = "c"
+		_, err := far.Write(wire.AppendResponse(nil, wire.NotFound, nil))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(<-firstEnded).To(Succeed())
+		Expect(reads(getSize)).To(HaveSuffix("B"))
+		_, err = far.Write(wire.AppendResponse(nil, wire.NotFound, nil))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(<-secondEnded).To(Succeed())
+		Expect(<-thirdEnded).To(MatchError("no more"))
+		Expect(third.MaybeApplied).To(BeFalse())
 	})
 
 	It("ends a call that waits for room when its context ends, and lets the others in by their order", func() {
@@ -320,4 +346,15 @@ func (h *hungUp) Read(b []byte) (int, error) {
 func (h *hungUp) Close() error {
 	h.once.Do(func() { close(h.wrote) })
 	return h.Conn.Close()
+}
+
+// A renewal makes keys anew in capital letters, and fails for one.
+type renewal struct{ fail string }
+
+func (n *renewal) RenewRequest(r *wire.Request) error {
+	if string(r.Key) == n.fail {
+		return errors.New("no more")
+	}
+	r.Key = bytes.ToUpper(r.Key)
+	return nil
 }
