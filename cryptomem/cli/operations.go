@@ -64,6 +64,9 @@ func (o *operations) ready() error {
 func (o *operations) start(ctx context.Context) (err error) {
 	cfg := o.service.config
 	if cfg.Snapshot != "" {
+		if err := snapshot.Probe(cfg.Snapshot); err != nil {
+			return err
+		}
 		if o.lock, err = snapshot.Acquire(cfg.Snapshot); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -114,14 +113,14 @@ func snapshotFile(_ context.Context, r *report) {
 		r.fine(subject, "none: a restart begins empty")
 		return
 	}
-	dir := filepath.Dir(file)
-	probe, err := os.CreateTemp(dir, ".doctor-*")
-	if err != nil {
-		r.found(Problem, subject, fmt.Sprintf("nothing can be written to %s: %v", dir, errors.Unwrap(err)), "create the directory, and give it to the server's user")
+	if err := snapshot.Probe(file); err != nil {
+		advice := "create the directory, and give it to the server's user"
+		if errors.Is(err, snapshot.ErrNotReplaceable) || errors.Is(err, fs.ErrInvalid) {
+			advice = "set snapshot to a file in a directory that is the server's: it does not start with this one, and could save nothing"
+		}
+		r.found(Problem, subject, err.Error(), advice)
 		return
 	}
-	_ = probe.Close() // empty
-	_ = os.Remove(probe.Name())
 	switch whole, err := isWhole(file); {
 	case errors.Is(err, fs.ErrNotExist):
 		r.fine(subject, "%s, not saved yet", file)

@@ -33,11 +33,15 @@ type Saved struct {
 	Took  time.Duration
 }
 
+// temporarySuffix is appended to a snapshot's path while it is written.
+const temporarySuffix = ".tmp"
+
 // Save writes the unexpired items of c to path and replaces what was there.
 // When it fails, or ctx ends, the old file stays. Meanwhile it uses path with
-// ".tmp" appended, so two processes must not share a path; see Acquire.
+// ".tmp" appended, so two processes must not share a path; see Acquire. That file
+// stays when it is whole and only could not replace the old one; see Probe.
 func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
-	temporary := path + ".tmp"
+	temporary := path + temporarySuffix
 	f, err := create(temporary)
 	if err != nil {
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
@@ -47,12 +51,12 @@ func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Sa
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
 	if err != nil {
 		_ = os.Remove(temporary) // of no use to anybody
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return Saved{}, fmt.Errorf("save snapshot: it is whole, and stays as %s until the next save: %w", temporary, err)
 	}
 	// The new name is on disk only once its directory is.
 	if err := syncDirectory(filepath.Dir(path)); err != nil {

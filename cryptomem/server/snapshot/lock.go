@@ -31,9 +31,8 @@ type Lock struct{ file *os.File }
 // (F_SETLK), and loses by another Acquire or InUse; where the system is no Unix,
 // nobody is kept away.
 func Acquire(path string) (*Lock, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("snapshot %s: %w: it is %s, not a file", path, fs.ErrInvalid, kind(info.Mode()))
+	if err := checkPath(path); err != nil {
+		return nil, err
 	}
 	file, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
