@@ -43,7 +43,11 @@ func newFrame(prefix string, r *cryptomem.Request) *frame {
 	key := len(b)
 	b = append(b, r.Value...)
 	value := len(b)
-	b = strconv.AppendUint(b, milliseconds(r.TTL), 10)
+	px := milliseconds(r.TTL)
+	if r.Command == wire.CAS && r.TTL == over {
+		px = 1 // on which the swap script deletes
+	}
+	b = strconv.AppendUint(b, px, 10)
 	ttl := len(b)
 	switch {
 	case r.Command == wire.CAS && r.Fenced:
@@ -56,6 +60,9 @@ func newFrame(prefix string, r *cryptomem.Request) *frame {
 	f.ttl, f.version = valkey.BinaryString(b[value:ttl]), valkey.BinaryString(b[ttl:])
 	return f
 }
+
+// over is the TTL of what a client stores although it has ended: a swap for nothing.
+const over = time.Nanosecond
 
 // milliseconds returns what PX must say so that an item lives at least for ttl: the
 // server cuts its own clock to milliseconds, hence one more. 0 means no expiry.

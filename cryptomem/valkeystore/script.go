@@ -30,7 +30,7 @@ var swapBody string
 var fenceBody string
 
 var (
-	swap  = script{name: "swap", body: swapBody, digest: "a55116ccb827a298c59e08e153fd93b7a80f35dd", plainDigest: "33397034d398c49a5ab2e2ce9d19b164250f6a4f"}
+	swap  = script{name: "swap", body: swapBody, digest: "2dbf1c6511449519c66d2fe6e8b7ae18449ad897", plainDigest: "67af0d86323e88a4ee4bfd014e2efcd6f2587487"}
 	fence = script{name: "fence", body: fenceBody, digest: "ef80e98c6cde1032fd56942dc1f43983f4220501", plainDigest: "a51551757e7a1a4b4021bd0713a2ec10a0973c5c"}
 )
 

@@ -90,6 +90,15 @@ var _ = Describe("A store on one node", Ordered, func() {
 		Expect(c.do(r)).To(MatchError(cryptomem.ErrNotFound))
 	})
 
+	It("removes at once what is swapped for a value that has ended", func() {
+		Expect(c.set("name", "1", 0)).To(Succeed())
+		_, version, err := c.getv("name", false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.cas("name", "", version+1, time.Nanosecond, false)).Error().To(MatchError(cryptomem.ErrChanged))
+		Expect(c.cas("name", "", version, time.Nanosecond, false)).Error().NotTo(HaveOccurred())
+		Expect(server.Must("EXISTS", "name").AsInt64()).To(BeZero())
+	})
+
 	It("swaps a value of the version that was read, and no other", func() {
 		Expect(c.cas("name", "1", 1, 0, false)).Error().To(MatchError(cryptomem.ErrNotFound))
 		Expect(c.set("name", "1", 0)).To(Succeed())

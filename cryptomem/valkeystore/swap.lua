@@ -14,7 +14,9 @@ end
 if string.sub(held, at + 1, at + 8) ~= ARGV[1] then
   return 0
 end
-if ARGV[3] == '0' then
+if ARGV[3] == '1' then
+  redis.call('DEL', KEYS[1])
+elseif ARGV[3] == '0' then
   redis.call('SET', KEYS[1], ARGV[2])
 else
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

@@ -1,0 +1,26 @@
+"""A Flask program whose requests are limited, by fixed and by moving windows."""
+
+import os
+
+import redis
+from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+
+
+def statuses(strategy):
+    app = Flask(strategy)
+    limiter = Limiter(get_remote_address, app=app, storage_uri=os.environ["REDIS_URL"], strategy=strategy, key_prefix=strategy)
+
+    @app.route("/")
+    @limiter.limit("5/hour;3/minute")
+    def index():
+        return "in"
+
+    client = app.test_client()
+    return [client.get("/").status_code for _ in range(5)]
+
+
+redis.Redis.from_url(os.environ["REDIS_URL"]).flushdb()
+for strategy in "fixed-window", "moving-window", "fixed-window-elastic-expiry":
+    assert statuses(strategy) == [200, 200, 200, 429, 429], strategy
