@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 	"unicode/utf8"
+
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 const (
@@ -48,31 +48,36 @@ const (
 )
 
 // ReadKeyFile reads a keyring from a file that WriteFile or cryptomem keygen made.
-// It refuses a file that its group or others may access.
+// It refuses a file that others could have read or put there, with a
+// [safefile.ExposedError]: one whose group or others may access it (but see
+// [safefile.CheckMode] for secrets that a platform mounts), one that belongs
+// neither to this process's user nor to root, and one in a folder that everyone
+// may write.
 func ReadKeyFile(path string) (*Keyring, error) {
-	f, err := os.Open(path)
+	b, err := safefile.ReadSecret(path, maxKeyFile)
+	return parseFile(path, b, err)
+}
+
+// ChangeKeyFile reads a keyring from a file, has it changed, and replaces the file
+// in one step, unless change fails. Run by root it takes another user's file, which
+// stays that user's.
+func ChangeKeyFile(path string, change func(*Keyring) error) error {
+	b, err := safefile.ReadSecretOfAny(path, maxKeyFile)
+	kr, err := parseFile(path, b, err)
 	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
+		return err
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	// Asked of the open file, so that it cannot be another by now.
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
+	if err = change(kr); err == nil {
+		err = kr.WriteFile(path)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("sealing: %s is not a regular file", path)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("sealing: %s may be accessed by others than its owner (mode %04o): chmod 600 it", path, mode)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	return errors.Join(err, kr.Close())
+}
+
+// parseFile clears b.
+func parseFile(path string, b []byte, err error) (*Keyring, error) {
 	defer clear(b)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
-	}
-	if len(b) > maxKeyFile {
-		return nil, fmt.Errorf("sealing: %s is longer than %d bytes", path, maxKeyFile)
 	}
 	kr, err := ParseKeyFile(b)
 	if err != nil {
@@ -84,35 +89,32 @@ func ReadKeyFile(path string) (*Keyring, error) {
 // CreateFile stores the keyring in a new file that only its owner may access. It
 // fails with fs.ErrExist where there is one already.
 func (kr *Keyring) CreateFile(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("sealing: %w", err)
-	}
-	return kr.writeTo(f, path)
-}
-
-// WriteFile is CreateFile that replaces a file of that name, in one step, so that
-// no reader meets half a keyring.
-func (kr *Keyring) WriteFile(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".keyring-*") // its mode is 0600
-	if err != nil {
-		return fmt.Errorf("sealing: %w", err)
-	}
-	return kr.writeTo(f, path)
-}
-
-// writeTo fills f, closes it and gives it the name path; or else removes it.
-func (kr *Keyring) writeTo(f *os.File, path string) error {
 	b, err := kr.encode()
 	defer clear(b)
 	if err == nil {
-		_, err = f.Write(b)
+		err = safefile.Create(path, b)
 	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil && f.Name() != path {
-		err = os.Rename(f.Name(), path)
+	return written(path, err)
+}
+
+// WriteFile is CreateFile that replaces a file of that name, in one step, so that
+// no reader meets half a keyring. The new file has the owner, the group and the mode
+// of the old one.
+func (kr *Keyring) WriteFile(path string) error {
+	b, err := kr.encode()
+	defer clear(b)
+	if err == nil {
+		err = safefile.Replace(path, safefile.Alike, func(f *os.File) error {
+			_, err := f.Write(b)
+			return err
+		})
 	}
+	return written(path, err)
+}
+
+func written(path string, err error) error {
 	if err != nil {
-		return errors.Join(fmt.Errorf("sealing: write %s: %w", path, err), os.Remove(f.Name()))
+		return fmt.Errorf("sealing: write %s: %w", path, err)
 	}
 	return nil
 }
@@ -150,11 +152,11 @@ func withoutContent(err error) error {
 }
 
 // ParseKeyFile reads a keyring from what a key file holds, for those who keep it
-// elsewhere than in a file. It copies the secrets; wiping b is up to the caller.
+// elsewhere than in a file. A byte order mark in front is no harm. It copies the secrets; wiping b is up to the caller.
 func ParseKeyFile(b []byte) (*Keyring, error) {
 	var file keyFile
 	defer file.wipe()
-	d := json.NewDecoder(bytes.NewReader(b))
+	d := json.NewDecoder(bytes.NewReader(safefile.WithoutMark(b)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
 		return nil, fmt.Errorf("no key file: %w", withoutContent(err))

@@ -96,6 +96,27 @@ var _ = Describe("A key file", func() {
 
 	It("may be as short as this", func() { Expect(read(good)).To(Succeed()) })
 
+	It("may begin with a byte order mark", func() {
+		Expect(read("\xef\xbb\xbf" + good)).To(Succeed())
+		_, err := sealing.ParseKeyFile([]byte("\xef\xbb\xbf" + strings.ReplaceAll(good, "SECRET", valid)))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("is changed in place, and stays as it was when the change fails", func() {
+		Expect(fresh().CreateFile(path)).To(Succeed())
+		before, err := os.ReadFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(sealing.ChangeKeyFile(path, func(kr *sealing.Keyring) error { return kr.Promote(1) })).To(MatchError(ContainSubstring("no key 00000001")))
+		Expect(os.ReadFile(path)).To(Equal(before))
+		Expect(sealing.ChangeKeyFile(path, func(kr *sealing.Keyring) error {
+			_, err := kr.Generate(now)
+			return err
+		})).To(Succeed())
+		kr, err := sealing.ReadKeyFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kr.Keys()).To(HaveLen(2))
+	})
+
 	DescribeTable("that says anything else is refused, with the reason and no secret", func(old, new, reason string) {
 		Expect(good).To(ContainSubstring(old))
 		err := read(strings.Replace(good, old, new, 1))
@@ -127,7 +148,7 @@ var _ = Describe("A key file", func() {
 		Entry("a cut that is no time", `"primary"`, `"not_before":"soon","primary"`, "no key file"),
 		Entry("a short name root", `"keys"`, `"name_root":"bGVhaw==","keys"`, "name root is 4 bytes"),
 		Entry("a key twice", `"keys":[`, `"keys":[{"id":"00000001","state":"retired"},`, "00000001 is in the keyring already"),
-		Entry("more than a mebibyte", `]}`, `]}`+strings.Repeat(" ", 1<<20), "longer than 1048576 bytes"),
+		Entry("more than a mebibyte", `]}`, `]}`+strings.Repeat(" ", 1<<20), ", limit 1048576"),
 	)
 
 	It("spells ids as errors do", func() {

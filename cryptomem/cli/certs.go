@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 const certsUsage = `Usage:
@@ -72,7 +73,7 @@ func issueCerts(_ context.Context, _ *console, args []string) error {
 // authorityIn loads the directory's authority, or makes it.
 func authorityIn(dir string) (*certs.Authority, error) {
 	base := filepath.Join(dir, "ca")
-	cert, err := os.ReadFile(base + ".pem")
+	cert, err := safefile.Read(base+".pem", certs.MaxFileSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		authority, err := certs.NewAuthority(validFor(authorityDays))
 		if err != nil {
@@ -87,7 +88,7 @@ func authorityIn(dir string) (*certs.Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := os.ReadFile(base + ".key")
+	key, err := safefile.Read(base+".key", certs.MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +106,8 @@ func validFor(days int) certs.Span {
 }
 
 func createPair(base string, cert, key []byte) error {
-	if err := createPrivate(base+".key", key); err != nil {
+	if err := safefile.Create(base+".key", key); err != nil {
 		return err
 	}
-	return createPrivate(base+".pem", cert)
+	return safefile.Create(base+".pem", cert)
 }

@@ -101,8 +101,12 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),
 		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: c.flagOr(f.namespace, "CRYPTOMEM_NAMESPACE"),
 	}
-	s.Token, _ = c.env("CRYPTOMEM_TOKEN")
+	token, _ := c.env("CRYPTOMEM_TOKEN")
+	s.Token = string(access.ParseToken([]byte(token)))
 	s.Secret, _ = c.env("CRYPTOMEM_KEY")
+	if len(s.Secret) > sealing.KeySize {
+		s.Secret = strings.TrimRight(s.Secret, "\r\n") // which came with it from a file
+	}
 	return s
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // watchInterval is how often files are looked at for changes.
@@ -49,7 +49,7 @@ func (f *followed) state() fileState {
 		if file == "" {
 			continue // which is not configured
 		}
-		text, err := textfile.Read(file, access.MaxFileSize) // the highest limit of all that are followed
+		text, err := safefile.Read(file, access.MaxFileSize) // the highest limit of all that are followed
 		fmt.Fprintf(sum, "%x %v\n", sha256.Sum256(text), err)
 	}
 	return fileState(sum.Sum(nil))

@@ -120,15 +120,12 @@ func listKeys(c *console, name string) error {
 }
 
 func addKey(c *console, name string) error {
-	kr, err := sealing.ReadKeyFile(name)
-	if err != nil {
+	var id uint32
+	err := sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) (err error) {
+		id, err = kr.Generate(now())
 		return err
-	}
-	id, err := kr.Generate(now())
+	})
 	if err != nil {
-		return err
-	}
-	if err := kr.WriteFile(name); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "%08x\n", id)
@@ -144,14 +141,7 @@ func changeKey(name string, operands []string, change func(*sealing.Keyring, uin
 	if err != nil {
 		return usageError(err.Error())
 	}
-	kr, err := sealing.ReadKeyFile(name)
-	if err != nil {
-		return err
-	}
-	if err := change(kr, id); err != nil {
-		return err
-	}
-	return kr.WriteFile(name)
+	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error { return change(kr, id) })
 }
 
 func now() time.Time { return time.Now().Truncate(time.Second) }

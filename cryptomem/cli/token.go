@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 const tokenUsage = `Usage:
@@ -62,22 +62,9 @@ func token(_ context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := createPrivate(*output, []byte(secret+"\n")); err != nil {
+	if err := safefile.Create(*output, []byte(secret+"\n")); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	_, err = c.out.Write(text)
-	return err
-}
-
-// createPrivate writes a new file that only its owner can read.
-func createPrivate(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
 	return err
 }

@@ -167,7 +167,7 @@ func credentials(_ context.Context, v *visit) {
 	}
 	v.token = token
 	if !v.tooOpen(subject, v.TokenFile, othersAll, "whoever has it can pass for "+v.Identity) {
-		v.fine(subject, "%s is its owner's alone", v.TokenFile)
+		v.fine(subject, "%s is %s", v.TokenFile, whose(v.TokenFile))
 	}
 }
 

@@ -316,6 +316,13 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		doctor.Problem, "sealing key", "does not exist", "cryptomem keygen"),
 	Entry("a sealing key for everybody", func(v *visitor) { Expect(os.Chmod(v.KeyFile, 0o640)).To(Succeed()) },
 		doctor.Problem, "sealing key", "can read every value", "chmod 0600"),
+	Entry("a sealing key that everybody could have put there", func(v *visitor) {
+		dir := filepath.Join(filepath.Dir(v.KeyFile), "open")
+		Expect(os.Mkdir(dir, 0o700)).To(Succeed())
+		Expect(os.Chmod(dir, 0o777)).To(Succeed())
+		Expect(os.Rename(v.KeyFile, filepath.Join(dir, "key.json"))).To(Succeed())
+		v.KeyFile = filepath.Join(dir, "key.json")
+	}, doctor.Problem, "sealing key", "where everyone may put another in its place (mode 0777): whoever puts a key there", "chmod o-w"),
 	Entry("a sealing key that is none", func(v *visitor) { v.KeyFile = v.TokenFile },
 		doctor.Problem, "sealing key", "ops.token", "cryptomem keygen"),
 	Entry("a sealing key that is a directory", func(v *visitor) { v.KeyFile = filepath.Dir(v.KeyFile) },

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
@@ -90,7 +90,7 @@ func privateKeyMode(_ context.Context, r *report) {
 		return // there is none, or the certificate's check has said so
 	}
 	if !r.tooOpen("private key", file, othersAll, "whoever has it can pass for this server") {
-		r.fine("private key", "%s is its owner's alone", file)
+		r.fine("private key", "%s is %s", file, whose(file))
 	}
 }
 
@@ -152,18 +152,11 @@ func snapshotHolder(_ context.Context, r *report) {
 }
 
 func isWhole(file string) (bool, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe is not waited for
+	f, info, err := safefile.Open(file)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	if !info.Mode().IsRegular() {
-		return false, errors.New("it is not a regular file")
-	}
 	reader, err := snapshot.NewReader(f, info.Size())
 	if err != nil {
 		return false, err

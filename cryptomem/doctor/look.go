@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // renewBefore is how long before its end a certificate should be replaced.
@@ -43,11 +43,15 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 		return nil
 	}
 	kr, err := sealing.ReadKeyFile(file)
+	if exposed, ok := errors.AsType[*safefile.ExposedError](err); ok {
+		r.exposed(subject, exposed, "whoever puts a key there can read what is sealed from then on")
+		return nil
+	}
 	if err != nil {
 		r.found(Problem, subject, err.Error(), remedy(err, `name a file that "cryptomem keygen" made`))
 		return nil
 	}
-	r.fine(subject, "%s is its owner's alone, keys in it: %d", file, len(kr.Keys()))
+	r.fine(subject, "%s is %s, keys in it: %d", file, whose(file), len(kr.Keys()))
 	return kr
 }
 
@@ -72,7 +76,21 @@ func (r *record) expired(subject, file string, cert *x509.Certificate, renew str
 // inUTC writes a time so that it means the same everywhere, and on its own day.
 func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
-// tooOpen reports a file that others may use in a way that they should not.
+// whose says who may read a secret file that is in order.
+func whose(file string) string {
+	if info, err := os.Stat(file); err == nil && info.Mode()&othersAll != 0 {
+		return "root's, and a group of this process may read it, as in a secret that Kubernetes mounts with fsGroup"
+	}
+	return "its owner's alone"
+}
+
+// exposed reports a secret file that others could have read or put there.
+func (r *record) exposed(subject string, e *safefile.ExposedError, why string) {
+	r.found(Problem, subject, e.Name+" "+e.Text+": "+why, e.Advice)
+}
+
+// tooOpen reports a file that others may use in a way that they should not. What is
+// for its owner alone may be a group's where [safefile.CheckMode] allows it.
 func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
 	info, err := os.Stat(file)
 	if err == nil && info.IsDir() {
@@ -83,7 +101,7 @@ func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string
 		return true
 	}
 	mode := info.Mode().Perm()
-	if mode&forbidden == 0 {
+	if mode&forbidden == 0 || forbidden == othersAll && safefile.CheckMode(file, info) == nil {
 		return false
 	}
 	r.found(Problem, subject, fmt.Sprintf("other users may open %s, its mode is %04o: %s", file, mode, why), fmt.Sprintf("chmod %04o %s", mode&^forbidden, file))
@@ -101,7 +119,7 @@ func remedy(err error, advice string) string {
 
 // readCertificate reads the first certificate of a PEM file.
 func readCertificate(file string) (*x509.Certificate, error) {
-	text, err := textfile.Read(file, certs.MaxFileSize)
+	text, err := safefile.Read(file, certs.MaxFileSize)
 	if err != nil {
 		return nil, err
 	}

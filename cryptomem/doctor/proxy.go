@@ -88,7 +88,7 @@ func proxyPassword(_ context.Context, r *proxyReport) {
 		return
 	}
 	if !r.tooOpen(subject, file, othersAll, "whoever has it can read every value") {
-		r.fine(subject, "%s is its owner's alone", file)
+		r.fine(subject, "%s is %s", file, whose(file))
 	}
 }
 

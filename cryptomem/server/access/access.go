@@ -34,7 +34,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -83,7 +83,7 @@ func Load(file string) (*List, error) {
 
 // Reload replaces all identities by those of the file; on an error all stay.
 func (l *List) Reload(file string) error {
-	text, err := textfile.Read(file, MaxFileSize)
+	text, err := safefile.Read(file, MaxFileSize)
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}

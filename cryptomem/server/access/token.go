@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"strings"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // hashPrefix names the hash in front of its hexadecimal digits. One round of
@@ -24,18 +26,25 @@ func NewToken() (token, hash string) {
 	return token, HashToken(token)
 }
 
-// ReadToken returns the token in a file, without the line's end after it.
+// maxTokenFile is room for a token and for line ends after it, in bytes.
+const maxTokenFile = server.MaxTokenSize + 64
+
+// ReadToken returns the token in a file, as ParseToken does.
 func ReadToken(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
+	text, err := safefile.Read(name, maxTokenFile)
 	if err != nil {
 		return nil, fmt.Errorf("read token: %w", err)
 	}
-	token := bytes.TrimRight(text, "\r\n")
+	token := ParseToken(text)
 	if len(token) == 0 {
 		return nil, fmt.Errorf("read token: %s is empty", name)
 	}
 	return token, nil
 }
+
+// ParseToken returns the token that a file or a variable holds: the text without
+// the ends of lines behind it, which editors and shells leave there.
+func ParseToken(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
 
 // HashToken returns the token as an identities file holds it.
 func HashToken(token string) string {

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // MaxFileSize is the size in bytes up to which a server's files are read: room
@@ -67,11 +67,11 @@ func (s *Source) Reload() error {
 }
 
 func readPair(certFile, keyFile string) (tls.Certificate, error) {
-	cert, err := textfile.Read(certFile, MaxFileSize)
+	cert, err := safefile.Read(certFile, MaxFileSize)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	key, err := textfile.Read(keyFile, MaxFileSize)
+	key, err := safefile.Read(keyFile, MaxFileSize)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -81,7 +81,7 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 // ReadAuthorities reads a PEM file of authorities: whose client certificates a
 // server accepts, or whose server certificates a client does.
 func ReadAuthorities(file string) (*x509.CertPool, error) {
-	pem, err := textfile.Read(file, MaxFileSize)
+	pem, err := safefile.Read(file, MaxFileSize)
 	if err != nil {
 		return nil, fmt.Errorf("authorities: %w", err)
 	}

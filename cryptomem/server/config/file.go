@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // maxFileSize is hundreds of times what all settings need.
@@ -19,7 +19,7 @@ func (l *loader[C]) readFile(name string) error {
 	if !chosen {
 		name = l.file
 	}
-	text, err := textfile.Read(name, maxFileSize)
+	text, err := safefile.Read(name, maxFileSize)
 	if errors.Is(err, fs.ErrNotExist) && !chosen {
 		return nil
 	}

@@ -6,25 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cache"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // scanBudget is what is copied while a shard's lock is held, in bytes: little
 // enough that a request that waits for it does not notice.
 const scanBudget = 32 << 10
-
-// fileMode lets nobody else read the keys.
-const fileMode = 0o600
 
 // Saved says what Save wrote.
 type Saved struct {
@@ -42,37 +37,18 @@ const temporarySuffix = ".tmp"
 // stays when it is whole and only could not replace the old one; see Probe.
 func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
 	temporary := path + temporarySuffix
-	f, err := create(temporary)
-	if err != nil {
-		return Saved{}, fmt.Errorf("save snapshot: %w", err)
-	}
-	saved, err := save(ctx, f, c, clk)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		_ = os.Remove(temporary) // of no use to anybody
-		return Saved{}, fmt.Errorf("save snapshot: %w", err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
+	var saved Saved
+	err := safefile.ReplaceThrough(temporary, path, safefile.Private, func(f *os.File) (err error) {
+		saved, err = save(ctx, f, c, clk)
+		return err
+	})
+	switch _, unplaced := errors.AsType[*os.LinkError](err); {
+	case unplaced:
 		return Saved{}, fmt.Errorf("save snapshot: it is whole, and stays as %s until the next save: %w", temporary, err)
-	}
-	// The new name is on disk only once its directory is.
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	case err != nil:
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
 	}
 	return saved, nil
-}
-
-// create makes a new file. What a crash left behind under the name, or anybody
-// put there, is removed: written to, it would keep its mode, and a link would
-// lead elsewhere.
-func create(name string) (*os.File, error) {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 }
 
 func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Saved, error) {
@@ -104,14 +80,6 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 	return Saved{Items: w.total, Bytes: w.written, Took: clk.Since(begin)}, err
 }
 
-func syncDirectory(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // Loaded says what Load found and did.
 type Loaded struct {
 	Summary
@@ -130,18 +98,11 @@ type Loaded struct {
 func Load(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	var l Loaded
 	begin := clk.Now()
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe is not waited for
+	f, info, err := safefile.Open(path)
 	if err != nil {
 		return l, fmt.Errorf("load snapshot: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s is not a regular file", fs.ErrInvalid, path)
-	}
-	if err != nil {
-		return l, fmt.Errorf("load snapshot: %w", err)
-	}
 	err = l.load(fileUntil{ctx, f}, info.Size(), c, clk)
 	l.Took = clk.Since(begin)
 	if err != nil {

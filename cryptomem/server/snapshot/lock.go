@@ -15,6 +15,9 @@ var ErrInUse = errors.New("in use")
 // locked: each save replaces it by another file.
 const lockSuffix = ".lock"
 
+// fileMode lets nobody else hold the lock.
+const fileMode = 0o600
+
 // maxSignature is the longest process ID, in decimal digits.
 const maxSignature = 20
 

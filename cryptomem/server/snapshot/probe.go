@@ -1,11 +1,14 @@
 package snapshot
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 // ErrNotReplaceable says that a save could not put its file in place of the one
@@ -58,22 +61,11 @@ func checkPath(path string) error {
 
 // probeBeside saves a file of one byte under another name.
 func probeBeside(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".probe-*")
-	if err != nil {
+	name := path + ".probe-" + rand.Text()
+	err := safefile.Replace(name, safefile.Private, func(f *os.File) error {
+		_, err := f.Write([]byte{0})
 		return err
-	}
-	_, err = f.Write([]byte{0})
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	renamed := f.Name() + "-renamed"
-	if err == nil {
-		err = os.Rename(f.Name(), renamed)
-	}
-	_, _ = os.Remove(f.Name()), os.Remove(renamed) // whichever there is
-	if err == nil {
-		err = syncDirectory(filepath.Dir(path))
-	}
+	})
+	_ = os.Remove(name) // if it is there
 	return err
 }

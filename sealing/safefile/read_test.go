@@ -1,4 +1,4 @@
-package textfile_test
+package safefile_test
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/textfile"
+	"github.com/Zezezknight/cryptomem/sealing/safefile"
 )
 
 const limit = 16
@@ -26,13 +26,13 @@ var _ = Describe("A small file", func() {
 	It("is read whole, up to its limit", func() {
 		for _, text := range []string{"", "max_memory", "of sixteen bytes"} {
 			write(text)
-			Expect(textfile.Read(name, limit)).To(BeEquivalentTo(text))
+			Expect(safefile.Read(name, limit)).To(BeEquivalentTo(text))
 		}
 	})
 
 	It("is refused above its limit, with both sizes", func() {
 		write("of seventeen byte")
-		_, err := textfile.Read(name, limit)
+		_, err := safefile.Read(name, limit)
 		Expect(err).To(MatchError(name + " is 17 bytes, limit 16"))
 	})
 
@@ -40,14 +40,22 @@ var _ = Describe("A small file", func() {
 		write("text")
 		Expect(os.Symlink("file", filepath.Join(dir, "data"))).To(Succeed())
 		Expect(os.Symlink("data", filepath.Join(dir, "link"))).To(Succeed())
-		Expect(textfile.Read(filepath.Join(dir, "link"), limit)).To(BeEquivalentTo("text"))
+		Expect(safefile.Read(filepath.Join(dir, "link"), limit)).To(BeEquivalentTo("text"))
 	})
 
 	It("is no directory, and one that is missing is named", func() {
-		_, err := textfile.Read(dir, limit)
+		_, err := safefile.Read(dir, limit)
 		Expect(err).To(MatchError(dir + " is not a regular file"))
-		_, err = textfile.Read(name, limit)
+		_, err = safefile.Read(name, limit)
 		Expect(err).To(MatchError(os.ErrNotExist))
 		Expect(err).To(MatchError(ContainSubstring(name)))
+	})
+})
+
+var _ = Describe("A byte order mark", func() {
+	It("is left out of what is read, once", func() {
+		name := filepath.Join(GinkgoT().TempDir(), "file")
+		Expect(os.WriteFile(name, []byte("\xef\xbb\xbf\xef\xbb\xbftext"), 0o600)).To(Succeed())
+		Expect(safefile.Read(name, limit)).To(BeEquivalentTo("\xef\xbb\xbftext"))
 	})
 })

@@ -1,4 +1,4 @@
-package textfile_test
+package safefile_test
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func TestTextfile(t *testing.T) {
+func TestSafefile(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "Textfile Suite")
+	RunSpecs(t, "Safefile Suite")
 }

@@ -1,0 +1,105 @@
+package safefile
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// An ExposedError says who else could have read a secret file, or could have put
+// it there.
+type ExposedError struct {
+	Name   string // of the file
+	Text   string // what is wrong with it, as a sentence that the name begins
+	Advice string // what to do
+}
+
+func (e *ExposedError) Error() string { return e.Name + " " + e.Text + ": " + e.Advice }
+
+// An owner is whose a file is, or who a process is.
+type owner struct {
+	user   int
+	groups []int // of a file: one
+}
+
+func (o owner) isIn(group int) bool {
+	for _, g := range o.groups {
+		if g == group {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckMode returns an ExposedError if the file's mode lets anybody have what is in
+// it whom it is not for. It says nothing of the owner and the folder.
+//
+// Only the owner may have any access; but where that is root, a group of this
+// process may read too, since that is how platforms hand secrets to a process that
+// is not root: Kubernetes mounts them root:fsGroup with mode 0440.
+func CheckMode(name string, info fs.FileInfo) error {
+	whose, known := ownerOf(info)
+	if !known {
+		return nil // permissions are not looked at
+	}
+	if mode := info.Mode().Perm(); !private(mode, whose, self()) {
+		return &ExposedError{
+			name, fmt.Sprintf("may be accessed by others than its owner (mode %04o)", mode), "chmod 600 it",
+		}
+	}
+	return nil
+}
+
+func private(mode fs.FileMode, whose, self owner) bool {
+	switch mode & 0o077 {
+	case 0:
+		return true
+	case 0o040:
+		return whose.user == 0 && self.user != 0 && self.isIn(whose.groups[0])
+	}
+	return false
+}
+
+// checkSecret is CheckMode, and judges owner and folder; the owner not if the file
+// may be anybody's and this is root.
+func checkSecret(name string, info fs.FileInfo, ofAny bool) error {
+	if err := CheckMode(name, info); err != nil {
+		return err
+	}
+	whose, known := ownerOf(info)
+	if !known {
+		return nil
+	}
+	me := self()
+	if whose.user != me.user && whose.user != 0 && (!ofAny || me.user != 0) {
+		return &ExposedError{
+			name, fmt.Sprintf("belongs to the user %d, who could have put any key there, and this process is the user %d", whose.user, me.user),
+			"run it as that user, or give the file to this one",
+		}
+	}
+	return checkFolders(name)
+}
+
+// checkFolders judges the folder that the name is in and, where the name is a
+// link's, the one that the file is in.
+func checkFolders(name string) error {
+	target, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Dir(name), filepath.Dir(target)} {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		// In a sticky folder, as /tmp is, nobody replaces the files of others.
+		if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+			return &ExposedError{
+				name, fmt.Sprintf("is in %s, where everyone may put another in its place (mode %04o)", dir, info.Mode().Perm()),
+				"chmod o-w " + dir,
+			}
+		}
+	}
+	return nil
+}

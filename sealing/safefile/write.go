@@ -1,0 +1,110 @@
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// privateMode is the owner's alone.
+const privateMode = 0o600
+
+// Create writes a new file that only its owner may access, and makes it last. It
+// fails with fs.ErrExist where there is one already, and leaves none behind when it
+// fails otherwise.
+func Create(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return finish(f, err, name, false)
+}
+
+// A Mode says whose the file is that Replace makes.
+type Mode int
+
+const (
+	// Private makes it this process's, and only its owner may access it.
+	Private Mode = iota
+	// Alike gives it the owner, the group and the mode of the file that it replaces,
+	// or fails; where there is none, or one that everyone may access, its mode is as
+	// of a Private one. A link stays, and what it leads to is replaced.
+	Alike
+)
+
+// Replace puts a file that write fills in the place of the one of that name, in one
+// step: whoever reads finds the old file or the new one, whole, and so does whoever
+// comes after a crash. When it fails the old one stays. Meanwhile a file with a
+// random name, which ends with ".tmp", is beside it.
+func Replace(name string, mode Mode, write func(*os.File) error) error {
+	if mode == Alike {
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			name = target
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp") // its mode is private
+	if err != nil {
+		return err
+	}
+	return replace(f, name, mode, write, false)
+}
+
+// ReplaceThrough is Replace by way of a file with a known name, which it removes if
+// somebody left it: written to, that would keep its mode, and a link would lead
+// elsewhere. Two at once must not share it. Where the new file is whole and only
+// could not take the old one's place, an os.LinkError, it stays there.
+func ReplaceThrough(temporary, name string, mode Mode, write func(*os.File) error) error {
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)
+	if err != nil {
+		return err
+	}
+	return replace(f, name, mode, write, true)
+}
+
+func replace(f *os.File, name string, mode Mode, write func(*os.File) error, keep bool) error {
+	err := write(f)
+	if err == nil && mode == Alike {
+		err = likeThat(f, name)
+	}
+	return finish(f, err, name, keep)
+}
+
+func likeThat(f *os.File, name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := alike(f, info); err != nil {
+		return fmt.Errorf("replace %s: %w", name, err)
+	}
+	return nil
+}
+
+// finish makes what was written to f last under the name. Where that fails, or
+// something before did, f is removed; but kept, if told so, where it is whole.
+func finish(f *os.File, before error, name string, keep bool) error {
+	err := before
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil && f.Name() != name {
+		if err = os.Rename(f.Name(), name); err != nil && keep {
+			return err
+		}
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	// The name is on disk only once its folder is.
+	return syncFolder(filepath.Dir(name))
+}
