@@ -3,6 +3,10 @@ package adapter
 import (
 	"log/slog"
 	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
 const (
@@ -21,12 +25,13 @@ type options struct {
 	timeout time.Duration
 	ttl     time.Duration
 	prefix  string
+	clock   cryptomem.Clock
 	logger  *slog.Logger // nil: the default one at the time
 	onError func(error)
 }
 
 func defaults() options {
-	return options{timeout: DefaultTimeout, ttl: DefaultTTL, onError: func(error) {}}
+	return options{timeout: DefaultTimeout, ttl: DefaultTTL, clock: clock.New(), onError: func(error) {}}
 }
 
 // WithTimeout bounds each call, in place of DefaultTimeout. A shorter bound of
@@ -41,6 +46,10 @@ func WithTTL(ttl time.Duration) Option { return func(o *options) { o.ttl = ttl }
 // another prefix on the same client: for example one for each user whose private
 // answers an HTTP cache keeps.
 func WithPrefix(prefix string) Option { return func(o *options) { o.prefix = prefix } }
+
+// WithClock tells the time in place of the real clock, to adapters that count in
+// windows of time or are asked how much of it is left. Give it the client's.
+func WithClock(clk cryptomem.Clock) Option { return func(o *options) { o.clock = clk } }
 
 // WithLogger logs to l in place of slog.Default. So that an outage does not fill
 // the log, it gets the 1st, 2nd, 4th, 8th … of each kind of event, with their

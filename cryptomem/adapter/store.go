@@ -56,6 +56,10 @@ func (s *Store) Client() *cryptomem.Client { return s.client }
 // long a value is to be kept.
 func (s *Store) TTL() time.Duration { return s.options.ttl }
 
+// Now returns the time, for adapters whose framework wants to know how much of it
+// is left.
+func (s *Store) Now() time.Time { return s.options.clock.Now() }
+
 // Unopened returns how many values could not be opened so far.
 func (s *Store) Unopened() uint64 { return s.unopened.Load() }
 
@@ -75,17 +79,34 @@ func (s *Store) Name(name string) string {
 // Get returns the value under the name; found is false if there is none that
 // can be opened. The value is the caller's.
 func (s *Store) Get(ctx context.Context, name string) (value []byte, found bool, err error) {
+	found, err = s.look(ctx, name, func(ctx context.Context, key string) (err error) {
+		value, err = s.client.Get(ctx, key)
+		return err
+	})
+	return value, found, err
+}
+
+// Item is Get for those who want to know when the value expires.
+func (s *Store) Item(ctx context.Context, name string) (item cryptomem.Item, found bool, err error) {
+	found, err = s.look(ctx, name, func(ctx context.Context, key string) (err error) {
+		item, err = s.client.GetItem(ctx, key)
+		return err
+	})
+	return item, found, err
+}
+
+// look has get look for the name's key, and tells what its error means.
+func (s *Store) look(ctx context.Context, name string, get func(context.Context, string) error) (found bool, err error) {
 	key := s.Name(name)
 	if err := s.settle(ctx, key); err != nil {
-		return nil, false, err
+		return false, err
 	}
 	ctx, cancel := s.Bound(ctx)
 	defer cancel()
-	value, err = s.client.Get(ctx, key)
-	if s.Absent(err) {
-		return nil, false, nil
+	if err = get(ctx, key); s.Absent(err) {
+		return false, nil
 	}
-	return value, err == nil, err
+	return err == nil, err
 }
 
 // Set stores the value under the name for ttl, 0 meaning no expiry. After an

@@ -51,6 +51,19 @@ var _ = Describe("Store", func() {
 		Expect(get(store, long)).To(BeEmpty())
 	})
 
+	It("tells when a value expires", func() {
+		store := adapter.New(server.Client(), adapter.WithClock(server.Clock))
+		Expect(store.Set(ctx, "name", []byte("value"), time.Hour)).To(Succeed())
+		item, found, err := store.Item(ctx, "name")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(BeTrue())
+		Expect(item.Value).To(Equal([]byte("value")))
+		Expect(item.Expires.Sub(store.Now())).To(Equal(time.Hour))
+		_, found, err = store.Item(ctx, "another")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(BeFalse())
+	})
+
 	It("keeps prefixes apart, also from names that look like them", func() {
 		client := server.Client()
 		names := map[string]bool{}

@@ -67,7 +67,7 @@ var _ = Describe("The documents", func() {
 	It("link to files that there are, and all are in README's list", func() {
 		all := documents()
 		for name, text := range all {
-			for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(text, -1) {
+			for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 				Expect(filepath.Join(filepath.Dir(name), m[1])).To(BeAnExistingFile(), name)
 			}
 			if doc, ok := strings.CutPrefix(name, "../../docs/"); ok {
