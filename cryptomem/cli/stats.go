@@ -182,7 +182,11 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 		row("snapshot", "%s", snapshotLine(r))
 	}
 	for _, id := range r.Identities {
-		row("identity", "%s: %s, %s, %s denied", id.Identity, counted(uint64(id.Connections), "connection", "connections"),
+		name := id.Identity
+		if id.Others > 0 {
+			name = counted(uint64(id.Others), "other", "others") + " together"
+		}
+		row("identity", "%s: %s, %s, %s denied", name, counted(uint64(id.Connections), "connection", "connections"),
 			counted(id.Requests, "request", "requests"), thousands(id.Denied))
 	}
 	return w.Flush()

@@ -31,7 +31,7 @@ func identitiesFile(_ context.Context, r *report) {
 	if r.tooOpen(subject, file, othersWrite, "anyone could let themselves in") {
 		return
 	}
-	r.fine(subject, "%d in %s", len(l.Use()), file)
+	r.fine(subject, "%d in %s", l.Len(), file)
 }
 
 // certificate asks whether TLS will work, and for how much longer.

@@ -22,13 +22,11 @@
 package access
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -195,36 +193,4 @@ func (l *List) Authenticate(_ net.Conn, current server.Permission, name, token [
 		return nil, ErrWrongToken
 	}
 	return m.permit(id, current, func(id *identity) bool { return id.hasToken(&sum) })
-}
-
-// A Use is what one identity did since it was first listed, times included in
-// which it was not.
-type Use struct {
-	Identity      string `json:"identity"`
-	Connections   int64  `json:"connections"` // open now
-	Requests      uint64 `json:"requests"`    // allowed and denied
-	Denied        uint64 `json:"denied"`
-	Memory        int64  `json:"memory"`         // bytes that its items use
-	MaxMemory     int64  `json:"max_memory"`     // limit of that, 0 = none
-	MemoryRefused uint64 `json:"memory_refused"` // writes refused for that limit
-}
-
-// Use returns the use of every identity that is listed, in the order of their
-// names.
-func (l *List) Use() []Use {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	all := make([]Use, 0, len(l.members))
-	for name, m := range l.members {
-		if m.identity.Load() == nil {
-			continue
-		}
-		u := Use{Identity: name, Connections: m.connections.Load(), Requests: m.requests.Load(), Denied: m.denied.Load()}
-		if a := m.account.Load(); a != nil {
-			u.Memory, u.MaxMemory, u.MemoryRefused = a.Used(), a.Limit(), a.Refused()
-		}
-		all = append(all, u)
-	}
-	slices.SortFunc(all, func(a, b Use) int { return cmp.Compare(a.Identity, b.Identity) })
-	return all
 }

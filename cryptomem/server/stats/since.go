@@ -93,6 +93,8 @@ func batchesSince(b session.BatchLatency, earlier []session.BatchLatency) sessio
 func useSince(u access.Use, earlier []access.Use) access.Use {
 	for _, e := range earlier {
 		if e.Identity == u.Identity {
+			// Of the others together, some may have become busy enough to be told of.
+			e.Requests, e.Denied, e.MemoryRefused = min(e.Requests, u.Requests), min(e.Denied, u.Denied), min(e.MemoryRefused, u.MemoryRefused)
 			subtract([]counter[uint64]{{&u.Requests, e.Requests}, {&u.Denied, e.Denied}, {&u.MemoryRefused, e.MemoryRefused}})
 		}
 	}

@@ -23,7 +23,7 @@ var gauges = map[string]bool{
 	"Cache.Items": true, "Cache.Bytes": true, "Cache.MaxMemory": true, "Cache.Memory": true, "Cache.TTL": true,
 	"Process.Resident": true, "Process.Heap": true, "Process.Goroutines": true, "Process.MaxFiles": true,
 	"Snapshot.Items": true, "Snapshot.Bytes": true, "Snapshot.Took": true,
-	"Identities.Connections": true, "Identities.Memory": true, "Identities.MaxMemory": true,
+	"Identities.Connections": true, "Identities.Memory": true, "Identities.MaxMemory": true, "Identities.Others": true,
 }
 
 // eachNumber visits all numbers below v but those of a time; path names the

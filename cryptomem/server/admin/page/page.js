@@ -260,8 +260,8 @@ function identities(uses) {
     "memory", { text: "limit", className: "spare" }, { text: "refused, full", className: "spare" },
   ];
   table($("x-who"), head, uses.map((u) => [
-    { text: u.identity, className: "left" }, { text: count(u.connections), className: "spare" }, count(u.requests), { text: count(u.denied), className: bad(u.denied) },
-    bytes(u.memory), { text: u.max_memory ? bytes(u.max_memory) : "no limit", className: u.max_memory ? "spare" : "spare nil" },
+    { text: u.others ? count(u.others) + " others" : u.identity, className: "left" }, { text: count(u.connections), className: "spare" }, count(u.requests), { text: count(u.denied), className: bad(u.denied) },
+    bytes(u.memory), { text: u.max_memory ? bytes(u.max_memory) : u.others ? nothing : "no limit", className: u.max_memory ? "spare" : "spare nil" },
     { text: count(u.memory_refused), className: "spare " + bad(u.memory_refused) },
   ]));
 }
