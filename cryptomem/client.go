@@ -117,6 +117,10 @@ func newClient(o *options, err error) *Client {
 	if o.ownKeyring {
 		_ = o.keyring.Close() // the sealer has derived what it needs
 	}
+	if o.keyFile != nil && c.err == nil {
+		ticker := o.clock.Ticker(KeyFileInterval)
+		c.spawn(func() { c.followKeyFile(o.keyFile, ticker) })
+	}
 	return c
 }
 

@@ -26,7 +26,7 @@ const (
 	DefaultMaxValueSize = pipeline.DefaultMaxAnswer
 )
 
-// An Option changes how a Client works. Keys come from WithSecret or
+// An Option changes how a Client works. Keys come from WithKeyFile, WithSecret or
 // WithKeyring, one of which is required; everything else has a default.
 type Option func(*options) error
 
@@ -40,7 +40,8 @@ type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
 type options struct {
 	clock        clock.Clock
 	keyring      *sealing.Keyring
-	ownKeyring   bool // made here, closed here
+	ownKeyring   bool     // made here, closed here
+	keyFile      *keyFile // to be followed
 	sealing      []sealing.Option
 	namespace    string
 	blindNames   bool
@@ -66,7 +67,7 @@ type options struct {
 func newOptions(opts []Option) (*options, error) {
 	o, err := applyOptions(opts)
 	if err == nil && o.keyring == nil {
-		err = errors.New("no keys: use WithSecret or WithKeyring")
+		err = errors.New("no keys: use WithKeyFile, WithSecret or WithKeyring")
 	}
 	return o, err
 }
@@ -94,7 +95,7 @@ func applyOptions(opts []Option) (*options, error) {
 func WithSecret(secret []byte) Option {
 	return func(o *options) (err error) {
 		o.keyring, err = sealing.KeyringFromSecret(secret)
-		o.ownKeyring = true
+		o.ownKeyring, o.keyFile = true, nil
 		return err
 	}
 }
@@ -107,7 +108,7 @@ func WithKeyring(kr *sealing.Keyring) Option {
 		if kr == nil {
 			return errors.New("WithKeyring: no keyring")
 		}
-		o.keyring, o.ownKeyring = kr, false
+		o.keyring, o.ownKeyring, o.keyFile = kr, false, nil
 		return nil
 	}
 }

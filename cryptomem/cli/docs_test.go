@@ -109,6 +109,21 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
+	It("begin the client's page with a dozen recipes that fit a screen", func() {
+		recipes, _, found := strings.Cut(documents()["../../docs/client.md"], "## Reference")
+		Expect(found).To(BeTrue())
+		all := blocks(recipes, "go")
+		Expect(len(all)).To(BeNumerically(">=", 12))
+		for _, block := range all {
+			Expect(strings.Count(block, "\n")).To(BeNumerically("<=", 25), block)
+		}
+		examples, err := os.ReadFile("../recipes_example_test.go")
+		Expect(err).NotTo(HaveOccurred())
+		for _, f := range regexp.MustCompile(`(?ms)^func Example_.*?^}$`).FindAllString(string(examples), -1) {
+			Expect(strings.Count(f, "\n")+1).To(BeNumerically("<=", 25), f)
+		}
+	})
+
 	It("show identities and key files that are read", func() {
 		dir := GinkgoT().TempDir()
 		for name, text := range documents() {

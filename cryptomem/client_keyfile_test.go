@@ -1,0 +1,94 @@
+package cryptomem_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// rekeyings is a KeyObserver that hands on what it is told.
+type rekeyings chan error
+
+func (r rekeyings) Rekeyed(err error) { r <- err }
+
+func (r rekeyings) Begin(ctx context.Context, _ cryptomem.Command) (context.Context, func(cryptomem.Outcome)) {
+	return ctx, func(cryptomem.Outcome) {}
+}
+
+var _ = Describe("A client of a key file", func() {
+	var (
+		w       *world
+		ctx     = context.Background()
+		path    string
+		kr      *sealing.Keyring
+		rekeyed rekeyings
+		client  *cryptomem.Client
+	)
+	BeforeEach(func() {
+		w = newWorld(server.Config{})
+		path = filepath.Join(GinkgoT().TempDir(), "key.json")
+		var err error
+		kr, err = sealing.NewKeyring(w.clock.Now())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kr.WriteFile(path)).To(Succeed())
+		rekeyed = make(rekeyings, 1)
+		client = w.client(cryptomem.WithKeyFile(path), cryptomem.WithObserver(rekeyed))
+	})
+
+	It("takes part in a rotation that the file tells of", func() {
+		Expect(client.Set(ctx, "old", []byte("1"))).To(Succeed())
+		id, err := kr.Generate(w.clock.Now())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kr.Promote(id)).To(Succeed())
+		Expect(kr.WriteFile(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(Succeed())
+
+		Expect(client.Get(ctx, "old")).To(Equal([]byte("1")))
+		Expect(client.Set(ctx, "new", []byte("2"))).To(Succeed())
+		header, err := sealing.ParseHeader(w.envelope("new"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(header.KeyID).To(Equal(id))
+	})
+
+	It("keeps its keys when the file cannot be read, until it can", func() {
+		Expect(os.WriteFile(path, []byte("half a key fi"), 0o600)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(MatchError(ContainSubstring("key.json")))
+		Expect(client.Set(ctx, "k", []byte("1"))).To(Succeed())
+		Expect(os.Remove(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(MatchError(os.ErrNotExist))
+		Expect(kr.WriteFile(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(Succeed())
+		Expect(client.Get(ctx, "k")).To(Equal([]byte("1")))
+	})
+
+	It("leaves the keys alone while the file stays as it is", func() {
+		w.clock.Add(3 * cryptomem.KeyFileInterval)
+		Expect(rekeyed).NotTo(Receive())
+	})
+
+	It("does not begin without the file", func() {
+		_, err := cryptomem.Dial(ctx, "nowhere", cryptomem.WithKeyFile(path+".not"))
+		Expect(err).To(MatchError(os.ErrNotExist))
+		Expect(err).To(MatchError(ContainSubstring("WithKeyFile")))
+	})
+
+	It("follows it no longer once other keys are given", func() {
+		other := w.client(cryptomem.WithKeyFile(path), cryptomem.WithSecret([]byte(secret)), cryptomem.WithDefaultTTL(time.Hour))
+		Expect(os.Remove(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(MatchError(os.ErrNotExist)) // the first client's
+		Expect(other.Set(ctx, "k", nil)).To(Succeed())
+	})
+})

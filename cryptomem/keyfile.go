@@ -1,0 +1,91 @@
+package cryptomem
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// KeyFileInterval is how often a client looks whether its key file has changed.
+const KeyFileInterval = 10 * time.Second
+
+// A KeyObserver is an Observer that is also told how a client follows the file of
+// WithKeyFile.
+type KeyObserver interface {
+	Observer
+
+	// Rekeyed is called when the file has changed, with nil once its keys are in
+	// use. With an error the client goes on with the keys it has, and looks again
+	// after KeyFileInterval.
+	Rekeyed(err error)
+}
+
+// WithKeyFile seals and opens with the keys in a file, as "cryptomem keygen" makes
+// it, and follows it: what is added, promoted or retired there is in use after
+// KeyFileInterval at most, in every process that reads the file. A KeyObserver is
+// told.
+func WithKeyFile(path string) Option {
+	return func(o *options) error {
+		f := &keyFile{path: path}
+		kr, err := f.read()
+		if err != nil {
+			return fmt.Errorf("WithKeyFile: %w", err)
+		}
+		o.keyring, o.ownKeyring, o.keyFile = kr, true, f
+		return nil
+	}
+}
+
+// A keyFile is a file of keys and what it was like when it was read.
+type keyFile struct {
+	path string
+	seen os.FileInfo
+}
+
+// read reads the file and remembers which one it was.
+func (f *keyFile) read() (*sealing.Keyring, error) {
+	seen, err := os.Stat(f.path) // before reading: what changes meanwhile is read again
+	if err != nil {
+		return nil, err
+	}
+	kr, err := sealing.ReadKeyFile(f.path)
+	if err == nil {
+		f.seen = seen
+	}
+	return kr, err
+}
+
+// changed reports whether the path may have other keys by now. A link, as
+// Kubernetes changes it to replace a secret, is followed.
+func (f *keyFile) changed() bool {
+	now, err := os.Stat(f.path)
+	return err != nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())
+}
+
+// followKeyFile takes the file's keys into use whenever it has changed, until the
+// client is closed.
+func (c *Client) followKeyFile(f *keyFile, ticker *clock.Ticker) {
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if !f.changed() {
+			continue
+		}
+		kr, err := f.read()
+		if err == nil {
+			err = c.Rekey(kr)
+			_ = kr.Close() // the sealer has derived what it needs
+		}
+		if o, ok := c.opts.observer.(KeyObserver); ok {
+			o.Rekeyed(err)
+		}
+	}
+}
