@@ -50,13 +50,17 @@ type Client struct {
 // Dial returns a client of the server at addr, which is "host:port", or
 // "unix:/path" for a Unix socket. It fails if an option is wrong or the server
 // cannot be reached before ctx ends.
+//
+// Several addresses, separated by commas, are a ring: the names are spread over
+// the servers, see NewRing. The texts are the servers' names there, so all clients
+// write them alike. Dial then fails only if none of the servers can be reached, or
+// if one refuses the client.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 	c := newServerClient(addr, opts)
 	if c.err != nil {
 		return nil, c.err
 	}
-	s := c.below.(*connections)
-	if _, err := s.connection(ctx, &s.links[0]); err != nil {
+	if err := connectAll(ctx, c.below); err != nil {
 		_ = c.Close() // always nil
 		return nil, err
 	}
@@ -91,13 +95,13 @@ func NewClient(store Store, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// newServerClient returns a client of the server at addr that is not connected
-// yet.
+// newServerClient returns a client of the server at addr, or of several, that is
+// not connected yet.
 func newServerClient(addr string, opts []Option) *Client {
 	o, err := newOptions(opts)
 	c := newClient(o, err)
 	if c.err == nil {
-		c.below = newConnections(addr, o)
+		c.below, c.err = openServers(addr, o, c.sealer.Namespace())
 	}
 	return c
 }

@@ -46,9 +46,12 @@ func NewServerStore(addr string, opts ...Option) (Store, error) {
 	return newConnections(addr, o), nil
 }
 
-func newConnections(addr string, o *options) *connections {
+func newConnections(addr string, of *options) *connections {
+	o := new(options)
+	*o = *of // since each server has a name of its own
 	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
+		o.tls = o.tls.Clone()
 		o.tls.ServerName = address.ServerName(addr)
 	}
 	s := &connections{addr: addr, opts: o, links: make([]link, o.connections), turn: make(chan struct{}, 1)}

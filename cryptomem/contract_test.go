@@ -35,6 +35,47 @@ func TestOurServerOverAPipeKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestARingOfOurServersKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+		mock := clock.NewMock()
+		mock.Set(time.Unix(1_800_000_000, 0))
+		var servers []cryptomem.RingServer
+		for _, name := range []string{"a", "b", "c"} {
+			s := startServer(t, mock)
+			dial := func(context.Context, string) (net.Conn, error) { return pipeTo(s), nil }
+			store := serverStore(t, name, cryptomem.WithDialer(dial), cryptomem.WithClock(mock))
+			servers = append(servers, cryptomem.RingServer{Name: name, Store: store})
+		}
+		return clockedStore{ringOf(t, servers, cryptomem.Failover{}), mock}
+	})
+}
+
+func TestARingWithFailoverKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+		var servers []cryptomem.RingServer
+		for i := range 3 {
+			s := startServer(t, clock.New())
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			go s.Serve(l) //nolint:errcheck // which ends with the server
+			addr := l.Addr().String()
+			servers = append(servers, cryptomem.RingServer{Name: addr, Weight: float64(i + 1), Store: serverStore(t, addr)})
+		}
+		return ringOf(t, servers, cryptomem.Failover{Pause: cryptomem.DefaultFailoverPause, Prefix: []byte("all")})
+	})
+}
+
+func ringOf(t *testing.T, servers []cryptomem.RingServer, f cryptomem.Failover) cryptomem.Store {
+	t.Helper()
+	ring, err := cryptomem.NewRing(servers, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
 func startServer(t *testing.T, clk clock.Clock) *server.Server {
 	t.Helper()
 	s, err := server.New(server.Config{MaxMemory: 64 << 20, AllowFlush: true, Clock: clk})

@@ -54,6 +54,7 @@ type options struct {
 	maxValueSize int
 	limits       pipeline.EngineLimits
 	connections  int
+	failover     Failover
 	dial         DialFunc
 	tls          *tls.Config
 	identity     string
@@ -234,6 +235,18 @@ func WithConnections(n int) Option {
 		o.connecting = append(o.connecting, "WithConnections")
 		o.connections = n
 		return positive("WithConnections", n)
+	}
+}
+
+// WithFailover lets the other servers of a ring stand in for one that was silent
+// for pause, with values that end within standIn there; see Failover, whose
+// defaults are DefaultFailoverPause and DefaultStandIn. It needs a namespace, and
+// servers that allow FLUSH in it.
+func WithFailover(pause, standIn time.Duration) Option {
+	return func(o *options) error {
+		o.connecting = append(o.connecting, "WithFailover")
+		o.failover.Pause, o.failover.StandIn = pause, standIn
+		return errors.Join(positive("WithFailover pause", pause), positive("WithFailover standIn", standIn))
 	}
 }
 

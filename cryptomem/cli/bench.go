@@ -193,6 +193,9 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 		}
 		return bench.Sealed(client), func() { _ = client.Close() }, nil // the result is in hand
 	}
+	if err := f.client.oneServer(c, "a bare protocol"); err != nil {
+		return nil, nil, err
+	}
 	protocol, err := bench.ParseProtocol(f.protocol)
 	if err != nil {
 		return nil, nil, usageError(err.Error() + ", sealed")

@@ -24,7 +24,8 @@ import (
 )
 
 const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
-                         would listen: $CRYPTOMEM_ADDR or localhost:8080), or a
+                         would listen: $CRYPTOMEM_ADDR or localhost:8080); or
+                         several, separated by commas, that share the keys; or a
                          Valkey or Redis: valkey://HOST, valkeys://HOST for TLS.
                          One with a password belongs in $CRYPTOMEM_SERVER
     --timeout DURATION   give up after this long (default 5s)
@@ -110,10 +111,11 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 	return s
 }
 
-// address is the server's, or else the first that a server in the same
-// environment listens on.
+// address is the server's, or those of several with commas in between, or else the
+// first that a server in the same environment listens on.
 func (f *clientFlags) address(c *console) string {
-	addr := c.flagOr(c.flagOr(f.addr, "CRYPTOMEM_SERVER"), "CRYPTOMEM_ADDR")
+	named := c.flagOr(f.addr, "CRYPTOMEM_SERVER")
+	addr := c.flagOr(named, "CRYPTOMEM_ADDR")
 	switch {
 	case addr == "":
 		return config.Default().Addr[0]
@@ -124,10 +126,39 @@ func (f *clientFlags) address(c *console) string {
 	if err != nil {
 		return addr // which connecting says, with what to write
 	}
-	if first := all[0]; first.Path == "" && first.Host == "" { // where a server listens on every address
-		return "localhost" + first.String()
+	if named == "" {
+		all = all[:1]
 	}
-	return all[0].String()
+	texts := make([]string, len(all))
+	for i, a := range all {
+		if texts[i] = a.String(); a.Path == "" && a.Host == "" { // where a server listens on every address
+			texts[i] = "localhost" + texts[i]
+		}
+	}
+	return strings.Join(texts, ",")
+}
+
+// each returns the flags for each of several servers by itself.
+func (f *clientFlags) each(c *console) []*clientFlags {
+	addr := f.address(c)
+	if isValkey(addr) {
+		return []*clientFlags{f}
+	}
+	var all []*clientFlags
+	for one := range strings.SplitSeq(addr, ",") {
+		alone := *f
+		alone.addr = one
+		all = append(all, &alone)
+	}
+	return all
+}
+
+// oneServer refuses several servers to what is about one.
+func (f *clientFlags) oneServer(c *console, what string) error {
+	if n := len(f.each(c)); n > 1 {
+		return usageError(fmt.Sprintf("%s is for one server, and %d are named; choose one with --addr", what, n))
+	}
+	return nil
 }
 
 // flagOr returns a flag's value, or where it is empty the variable's.

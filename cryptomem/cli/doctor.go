@@ -41,7 +41,7 @@ With --client it looks at a client, on any machine: whether the server can be
 reached, speaks TLS or not as the client does, is a cryptomem server and shows a
 certificate that can be trusted; whether the client's certificate, token and key
 are there and secret; whether the server accepts them, and lets them into the
-namespace; and whether the clocks agree.
+namespace; and whether the clocks agree. Of several servers, each is asked.
 
 With --proxy it looks at a proxy, on its machine: who can reach it and so read
 everything, password, certificate and key file, whether the upstream answers,
@@ -163,9 +163,17 @@ func examineClient(ctx context.Context, c *console, args []string) error {
 	if err := flags.ownServer(c, "doctor"); err != nil {
 		return err
 	}
-	client := flags.settings(c)
-	client.Write, client.Prefix = *write, *prefix
-	return writeFindings(c, doctor.ExamineClient(ctx, client))
+	var findings []doctor.Finding
+	for _, one := range flags.each(c) {
+		client := one.settings(c)
+		client.Write, client.Prefix = *write, *prefix
+		for _, f := range doctor.ExamineClient(ctx, client) {
+			if !slices.Contains(findings, f) { // as of the files, which are the same for all servers
+				findings = append(findings, f)
+			}
+		}
+	}
+	return writeFindings(c, findings)
 }
 
 // writeFindings writes what was found, and fails if there is a problem.

@@ -15,7 +15,8 @@ import (
 const pingUsage = `Usage:
     cryptomem ping [--wait DURATION] [flags]
 
-Asks the server for an answer and prints how long it took.
+Asks the server for an answer and prints how long it took. Of several servers,
+each is asked by itself.
 
     --wait DURATION      keep trying for this long, for a server that starts
 ` + clientFlagsUsage + `
@@ -43,14 +44,23 @@ func ping(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	deadline := time.Now().Add(wait.duration())
+	var problems []error
+	for _, one := range flags.each(c) {
+		problems = append(problems, one.pingUntil(ctx, c, deadline))
+	}
+	return errors.Join(problems...)
+}
+
+// pingUntil asks one server until it answers, or the deadline has passed.
+func (f *clientFlags) pingUntil(ctx context.Context, c *console, deadline time.Time) error {
 	for {
-		took, err := flags.ping(ctx, c)
+		took, err := f.ping(ctx, c)
 		if err == nil {
-			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", flags.shown(c), took.Round(time.Microsecond))
+			_, err = fmt.Fprintf(c.out, "%s answered in %v\n", f.shown(c), took.Round(time.Microsecond))
 			return err
 		}
 		if isFinal(err) || time.Now().After(deadline) {
-			return flags.explain(c, err)
+			return f.explain(c, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -23,7 +23,8 @@ const statsUsage = `Usage:
     cryptomem stats [--json] [flags]
     cryptomem stats --watch [--interval DURATION] [--count N] [flags]
 
-Prints what the server says about itself: requests, memory, connections.
+Prints what the server says about itself: requests, memory, connections. Several
+servers are shown one after the other; as JSON, by their addresses.
 
     --json               print all of it as JSON
     --watch              show what happens, again and again: a screen on a
@@ -61,11 +62,32 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	if err := flags.ownServer(c, "stats"); err != nil {
 		return err
 	}
-	err = flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count)
+	if *watch {
+		if err := flags.oneServer(c, "stats --watch"); err != nil {
+			return err
+		}
+	}
+	if *watch || *asJSON {
+		err = flags.showStats(ctx, c, *watch, *asJSON, interval.duration(), *count)
+	} else {
+		err = flags.showEach(ctx, c)
+	}
 	if identity := flags.settings(c).Identity; identity != "" && errors.Is(err, cryptomem.ErrDenied) {
 		return fmt.Errorf("%w; %s may, with stats: true in the server's identities file", err, identity)
 	}
 	return flags.explain(c, err)
+}
+
+// showEach shows the statistics of each server for people.
+func (f *clientFlags) showEach(ctx context.Context, c *console) error {
+	var problems []error
+	for i, one := range f.each(c) {
+		if i > 0 {
+			fmt.Fprintln(c.out)
+		}
+		problems = append(problems, one.showStats(ctx, c, false, false, 0, 0))
+	}
+	return errors.Join(problems...)
 }
 
 func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON bool, interval time.Duration, count int) error {

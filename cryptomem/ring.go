@@ -1,0 +1,244 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/ring"
+)
+
+// A RingServer is one of the servers that NewRing spreads names over.
+type RingServer struct {
+	// Name is for good: it decides which names are the server's. A server that
+	// moves to another address keeps it. All clients use the same.
+	Name string
+	// Weight is the server's share, relative to the others'. 0 means 1.
+	Weight float64
+	Store  Store
+}
+
+// Failover lets others stand in for a server of a ring while it is away. Its zero
+// value does not: the names of a server that is away then fail with ErrUnavailable.
+//
+// A server that was silent for Pause is away, and its names go to the next. That
+// begins empty, and what it is given ends within StandIn. When the server answers
+// again, its names fail for another Pause, until all clients have seen it back;
+// then Prefix is flushed there, and only when that is done it is used again. So
+// what it holds from before does not come back. A server has to allow FLUSH for
+// that, or it stays away. Requests that are Fenced, as those of locks, never go to
+// a stand-in: fences only grow on one server.
+//
+// What that promises, and what not, is in docs/ring.md. In short: no client reads a
+// value that another has overwritten or removed, provided that all have the same
+// servers and the same Failover, that a server is away for all of them or for none,
+// and that one which answers carries out what it has received within Pause.
+type Failover struct {
+	Pause   time.Duration // DefaultFailoverPause is a good one; 0 means no stand-ins
+	StandIn time.Duration // default DefaultStandIn
+	Prefix  []byte        // of all names that the clients of this ring use; not empty
+	Clock   Clock         // default: the real one
+}
+
+// Defaults of a Failover.
+const (
+	DefaultFailoverPause = 2 * time.Second
+	DefaultStandIn       = time.Minute
+)
+
+// ringStore is the Store that several stores are together.
+type ringStore struct {
+	ring      *ring.Ring
+	stores    []Store
+	failover  Failover
+	unflushed []atomic.Pointer[error] // why not, by server
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	background
+}
+
+var _ Store = (*ringStore)(nil)
+
+// NewRing returns a Store that spreads names over servers by rendezvous hashing: a
+// server that is added takes its share from each of the others, and no other name
+// moves. Package ring has the formula. Close closes all servers' stores.
+//
+// A batch goes to all its servers at once. A server that cannot be reached costs
+// its own names and nobody else's. FLUSH and PING go to all servers and fail if one
+// of them does, FLUSH with ErrMaybeApplied if others are flushed; STATS answers with
+// an object that has each server's statistics by its name.
+func NewRing(servers []RingServer, f Failover) (Store, error) {
+	if f.Clock == nil {
+		f.Clock = clock.New()
+	}
+	if f.StandIn == 0 {
+		f.StandIn = DefaultStandIn
+	}
+	if f.Pause > 0 && len(f.Prefix) == 0 {
+		return nil, errors.New("failover removes what a server holds from before, and needs a namespace to know what that is")
+	}
+	s := &ringStore{failover: f, unflushed: make([]atomic.Pointer[error], len(servers))}
+	placed := make([]ring.Server, len(servers))
+	for i, one := range servers {
+		if one.Store == nil {
+			return nil, fmt.Errorf("server %q of a ring has no store", one.Name)
+		}
+		placed[i] = ring.Server{Name: one.Name, Weight: one.Weight}
+		s.stores = append(s.stores, one.Store)
+	}
+	var err error
+	if s.ring, err = ring.New(placed, ring.Failover{Pause: f.Pause, StandIn: f.StandIn}, f.Clock.Now); err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if f.Pause > 0 {
+		for i := range s.stores {
+			ticker := f.Clock.Ticker(s.interval())
+			s.spawn(func() { s.watch(i, ticker) })
+		}
+	}
+	return s, nil
+}
+
+// Close implements Store.
+func (s *ringStore) Close() error {
+	s.shut()
+	s.cancel()
+	errs := make([]error, len(s.stores))
+	var all sync.WaitGroup
+	for i, store := range s.stores {
+		all.Go(func() { errs[i] = store.Close() })
+	}
+	all.Wait()
+	s.wait()
+	return errors.Join(errs...)
+}
+
+// Do implements Store.
+func (s *ringStore) Do(ctx context.Context, r *Request) error {
+	switch r.Command {
+	case CommandFlush:
+		r.Err = s.flush(ctx, r)
+		return r.Err
+	case CommandPing:
+		r.Err = s.ping(ctx, r)
+		return r.Err
+	case CommandStats:
+		r.Err = s.stats(ctx, r)
+		return r.Err
+	}
+	i, home := s.ring.Place(r.Name)
+	if err := s.refusal(r, i, home); err != nil {
+		r.Err = err
+		return err
+	}
+	if !home {
+		defer s.lend(r)()
+	}
+	r.Err = s.note(ctx, i, s.stores[i].Do(ctx, r))
+	return r.Err
+}
+
+// refusal returns the error of a request that no server may be asked.
+func (s *ringStore) refusal(r *Request, i int, home bool) error {
+	if i >= 0 && (home || !r.Fenced) {
+		return nil
+	}
+	if s.ctx.Err() != nil {
+		return ErrClosed
+	}
+	at := s.ring.Home(r.Name)
+	if why := s.unflushed[at].Load(); why != nil && s.ring.State(at) == ring.Back {
+		return unavailable(fmt.Errorf("server %s is %v, since it cannot be flushed: %w", s.name(at), ring.Back, *why))
+	}
+	return unavailable(fmt.Errorf("server %s is %v", s.name(at), s.ring.State(at)))
+}
+
+func (s *ringStore) name(i int) string { return s.ring.Servers()[i].Name }
+
+// lend makes r a request to a stand-in, where nothing stays for long, until the
+// function that it returns is called.
+func (s *ringStore) lend(r *Request) (back func()) {
+	was, ttl := r.Sealer, r.TTL
+	if was != nil {
+		r.Sealer = shortLived{was, s.failover.StandIn}
+	}
+	r.TTL = shorter(ttl, s.failover.StandIn)
+	return func() { r.Sealer, r.TTL = was, ttl }
+}
+
+// shorter returns the shorter TTL, of which 0 is the longest.
+func shorter(ttl, limit time.Duration) time.Duration {
+	if ttl == 0 {
+		return limit
+	}
+	return min(ttl, limit)
+}
+
+// A shortLived is a Sealer of what is for a stand-in. The seal is as it would be;
+// the store forgets it sooner.
+type shortLived struct {
+	Sealer
+	limit time.Duration
+}
+
+// SealRequest implements Sealer.
+func (s shortLived) SealRequest(r *Request) error {
+	err := s.Sealer.SealRequest(r)
+	r.TTL = shorter(r.TTL, s.limit)
+	return err
+}
+
+// note takes down how a server's request ended, and returns its error, with the
+// server's name where that matters.
+func (s *ringStore) note(ctx context.Context, i int, err error) error {
+	switch {
+	case err == nil || answered(err):
+		s.ring.Answered(i)
+		return err
+	case errIsContext(ctx, err), errors.Is(err, ErrClosed), errors.Is(err, ErrNotSupported):
+		return err
+	case errors.Is(err, ErrUnavailable):
+		s.ring.Failed(i)
+	}
+	return fmt.Errorf("server %s: %w", s.name(i), err)
+}
+
+// DoAll implements Store. Requests of one server stay in their order; those of
+// different ones go at the same time.
+func (s *ringStore) DoAll(ctx context.Context, rs []*Request) {
+	groups := make([][]*Request, len(s.stores))
+	var all sync.WaitGroup
+	for _, r := range rs {
+		switch r.Command {
+		case CommandFlush, CommandPing, CommandStats:
+			all.Go(func() { _ = s.Do(ctx, r) }) // which is in r.Err
+			continue
+		}
+		i, home := s.ring.Place(r.Name)
+		if r.Err = s.refusal(r, i, home); r.Err != nil {
+			continue
+		}
+		if !home {
+			defer s.lend(r)()
+		}
+		groups[i] = append(groups[i], r)
+	}
+	for i, group := range groups {
+		if len(group) > 0 {
+			all.Go(func() {
+				s.stores[i].DoAll(ctx, group)
+				for _, r := range group {
+					r.Err = s.note(ctx, i, r.Err)
+				}
+			})
+		}
+	}
+	all.Wait()
+}

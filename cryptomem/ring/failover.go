@@ -1,0 +1,108 @@
+package ring
+
+import "time"
+
+// A State is what a ring thinks of a server.
+type State uint32
+
+// The states of a server. Without a Failover all are always Up.
+const (
+	Up      State = iota // serves its names
+	Doubted              // did not answer of late, and is still asked
+	Away                 // its names go to the next
+	Lost                 // was back, is silent again, and must not count as away yet: its names go nowhere
+	Back                 // answers again; its names go nowhere until the pause is over and what it holds is removed
+)
+
+var stateNames = [...]string{Up: "up", Doubted: "in doubt", Away: "away", Lost: "lost again", Back: "back, and not believed yet"}
+
+// String returns the state in words.
+func (s State) String() string { return stateNames[s] }
+
+// members are what is known of each server, besides its state.
+type members []member
+
+type member struct {
+	since  time.Time // of the state
+	silent time.Time // when it failed to answer last
+	stood  time.Time // when a stand-in was last in use; at first, when the ring was made
+}
+
+// State returns what the ring thinks of a server.
+func (r *Ring) State(server int) State { return State(r.states[server].Load()) }
+
+// Answered is told that a server has answered, whatever it said.
+func (r *Ring) Answered(server int) {
+	if s := r.State(server); s == Up || s == Back {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.State(server) {
+	case Doubted:
+		r.turn(server, Up)
+	case Away:
+		r.members[server].stood = r.now()
+		r.turn(server, Back)
+	case Lost:
+		r.turn(server, Back)
+	}
+}
+
+// Failed is told that a server could not be reached, or did not answer.
+func (r *Ring) Failed(server int) {
+	if r.failover.Pause == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, now := &r.members[server], r.now()
+	m.silent = now
+	switch r.State(server) {
+	case Up:
+		r.turn(server, Doubted)
+	case Back:
+		r.turn(server, Lost)
+	case Doubted, Lost:
+		// What stand-ins were given before has to be over.
+		over := now.Sub(m.stood) >= r.failover.StandIn+r.failover.Pause
+		if over && now.Sub(m.since) >= r.failover.Pause {
+			r.turn(server, Away)
+		}
+	}
+}
+
+// Due reports whether a server has been back for long enough. What it holds of
+// this ring's names is then to be removed, and Believe to be called.
+func (r *Ring) Due(server int) bool {
+	if r.State(server) != Back {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.State(server) == Back && r.now().Sub(r.members[server].since) >= r.failover.Pause
+}
+
+// Believe takes into use again a server from which what it held was removed. It
+// does nothing to one that is no longer back.
+func (r *Ring) Believe(server int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.State(server) == Back {
+		r.turn(server, Up)
+	}
+}
+
+// surelyAway reports whether a server that is away was found so within the pause.
+// A process that was stopped in between does not know: others may use the server
+// again.
+func (r *Ring) surelyAway(server int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.State(server) == Away && r.now().Sub(r.members[server].silent) <= r.failover.Pause
+}
+
+func (r *Ring) turn(server int, s State) {
+	r.members[server].since = r.now()
+	r.states[server].Store(uint32(s))
+}

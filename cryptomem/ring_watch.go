@@ -1,0 +1,54 @@
+package cryptomem
+
+import (
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+// looks is how often within a pause a server is asked for a sign of life. An
+// outage, and its end, is noticed after two such times at most: one until the
+// question and one for the answer.
+const looks = 4
+
+func (s *ringStore) interval() time.Duration { return max(s.failover.Pause/looks, 1) }
+
+// watch asks a server for signs of life, so that a client without requests notices
+// an absence, too, and takes one that is back into use again.
+func (s *ringStore) watch(i int, ticker *clock.Ticker) {
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s.look(i)
+	}
+}
+
+// look asks for one sign of life.
+func (s *ringStore) look(i int) {
+	if s.within(s.interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i) == nil {
+		s.ring.Answered(i)
+	} else {
+		s.ring.Failed(i)
+	}
+	if !s.ring.Due(i) {
+		return
+	}
+	// Whoever holds much takes long to remove it.
+	err := s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i)
+	s.unflushed[i].Store(&err)
+	if err == nil {
+		s.unflushed[i].Store(nil)
+		s.ring.Believe(i)
+	}
+}
+
+// within carries out a request of the ring's own.
+func (s *ringStore) within(patience time.Duration, r *Request, i int) error {
+	ctx, cancel := s.failover.Clock.WithTimeout(s.ctx, patience)
+	defer cancel()
+	return s.stores[i].Do(ctx, r)
+}
