@@ -33,8 +33,11 @@ var (
 	ErrNoAccounts = errors.New("cache has no accounts")
 	// ErrAccountName means that a name is empty or exceeds MaxAccountName bytes.
 	ErrAccountName = errors.New("account name is empty or too long")
-	// ErrTooManyAccounts means that the cache has 65,535 accounts.
+	// ErrTooManyAccounts means that the cache has 65,535 accounts, those that are
+	// closed but still have items included.
 	ErrTooManyAccounts = errors.New("too many accounts")
+	// ErrAccountClosed means that the account was closed and is gone.
+	ErrAccountClosed = errors.New("account is closed")
 )
 
 // WithAccounts makes the cache remember for each item which account it is
@@ -52,7 +55,8 @@ func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 //	_, err = web.Cache().Set(now, key, value, ttl)  // may be ErrAccountFull
 type Account struct {
 	*balance
-	cache *Cache
+	cache  *Cache
+	closed bool // guarded by accounts.mu
 }
 
 // A balance is what shards know of an account: not the cache, which must not
@@ -66,13 +70,23 @@ type balance struct {
 	refused atomic.Uint64
 }
 
-// A ledger holds the balances of one cache by number, nobody's nil first. None
-// ever goes: a record may name it.
-type ledger struct{ all atomic.Pointer[[]*balance] }
+// gone is what a balance has used when its row is another's, or nobody's: less
+// than any charge brings above 0.
+const gone = math.MinInt64 / 2
+
+// retire ends a balance that nothing is charged to, for good, and reports whether
+// it did. A write that is under way counts as charged.
+func (b *balance) retire() bool { return b.used.CompareAndSwap(0, gone) }
+
+// A ledger holds the balances of one cache by number, nobody's nil first. A record
+// may name a row, which is free for another balance once none does.
+type ledger struct{ rows atomic.Pointer[[]*row] }
+
+type row struct{ atomic.Pointer[balance] }
 
 func newLedger() *ledger {
 	l := new(ledger)
-	l.all.Store(&[]*balance{nil})
+	l.rows.Store(&[]*row{nil})
 	return l
 }
 
@@ -80,13 +94,45 @@ func (l *ledger) of(number uint16) *balance {
 	if number == 0 {
 		return nil
 	}
-	return (*l.all.Load())[number]
+	return (*l.rows.Load())[number].Load()
 }
 
 // accounts are those of one cache by name.
 type accounts struct {
-	mu     sync.Mutex // guards byName and changes of the ledger
+	mu     sync.Mutex // guards the fields, and changes of the ledger
 	byName map[string]*Account
+	free   []uint16 // rows that no record names
+}
+
+// number returns a row for a new balance. It needs the lock.
+func (a *accounts) number(l *ledger) (uint16, error) {
+	rows := *l.rows.Load()
+	if len(a.free) == 0 && len(rows) > maxAccounts {
+		for _, account := range a.byName {
+			if account.closed {
+				a.retire(account)
+			}
+		}
+	}
+	if n := len(a.free); n > 0 {
+		number := a.free[n-1]
+		a.free = a.free[:n-1]
+		return number, nil
+	}
+	if len(rows) > maxAccounts {
+		return 0, fmt.Errorf("%w: limit %d", ErrTooManyAccounts, maxAccounts)
+	}
+	rows = append(rows, new(row)) // beyond what readers of the old slice look at
+	l.rows.Store(&rows)
+	return uint16(len(rows) - 1), nil
+}
+
+// retire frees the account's row if nothing is charged to it. It needs the lock.
+func (a *accounts) retire(account *Account) {
+	if account.retire() {
+		delete(a.byName, account.name)
+		a.free = append(a.free, account.number)
+	}
 }
 
 // Account returns the account of that name, which it opens if there is none,
@@ -102,15 +148,15 @@ func (c *Cache) Account(name string) (*Account, error) {
 	c.opened.mu.Lock()
 	defer c.opened.mu.Unlock()
 	if a := c.opened.byName[name]; a != nil {
+		a.closed = false
 		return a, nil
 	}
-	all := *c.ledger.all.Load()
-	if len(all) > maxAccounts {
-		return nil, fmt.Errorf("%w: limit %d", ErrTooManyAccounts, maxAccounts)
+	number, err := c.opened.number(c.ledger)
+	if err != nil {
+		return nil, err
 	}
-	b := &balance{name: name, number: uint16(len(all))}
-	all = append(all, b) // beyond what readers of the old slice look at
-	c.ledger.all.Store(&all)
+	b := &balance{name: name, number: number}
+	(*c.ledger.rows.Load())[number].Store(b)
 	a := &Account{balance: b, cache: &Cache{shared: c.shared, balance: b}}
 	if c.opened.byName == nil {
 		c.opened.byName = make(map[string]*Account)
@@ -119,13 +165,26 @@ func (c *Cache) Account(name string) (*Account, error) {
 	return a, nil
 }
 
-// FindAccount returns the account of that name if it has been opened, and opens
-// none: for names that nobody vouches for, since an account stays for good.
+// Close says that the account's owner is gone. It is free for others once none of
+// its items is left; opened again before, it is as it was.
+func (a *Account) Close() error {
+	opened := &a.cache.opened
+	opened.mu.Lock()
+	defer opened.mu.Unlock()
+	if opened.byName[a.name] == a {
+		a.closed = true
+		opened.retire(a)
+	}
+	return nil
+}
+
+// FindAccount returns the account of that name if it is open, and opens none: for
+// names that nobody vouches for.
 func (c *Cache) FindAccount(name string) (*Account, bool) {
 	c.opened.mu.Lock()
 	defer c.opened.mu.Unlock()
 	a, ok := c.opened.byName[name]
-	return a, ok
+	return a, ok && !a.closed
 }
 
 // Name returns the name that the account was opened under.
@@ -156,8 +215,13 @@ func (b *balance) take(n, back int64) error {
 	if b == nil {
 		return nil
 	}
-	if after, ok := b.used.AddWithin(n, b.bound(n, back)); !ok {
+	after, ok := b.used.AddWithin(n, b.bound(n, back))
+	switch {
+	case !ok:
 		return b.refuse(after - back)
+	case after < 0:
+		b.used.Add(-n)
+		return fmt.Errorf("%w: %s", ErrAccountClosed, b.name)
 	}
 	return nil
 }

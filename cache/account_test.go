@@ -270,6 +270,76 @@ var _ = Describe("An account", func() {
 		Expect(err).To(MatchError("account name is empty or too long: 256 bytes, limit 255"))
 	})
 
+	It("leaves its row to another when it is closed and its items are gone", func() {
+		for i := range 200_000 {
+			passing, err := c.Account(fmt.Sprint("passing ", i))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(passing.Close()).To(Succeed())
+		}
+		Expect(set(alice, 10)).To(Succeed())
+		for i := range 65_533 {
+			a, err := c.Account(fmt.Sprint(i))
+			Expect(err).NotTo(HaveOccurred())
+			if i < 10 {
+				_, err = a.Cache().Set(1, fmt.Append(nil, i), nil, 0)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(a.Close()).To(Succeed())
+			}
+		}
+		_, err := c.Account("carol")
+		Expect(err).To(MatchError(cache.ErrTooManyAccounts), "those that are closed have items")
+		Expect(c.Delete(1, []byte("7"))).To(BeTrue())
+		carol, err := c.Account("carol")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(carol.Used()).To(BeZero())
+		Expect(set(carol, 20)).To(Succeed())
+		Expect(carol.Used()).To(Equal(cost(20)))
+		Expect(alice.Used()).To(BeZero())
+	})
+
+	It("is as it was when it is opened again before its items are gone", func() {
+		alice.SetLimit(cost(10))
+		Expect(set(alice, 10)).To(Succeed())
+		Expect(alice.Close()).To(Succeed())
+		_, open := c.FindAccount("alice")
+		Expect(open).To(BeFalse())
+		again, err := c.Account("alice")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(BeIdenticalTo(alice))
+		Expect(again.Used()).To(Equal(cost(10)))
+	})
+
+	It("takes no write any more once it is closed and gone", func() {
+		Expect(alice.Close()).To(Succeed())
+		Expect(alice.Close()).To(Succeed())
+		Expect(set(alice, 10)).To(MatchError(cache.ErrAccountClosed))
+		Expect(set(alice, 100_000)).To(MatchError(cache.ErrAccountClosed))
+		again, err := c.Account("alice")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(set(again, 10)).To(Succeed())
+		Expect(alice.Close()).To(Succeed(), "which is not the one that is open now")
+		Expect(set(again, 10)).To(Succeed())
+	})
+
+	It("is retired, and its row given to others, safely beside those that still write through it", func() {
+		var writers sync.WaitGroup
+		for w := range 4 {
+			writers.Go(func() {
+				for i := range 500 {
+					a, err := c.Account(fmt.Sprint("short-lived ", i%8))
+					if err != nil {
+						continue
+					}
+					_, _ = a.Cache().Set(1, fmt.Appendf(nil, "%d/%d", w, i), make([]byte, i%40_000), 0)
+					c.Delete(1, fmt.Appendf(nil, "%d/%d", w, i))
+					_ = a.Close()
+				}
+			})
+		}
+		writers.Wait()
+		Expect(c.Check()).To(Succeed())
+	})
+
 	It("is one of 65,535 at the most", func() {
 		for i := range 65_533 {
 			_, err := c.Account(fmt.Sprint(i))

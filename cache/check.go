@@ -18,7 +18,7 @@ func (c *Cache) Check() error {
 		defer s.mu.Unlock()
 	}
 	charged := int64(0)
-	costs := make([]int64, len(*c.ledger.all.Load()))
+	costs := make([]int64, len(*c.ledger.rows.Load()))
 	for i, s := range c.shards {
 		k := checker{shard: s, costs: costs}
 		k.run()
@@ -31,8 +31,13 @@ func (c *Cache) Check() error {
 		errs = append(errs, fmt.Errorf("budget: %d pages used of %d, shards hold %d", used, c.budget.max, charged))
 	}
 	for number := 1; number < len(costs); number++ {
-		if b := c.ledger.of(uint16(number)); b.used.Load() != costs[number] {
-			errs = append(errs, fmt.Errorf("account %s: %d bytes used, its items cost %d", b.name, b.used.Load(), costs[number]))
+		b := c.ledger.of(uint16(number))
+		used := b.used.Load()
+		if used < 0 {
+			used = 0 // its row is free
+		}
+		if used != costs[number] {
+			errs = append(errs, fmt.Errorf("account %s: %d bytes used, its items cost %d", b.name, used, costs[number]))
 		}
 	}
 	return errors.Join(errs...)

@@ -79,7 +79,7 @@ var _ = Describe("Check", func() {
 		Entry("a queue's weight", "queue 0", func(s *shard) { s.weight[admission]++ }),
 		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
 		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.ledger.of(1).charge(1) }),
-		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.ledger.all.Store(&[]*balance{nil}) }),
+		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.ledger.rows.Store(&[]*row{nil}) }),
 		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
 	)
 })

@@ -18,8 +18,12 @@ func (s *service) reload() {
 		s.log.Error("reload: the configuration is wrong, nothing changes", "error", err)
 		return
 	}
-	logChanges(s.log, s.config.Changes(next))
-	s.config.Reload(next)
+	changes := s.config.Changes(next)
+	if err := s.config.Reload(next); err != nil {
+		s.log.Error("reload: the configuration does not go with what needs a restart, nothing changes", "error", err)
+		return
+	}
+	logChanges(s.log, changes)
 	s.level.Set(s.config.LogLevel)
 	s.server.SetLimits(limits(s.config))
 	s.warnOfFiles(stats.ReadProcess().MaxFiles)

@@ -75,6 +75,21 @@ var _ = Describe("A server that is told to reload", func() {
 		Expect(log.String()).To(ContainSubstring("deafening"))
 	})
 
+	It("takes nothing of limits that a start would refuse beside what runs", func() {
+		// Alone the file is good. But max_value_size, 1 MiB, stays until a restart.
+		write("c.yaml", "log_level: debug\nmax_value_size: 64KiB\nmax_in_flight: 1MiB\nidentities: "+s.config.Identities+"\n")
+		s.reload()
+		Expect(log.String()).To(ContainSubstring("nothing changes"))
+		Expect(log.String()).To(ContainSubstring("max_value_size: 1MiB is more than half of max_in_flight, which is 1MiB"))
+		Expect(log.String()).NotTo(ContainSubstring("reload: changed"))
+		Expect(s.level.Level()).To(Equal(slog.LevelInfo))
+		Expect(s.config.MaxInFlight).To(BeEquivalentTo(256 << 20))
+		Expect(s.config.Origin("max_in_flight")).To(Equal("default"))
+		write("c.yaml", "max_value_size: 64KiB\nmax_in_flight: 2MiB\nidentities: "+s.config.Identities+"\n")
+		s.reload()
+		Expect(s.config.MaxInFlight).To(BeEquivalentTo(2 << 20))
+	})
+
 	It("says so when a part of it failed", func() {
 		write("identities.yaml", "web: {}\n")
 		s.reload()

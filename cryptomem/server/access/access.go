@@ -67,7 +67,7 @@ func (e *LimitError) Unwrap() []error {
 // A List is the identities of one server. It is safe for concurrent use.
 type List struct {
 	mu      sync.RWMutex       // guards the fields; what they lead to guards itself
-	members map[string]*member // by name, all that were ever listed: they may have connections and items
+	members map[string]*member // by name, all that are listed or have connections
 	store   *cache.Cache       // that keeps the identities' accounts; nil without a server
 }
 
@@ -91,15 +91,19 @@ func (l *List) Reload(file string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	listed := make(map[string]bool, len(identities))
+	for _, id := range identities {
+		listed[id.name] = true
+	}
+	l.closeUnlisted(listed) // first, for the room that their accounts take
 	accounts := make([]*cache.Account, len(identities))
 	for i, id := range identities {
 		if accounts[i], err = l.open(id.name); err != nil {
-			return err
+			l.discard(identities[:i], accounts)
+			return errors.Join(err, l.reopen())
 		}
 	}
-	listed := make(map[string]bool, len(identities))
 	for i, id := range identities {
-		listed[id.name] = true
 		if l.members[id.name] == nil {
 			l.members[id.name] = new(member)
 		}
@@ -108,9 +112,47 @@ func (l *List) Reload(file string) error {
 	for name, m := range l.members {
 		if !listed[name] {
 			m.identity.Store(nil)
+			if m.connections.Load() == 0 {
+				delete(l.members, name)
+			}
 		}
 	}
 	return nil
+}
+
+// closeUnlisted closes the accounts of members that are not listed, unless they
+// have connections: the file may list them again, and they go on. What they have
+// stored stays, and is charged to them should they come back before it is gone.
+func (l *List) closeUnlisted(listed map[string]bool) {
+	for name, m := range l.members {
+		if account := m.account.Load(); !listed[name] && account != nil && m.connections.Load() == 0 {
+			_ = account.Close() // never fails
+		}
+	}
+}
+
+// reopen opens the accounts of all members, after a file that is not taken.
+func (l *List) reopen() error {
+	for name, m := range l.members {
+		if id := m.identity.Load(); id != nil {
+			account, err := l.open(name)
+			if err != nil {
+				return err
+			}
+			m.follow(id, account)
+		}
+	}
+	return nil
+}
+
+// discard closes the accounts that were opened for identities which are not
+// taken after all.
+func (l *List) discard(identities []*identity, accounts []*cache.Account) {
+	for i, id := range identities {
+		if l.members[id.name] == nil && accounts[i] != nil {
+			_ = accounts[i].Close() // never fails
+		}
+	}
 }
 
 // OpenAccounts implements cryptomem.Accountant: what an identity stores in c is
@@ -119,18 +161,7 @@ func (l *List) OpenAccounts(c *cache.Cache) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.store = c
-	for name, m := range l.members {
-		id := m.identity.Load()
-		if id == nil {
-			continue
-		}
-		account, err := l.open(name)
-		if err != nil {
-			return err
-		}
-		m.follow(id, account)
-	}
-	return nil
+	return l.reopen()
 }
 
 // open returns the account in the server's store, nil without one.

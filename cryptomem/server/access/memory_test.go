@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/Zezezknight/cryptomem/cache"
 	"github.com/Zezezknight/cryptomem/cryptomem"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
@@ -115,8 +117,27 @@ worker: {tokens: ["` + access.HashToken("k") + `"], prefixes: [""]}
 		Expect(web.Set(context.Background(), "b", []byte(strings.Repeat("v", small)))).NotTo(Succeed())
 		Expect(os.WriteFile(file, []byte(rules("12000B")), 0o600)).To(Succeed())
 		Expect(list.Reload(file)).To(Succeed())
-		Expect(web.Set(context.Background(), "c", []byte(strings.Repeat("v", big)))).To(MatchError(cryptomem.ErrFull))
+		Eventually(func() error { // the connection that was denied ends meanwhile
+			return web.Set(context.Background(), "c", []byte(strings.Repeat("v", big)))
+		}).Should(MatchError(cryptomem.ErrFull))
 		Expect(web.Set(context.Background(), "c", []byte(strings.Repeat("v", small)))).To(Succeed())
+	})
+
+	It("leaves no row behind when identities come and go, or are too many and refused", func() {
+		replace := func(from, to int) error {
+			var b strings.Builder
+			for i := from; i < to; i++ {
+				fmt.Fprintf(&b, "i%d: {certificates: [c%d], prefixes: [p]}\n", i, i)
+			}
+			Expect(os.WriteFile(file, []byte(b.String()), 0o600)).To(Succeed())
+			return list.Reload(file)
+		}
+		Expect(replace(0, 15_000)).To(Succeed())
+		Expect(replace(100_000, 166_000)).To(MatchError(cache.ErrTooManyAccounts))
+		Expect(list.Len()).To(Equal(15_000), "all stay")
+		Expect(replace(200_000, 230_000)).To(Succeed())
+		Expect(replace(300_000, 330_000)).To(Succeed())
+		Expect(list.Len()).To(Equal(30_000))
 	})
 
 	It("is remembered by a snapshot", func() {

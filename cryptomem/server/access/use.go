@@ -9,8 +9,8 @@ import (
 // page or a scrape stays small, however many there are.
 const MaxUses = 100
 
-// A Use is what one identity did since it was first listed, times included in
-// which it was not. One without a name is all the others together.
+// A Use is what one identity did since it was listed. It begins anew where an
+// identity without a connection is listed again. One without a name is all the others together.
 type Use struct {
 	Identity      string `json:"identity"`
 	Others        int    `json:"others,omitempty"` // how many identities this sums up, 0 for one that has a name

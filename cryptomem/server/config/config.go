@@ -86,8 +86,9 @@ func (c *Config) Origin(name string) string { return c.origins[name] }
 func (c *Config) Changes(next *Config) []Change { return table.changes(c, next) }
 
 // Reload takes over what next sets differently and can change while a server
-// runs.
-func (c *Config) Reload(next *Config) { table.reload(c, next) }
+// runs. Where that does not go with what cannot change, the error is Problems, and
+// nothing is taken.
+func (c *Config) Reload(next *Config) error { return table.reload(c, next) }
 
 // Value returns the setting's value in c as it is written in the environment or
 // as a flag.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -90,14 +91,25 @@ func (t *schema[C]) changes(c, next *C) []ChangeOf[C] {
 	return changes
 }
 
-// reload takes over what next sets differently and can change at run time.
-func (t *schema[C]) reload(c, next *C) {
+// reload takes over what next sets differently and can change at run time. What
+// next has to wait for a restart with may be what makes the two fit: nothing is
+// taken that a start would refuse beside what stays.
+func (t *schema[C]) reload(c, next *C) error {
+	before, origins := *c, maps.Clone(t.origins(c))
 	for _, change := range t.changes(c, next) {
 		if change.Setting.Reload {
 			_ = change.Setting.bind(c).Set(change.To) // next has it, so it is allowed
 			t.origins(c)[change.Setting.Name] = t.origins(next)[change.Setting.Name]
 		}
 	}
+	l := loader[C]{schema: t, config: c, origins: t.origins(c)}
+	t.relations(&l)
+	if len(l.problems) == 0 {
+		return nil
+	}
+	*c = before
+	maps.Copy(t.origins(c), origins)
+	return l.problems
 }
 
 func (t *schema[C]) find(name string) (s SettingOf[C], ok bool) {

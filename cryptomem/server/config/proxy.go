@@ -96,7 +96,7 @@ func (c *Proxy) Changes(next *Proxy) []ChangeOf[Proxy] { return proxyTable.chang
 
 // Reload takes over what next sets differently and can change while a proxy
 // runs.
-func (c *Proxy) Reload(next *Proxy) { proxyTable.reload(c, next) }
+func (c *Proxy) Reload(next *Proxy) error { return proxyTable.reload(c, next) }
 
 // proxyRelations reports values that are allowed alone but not together.
 func proxyRelations(l *loader[Proxy]) {

@@ -80,7 +80,7 @@ var _ = Describe("A proxy's configuration", func() {
 		next, err := load(map[string]string{"max-connections": "7", "namespace": "other"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Changes(next)).To(HaveLen(2))
-		c.Reload(next)
+		Expect(c.Reload(next)).To(Succeed())
 		Expect(c.MaxConnections).To(Equal(7))
 		Expect(c.Origin("max_connections")).To(Equal("flag --max-connections"))
 		Expect(c.Namespace).To(Equal("default"))
