@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"slices"
@@ -48,19 +49,25 @@ type bubble struct {
 	clk     clock.Clock
 	start   time.Time
 	gate    *gate
-	events  uint64 // let through so far
+	free    *scriptClock // on tier 3; nil on tier 2
+	events  uint64       // let through so far
 	hash    uint64
-	frozen  time.Time // until when the server does nothing
-	faults  bool      // calls may be tried twice
-	corrupt bool      // bits may flip: what users see proves little
-	healed  bool
+	machine *machineClock  // the server's
+	liar    *sharedLiar    // nil unless hostile
+	faults  bool           // connections may break
+	corrupt bool           // bits may flip: what users see proves little
+	suspect bool           // what a user reads need not have been written by one
 	work    sync.WaitGroup // calls, servers and closings under way
 
 	mu      sync.Mutex // guards everything below
+	frozen  time.Time  // until when the server does nothing
+	healed  bool
 	server  *server.Server
+	back    time.Time // when it is started again
 	conns   []*gatedConn
 	users   []*user
-	pending int // calls
+	raws    []*rawUser
+	pending int // calls and dialogues
 	done    []ended
 	ledger  *oracle.Ledger
 	values  map[string]script.Value
@@ -76,20 +83,45 @@ type ended struct {
 }
 
 func runInBubble(s *script.Script, o Options) *Result {
-	b := &bubble{script: s, clk: clock.New(), gate: newGate(), ledger: oracle.NewLedger(), values: map[string]script.Value{}}
+	clk := clock.New()
+	now := clk.Now()
+	clk.Sleep(now.Truncate(time.Hour).Add(time.Hour).Sub(now)) // sealed times are whole milliseconds, of every run the same ones
+	return newBubble(s, clk, newGate(), o).run(o)
+}
+
+// newBubble returns a run that is about to begin.
+func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
+	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}}
 	b.start = b.clk.Now()
+	b.machine = &machineClock{Clock: clk, start: b.start, drift: int64(s.Config.Drift)}
 	if o.Record {
 		b.trace = &Trace{Lanes: []Lane{{"server", 0}}}
 	}
 	for i := range s.Actions {
-		switch s.Actions[i].Verb {
+		a := &s.Actions[i]
+		switch a.Verb {
 		case script.Flip:
 			b.corrupt, b.faults = true, true
-		case script.Cut, script.CutTorn, script.CutAnswer, script.Restart:
+		case script.Cut, script.CutTorn, script.CutAnswer, script.Finish, script.Restart:
 			b.faults = true
 		}
+		b.suspect = b.suspect || a.Actor.Kind == script.Raw
 	}
-	b.faults = b.faults || s.Config.Deadline > 0
+	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile
+	b.suspect = b.suspect || b.corrupt || s.Config.Hostile
+	if s.Config.Hostile {
+		b.liar = &sharedLiar{liar: newLiar(s.Seed, func(lie script.Verb, key []byte) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.note(0, Fault, fmt.Sprintf("server tells %v about %q", lie, key))
+		})}
+	}
+	return b
+}
+
+// run goes through the script, ends everything and judges.
+func (b *bubble) run(o Options) *Result {
+	s := b.script
 	b.open()
 	for i := range s.Config.Clients {
 		b.users = append(b.users, newUser(b, i+1))
@@ -102,10 +134,22 @@ func runInBubble(s *script.Script, o Options) *Result {
 		}
 		b.trace.end(b.elapsed())
 	}
-	return &Result{Hash: b.judge(o), Ops: len(b.done), Failure: b.failure, Trace: b.trace}
+	r := &Result{Hash: b.judge(o), Ops: len(b.done), Failure: b.failure, Trace: b.trace}
+	if o.Answers {
+		r.Answers = map[*script.Action]string{}
+		for _, d := range b.done {
+			if d.step > 0 {
+				r.Answers[&s.Actions[d.step-1]] = d.how
+			}
+		}
+	}
+	return r
 }
 
 func (b *bubble) elapsed() time.Duration { return b.clk.Since(b.start) }
+
+// moment is the server's time, which is what histories are written in.
+func (b *bubble) moment() int64 { return int64(b.machine.Since(b.start)) }
 
 // open starts a server with an empty store.
 func (b *bubble) open() {
@@ -116,7 +160,7 @@ func (b *bubble) open() {
 	}
 	srv, err := server.New(server.Config{
 		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction,
-		AllowFlush: true, Clock: b.clk, HashKey: &[16]byte{byte(b.script.Seed), 2},
+		AllowFlush: true, Clock: b.machine, HashKey: &[16]byte{byte(b.script.Seed), 2},
 	})
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
@@ -132,12 +176,16 @@ func (b *bubble) dial(lane int) (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.server == nil {
-		return nil, errors.New("nobody listens")
+		return nil, errNobody
 	}
 	client, server := b.connect(lane)
 	b.conns = append(b.conns, client)
 	serve := b.server.ServeConn
-	b.work.Go(func() { serve(server) })
+	var end net.Conn = server
+	if b.liar != nil {
+		end = &lyingConn{Conn: server, liar: b.liar}
+	}
+	b.work.Go(func() { serve(end) })
 	return client, nil
 }
 
@@ -155,19 +203,37 @@ func (b *bubble) conn(lane int) *gatedConn {
 
 // play goes through the script and then lets everything complete.
 func (b *bubble) play() {
+	last := time.Duration(-1)
 	for i := range b.script.Actions {
 		a := &b.script.Actions[i]
-		b.runUntil(b.start.Add(a.At), func() bool { return false })
+		if b.free != nil {
+			b.begin(a, last)
+		} else {
+			b.runUntil(b.start.Add(a.At), func() bool { return false })
+		}
 		if b.failed() {
 			return
 		}
+		last = a.At
 		b.act(i+1, a)
 	}
-	b.healed = true
-	b.runUntil(b.clk.Now().Add(time.Duration(peace)), b.idle)
-	if !b.idle() && !b.failed() && !b.corrupt {
+	b.heal()
+	if b.free != nil {
+		b.peaceful()
+	} else {
+		b.runUntil(b.clk.Now().Add(time.Duration(peace)), b.idle)
+	}
+	if !b.idle() && !b.failed() && !b.corrupt && b.liar == nil {
 		b.violate(RuleLiveness, "calls have no answer after "+time.Duration(peace).String()+" without faults")
 	}
+}
+
+// heal ends all faults.
+func (b *bubble) heal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.healed = true
+	b.machine.idle.Store(0)
 }
 
 func (b *bubble) failed() bool {
@@ -190,10 +256,15 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 		// sure that no two things happen at the same time.
 		b.clk.Sleep(1)
 		synctest.Wait()
+		select {
+		case <-b.gate.arrived: // and is seen now: it must not end a later wait
+		default:
+		}
 		now := b.clk.Now()
 		if enough() || b.failed() {
 			return
 		}
+		b.finishing()
 		t, soonest := b.gate.next(b.script.Seed, now, b.heldUntil)
 		if t != nil {
 			b.events++
@@ -207,7 +278,7 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 		if soonest.IsZero() || soonest.After(at) {
 			soonest = at
 		}
-		timer := time.NewTimer(soonest.Sub(now)) //nolint:forbidigo // the clock of a bubble is virtual
+		timer := time.NewTimer(soonest.Sub(now) - 1) //nolint:forbidigo // the clock of a bubble is virtual
 		select {
 		case <-timer.C:
 		case <-b.gate.arrived:
@@ -218,10 +289,17 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 
 // heldUntil is when a ticket may be let through.
 func (b *bubble) heldUntil(t *ticket) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.healed || t.conn == nil {
 		return time.Time{}
 	}
 	until := t.ready
+	if t.side == script.Up && !t.aimed && !until.After(b.clk.Now()) {
+		t.aimed = true
+		t.ready = b.aimedAt(t.conn.lane, t.ready)
+		until = t.ready
+	}
 	if stalled := t.conn.stalledUntil(); stalled.After(until) {
 		until = stalled
 	}
@@ -231,60 +309,45 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 	return until
 }
 
-// act lets one action happen.
-func (b *bubble) act(step int, a *script.Action) {
-	if a.Verb.IsFault() {
-		b.mu.Lock()
-		b.note(max(a.Actor.Index, 0), Fault, a.String())
-		b.mu.Unlock()
+// aimedAt is when a request of a user's is to reach the server, if it is the one
+// that an aimed call sends, and otherwise. It requires b.mu.
+func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
+	if lane >= rawLane || b.server == nil {
+		return otherwise
 	}
-	until := b.clk.Now().Add(a.TTL)
-	switch {
-	case a.Verb.IsCall():
-		b.users[a.Actor.Index-1].call(step, a)
-		return
-	case a.Verb == script.Restart:
-		b.restart(a.TTL)
-		return
-	case a.Verb == script.Freeze:
-		b.frozen = until
-		return
-	case a.Verb == script.Sweep:
-		b.mu.Lock()
-		if b.server != nil {
-			store := b.server.Cache()
-			store.Sweep(store.Now(), a.Count)
+	u := b.users[lane-1]
+	if len(u.aims) == 0 {
+		return otherwise
+	}
+	a := u.aims[0]
+	u.aims = u.aims[1:]
+	store := b.server.Cache()
+	now := store.Now()
+	_, info, ok := store.GetAppend(now, nil, u.wireName(a.Key))
+	left := info.TTL + a.Aim.Offset
+	if !ok || info.TTL == 0 || left <= 0 || left > farAim {
+		return otherwise
+	}
+	return b.clk.Now().Add(left)
+}
+
+// finishing closes the sending half of what has nothing more to send. Everybody
+// must be blocked.
+func (b *bubble) finishing() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.conns {
+		done := false
+		if !b.gate.begins(c.lane) {
+			c.with(func(c *gatedConn) {
+				if c.finish && c.writers == 0 {
+					done, c.finish = true, false
+				}
+			})
 		}
-		b.mu.Unlock()
-		return
-	case a.Actor.Kind != script.Client:
-		return // the other tier's: raw bytes, lies, a janitor that is not a goroutine
-	case a.Verb == script.Cancel:
-		b.users[a.Actor.Index-1].cancel()
-		return
-	case a.Verb == script.Rotate:
-		b.users[a.Actor.Index-1].rotate()
-		return
-	}
-	c := b.conn(a.Actor.Index)
-	if c == nil {
-		return
-	}
-	end := c
-	if a.Side == script.Down {
-		end = c.other
-	}
-	switch a.Verb {
-	case script.Cut:
-		c.reset()
-	case script.CutTorn:
-		c.with(func(c *gatedConn) { c.tear = true })
-	case script.CutAnswer:
-		c.other.with(func(c *gatedConn) { c.cut = true })
-	case script.Stall:
-		end.with(func(c *gatedConn) { c.stalled = until })
-	case script.Flip:
-		end.with(func(c *gatedConn) { c.flip = true })
+		if done {
+			c.finished()
+		}
 	}
 }
 
@@ -292,8 +355,9 @@ func (b *bubble) act(step int, a *script.Action) {
 func (b *bubble) restart(back time.Duration) {
 	b.mu.Lock()
 	server, conns := b.server, b.conns
-	b.server, b.conns = nil, nil
-	now := int64(b.elapsed())
+	until := b.clk.Now().Add(back)
+	b.server, b.conns, b.back = nil, nil, until
+	now := b.moment()
 	if server != nil {
 		b.done = append(b.done, ended{ops: []oracle.Op{{Verb: script.Flush, Call: now, Return: oracle.Never, Outcome: oracle.Unknown}}})
 	}
@@ -310,10 +374,14 @@ func (b *bubble) restart(back time.Duration) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			b.violate(RuleRefusal, "the server does not close: "+err.Error())
 		}
-		b.clk.Sleep(back + 1)
+		if b.free != nil {
+			b.until(until)
+		} else {
+			b.clk.Sleep(back + 1)
+		}
 		b.mu.Lock()
 		op := &b.done[at].ops[0]
-		op.Outcome, op.Return = oracle.Done, int64(b.elapsed())
+		op.Outcome, op.Return = oracle.Done, b.moment()
 		b.mu.Unlock()
 		b.open()
 	})
@@ -321,7 +389,10 @@ func (b *bubble) restart(back time.Duration) {
 
 // end closes everything and waits until no goroutine of the run is left.
 func (b *bubble) end() {
-	b.healed = true
+	b.heal()
+	for _, r := range b.raws {
+		r.close()
+	}
 	for _, u := range b.users {
 		b.work.Go(u.close)
 	}
@@ -335,6 +406,10 @@ func (b *bubble) end() {
 
 // finish lets everybody through until all of work is done.
 func (b *bubble) finish(work *sync.WaitGroup) {
+	if b.free != nil {
+		work.Wait()
+		return
+	}
 	over := make(chan struct{})
 	go func() {
 		work.Wait()
@@ -368,7 +443,7 @@ func (b *bubble) judge(o Options) uint64 {
 			b.hash = script.Draw(b.hash, uint64(d.step), uint64(d.ops[k].Outcome), hashBytes(0, []byte(d.how)))
 		}
 	}
-	if b.failure != nil || o.NoHistory || b.corrupt {
+	if b.failure != nil || o.NoHistory || b.suspect {
 		return b.hash
 	}
 	for _, ops := range oracle.ByKey(history) {

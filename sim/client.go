@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"time"
@@ -27,6 +28,7 @@ type client struct {
 	random   keyedReader
 	primary  int               // which of the keys seals
 	end      *clientEnd        // nil while there is no connection
+	waiting  []*call           // for room on the connection, in order
 	versions map[string]uint64 // that it saw last, by key
 	scratch  []byte
 	envelope []byte
@@ -114,6 +116,9 @@ func (c *client) act(a *script.Action) {
 			w.cover(StateClockBack)
 		}
 		return
+	case script.Cancel:
+		c.cancel()
+		return
 	case script.Rotate:
 		c.primary = (c.primary + 1) % keyCount
 		if c.sealer != nil {
@@ -133,8 +138,6 @@ func (c *client) act(a *script.Action) {
 		p = conn.down
 	}
 	switch a.Verb {
-	case script.Cancel:
-		c.end.cancel()
 	case script.Cut:
 		conn.cut("cut")
 	case script.CutTorn:
@@ -184,19 +187,64 @@ func (c *client) call(a *script.Action) {
 		Call: w.server.clk.elapsed(), Return: oracle.Never,
 	}
 	c.request(k, a)
-	if w.failure != nil {
-		return
+	if w.failure == nil {
+		c.send(k)
 	}
+}
+
+// send hands a call to the connection, or lets it wait for room there.
+func (c *client) send(k *call) {
 	e := c.connected()
 	if e == nil {
 		k.finish(c, oracle.Void, script.WantUnsent)
 		return
 	}
-	if err := e.submit(k); err != nil {
-		if errors.Is(err, pipeline.ErrBusy) {
-			w.cover(StateBusy)
-		}
+	if len(c.waiting) > 0 {
+		c.wait(k)
+		return
+	}
+	switch err := e.submit(k); {
+	case errors.Is(err, pipeline.ErrBusy):
+		c.w.cover(StateBusy)
+		c.wait(k)
+	case err != nil:
 		k.finish(c, oracle.Void, script.WantUnsent)
+	}
+}
+
+func (c *client) wait(k *call) {
+	k.Request.Key, k.Request.Value = bytes.Clone(k.Request.Key), bytes.Clone(k.Request.Value)
+	c.waiting = append(c.waiting, k)
+	c.w.pending++
+}
+
+// resume submits the calls that have waited for room, as far as there is some.
+func (c *client) resume(e *clientEnd) {
+	for len(c.waiting) > 0 && c.end == e {
+		k := c.waiting[0]
+		err := e.submit(k)
+		if errors.Is(err, pipeline.ErrBusy) {
+			return
+		}
+		c.waiting = c.waiting[1:]
+		c.w.pending--
+		if err != nil {
+			k.finish(c, oracle.Void, script.WantUnsent)
+		}
+	}
+}
+
+// cancel gives up the latest call.
+func (c *client) cancel() {
+	if n := len(c.waiting); n > 0 {
+		k := c.waiting[n-1]
+		c.waiting = c.waiting[:n-1]
+		c.w.pending--
+		k.finish(c, oracle.Void, script.WantUnanswered)
+		return
+	}
+	if c.end != nil {
+		c.end.cancel()
 	}
 }
 
@@ -204,7 +252,7 @@ func (c *client) call(a *script.Action) {
 var commands = [...]wire.Command{
 	script.Set: wire.Set, script.Add: wire.Add, script.Replace: wire.Replace, script.CAS: wire.CAS,
 	script.Get: wire.Get, script.GetV: wire.GetV, script.GetDel: wire.GetDel, script.Delete: wire.Delete,
-	script.Touch: wire.Touch, script.Ping: wire.Ping, script.Flush: wire.Flush,
+	script.Touch: wire.GetV, script.Prolong: wire.Touch, script.Ping: wire.Ping, script.Flush: wire.Flush,
 }
 
 // request makes the request that an action asks for.
@@ -223,31 +271,44 @@ func (c *client) request(k *call, a *script.Action) {
 		k.op.Key = "" // blind names have no prefixes: everything goes
 	case a.Verb == script.Ping:
 		r.Value = []byte(a.At.String())
+	case a.Verb == script.Touch:
+		r.TTL = 0 // that is for the second request, the swap
 	case a.Verb.IsWrite():
-		var expiry time.Time
-		if a.TTL > 0 {
-			expiry = c.wall().Add(a.TTL)
-		}
-		c.scratch = a.Value.AppendTo(c.scratch[:0])
 		c.envelope = c.envelope[:0]
 		if a.Verb == script.CAS {
 			k.op.Version = c.versions[a.Key]
 			c.envelope = appendUint64(c.envelope, k.op.Version)
 		}
-		var err error
-		if c.envelope, err = s.Seal(c.envelope, []byte(a.Key), c.scratch, expiry, 0); err != nil {
-			w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
-		}
-		r.Value = c.envelope
-		w.ledger.Sealed(a.Value.Label, a.Key, expiry)
+		c.scratch = a.Value.AppendTo(c.scratch[:0])
+		r.Value = c.sealed(a, a.Value.Label)
 		w.values[a.Value.Label] = a.Value
 	}
 	k.Request = r
+	k.refusable = c.refuses(&r)
+}
+
+// sealed appends the value in c.scratch, sealed with the action's TTL, to
+// c.envelope, and enters it in the ledger.
+func (c *client) sealed(a *script.Action, label string) []byte {
+	var expiry time.Time
+	if a.TTL > 0 {
+		expiry = c.wall().Add(a.TTL)
+	}
+	var err error
+	if c.envelope, err = c.seal().Seal(c.envelope, []byte(a.Key), c.scratch, expiry, 0); err != nil {
+		c.w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
+	}
+	c.w.ledger.Sealed(label, a.Key, expiry)
+	return c.envelope
+}
+
+// refuses reports whether the protocol's rules forbid a request.
+func (c *client) refuses(r *wire.Request) bool {
 	size := len(r.Value)
-	if a.Verb == script.CAS {
+	if r.Command == wire.CAS {
 		size -= 8
 	}
-	k.refusable = size > w.script.Config.MaxValueSize || a.TTL < 0 || len(r.Key) == 0 && a.Verb != script.Ping && a.Verb != script.Flush
+	return size > c.w.script.Config.MaxValueSize || r.TTL < 0 || len(r.Key) == 0 && r.Command != wire.Ping && r.Command != wire.Flush
 }
 
 func appendUint64(b []byte, x uint64) []byte {

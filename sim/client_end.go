@@ -6,6 +6,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 var errDeadline = errors.New("the server is silent")
@@ -33,6 +34,7 @@ func (e *clientEnd) submit(k *call) error {
 	}
 	e.calls = append(e.calls, k)
 	w.pending++
+	k.began = w.now
 	k.place = -1
 	if !k.refusable {
 		k.place = e.places
@@ -146,22 +148,30 @@ func (e *clientEnd) complete() {
 			w.noteBroken(k, e.c.index)
 		}
 	}
+	e.c.resume(e)
 }
 
 // failed finishes a call that got no answer.
 func (e *clientEnd) failed(k *call) {
 	w := e.c.w
 	switch {
+	case k.action.Verb == script.Touch && k.Request.Command == wire.GetV:
+		k.finish(e.c, oracle.Void, script.WantLost) // nothing has been changed yet
 	case k.MaybeApplied:
 		w.cover(StateMaybe)
 		k.finish(e.c, oracle.Unknown, script.WantLost)
 	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt:
 		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)
+	case readsOnly(k.action.Verb):
+		k.finish(e.c, oracle.Void, script.WantLost) // a client does not say which; it is all the same
 	default:
 		w.cover(StateUnsent)
 		k.finish(e.c, oracle.Void, script.WantUnsent)
 	}
 }
+
+// readsOnly reports whether a verb changes nothing.
+func readsOnly(v script.Verb) bool { return v == script.Get || v == script.GetV || v == script.Ping }
 
 // cancel gives up the latest call.
 func (e *clientEnd) cancel() {
@@ -205,6 +215,11 @@ func (e *clientEnd) lost(err error) {
 	if len(e.calls) > 0 {
 		e.c.w.cover(StateCutPending)
 	}
+	for _, k := range e.c.waiting {
+		e.c.w.pending--
+		k.finish(e.c, oracle.Void, script.WantUnsent)
+	}
+	e.c.waiting = nil
 	e.engine.Fail(err)
 	e.complete()
 	if e.c.end == e {

@@ -12,9 +12,15 @@ import (
 // a request. All come here first and wait to be let through; the one loop that
 // lets them waits until everybody else is blocked, and then picks. Which one it
 // picks depends on the seed and on who they are, not on the order in which they
-// came. A read needs no turn of its own: a net.Pipe's ends with the write that
-// it waits for.
+// came; except that the calls of one client begin in the order of the script. A
+// read needs no turn of its own: a net.Pipe's ends with the write that it waits
+// for.
+//
+// An open gate, on tier 3, lets everybody through at once, as far as nothing
+// holds them.
 type gate struct {
+	open func(*ticket) // waits until nothing holds a ticket; nil if the gate is not open
+
 	mu      sync.Mutex // guards everything below
 	waiting []*ticket
 	passed  map[uint64]uint64 // how often each identity has come
@@ -25,8 +31,11 @@ type gate struct {
 type ticket struct {
 	id    uint64 // identity and how often it has come: no two are the same
 	ready time.Time
+	lane  int        // of the client whose call begins
+	step  int        // of the script that the call is
 	conn  *gatedConn // nil for the beginning of a call
 	side  script.Side
+	aimed bool // it has been found out whether it is to wait for an expiry
 	open  chan struct{}
 }
 
@@ -34,16 +43,26 @@ func newGate() *gate {
 	return &gate{passed: map[uint64]uint64{}, arrived: make(chan struct{}, 1)}
 }
 
-// pass waits to be let through, not before ready. It returns false if the
-// connection is closed first.
-func (g *gate) pass(identity uint64, ready time.Time, c *gatedConn, side script.Side) bool {
+// pass waits to be let through. It returns false if the ticket's connection is
+// closed first. The ticket's id is who comes; pass adds how often.
+func (g *gate) pass(t *ticket) bool {
 	var closed chan struct{}
-	if c != nil {
-		closed = c.closed
+	if t.conn != nil {
+		closed = t.conn.closed
+	}
+	if g.open != nil {
+		g.open(t)
+		select {
+		case <-closed:
+			return false
+		default:
+			return true
+		}
 	}
 	g.mu.Lock()
-	g.passed[identity]++
-	t := &ticket{id: identity<<20 | g.passed[identity], ready: ready, conn: c, side: side, open: make(chan struct{})}
+	g.passed[t.id]++
+	t.id = t.id<<20 | g.passed[t.id]
+	t.open = make(chan struct{})
 	g.waiting = append(g.waiting, t)
 	g.mu.Unlock()
 	select {
@@ -57,6 +76,18 @@ func (g *gate) pass(identity uint64, ready time.Time, c *gatedConn, side script.
 		g.leave(t)
 		return false
 	}
+}
+
+// begins reports whether a call of a client waits to begin.
+func (g *gate) begins(lane int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, t := range g.waiting {
+		if t.conn == nil && t.lane == lane {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *gate) leave(t *ticket) {
@@ -79,6 +110,9 @@ func (g *gate) next(seed uint64, now time.Time, held func(*ticket) time.Time) (*
 	best, lowest := -1, uint64(0)
 	var soonest time.Time
 	for i, t := range g.waiting {
+		if t.conn == nil && g.behind(t) {
+			continue
+		}
 		if until := held(t); until.After(now) {
 			if soonest.IsZero() || until.Before(soonest) {
 				soonest = until
@@ -97,7 +131,18 @@ func (g *gate) next(seed uint64, now time.Time, held func(*ticket) time.Time) (*
 	return t, now
 }
 
-// A gatedConn is one end of a net.Pipe whose writes pass a gate, in fragments.
+// behind reports whether a call waits that its client has made earlier. It
+// requires mu.
+func (g *gate) behind(t *ticket) bool {
+	for _, o := range g.waiting {
+		if o.conn == nil && o.lane == t.lane && o.step < t.step {
+			return true
+		}
+	}
+	return false
+}
+
+// A gatedConn is one end of a connection whose writes pass a gate, in fragments.
 type gatedConn struct {
 	net.Conn
 	b      *bubble
@@ -109,15 +154,18 @@ type gatedConn struct {
 
 	mu      sync.Mutex // guards everything below
 	stalled time.Time
-	tear    bool // the connection is reset in the middle of the next write
-	cut     bool // the connection is reset before the next write
+	trickle time.Time // until when it writes one byte at a time
+	finish  bool      // it closes its sending half once nothing is to be sent
+	writers int       // in Write
+	tear    bool      // the connection is reset in the middle of the next write
+	cut     bool      // the connection is reset before the next write
 	flip    bool
 	written uint64
 }
 
 // connect returns the two ends of a connection.
 func (b *bubble) connect(lane int) (client, server *gatedConn) {
-	x, y := net.Pipe()
+	x, y := newDuplex()
 	closed, once := make(chan struct{}), new(sync.Once)
 	client = &gatedConn{Conn: x, b: b, lane: lane, side: script.Up, closed: closed, once: once}
 	server = &gatedConn{Conn: y, b: b, lane: lane, side: script.Down, closed: closed, once: once}
@@ -131,24 +179,36 @@ func (c *gatedConn) identity() uint64 { return uint64(c.lane)<<1 | uint64(c.side
 // Write sends p in fragments, each in its turn and after its delay.
 func (c *gatedConn) Write(p []byte) (n int, err error) {
 	config := &c.b.script.Config
+	c.with(func(c *gatedConn) { c.writers++ })
+	defer c.with(func(c *gatedConn) { c.writers-- })
 	for n < len(p) {
 		c.mu.Lock()
 		c.written++
 		draw := script.Draw(c.b.script.Seed, c.identity(), c.written)
-		tear, cut, flip := c.tear, c.cut, c.flip
-		c.flip = false
+		trickles := c.trickle.After(c.b.clk.Now())
 		c.mu.Unlock()
 		size := len(p) - n
 		if config.Fragment.Max > 0 {
 			size = min(size, max(1, config.Fragment.Min+int(uint32(draw))%(config.Fragment.Max-config.Fragment.Min+1)))
 		}
+		if trickles {
+			size = 1
+		}
 		delay := config.Delay.Min
 		if spread := uint64(config.Delay.Max - config.Delay.Min); spread > 0 {
 			delay += time.Duration(draw >> 32 * spread >> 32)
 		}
-		if !c.b.gate.pass(c.identity(), c.b.clk.Now().Add(delay), c, c.side) {
+		if trickles {
+			delay += trickle
+		}
+		t := &ticket{id: c.identity(), ready: c.b.clk.Now().Add(delay), conn: c, side: c.side, aimed: n+size < len(p)}
+		if !c.b.gate.pass(t) {
 			return n, net.ErrClosed
 		}
+		c.mu.Lock()
+		tear, cut, flip := c.tear, c.cut, c.flip
+		c.flip = false
+		c.mu.Unlock()
 		chunk := p[n : n+size]
 		switch {
 		case cut:
@@ -176,6 +236,13 @@ func (c *gatedConn) Write(p []byte) (n int, err error) {
 func (c *gatedConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
+}
+
+// finished closes the sending half.
+func (c *gatedConn) finished() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // it may be closed already
+	}
 }
 
 // reset closes both ends.

@@ -10,13 +10,18 @@ import (
 // A liar is what makes a server hostile: it keeps every sealed value that it
 // has ever been given and, when a script says so, answers with the wrong one.
 type liar struct {
-	w    *world
+	seed uint64
+	said func(lie script.Verb, key []byte)
 	past map[string][][]byte // by key, oldest first
 	keys []string            // in the order of their first appearance
 	lies []script.Verb       // to be told, each in the next answer that it fits
+	told uint64              // so far
 }
 
-func newLiar(w *world) *liar { return &liar{w: w, past: map[string][][]byte{}} }
+// newLiar returns a liar, which calls said with every lie that it tells.
+func newLiar(seed uint64, said func(lie script.Verb, key []byte)) *liar {
+	return &liar{seed: seed, said: said, past: map[string][][]byte{}}
+}
 
 // tell makes the server tell a lie as soon as it can.
 func (l *liar) tell(v script.Verb) { l.lies = append(l.lies, v) }
@@ -46,8 +51,8 @@ func (l *liar) answer(dst []byte, start int, r *wire.Request, a wire.Response) [
 	}
 	lie := l.lies[0]
 	l.lies = l.lies[1:]
-	l.w.cover(StateLied)
-	l.w.note(0, Fault, "server tells %v about %q", lie, r.Key)
+	l.told++
+	l.said(lie, r.Key)
 	if lie == script.LieRepeat {
 		return append(dst, dst[start:]...)
 	}
@@ -60,7 +65,7 @@ func (l *liar) answer(dst []byte, start int, r *wire.Request, a wire.Response) [
 	}
 	if r.Command == wire.GetV {
 		value = append(make([]byte, 16), value...)
-		binary.BigEndian.PutUint64(value, script.Draw(l.w.script.Seed, uint64(l.w.now)))
+		binary.BigEndian.PutUint64(value, script.Draw(l.seed, l.told))
 	}
 	return wire.AppendResponse(dst[:start], wire.OK, value)
 }
@@ -85,7 +90,7 @@ func sealedPart(c wire.Command, a wire.Response) []byte {
 
 // invent makes the value to answer with.
 func (l *liar) invent(lie script.Verb, key string, truth []byte) ([]byte, bool) {
-	draw := script.Draw(l.w.script.Seed, uint64(l.w.now))
+	draw := script.Draw(l.seed, l.told)
 	switch lie {
 	case script.LieSwap:
 		if len(l.keys) == 0 {

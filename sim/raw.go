@@ -16,6 +16,7 @@ type rawEnd struct {
 	outgoing []byte
 	received []byte
 	closed   bool
+	dialogue *dialogue // that is being played; nil when none is
 }
 
 // raw returns the raw connection of that index.
@@ -36,13 +37,11 @@ func (r *rawEnd) act(a *script.Action) {
 		if r.w.server.down {
 			return
 		}
-		if r.conn == nil || r.conn.gone {
-			r.conn = r.w.connect(rawLane + r.index)
-			r.conn.client = r
-			r.closed = false
-		}
+		r.connect()
 		r.outgoing = append(r.outgoing, a.Bytes...)
 		r.drained()
+	case script.Play:
+		r.play(a.Key)
 	case script.Expect:
 		if !bytes.HasPrefix(r.received, a.Bytes) {
 			r.w.violate(RuleExpect, "%v, and %s came", a, brief(r.received))
@@ -56,6 +55,66 @@ func (r *rawEnd) act(a *script.Action) {
 	}
 }
 
+// connect opens a connection, if there is none.
+func (r *rawEnd) connect() {
+	if r.conn == nil || r.conn.gone {
+		r.conn = r.w.connect(rawLane + r.index)
+		r.conn.client = r
+		r.closed = false
+	}
+}
+
+// play begins a dialogue on a connection of its own.
+func (r *rawEnd) play(name string) {
+	d, err := newDialogue(name)
+	switch {
+	case err != nil:
+		r.w.violate(RuleExpect, "%v", err)
+		return
+	case r.w.server.down:
+		r.w.violate(RuleExpect, "raw%d @%s: nobody is there to talk to", r.index, name)
+		return
+	case r.dialogue != nil:
+		r.w.violate(RuleExpect, "raw%d @%s: still busy with @%s", r.index, name, r.dialogue.Name)
+		return
+	}
+	if r.conn != nil {
+		r.conn.shut(nil)
+	}
+	r.received = nil
+	r.connect()
+	r.dialogue = d
+	r.w.pending++
+	r.converse()
+}
+
+// converse goes on with the dialogue as far as what was received allows.
+func (r *rawEnd) converse() {
+	d := r.dialogue
+	for said := d.say(); ; said = d.say() {
+		r.outgoing = append(r.outgoing, said...)
+		before := d.step
+		var err error
+		if r.received, err = d.hear(r.received); err != nil {
+			r.w.violate(RuleExpect, "raw%d %v", r.index, err)
+		}
+		if d.step == before {
+			break
+		}
+	}
+	if d.spoken() && !d.Closes {
+		r.over()
+	}
+	if len(r.outgoing) > 0 {
+		r.drained()
+	}
+}
+
+func (r *rawEnd) over() {
+	r.dialogue = nil
+	r.w.pending--
+}
+
 func brief(b []byte) string {
 	const most = 64
 	if len(b) == 0 {
@@ -66,6 +125,9 @@ func brief(b []byte) string {
 
 func (r *rawEnd) receive(b []byte) int {
 	r.received = append(r.received, b...)
+	if r.dialogue != nil {
+		r.converse()
+	}
 	return len(b)
 }
 
@@ -77,4 +139,12 @@ func (r *rawEnd) drained() {
 
 func (r *rawEnd) ended() { r.conn.shut(nil) }
 
-func (r *rawEnd) lost(error) { r.closed, r.outgoing = true, nil }
+func (r *rawEnd) lost(error) {
+	r.closed, r.outgoing = true, nil
+	if d := r.dialogue; d != nil {
+		if !d.spoken() || len(r.received) > 0 {
+			r.w.violate(RuleExpect, "raw%d @%s: the connection ends in the middle of it, unread %s", r.index, d.Name, brief(r.received))
+		}
+		r.over()
+	}
+}

@@ -26,6 +26,8 @@ type Options struct {
 	// NoHistory leaves out the oracles that see a run from outside, and with
 	// them what they cost.
 	NoHistory bool
+	// Answers keeps what came of every call.
+	Answers bool
 }
 
 // A Result is what came of a run.
@@ -35,6 +37,10 @@ type Result struct {
 	Coverage Coverage
 	Failure  *Failure // nil if every promise was kept
 	Trace    *Trace   // nil unless recorded
+
+	// Answers is what came of each call of the script, in the words that a script
+	// has for it; nil unless asked for.
+	Answers map[*script.Action]string
 }
 
 // A Failure is a promise that was broken, and where.
@@ -54,7 +60,7 @@ func (f *Failure) Error() string {
 func Run(s *script.Script, o Options) *Result {
 	w := newWorld(s, o)
 	w.live()
-	r := &Result{Hash: w.hash, Ops: w.executed, Coverage: w.coverage, Failure: w.failure, Trace: w.trace}
+	r := &Result{Hash: w.hash, Ops: w.executed, Coverage: w.coverage, Failure: w.failure, Trace: w.trace, Answers: w.answers}
 	if w.trace != nil {
 		w.trace.finish(w)
 	}

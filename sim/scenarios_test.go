@@ -1,27 +1,29 @@
 package sim_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/sim"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/testdata"
 )
 
-var _ = Describe("the scenarios", func() {
-	files, err := filepath.Glob("../testdata/scenarios/*.txt")
-	if err != nil || len(files) == 0 {
-		panic("no scenarios")
+// scenarios are all that there are. Ginkgo builds its tree before it can fail.
+func scenarios() []testdata.Scenario {
+	all, err := testdata.Scenarios()
+	if err != nil {
+		panic(err)
 	}
-	for _, file := range files {
-		It(strings.TrimSuffix(filepath.Base(file), ".txt"), func() {
-			text, err := os.ReadFile(file)
-			Expect(err).NotTo(HaveOccurred())
-			s := parse(string(text))
+	return all
+}
+
+var _ = Describe("the scenarios", func() {
+	for _, file := range scenarios() {
+		It(file.Name, func() {
+			s := parse(file.Text)
 			Expect(s.Title).NotTo(BeEmpty(), "a scenario says what it shows")
 			Expect(broken(s)).To(BeEmpty())
 			if !s.Config.Hostile {
@@ -31,13 +33,85 @@ var _ = Describe("the scenarios", func() {
 			Expect(sim.Run(s, sim.Options{}).Coverage.Has(sim.StateLied)).To(BeTrue())
 		})
 
-		It(strings.TrimSuffix(filepath.Base(file), ".txt")+", printed and read back", func() {
-			text, err := os.ReadFile(file)
-			Expect(err).NotTo(HaveOccurred())
-			s := parse(string(text))
+		It(file.Name+", printed and read back", func() {
+			s := parse(file.Text)
 			again, err := script.Parse(s.String())
 			Expect(err).NotTo(HaveOccurred())
 			Expect(sim.Run(again, sim.Options{}).Hash).To(Equal(sim.Run(s, sim.Options{}).Hash))
 		})
+
+		It(file.Name+", with goroutines at liberty", func() {
+			r := sim.Play(parse(file.Text), sim.Options{})
+			if r.Failure != nil {
+				Fail(r.Failure.Error())
+			}
+		})
 	}
+
+	It("come to the same answers over net.Pipe, step by step", func() {
+		var wrong []string // no assertion inside: a bubble has no way to pass its failure on
+		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
+			for _, file := range scenarios() {
+				s, err := script.Parse(file.Text)
+				if err != nil {
+					wrong = append(wrong, err.Error())
+					continue
+				}
+				r := run(s, sim.Options{Answers: true})
+				if r.Failure == nil {
+					r.Failure = sim.Compare(s, sim.Run(s, sim.Options{Answers: true}), r)
+				}
+				if r.Failure != nil {
+					wrong = append(wrong, fmt.Sprintf("%s: %v", file.File, r.Failure))
+				}
+			}
+		})
+		Expect(wrong).To(BeEmpty())
+	})
+})
+
+// turned returns the script once for each of its demands, with that one wrong.
+func turned(s *script.Script) (all []*script.Script) {
+	for i := range s.Actions {
+		wrong := s.Clone()
+		switch a := &wrong.Actions[i]; {
+		case a.Want != "":
+			a.Want, a.Else = "nonsense", nil
+		case a.Verb == script.Expect:
+			a.Bytes = append([]byte{^a.Bytes[0]}, a.Bytes[1:]...)
+		case a.Verb == script.EOF:
+			a.Verb, a.Bytes = script.Expect, []byte("more")
+		default:
+			continue
+		}
+		all = append(all, wrong)
+	}
+	return all
+}
+
+var _ = Describe("a demand that is turned wrong", func() {
+	It("fails, for each demand of each scenario, on every tier", func() {
+		var passed []string
+		demands := 0
+		check := func(tier string, run func(*script.Script, sim.Options) *sim.Result) {
+			for _, file := range scenarios() {
+				s, err := script.Parse(file.Text)
+				if err != nil {
+					passed = append(passed, err.Error())
+					continue
+				}
+				for i, wrong := range turned(s) {
+					demands++
+					if r := run(wrong, sim.Options{}); r.Failure == nil || r.Failure.Rule != sim.RuleExpect {
+						passed = append(passed, fmt.Sprintf("%s, demand %d, %s: %v", file.Name, i+1, tier, r.Failure))
+					}
+				}
+			}
+		}
+		check("tier 1", sim.Run)
+		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) { check("tier 2", run) })
+		check("tier 3", sim.Play)
+		Expect(passed).To(BeEmpty())
+		Expect(demands).To(BeNumerically(">", 3*200))
+	})
 })

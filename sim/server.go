@@ -28,7 +28,10 @@ type node struct {
 func newServer(w *world) *node {
 	s := &node{w: w, clk: virtualClock{now: &w.now, drift: int64(w.script.Config.Drift)}}
 	if w.script.Config.Hostile {
-		s.liar = newLiar(w)
+		s.liar = newLiar(w.script.Seed, func(lie script.Verb, key []byte) {
+			w.cover(StateLied)
+			w.note(0, Fault, "server tells %v about %q", lie, key)
+		})
 	}
 	s.start()
 	return s

@@ -142,7 +142,7 @@ func (w *stress) client(index int) {
 	c := &w.script.Config
 	opts := []cryptomem.Option{
 		cryptomem.WithKeyring(kr), cryptomem.WithClock(w.clk), cryptomem.WithSkew(time.Hour),
-		cryptomem.WithAttempts(attempts), cryptomem.WithMaxValueSize(c.MaxValueSize),
+		cryptomem.WithAttempts(c.Attempts), cryptomem.WithMaxValueSize(c.MaxValueSize),
 		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) {
 			conn, err := w.dial()
 			w.mu.Lock()
@@ -153,6 +153,9 @@ func (w *stress) client(index int) {
 	}
 	if c.Padding {
 		opts = append(opts, cryptomem.WithPadding())
+	}
+	if c.Blind {
+		opts = append(opts, cryptomem.WithBlindNames())
 	}
 	if c.Inflight > 0 {
 		opts = append(opts, cryptomem.WithInFlight(c.Inflight, 1<<20))
@@ -189,10 +192,10 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 				Client: index*hands + hand, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
 				Version: versions[a.Key], Call: int64(w.clk.Since(w.start)),
 			}
-			value, err := request(ctx, client, a, &op)
+			value, err := request(ctx, client, w.script.Config.Blind, a, &op)
 			op.Return = int64(w.clk.Since(w.start))
 			cancel()
-			op.Outcome, _ = classify(a.Verb, err)
+			op.Outcome, _ = classify(a, err)
 			w.accept(a, &op, value, err)
 			if op.Outcome == oracle.Done && op.Got != 0 {
 				versions[a.Key] = op.Got

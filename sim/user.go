@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -9,24 +10,27 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
-
-// attempts is how often a user's client tries a call at most.
-const attempts = 2
 
 // A user calls the product's client, each time from a goroutine of its own.
 type user struct {
 	b       *bubble
 	index   int
 	client  *cryptomem.Client
+	clk     *wallClock
+	names   *sealing.Sealer // for the names that the server knows
 	primary int
 
 	// Guarded by b.mu:
 	versions map[string]version // that it saw last, by key
 	calls    []underway         // in order
+	aims     []script.Action    // whose requests wait to be sent
+	wire     *pipeline.Conn     // for what the client has no call for; nil until there is need
 }
 
 // A version is an item's, and by which step of the script it was seen: of two
@@ -44,19 +48,25 @@ type underway struct {
 }
 
 func newUser(b *bubble, index int) *user {
-	u := &user{b: b, index: index, versions: map[string]version{}}
+	u := &user{b: b, index: index, versions: map[string]version{}, clk: newWallClock(b.clk)}
 	kr, err := sharedKeyring(0)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
 	}
 	c := &b.script.Config
-	// The item goes first at the server: what is sealed into the value would
-	// hide it from the one who reads, and not from the one who adds.
+	var named []sealing.Option
+	if c.Blind {
+		named = append(named, sealing.WithBlindNames())
+	}
+	if u.names, err = sealing.New(kr, named...); err != nil {
+		b.violate(RuleRefusal, err.Error())
+	}
 	opts := []cryptomem.Option{
-		cryptomem.WithKeyring(kr), cryptomem.WithClock(b.clk), cryptomem.WithSkew(time.Hour), cryptomem.WithAttempts(attempts),
-		cryptomem.WithRandom(&keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}),
+		cryptomem.WithKeyring(kr), cryptomem.WithClock(u.clk), cryptomem.WithSkew(skew), cryptomem.WithAttempts(c.Attempts),
+		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
+		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}, b}),
 		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.dial(index) }),
-		cryptomem.WithObserver(turnstile{b}),
+		cryptomem.WithObserver(turnstile{b, index}),
 		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)), cryptomem.WithMaxValueSize(c.MaxValueSize),
 	}
 	if c.Deadline == 0 {
@@ -79,9 +89,32 @@ func newUser(b *bubble, index int) *user {
 
 func (u *user) name() string { return fmt.Sprintf("c%d", u.index) }
 
+// A userRandom is the randomness of a user's client. Goroutines that draw at one
+// time do so in no order: what is drawn for a pause, of which one can see how long
+// it was, depends on the time instead. Nonces only have to differ.
+type userRandom struct {
+	keyedReader
+	b *bubble
+}
+
+// jitterSize is how much is drawn for a pause, in bytes; nonces take more.
+const jitterSize = 8
+
+// Read fills p.
+func (r *userRandom) Read(p []byte) (int, error) {
+	if len(p) != jitterSize {
+		return r.keyedReader.Read(p)
+	}
+	binary.BigEndian.PutUint64(p, script.Draw(r.seed, uint64(r.b.elapsed())))
+	return len(p), nil
+}
+
 func (u *user) close() {
 	if u.client != nil {
 		_ = u.client.Close() // always nil
+	}
+	if u.wire != nil {
+		_ = u.wire.Close() // always nil
 	}
 }
 
@@ -106,7 +139,10 @@ func (u *user) cancel() {
 }
 
 // A turnstile makes every request of a call pass the gate before it begins.
-type turnstile struct{ b *bubble }
+type turnstile struct {
+	b    *bubble
+	lane int
+}
 
 // stepKey is the context's key for the step of the script that a call is.
 type stepKey struct{}
@@ -114,23 +150,26 @@ type stepKey struct{}
 // Begin implements cryptomem.Observer.
 func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, func(cryptomem.Outcome)) {
 	step, _ := ctx.Value(stepKey{}).(int)
-	t.b.gate.pass(1<<30|uint64(step), time.Time{}, nil, script.Up)
+	t.b.gate.pass(&ticket{id: 1<<30 | uint64(step), lane: t.lane, step: step})
 	return ctx, func(cryptomem.Outcome) {}
 }
 
-// call starts a call. Where connections may break, a user makes one call at a
-// time: those that a broken connection fails would all try again at once, and
-// in an order that no gate decides.
+// call starts a call. Where calls are tried again, a user makes one at a time if
+// connections may break: those that a broken connection fails would all try again
+// at once, and in an order that no gate decides.
 func (u *user) call(step int, a *script.Action) {
 	b := u.b
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), stepKey{}, step))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var before chan struct{}
-	if n := len(u.calls); b.faults && n > 0 {
+	if n := len(u.calls); b.faults && b.script.Config.Attempts > 1 && n > 0 {
 		before = u.calls[n-1].over
 	}
 	b.pending++
+	if a.Aim.On && b.free == nil {
+		u.aims = append(u.aims, *a)
+	}
 	over := make(chan struct{})
 	u.calls = append(u.calls, underway{step, cancel, over})
 	b.work.Go(func() {
@@ -139,10 +178,11 @@ func (u *user) call(step int, a *script.Action) {
 		if before != nil {
 			<-before
 		}
-		op := oracle.Op{Client: u.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL, Call: int64(b.elapsed())}
+		b.gate.pass(&ticket{id: 1<<31 | uint64(step), lane: u.index, step: step}) // calls may wait for each other before they ask
+		op := oracle.Op{Client: u.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL, Call: b.moment()}
 		traced := b.noteCall(u.index, a)
 		value, err := u.do(ctx, a, &op)
-		op.Return = int64(b.elapsed())
+		op.Return = b.moment()
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.pending--
@@ -162,11 +202,59 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 		u.b.values[a.Value.Label] = a.Value
 		u.b.mu.Unlock()
 	}
-	return request(ctx, u.client, a, op)
+	if a.Verb == script.Prolong {
+		return nil, u.prolong(ctx, a)
+	}
+	return request(ctx, u.client, u.b.script.Config.Blind, a, op)
 }
 
+// prolong sends the protocol's own TOUCH, on a connection of its own: the
+// product's client has no call for it.
+func (u *user) prolong(ctx context.Context, a *script.Action) error {
+	turnstile{u.b, u.index}.Begin(ctx, wire.Touch)
+	u.b.mu.Lock()
+	conn := u.wire
+	u.b.mu.Unlock()
+	if conn == nil || isOver(conn.Broken()) {
+		end, err := u.b.dial(u.index)
+		if err != nil {
+			return err
+		}
+		conn = pipeline.NewConn(end, u.clk, pipeline.EngineLimits{})
+		u.b.mu.Lock()
+		u.wire = conn
+		u.b.mu.Unlock()
+	}
+	call := pipeline.Call{Request: wire.Request{Command: wire.Touch, TTL: a.TTL, Key: u.wireName(a.Key)}}
+	if err := conn.Do(ctx, &call); err != nil {
+		if call.MaybeApplied {
+			err = fmt.Errorf("%w: %w", cryptomem.ErrMaybeApplied, err)
+		}
+		return err
+	}
+	switch call.Response.Status {
+	case wire.OK:
+		return nil
+	case wire.NotFound:
+		return cryptomem.ErrNotFound
+	}
+	return &cryptomem.ServerError{Status: call.Response.Status, Message: string(call.Response.Value)}
+}
+
+func isOver(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// wireName is what the server knows a key as.
+func (u *user) wireName(key string) []byte { return u.names.AppendWireName(nil, []byte(key)) }
+
 // request makes an action's call on the product's client.
-func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *oracle.Op) (value []byte, err error) {
+func request(ctx context.Context, c *cryptomem.Client, blind bool, a *script.Action, op *oracle.Op) (value []byte, err error) {
 	key, ttl := a.Key, cryptomem.TTL(a.TTL)
 	if a.Verb.IsWrite() {
 		value = a.Value.AppendTo(nil)
@@ -191,11 +279,13 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 		return c.GetDelete(ctx, key)
 	case script.Delete:
 		return nil, c.Delete(ctx, key)
-	case script.Touch:
+	case script.Touch, script.Prolong:
 		return nil, c.Touch(ctx, key, ttl)
 	case script.Flush:
-		op.Key = "" // names may be blind, which have no prefixes: everything goes
-		_, err = c.Flush(ctx, "")
+		if blind {
+			key, op.Key = "", "" // blind names have no prefixes: everything goes
+		}
+		_, err = c.Flush(ctx, key)
 		return nil, err
 	}
 	return nil, c.Ping(ctx)
@@ -205,12 +295,12 @@ func request(ctx context.Context, c *cryptomem.Client, a *script.Action, op *ora
 // requires b.mu.
 func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, err error) (how string) {
 	b := u.b
-	op.Outcome, how = classify(a.Verb, err)
+	op.Outcome, how = classify(a, err)
 	var server *cryptomem.ServerError
 	switch {
-	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.corrupt:
+	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.suspect:
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
-	case errors.As(err, &server) && !b.corrupt && b.script.Config.MaxMemory >= roomy:
+	case errors.As(err, &server) && !b.suspect && a.TTL >= 0 && b.script.Config.MaxMemory >= roomy:
 		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):
 		how = script.Label(value)
@@ -224,6 +314,9 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 	if op.Outcome == oracle.Done && op.Got != 0 && step > u.versions[a.Key].step {
 		u.versions[a.Key] = version{op.Got, step}
 	}
+	if !a.Allows(how, b.free != nil) {
+		b.fail(u.index, RuleExpect, fmt.Sprintf("%v, and it came to %q", a, how))
+	}
 	b.done = append(b.done, ended{step: step, ops: op.Attempted(b.faults), how: how})
 	return how
 }
@@ -233,27 +326,39 @@ func readsValue(v script.Verb) bool {
 	return v == script.Get || v == script.GetV || v == script.GetDel
 }
 
-// classify says what an error of the client claims about the operation.
-func classify(v script.Verb, err error) (oracle.Outcome, string) {
-	reads := v == script.Get || v == script.GetV || v == script.Ping
+// errNobody is that nobody listens where a user's client connects to.
+var errNobody = errors.New("nobody listens")
+
+// classify says what an error of the client claims about the operation, and what
+// a script calls that.
+func classify(a *script.Action, err error) (oracle.Outcome, string) {
+	v := a.Verb
+	uncertain := oracle.Void
+	if errors.Is(err, cryptomem.ErrMaybeApplied) {
+		uncertain = oracle.Unknown
+	}
+	var server *cryptomem.ServerError
 	switch {
 	case err == nil:
 		return oracle.Done, script.WantOK
-	case errors.Is(err, cryptomem.ErrMaybeApplied):
+	case errors.Is(err, context.Canceled):
+		return uncertain, script.WantUnanswered
+	case uncertain == oracle.Unknown:
 		return oracle.Unknown, script.WantLost
+	case errors.Is(err, cryptomem.ErrExpired):
+		return oracle.Unknown, script.WantExpired
+	case errors.Is(err, cryptomem.ErrNotAuthentic):
+		return oracle.Unknown, script.WantForged
+	case errors.Is(err, cryptomem.ErrNotFound) && v == script.Touch:
+		return oracle.Void, script.WantMiss // or expired, for this client; it does not say
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return oracle.Miss, script.WantMiss
 	case errors.Is(err, cryptomem.ErrExists), errors.Is(err, cryptomem.ErrChanged) && v == script.CAS:
 		return oracle.Exists, script.WantExists
-	case errors.Is(err, context.Canceled):
-		if reads {
-			return oracle.Void, script.WantUnanswered
-		}
-		return oracle.Void, script.WantUnsent
-	}
-	var server *cryptomem.ServerError
-	if errors.As(err, &server) {
+	case errors.As(err, &server), errors.Is(err, cryptomem.ErrTooLarge), a.TTL < 0:
 		return oracle.Void, script.WantError
+	case (readsOnly(v) || v == script.Touch) && !errors.Is(err, errNobody):
+		return oracle.Void, script.WantLost // a client does not say whether it was sent: it is all the same
 	}
 	return oracle.Void, script.WantUnsent
 }

@@ -39,13 +39,17 @@ type world struct {
 	coverage  Coverage
 	failure   *Failure
 	trace     *Trace
-	completed []*pipeline.Call // of the engine that is being asked
+	answers   map[*script.Action]string // nil unless asked for
+	completed []*pipeline.Call          // of the engine that is being asked
 }
 
 func newWorld(s *script.Script, o Options) *world {
 	w := &world{script: s, options: o, window: s.Config.Window, values: map[string]script.Value{}, ledger: oracle.NewLedger()}
 	if o.Record {
 		w.trace = &Trace{}
+	}
+	if o.Answers {
+		w.answers = map[*script.Action]string{}
 	}
 	for i := range s.Actions {
 		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip

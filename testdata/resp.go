@@ -65,7 +65,7 @@ func parseRESP(file string, text []byte) ([]RESPCase, error) {
 		case "!":
 			c.Error = strings.Join(words, "")
 		default:
-			return nil, fmt.Errorf("resp/%s.txt:%d: %q is none of # > = 2 !", file, number, kind)
+			return nil, fmt.Errorf("resp/%s.txt:%d: a line begins with # > = 2 or !, not with %q", file, number, kind)
 		}
 	}
 	return cases, lines.Err()

@@ -26,8 +26,12 @@ const minimizeRuns = 20_000
 // runners are the tiers; the second one is there in a bubble only.
 var runners = map[int]runner{1: sim.Run, 3: stress}
 
-// stress runs half of the seeds over the loopback interface.
+// stress plays a scenario, and lets the clients of a seed run at liberty: half of
+// the seeds over the loopback interface.
 func stress(s *script.Script, o sim.Options) *sim.Result {
+	if len(s.Title) > 0 {
+		return sim.Play(s, o)
+	}
 	network := "pipe"
 	if s.Seed%2 == 1 {
 		network = "tcp"
@@ -97,7 +101,10 @@ func (b *batch) enough() bool {
 
 // check runs one script, twice if asked to, and takes note of what came of it.
 func (b *batch) check(s *script.Script, file string, run runner) bool {
-	r := run(s, sim.Options{})
+	r := run(s, sim.Options{Answers: file != ""})
+	if b.tier == 2 && file != "" && r.Failure == nil {
+		r.Failure = sim.Compare(s, sim.Run(s, sim.Options{Answers: true}), r)
+	}
 	if again := r; b.twice && r.Failure == nil {
 		if again = run(s, sim.Options{}); again.Hash != r.Hash {
 			r.Failure = &sim.Failure{Rule: ruleTwice, Detail: fmt.Sprintf("the same script came to %x and to %x", r.Hash, again.Hash)}
@@ -132,15 +139,10 @@ const mostReports = 5
 func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
 	small := s
 	if b.tier == 3 {
-		if b.json {
-			line, _ := json.Marshal(finding{s.Seed, r.Failure.Rule, len(s.Actions), len(s.Actions)})
-			fmt.Fprintf(b.out, "%s\n", line)
-			return
-		}
-		fmt.Fprintf(b.out, "\nseed %d: %v\nTier 3 cannot be repeated; try again: go run -race ./sim/cmd --tier 3 --seed %d\n", s.Seed, r.Failure, s.Seed)
+		b.tellUnrepeatable(s, file, r)
 		return
 	}
-	if b.minimize && r.Failure != nil && r.Failure.Rule != ruleTwice {
+	if b.minimize && r.Failure != nil && r.Failure.Rule != ruleTwice && r.Failure.Rule != sim.RuleTiers {
 		small = script.Minimize(s, minimizeRuns, func(c *script.Script) bool {
 			f := run(c, sim.Options{}).Failure
 			return f != nil && f.Rule == r.Failure.Rule
@@ -176,6 +178,24 @@ func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
 		}
 		b.report = ""
 	}
+}
+
+// tellUnrepeatable reports a run of tier 3, of which there is no second one.
+func (b *batch) tellUnrepeatable(s *script.Script, file string, r *sim.Result) {
+	if r.Failure == nil {
+		fmt.Fprintln(b.out, "tier 3 keeps no record for a report")
+		return
+	}
+	if b.json {
+		line, _ := json.Marshal(finding{s.Seed, r.Failure.Rule, len(s.Actions), len(s.Actions)})
+		fmt.Fprintf(b.out, "%s\n", line)
+		return
+	}
+	what, again := fmt.Sprintf("seed %d", s.Seed), fmt.Sprintf("--seed %d", s.Seed)
+	if file != "" {
+		what, again = file, "--scenario "+file
+	}
+	fmt.Fprintf(b.out, "\n%s: %v\nTier 3 cannot be repeated; try again: go run -race ./sim/cmd --tier 3 %s\n", what, r.Failure, again)
 }
 
 // A finding is a failure as a line of JSON.

@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/sim"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/testdata"
 )
 
 const usage = `Usage:
@@ -118,6 +118,12 @@ func parse(args []string, out io.Writer) (*flags, error) {
 			return nil, errors.New("--for goes by the clock, which stands still on tier 2: use --seeds")
 		}
 	}
+	if f.twice && f.tier == 3 {
+		return nil, errors.New("--twice compares runs, and those of tier 3 cannot be repeated")
+	}
+	if f.coverage && (f.tier > 1 || f.oneSeed || len(f.scenarios) > 0) {
+		return nil, errors.New("--coverage is about all scenarios and seeds together, on tier 1")
+	}
 	if f.workers < 1 || f.seeds < 0 {
 		return nil, errors.New("there is nothing to run")
 	}
@@ -131,7 +137,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 func (b *batch) end(errs io.Writer) int {
 	b.summary()
 	everywhere := true
-	if b.coverage && b.tier == 1 && !b.oneSeed && len(b.scenarios) == 0 {
+	if b.coverage {
 		everywhere = b.everywhere()
 	}
 	switch {
@@ -150,17 +156,7 @@ func (b *batch) all() {
 		b.seed(b.flags.seed)
 		return
 	}
-	files := b.scenarios
-	if len(files) == 0 && !b.json && b.tier == 1 {
-		files, b.err = filepath.Glob("testdata/scenarios/*.txt")
-	}
-	for _, file := range files {
-		if err := b.scenario(file); err != nil {
-			b.err = err
-			return
-		}
-	}
-	if len(b.scenarios) > 0 {
+	if b.err = b.files(); b.err != nil || len(b.scenarios) > 0 {
 		return
 	}
 	if b.commit != "" {
@@ -183,13 +179,36 @@ func inBubble(f func(runner), after func()) {
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{world}, nil, nil)
 }
 
-// scenario runs a file.
-func (b *batch) scenario(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
+// files runs the scenarios that were named, or all that there are.
+func (b *batch) files() error {
+	if len(b.scenarios) == 0 {
+		if b.json {
+			return nil // what plants bugs wants seeds
+		}
+		all, err := testdata.Scenarios()
+		for i := 0; err == nil && i < len(all); i++ {
+			err = b.scenario(all[i].File, all[i].Text)
+		}
 		return err
 	}
-	s, err := script.Parse(string(text))
+	for _, file := range b.scenarios {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = b.scenario(file, string(text))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scenario runs the text of a file.
+func (b *batch) scenario(file, text string) error {
+	s, err := script.Parse(text)
+	if err == nil && len(s.Title) == 0 {
+		err = errors.New("a scenario begins with a line of # that says what it shows")
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

@@ -9,8 +9,10 @@ import (
 type Ledger struct{ entries map[string]entry }
 
 type entry struct {
-	key    string
-	expiry time.Time // zero: none
+	key string
+	// When it expires; zero: never. A value that is touched is sealed again, and
+	// then both expiries are good.
+	earliest, latest time.Time
 }
 
 // NewLedger returns an empty ledger.
@@ -18,7 +20,18 @@ func NewLedger() *Ledger { return &Ledger{entries: map[string]entry{}} }
 
 // Sealed enters a value. The zero expiry means none.
 func (l *Ledger) Sealed(label, key string, expiry time.Time) {
-	l.entries[label] = entry{key, expiry}
+	e, ok := l.entries[label]
+	if !ok || e.key != key {
+		l.entries[label] = entry{key, expiry, expiry}
+		return
+	}
+	if e.earliest.IsZero() || !expiry.IsZero() && expiry.Before(e.earliest) {
+		e.earliest = expiry
+	}
+	if expiry.IsZero() || !e.latest.IsZero() && expiry.After(e.latest) {
+		e.latest = expiry
+	}
+	l.entries[label] = e
 }
 
 // Accepted checks a value that a client took for the one under key, when its
@@ -30,8 +43,8 @@ func (l *Ledger) Accepted(label, key string, now time.Time, skew time.Duration) 
 		return violation(RuleSealed, "%q was accepted as %q's value, and no holder of the key wrote it", label, key)
 	case e.key != key:
 		return violation(RuleSealed, "%q was accepted as %q's value, it was written as %q's", label, key, e.key)
-	case !e.expiry.IsZero() && !now.Before(roundUp(e.expiry).Add(skew)):
-		return violation(RuleSealed, "%q was accepted %v past its sealed expiry, the skew allowed is %v", label, now.Sub(e.expiry), skew)
+	case !e.latest.IsZero() && !now.Before(roundUp(e.latest).Add(skew)):
+		return violation(RuleSealed, "%q was accepted %v past its sealed expiry, the skew allowed is %v", label, now.Sub(e.latest), skew)
 	}
 	return nil
 }
@@ -40,7 +53,7 @@ func (l *Ledger) Accepted(label, key string, now time.Time, skew time.Duration) 
 // value of the key must be.
 func (l *Ledger) Expired(key string, now time.Time, skew time.Duration) *Violation {
 	for _, e := range l.entries {
-		if e.key == key && !e.expiry.IsZero() && !now.Before(e.expiry.Add(skew)) {
+		if e.key == key && !e.earliest.IsZero() && !now.Before(e.earliest.Add(skew)) {
 			return nil
 		}
 	}

@@ -121,7 +121,7 @@ func step(s state, o *Op, evict bool) (next []any) {
 		may(done && hit && same, s.written(o))
 		may((unknown || o.Outcome == Exists) && hit && (s.version == 0 || s.version != o.Version), s)
 		may(missed && miss, state{})
-	case script.Touch:
+	case script.Touch, script.Prolong:
 		touched := s
 		touched.from, touched.to, touched.version = add(o.Call, o), add(o.Return, o), 0
 		may(done && hit, touched)

@@ -93,7 +93,7 @@ func collect(ops []Op) ([]*zone, *Violation) {
 // see to those.
 func expired(ops []Op, zones []*zone) *Violation {
 	for i := range ops {
-		if ops[i].Verb == script.Touch && ops[i].Outcome != Miss {
+		if v := ops[i].Verb; (v == script.Touch || v == script.Prolong) && ops[i].Outcome != Miss {
 			return nil
 		}
 	}

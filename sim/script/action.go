@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,15 @@ type Action struct {
 	Count int           // of a sweep: how many segments
 	Bytes []byte        // of a raw connection
 
-	Want string // the outcome that must come of it; empty for no demand
+	Want string   // the outcome that must come of it; empty for no demand
+	Else []string // what else may come of it where nobody decides whose turn it is
+}
+
+// Allows reports whether an outcome is what the action demands. At liberty, on
+// tier 3, goroutines run as they like and time is real, so that what a script
+// names behind "else" will do as well.
+func (a *Action) Allows(outcome string, liberty bool) bool {
+	return a.Want == "" || outcome == a.Want || liberty && slices.Contains(a.Else, outcome)
 }
 
 // An Actor is who acts.
@@ -149,7 +158,8 @@ const (
 	Delete
 	Touch
 	Ping
-	Flush // Key is the prefix
+	Flush   // Key is the prefix
+	Prolong // the protocol's own TOUCH: the item's TTL changes, the sealed expiry does not
 )
 
 // What a client does besides.
@@ -196,14 +206,15 @@ const (
 	Send   Verb = iota + 80 // sends Bytes
 	Expect                  // demands that what it has been sent since begins with Bytes
 	EOF                     // demands that the server has closed the connection
+	Play                    // holds the dialogue called Key, one of the golden frames
 )
 
 // shape says which words follow a verb in a script.
 type shape struct {
-	name                              string
-	actor                             ActorKind
-	key, value, ttl, side, n, hex     bool
-	optionalKey, needTTL, call, fault bool
+	name                                        string
+	actor                                       ActorKind
+	key, value, ttl, side, n, hex               bool
+	optionalKey, needTTL, call, fault, dialogue bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -219,6 +230,8 @@ var verbs = [...]shape{
 	Touch:   {name: "touch", key: true, ttl: true, call: true},
 	Ping:    {name: "ping", call: true},
 	Flush:   {name: "flush", key: true, optionalKey: true, call: true},
+
+	Prolong: {name: "prolong", key: true, ttl: true, call: true},
 
 	Cancel: {name: "cancel"},
 	Rotate: {name: "rotate"},
@@ -250,6 +263,7 @@ var verbs = [...]shape{
 	Send:   {name: "send", actor: Raw, hex: true},
 	Expect: {name: "expect", actor: Raw, hex: true},
 	EOF:    {name: "eof", actor: Raw},
+	Play:   {name: "play", actor: Raw, dialogue: true},
 }
 
 // String returns the verb as a script writes it.

@@ -65,6 +65,7 @@ func (g *generator) world() {
 	if d.Chance(10) {
 		c.Inflight = d.Between(1, 16)
 	}
+	c.Attempts = d.Between(1, 2)
 	c.Shards = 1 << d.Below(3)
 	c.Janitor = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[d.Below(3)]
 	c.SweepBudget = 1 << d.Below(8)
@@ -80,7 +81,7 @@ func (g *generator) workload() {
 	g.left = []int{30, 100, 300, 1000}[d.Below(4)]
 	g.pace = []int{500, 5_000, 50_000, 500_000}[d.Below(4)]
 	g.keys = []int{1, 3, 10, 40}[d.Below(4)]
-	g.calls = g.subset(70, 10, Get, Set, Get, Delete, Touch, Add, Replace, CAS, GetV, GetDel)
+	g.calls = g.subset(70, 10, Get, Set, Get, Delete, Touch, Add, Replace, CAS, GetV, GetDel, Prolong)
 	g.calls = append(g.calls, weighted{Set, 3}, weighted{Get, 5})
 	if d.Chance(15) {
 		g.calls = append(g.calls, weighted{Flush, 1})

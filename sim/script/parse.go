@@ -4,10 +4,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/Zezezknight/cryptomem/testdata"
 )
 
 // Limits of a script's text, so that no file can make the parser wait.
@@ -199,6 +202,9 @@ func (p *parser) actor() (Actor, error) {
 }
 
 func (p *parser) verb(actor Actor) (Verb, error) {
+	if actor.Kind == Raw && len(p.words) > 0 && strings.HasPrefix(p.words[0].text, "@") && !p.words[0].quoted {
+		return Play, nil
+	}
 	w, _ := p.next()
 	for v, shape := range verbs {
 		if shape.name != "" && shape.name == w.text && shape.actor == actor.Kind {
@@ -251,6 +257,12 @@ func (p *parser) arguments(a *Action) error {
 	if shape.hex {
 		if err := p.bytes(a); err != nil {
 			return err
+		}
+	}
+	if shape.dialogue {
+		w, _ := p.next()
+		if a.Key = strings.TrimPrefix(w.text, "@"); a.Key == w.text || !isDialogue(a.Key) {
+			return fmt.Errorf("%q is none of the golden frames, which are written @set and so on", w.text)
 		}
 	}
 	return p.options(a, shape)
@@ -349,6 +361,8 @@ func (p *parser) options(a *Action, shape shape) error {
 			err = parseSigned(&a.Aim.Offset, arg.text, true)
 		case w.text == "=>" && shape.call:
 			a.Want = arg.text
+		case w.text == "else" && a.Want != "":
+			a.Else = append(a.Else, arg.text)
 		default:
 			err = fmt.Errorf("%q means nothing behind %s", w.text, a.Verb)
 		}
@@ -356,6 +370,15 @@ func (p *parser) options(a *Action, shape shape) error {
 			return err
 		}
 	}
+}
+
+// isDialogue reports whether the golden frames have a dialogue of that name in
+// which a client says something.
+func isDialogue(name string) bool {
+	all, err := testdata.Dialogues()
+	return err == nil && slices.ContainsFunc(all, func(d testdata.Dialogue) bool {
+		return d.Name == name && slices.ContainsFunc(d.Steps, func(s testdata.Step) bool { return s.Client })
+	})
 }
 
 func isReserved(label string) bool {

@@ -34,6 +34,9 @@ func (s *Script) String() string {
 func (a *Action) String() string {
 	v := verbs[a.Verb]
 	words := []string{"@" + a.At.String(), a.Actor.String(), v.name}
+	if v.dialogue {
+		words[2] = "@" + a.Key
+	}
 	if v.side {
 		words = append(words, a.Side.String())
 	}
@@ -64,6 +67,9 @@ func (a *Action) String() string {
 	}
 	if a.Want != "" {
 		words = append(words, "=>", printWord(a.Want))
+	}
+	for _, other := range a.Else {
+		words = append(words, "else", printWord(other))
 	}
 	return strings.Join(words, " ")
 }

@@ -29,6 +29,7 @@ type Config struct {
 
 	Deadline time.Duration // for an answer; zero means for ever
 	Inflight int           // unanswered calls that a connection allows; zero means the product's default
+	Attempts int           // that a client makes at most at a call, where calls are the product's (tiers 2 and 3)
 	Padding  bool          // of values
 	Blind    bool          // names
 	Hostile  bool          // the server may lie: only what clients can prove is demanded
@@ -51,6 +52,7 @@ func DefaultConfig() Config {
 		MaxValueSize: 1 << 20,
 		Janitor:      10 * time.Millisecond,
 		SweepBudget:  64,
+		Attempts:     1,
 	}
 }
 

@@ -32,7 +32,9 @@ evict on
 @11ms raw1 send 434d
 @12ms raw1 expect 434d02
 @12ms raw1 eof
-@20ms c2 get k1 => miss
+@13ms raw2 @cas
+@14ms c1 prolong k1 ttl 1s => ok else miss
+@20ms c2 get k1 => miss else "b c" else expired
 `
 
 var _ = Describe("a script", func() {

@@ -40,6 +40,7 @@ var settings = []setting{
 	number("drift", -100_000, 100_000, func(c *Config) *int { return &c.Drift }),
 	span("deadline", func(c *Config) *time.Duration { return &c.Deadline }),
 	number("inflight", 1, 1<<20, func(c *Config) *int { return &c.Inflight }),
+	number("attempts", 1, 16, func(c *Config) *int { return &c.Attempts }),
 	flag("padding", func(c *Config) *bool { return &c.Padding }),
 	flag("blind", func(c *Config) *bool { return &c.Blind }),
 	flag("hostile", func(c *Config) *bool { return &c.Hostile }),

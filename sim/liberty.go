@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// liberty is how long tier 3 waits for what is under way to end before the
+// script goes on without it.
+const liberty = 100 * time.Millisecond
+
+// Play runs a script on tier 3 with all its expectations: real servers and
+// clients over net.Pipe, as many goroutines as there are, and nobody's turn
+// decided. The script's time is what everybody's clock shows, and stands still
+// between one action and the next; an action begins when those of earlier times
+// have ended, or a while has passed. What several goroutines do at one time of
+// the script they do in any order, and there a script says by "else" what may
+// come of it besides. A run cannot be repeated, so Hash is 0.
+func Play(s *script.Script, o Options) *Result {
+	clk := newScriptClock()
+	b := newBubble(s, clk, newGate(), o)
+	b.gate.open = func(t *ticket) { b.await(clk, t) }
+	b.free = clk
+	r := b.run(o)
+	r.Hash = 0
+	return r
+}
+
+// await waits until nothing holds a ticket: the network or the server.
+func (b *bubble) await(clk *scriptClock, t *ticket) {
+	t.ready = time.Time{} // time stands still, so nothing is on its way for a while
+	t.aimed = true        // the player has seen to it
+	var closed chan struct{}
+	if t.conn != nil {
+		closed = t.conn.closed
+	}
+	for b.heldUntil(t).After(clk.Now()) {
+		wait := clk.Timer(time.Millisecond)
+		select {
+		case <-closed:
+			wait.Stop()
+			return
+		case <-wait.C:
+		}
+	}
+}
+
+// settle waits, on tier 3, until what is under way has ended, or a while.
+func (b *bubble) settle() {
+	poll := clock.New().Ticker(time.Millisecond)
+	defer poll.Stop()
+	for waited := time.Duration(0); !b.idle() && !b.failed() && waited < liberty; waited += time.Millisecond {
+		<-poll.C
+		b.finishing()
+	}
+	b.finishing()
+}
+
+// begin gets tier 3 to the time of an action.
+func (b *bubble) begin(a *script.Action, last time.Duration) {
+	if a.At > last {
+		b.settle()
+		b.free.advance(a.At)
+		b.returned()
+	}
+	if !a.Aim.On {
+		return
+	}
+	b.settle()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := b.users[a.Actor.Index-1]
+	u.aims = append(u.aims, *a)
+	b.free.advance(b.aimedAt(u.index, b.clk.Now()).Sub(b.start))
+}
+
+// until waits, on tier 3, for a time of the script, or for the end of it.
+func (b *bubble) until(at time.Time) {
+	for b.free.Now().Before(at) {
+		b.mu.Lock()
+		healed := b.healed
+		b.mu.Unlock()
+		if healed {
+			return
+		}
+		b.free.Sleep(time.Millisecond)
+	}
+}
+
+// returned waits for a server that is due to be there again.
+func (b *bubble) returned() {
+	for {
+		b.mu.Lock()
+		there := b.server != nil || b.back.After(b.clk.Now())
+		b.mu.Unlock()
+		if there || b.failed() {
+			return
+		}
+		b.free.Sleep(time.Millisecond)
+	}
+}
+
+// peaceful lets script time pass on tier 3 until every call has ended.
+func (b *bubble) peaceful() {
+	for range int(peace / int64(liberty)) {
+		if b.settle(); b.idle() || b.failed() {
+			return
+		}
+		b.free.advance(b.elapsed() + liberty)
+	}
+}
