@@ -109,6 +109,9 @@ type turn struct {
 
 // take waits under ctx until it is the caller's turn, which ends with leave.
 func (t *turns) take(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err // also if it is the caller's turn: select would toss a coin
+	}
 	t.mu.Lock()
 	u := t.byKey[key]
 	if u == nil {
