@@ -14,6 +14,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // plusOne is a change that counts.
@@ -320,6 +321,13 @@ var _ = Describe("Changing what is there", func() {
 		err := generous.Set(ctx, key, mib)
 		Expect(err).To(MatchError(cryptomem.ErrTooLarge))
 		Expect(err).To(MatchError("server: value is 1048638 bytes, limit 1048576; that is sealed, the value itself is 1048576"))
+
+		received := w.server.Stats().BytesReceived
+		Expect(generous.Set(ctx, key, mib)).To(MatchError(err), "by what the server said before")
+		_, err = generous.Update(ctx, key, func([]byte, bool) ([]byte, error) { return mib[1:], nil })
+		Expect(err).To(MatchError(cryptomem.ErrTooLarge))
+		Expect(generous.Set(ctx, key, mib[sealing.Overhead:])).To(Succeed())
+		Expect(w.server.Stats().BytesReceived - received).To(BeNumerically("<", 3<<19))
 	})
 })
 

@@ -27,6 +27,8 @@ type connections struct {
 	turn     chan struct{} // held while dialling; guards failures
 	failures int           // dials failed in a row
 
+	limit valueLimit
+
 	background
 }
 
@@ -80,7 +82,7 @@ func (s *connections) Do(ctx context.Context, r *Request) error {
 		return r.Err
 	}
 	c := calls.Get().(*call)
-	if err = c.begin(r); err == nil {
+	if err = s.begin(c, r); err == nil {
 		err = conn.Do(ctx, &c.Call)
 	}
 	r.Err = s.end(ctx, c, r, err)
@@ -103,7 +105,7 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 	sent := make([]*pipeline.Call, 0, len(rs))
 	for i, r := range rs {
 		all[i] = calls.Get().(*call)
-		if r.Err = all[i].begin(r); r.Err == nil {
+		if r.Err = s.begin(all[i], r); r.Err == nil {
 			sent = append(sent, &all[i].Call)
 		}
 	}
@@ -128,8 +130,8 @@ type call struct {
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
-// begin makes the call of a request, whose slices it uses until end.
-func (c *call) begin(r *Request) error {
+// begin makes c the call of a request, whose slices it uses until end.
+func (s *connections) begin(c *call, r *Request) error {
 	c.asked, c.MaybeApplied, c.refused = r, false, false
 	c.Buffer = r.Answer
 	if !r.Command.Known() {
@@ -139,7 +141,12 @@ func (c *call) begin(r *Request) error {
 	if r.Sealer != nil {
 		c.Renewer = c
 	}
-	return c.RenewRequest(&c.Request)
+	err := c.RenewRequest(&c.Request)
+	if err == nil {
+		err = s.limit.check(r.Value)
+		c.refused = err != nil
+	}
+	return err
 }
 
 // RenewRequest implements pipeline.Renewer: what waited for room is sealed anew.
@@ -166,7 +173,9 @@ func (s *connections) end(ctx context.Context, c *call, r *Request, err error) e
 		c.value = nil
 	}
 	if err == nil {
-		err = c.answer(r)
+		if err = c.answer(r); err != nil && r.Sealer != nil {
+			s.limit.learn(err)
+		}
 	} else if !c.refused {
 		err = s.unanswered(ctx, c, err)
 	}

@@ -62,6 +62,7 @@ func (s *connections) redial(l *link, d *dial) {
 	old := l.conn.Load()
 	if d.err == nil {
 		l.conn.Store(d.conn)
+		s.limit.forget()
 	}
 	l.dialing = nil
 	l.mu.Unlock()

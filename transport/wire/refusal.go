@@ -82,7 +82,18 @@ func (r Refusal) Full() bool { return strings.HasPrefix(r.Message, fullPrefix) }
 
 // TooLarge reports whether the value was longer than the server takes.
 func (r Refusal) TooLarge() bool {
-	return r.Status == Error && strings.HasPrefix(r.Message, tooLargePrefix) && strings.Contains(r.Message, ", limit ")
+	_, ok := r.ValueLimit()
+	return ok
+}
+
+// ValueLimit returns how long a value may be, if that is what r says.
+func (r Refusal) ValueLimit() (limit uint64, ok bool) {
+	if r.Status != Error {
+		return 0, false
+	}
+	var size uint64
+	n, _ := fmt.Sscanf(r.Message, tooLargePrefix+"%d bytes, limit %d", &size, &limit)
+	return limit, n == 2 && limit > 0
 }
 
 // FlushNotEnabled answers FLUSH where the configuration does not allow it.

@@ -1,0 +1,52 @@
+package cryptomem_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+)
+
+// methods returns the names of a type's exported methods, but for those that the
+// specs add.
+func methods(of any) (names []string) {
+	GinkgoHelper()
+	added, err := os.ReadFile("export_test.go")
+	Expect(err).NotTo(HaveOccurred())
+	t := reflect.TypeOf(of)
+	for i := range t.NumMethod() {
+		if name := t.Method(i).Name; !strings.Contains(string(added), ") "+name+"(") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+var _ = Describe("The methods of a client", func() {
+	It("are all in the list that its documentation gives, by what they are for", func() {
+		source, err := os.ReadFile("client.go")
+		Expect(err).NotTo(HaveOccurred())
+		for _, name := range methods(&cryptomem.Client{}) {
+			Expect(string(source)).To(ContainSubstring("[Client."+name+"]"), "add it to the comment of Client")
+		}
+	})
+
+	It("are those of its typed values too, but for what is not about a value", func() {
+		aside := "GetAppend Increment Batch AccessAll TryLock Lock Ping Stats Flush Rekey Namespace Close"
+		typed := methods(&cryptomem.Typed[int]{})
+		Expect(typed).To(ContainElement("Client"))
+		for _, name := range methods(&cryptomem.Client{}) {
+			if !strings.Contains(" "+aside+" ", " "+name+" ") {
+				Expect(typed).To(ContainElement(name))
+			}
+		}
+	})
+
+	It("are four, and the way to the full client, of what New returns", func() {
+		Expect(methods(&cryptomem.Basic{})).To(ConsistOf("Set", "Get", "Delete", "Close", "Client"))
+	})
+})
