@@ -1,6 +1,11 @@
 package cryptomem
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
 
 // background is the goroutines of something that can be closed.
 type background struct {
@@ -28,3 +33,18 @@ func (b *background) shut() {
 
 // wait waits for everything that was spawned; only after shut.
 func (b *background) wait() { b.running.Wait() }
+
+// waitFor is wait, but not for longer than d.
+func (b *background) waitFor(clk clock.Clock, d time.Duration) {
+	ended := make(chan struct{})
+	go func() {
+		b.wait()
+		close(ended)
+	}()
+	timer := clk.Timer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}

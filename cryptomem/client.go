@@ -22,7 +22,7 @@ import (
 //     [Client.Update], [Client.Touch], [Client.Increment]
 //   - Many: [Client.GetMany], [Client.SetMany], [Client.DeleteMany],
 //     [Client.Batch], [Client.AccessAll]
-//   - Load: [Client.GetOrLoad]
+//   - Load: [Client.GetOrLoad], [Client.Invalidate], [Client.Patience]
 //   - Lock: [Client.TryLock], [Client.Lock]
 //   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
 //     [Client.Rekey], [Client.Namespace], [Client.Close]
@@ -43,6 +43,7 @@ type Client struct {
 
 	background
 	flights  flights
+	leaving  owners
 	turns    turns
 	counters counters
 }
@@ -148,14 +149,16 @@ func (c *Client) Namespace() string {
 	return c.sealer.Namespace()
 }
 
-// Close ends the connections and fails the calls in flight with ErrClosed. It
-// returns when everything that the client started has ended, and nil unless the
-// store does not close well.
+// Close ends the connections and fails the calls in flight with ErrClosed. Loads
+// under way end, and give their leases back first, for WithPatience at the most.
+// Close returns when everything that the client started has ended, and nil unless
+// the store does not close well.
 func (c *Client) Close() error {
 	c.shut()
 	c.cancel()
 	var err error
 	if c.below != nil {
+		c.waitFor(c.opts.clock, c.opts.patience)
 		err = c.below.Close()
 	}
 	c.wait()

@@ -3,6 +3,7 @@ package cryptomem_test
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -102,8 +103,29 @@ var _ = Describe("GetOrLoad", func() {
 	})
 
 	It("loads after all when the process with the lease is gone", func() {
-		_, err := w.client().TryLock(ctx, "key\x00cryptomem lease", 10*time.Second)
-		Expect(err).NotTo(HaveOccurred())
+		var conn atomic.Pointer[net.Conn]
+		var gone atomic.Bool
+		lost := w.client(cryptomem.WithAttempts(1), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			if gone.Load() {
+				return nil, net.ErrClosed
+			}
+			nc, err := w.dial(ctx, addr)
+			conn.Store(&nc)
+			return nc, err
+		}))
+		loading, release := make(chan struct{}), make(chan struct{})
+		ended := make(chan error, 1)
+		go func() {
+			_, err := lost.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) {
+				close(loading)
+				<-release
+				return []byte("lost"), nil
+			})
+			ended <- err
+		}()
+		<-loading
+		gone.Store(true)
+		Expect((*conn.Load()).Close()).To(Succeed())
 		got := make(chan []byte, 1)
 		go func() {
 			defer GinkgoRecover()
@@ -112,6 +134,9 @@ var _ = Describe("GetOrLoad", func() {
 			got <- v
 		}()
 		Eventually(func() chan []byte { w.clock.Add(time.Second); return got }).Should(Receive(Equal([]byte("v"))))
+		close(release)
+		Eventually(func() chan error { w.clock.Add(time.Second); return ended }).Should(Receive(BeNil()))
+		Expect(c.Get(ctx, key)).To(Equal([]byte("v")))
 	})
 
 	It("serves a stale value at once while it is loaded anew", func() {
@@ -188,7 +213,8 @@ var _ = Describe("GetOrLoad", func() {
 		}()
 		<-loading
 		Expect(c.Close()).To(Succeed())
-		Expect(<-ended).To(HaveOccurred())
+		Expect(<-ended).To(MatchError(cryptomem.ErrClosed))
+		Expect(w.client().GetOrLoad(ctx, key, load("v"))).To(Equal([]byte("v")), "the lease was given back")
 		_, err := c.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))
 		Expect(err).To(MatchError(cryptomem.ErrClosed))
 	})

@@ -6,41 +6,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
-
-	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // DefaultLease is for how long one process has the right to load a value while
-// the others wait.
+// the others wait, before it has to say that it is still there.
 const DefaultLease = 10 * time.Second
-
-// leaseSuffix makes a key into that of its lease.
-const leaseSuffix = "\x00cryptomem lease"
 
 // A Loader makes the value that the store does not have. Its context ends when
 // nobody waits for the value any more, or the client is closed; Close waits for
 // it to return.
+//
+// A loader that finds nothing to load returns NotFoundFor. One that knows better
+// than its caller for how long the value is good calls KeepFor.
 type Loader func(ctx context.Context) ([]byte, error)
 
 // A LoadOption changes how GetOrLoad works: Stale, Lease, and every StoreOption.
 type LoadOption interface{ load(l *loading) }
 
 type (
-	staleOption time.Duration
-	leaseOption time.Duration
+	staleOption  time.Duration
+	leaseOption  time.Duration
+	usableOption func(value []byte) bool
 )
 
-func (o staleOption) load(l *loading) { l.stale = max(l.stale, time.Duration(o)) }
-func (o leaseOption) load(l *loading) { l.lease = time.Duration(o) }
+func (o staleOption) load(l *loading)  { l.stale = max(l.stale, time.Duration(o)) }
+func (o leaseOption) load(l *loading)  { l.lease = time.Duration(o) }
+func (o usableOption) load(l *loading) { l.usable = o }
 
 // Stale keeps a value for d after its TTL. For that time callers still get it,
 // at once, while one of them has it loaded anew in the background.
 func Stale(d time.Duration) LoadOption { return staleOption(d) }
 
-// Lease sets for how long the other processes wait for the one that loads,
-// before another one tries; default DefaultLease.
+// Lease sets for how long the other processes wait for the one that loads when
+// nothing is heard of it; default DefaultLease. A load may take longer: its
+// lease is renewed for as long as it runs.
 func Lease(d time.Duration) LoadOption { return leaseOption(d) }
 
 // loading is what GetOrLoad was asked to do.
@@ -49,20 +51,31 @@ type loading struct {
 	life              []StoreOption
 	ttl, stale, lease time.Duration
 	load              Loader
-	unstored          bool // the store has just failed: do without it
+	usable            func(value []byte) bool // nil: every value is
+
+	unstored bool   // the store has just failed: do without it
+	began    uint64 // what flights.leases was before the store was asked
+	holder   []byte // whose lease the store then showed
 }
 
 // GetOrLoad returns the value under the key. If there is none, it has load make
-// one and stores it, for the client's TTL unless TTL says otherwise.
+// one and stores it, for the client's TTL unless TTL or KeepFor says otherwise.
 //
 // However many callers miss the key at the same time, one load runs: within
 // the client they share it, and between processes a lease in the store lets one
 // go ahead while the others wait for what it stores. A load goes on until the
-// last caller that waits for it is gone, and its error is everybody's.
+// last caller that waits for it is gone, and its error is everybody's. Who has
+// waited for another process's load that came to nothing loads at once.
 //
-// The store is there to save work: when it cannot be read, GetOrLoad loads all
-// the same, and a loaded value that cannot be stored is returned all the same. A panic of
-// load becomes an error.
+// A value is not stored if the key was set, deleted or invalidated while it was
+// loaded, by whatever client: it may be older than that. Those who waited for it
+// get it all the same, and the next call loads anew.
+//
+// The store is there to save work: when it cannot be read, for WithPatience at
+// the most, GetOrLoad loads all the same, and a loaded value that cannot be
+// stored is returned all the same; the observer is told. What is stored and
+// cannot be opened, or not be decoded by Typed, counts as missing and is
+// replaced. A panic of load, or the end of its goroutine, becomes an error.
 func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ...LoadOption) ([]byte, error) {
 	l := loading{key: key, lease: DefaultLease, load: load}
 	for _, o := range opts {
@@ -77,17 +90,17 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	if l.lease < 0 {
 		return nil, fmt.Errorf("lease is %v, must be positive", l.lease)
 	}
-	value, fresh, err := c.getFresh(ctx, &l)
+	found, err := c.look(ctx, &l)
 	switch {
-	case err == nil && fresh:
-		return value, nil
-	case err == nil:
+	case err == nil && found.kind == stale:
 		c.refresh(ctx, l)
-		return value, nil
-	case ctx.Err() != nil, errors.Is(err, ErrClosed), c.err != nil:
+		return found.value, nil
+	case err == nil && (found.kind == fresh || found.kind == absent):
+		return found.result()
+	case err != nil && (ctx.Err() != nil || errors.Is(err, ErrClosed) || c.err != nil):
 		return nil, err
 	}
-	l.unstored = !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotAuthentic)
+	l.unstored, l.holder = err != nil, found.holder
 	f, err := c.join(ctx, l)
 	if err != nil {
 		return nil, err
@@ -95,190 +108,137 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	defer c.leave(f)
 	select {
 	case <-f.done:
-		return bytes.Clone(f.value), f.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		if !isClosed(f.loaded) { // else it is only being stored
+			return nil, ctx.Err()
+		}
 	}
+	return bytes.Clone(f.value), f.err
 }
 
-// getFresh returns the value under the key and whether its TTL, without the
-// time it may be stale, is not over.
-func (c *Client) getFresh(ctx context.Context, l *loading) (value []byte, fresh bool, err error) {
+// Invalidate removes what is under the keys, and is content where there is
+// nothing: it is what to call when what the values were made from has changed.
+// Values that are being loaded are not stored, like after a Delete; and within
+// this client, callers that come later do not share those loads, even if the
+// store is out of reach, which is then the error.
+func (c *Client) Invalidate(ctx context.Context, keys ...string) error {
+	defer c.detach(keys)
+	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
+	for _, key := range keys {
+		b.Delete(key)
+	}
+	var problems []error
+	for _, r := range b.Run(ctx) {
+		if !errors.Is(r.Err, ErrNotFound) {
+			problems = append(problems, r.Err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// look asks the store for the value.
+func (c *Client) look(ctx context.Context, l *loading) (sight, error) {
 	op, err := c.begin(CommandGet, l.key)
 	if err != nil {
-		return nil, false, err
+		return sight{}, err
 	}
 	defer op.end()
-	if err := c.do(ctx, op); err != nil {
-		return nil, false, err
+	ctx, cancel := c.Patience(ctx)
+	defer cancel()
+	l.began = c.flights.leases.Load()
+	asked := c.opts.clock.Now()
+	err = c.do(ctx, op)
+	// No lease can be held that is over before word of it is here.
+	l.lease = max(l.lease, min(4*c.opts.clock.Since(asked), DefaultLease))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return sight{}, nil
+	case err != nil:
+		return sight{}, err
 	}
-	return op.openFresh(l.stale)
+	return l.see(op), nil
 }
 
-// openFresh returns the value that op found and whether its TTL, without the time
-// it may be stale, is not over.
-func (op *operation) openFresh(stale time.Duration) (value []byte, fresh bool, err error) {
-	if value, err = op.open(nil); err != nil {
-		return nil, false, err
+// A sight is what the store has under a key, as one who loads sees it.
+type sight struct {
+	kind   sightKind
+	value  []byte // if stale or fresh
+	holder []byte // if leased
+}
+
+type sightKind uint8
+
+const (
+	vacant sightKind = iota // nothing, or nothing of use
+	leased                  // somebody loads
+	absent                  // there is nothing to load
+	stale                   // a value whose TTL is over
+	fresh
+)
+
+// result is what GetOrLoad makes of a sight that needs no load.
+func (s sight) result() ([]byte, error) {
+	if s.kind == absent {
+		return nil, absence{}
 	}
-	// The seal's word, not the server's, and open has just proved it.
-	expiry, err := sealing.Expiry(op.Answer)
-	return value, expiry.IsZero() || op.client.opts.clock.Now().Before(expiry.Add(-stale)), err
+	return s.value, nil
 }
 
-// A flight is a load under way and all who wait for it.
-type flight struct {
-	key    string
-	cancel context.CancelFunc
-	done   chan struct{} // closed when value and err are set
-
-	waiting int // guarded by flights.mu
-	value   []byte
-	err     error
-}
-
-// flights are the loads under way, one a key.
-type flights struct {
-	mu    sync.Mutex
-	byKey map[string]*flight
-}
-
-// join returns the key's flight, after starting it if there is none. Each join
-// needs its leave.
-func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
-	c.flights.mu.Lock()
-	defer c.flights.mu.Unlock()
-	if f := c.flights.byKey[l.key]; f != nil {
-		f.waiting++
-		return f, nil
-	}
-	f, ok := c.start(ctx, l, false)
-	if !ok {
-		return nil, ErrClosed
-	}
-	return f, nil
-}
-
-// refresh starts a flight that nobody waits for, unless there is one.
-func (c *Client) refresh(ctx context.Context, l loading) {
-	c.flights.mu.Lock()
-	defer c.flights.mu.Unlock()
-	if c.flights.byKey[l.key] == nil {
-		c.start(ctx, l, true)
-	}
-}
-
-// start requires flights.mu. The flight has ctx's values but a life of its own:
-// it ends with its last caller, or the client.
-func (c *Client) start(ctx context.Context, l loading, background bool) (*flight, bool) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{key: l.key, cancel: cancel, done: make(chan struct{}), waiting: 1}
-	ok := c.spawn(func() {
-		stop := context.AfterFunc(c.ctx, cancel)
-		f.value, f.err = c.loadOnce(ctx, &l, background)
-		stop()
-		c.land(f)
-		if background {
-			c.leave(f)
+// see looks at what op was answered with.
+func (l *loading) see(op *operation) sight {
+	value, err := op.open(nil)
+	if err == nil && (l.usable == nil || l.usable(value)) {
+		// The seal's word, not the server's, and open has just proved it.
+		expiry, err := sealedExpiry(op)
+		if err == nil && !expiry.IsZero() && !op.client.opts.clock.Now().Before(expiry.Add(-l.stale)) {
+			return sight{kind: stale, value: value}
 		}
-	})
-	if !ok {
-		cancel()
-		return nil, false
+		return sight{kind: fresh, value: value}
 	}
-	if c.flights.byKey == nil {
-		c.flights.byKey = make(map[string]*flight)
+	switch note, err := op.openNote(); {
+	case err == nil && len(note) == ownerSize:
+		return sight{kind: leased, holder: note}
+	case err == nil && string(note) == absenceNote:
+		return sight{kind: absent}
 	}
-	c.flights.byKey[f.key] = f
-	return f, true
+	return sight{}
 }
 
-// land ends a flight: who comes from now on starts another one.
-func (c *Client) land(f *flight) {
-	c.flights.mu.Lock()
-	if c.flights.byKey[f.key] == f {
-		delete(c.flights.byKey, f.key)
-	}
-	c.flights.mu.Unlock()
-	close(f.done)
-}
-
-// leave counts a caller out; the last one cancels the flight.
-func (c *Client) leave(f *flight) {
-	c.flights.mu.Lock()
-	defer c.flights.mu.Unlock()
-	if f.waiting--; f.waiting == 0 {
-		f.cancel()
-		if c.flights.byKey[f.key] == f {
-			delete(c.flights.byKey, f.key) // nobody should join what is being cancelled
-		}
+// KeepFor, called by a loader with the context that it was given, sets the TTL
+// of the value that it returns in place of the caller's; 0 means no expiry.
+// Outside of a loader it does nothing.
+func KeepFor(ctx context.Context, ttl time.Duration) {
+	if v, ok := ctx.Value(verdictKey{}).(*verdict); ok {
+		v.mu.Lock()
+		v.ttl = ttl
+		v.mu.Unlock()
 	}
 }
 
-// loadOnce loads and stores the value under a lease, or waits for the process
-// that has it.
-func (c *Client) loadOnce(ctx context.Context, l *loading, background bool) ([]byte, error) {
-	if l.unstored {
-		return runLoader(ctx, l.load)
-	}
-	lease, value, err := c.takeLease(ctx, l)
-	for look := firstLook; errors.Is(err, ErrLocked); look = min(2*look, longestLook) {
-		switch {
-		case value != nil:
-			return value, nil
-		case background:
-			return nil, err // somebody else refreshes
-		}
-		if err := c.rest(ctx, look); err != nil {
-			return nil, err
-		}
-		lease, value, err = c.takeLease(ctx, l)
-	}
-	if lease != nil && err == nil {
-		defer func() { _ = lease.Unlock(context.WithoutCancel(ctx)) }() // expires by itself if this fails
-	}
-	if value != nil {
-		return value, nil
-	}
-	value, err = runLoader(ctx, l.load)
-	if err != nil {
-		return nil, err
-	}
-	keep := l.ttl
-	if keep > 0 {
-		keep += l.stale
-	}
-	_ = c.Set(ctx, l.key, value, TTL(keep)) // the value is good all the same
-	return value, nil
+// A verdict is what a loader says of its value.
+type verdict struct {
+	mu  sync.Mutex
+	ttl time.Duration
 }
 
-// takeLease tries to take the key's lease, and looks in the same go whether there is
-// a fresh value by now: another process may have stored it since this one missed
-// it, and released its lease.
-func (c *Client) takeLease(ctx context.Context, l *loading) (*Lock, []byte, error) {
-	op, err := c.begin(CommandGet, l.key)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer op.end()
-	get := entry{op: op}
-	lease, err := c.tryLock(ctx, l.key+leaseSuffix, l.lease, &get)
-	if get.err != nil {
-		return lease, nil, err
-	}
-	if value, fresh, e := op.openFresh(l.stale); e == nil && fresh {
-		return lease, value, err
-	}
-	return lease, nil, err
-}
+type verdictKey struct{}
 
-// runLoader calls load and makes an error of its panic, which would otherwise end
-// the process from a goroutine that its caller knows nothing of.
-func runLoader(ctx context.Context, load Loader) (value []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("loader panicked: %v", p)
-		}
-	}()
-	return load(ctx)
+// NotFoundFor is what a loader returns that finds nothing to load, so that this
+// is remembered for the ttl, which must be positive: until then, GetOrLoad
+// returns an error that matches ErrNotFound without calling a loader. Set and
+// Invalidate end it at once.
+func NotFoundFor(ttl time.Duration) error { return absence{ttl} }
+
+// absence is the error of NotFoundFor.
+type absence struct{ ttl time.Duration }
+
+func (absence) Error() string { return "not found by the loader" }
+func (absence) Unwrap() error { return ErrNotFound }
+
+// add returns the sum of two durations, or the longest there is.
+func add(a, b time.Duration) time.Duration {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

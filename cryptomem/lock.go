@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,122 +43,37 @@ type Lock struct {
 	client *Client
 	key    string
 	owner  []byte
+	note   bool // the lease of a load: see note
 
 	mu      sync.Mutex // guards the rest
 	fence   uint64     // also the version by which the lock is swapped
 	unsure  bool       // a swap's outcome is unknown, and with it the version
 	expires time.Time
+	renewal *renewal // nil unless KeepAlive
 }
 
 // TryLock takes the lock of that key for ttl, which must be positive. ErrLocked
-// if somebody holds it.
+// if somebody holds it. ErrNotHeld if taking it took longer than ttl, so that it
+// was over before it began.
+//
+// If TryLock fails after the store may have taken the lock, because ctx ended
+// or the connection broke, the lock is given back in the background.
 func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
-	return c.tryLock(ctx, key, ttl, nil)
-}
-
-// tryLock is TryLock, which takes another operation along to the store.
-func (c *Client) tryLock(ctx context.Context, key string, ttl time.Duration, along *entry) (*Lock, error) {
 	if ttl <= 0 {
 		return nil, fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
 	}
-	if c.err != nil {
-		return nil, c.err
-	}
-	l := &Lock{client: c, key: key, owner: make([]byte, 16)}
-	if _, err := io.ReadFull(c.opts.randomness(), l.owner); err != nil {
-		return nil, fmt.Errorf("random owner of a lock: %w", err)
-	}
-	began := c.opts.clock.Now()
-	claim, err := l.claim(ctx, ttl, along)
+	l, err := c.newLock(key)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case claim.free:
-		return l, l.swap(ctx, claim.version, ttl)
-	case !bytes.Equal(claim.owner, l.owner):
-		return nil, ErrLocked
+	if err := l.take(ctx, ttl, l.isFree); err != nil {
+		return nil, err
 	}
-	l.fence, l.expires = claim.version, began.Add(ttl)
 	return l, nil
 }
 
-// A claim is what is found under a lock's key.
-type claim struct {
-	owner   []byte
-	version uint64
-	free    bool // nobody's: given up, or past its sealed expiry
-}
-
-// claim tries to put this holder's mark where there is none, and returns what is
-// there then, all in one go.
-func (l *Lock) claim(ctx context.Context, ttl time.Duration, along *entry) (claim, error) {
-	add, err := l.begin(CommandAdd)
-	if err != nil {
-		return claim{}, err
-	}
-	defer add.end()
-	if err := add.store(l.owner, []StoreOption{TTL(ttl)}); err != nil {
-		return claim{}, err
-	}
-	get, err := l.begin(CommandGetItem)
-	if err != nil {
-		return claim{}, err
-	}
-	defer get.end()
-	entries := make([]entry, 0, 3)
-	entries = append(entries, entry{op: add}, entry{op: get})
-	if along != nil {
-		entries = append(entries, *along)
-	}
-	l.client.doAll(ctx, entries)
-	if along != nil {
-		*along = entries[2]
-	}
-	err = entries[0].err
-	if err != nil && !errors.Is(err, ErrExists) && !errors.Is(err, ErrMaybeApplied) {
-		return claim{}, err
-	}
-	// Whether or not Add told: what is there now tells whose lock it is.
-	found, err := l.found(get, entries[1].err)
-	if errors.Is(err, ErrNotFound) {
-		return claim{}, ErrLocked // it was, a moment ago
-	}
-	return found, err
-}
-
-// look returns what is under the lock's key.
-func (l *Lock) look(ctx context.Context) (claim, error) {
-	get, err := l.begin(CommandGetItem)
-	if err != nil {
-		return claim{}, err
-	}
-	defer get.end()
-	return l.found(get, l.client.do(ctx, get))
-}
-
-// found returns what get was answered with.
-func (l *Lock) found(get *operation, err error) (claim, error) {
-	if err != nil {
-		return claim{}, err
-	}
-	owner, err := get.open(nil)
-	if err != nil && !errors.Is(err, ErrExpired) {
-		return claim{}, err
-	}
-	return claim{owner: owner, version: get.Version, free: len(owner) == 0}, nil
-}
-
-func (l *Lock) begin(command Command) (*operation, error) {
-	op, err := l.client.begin(command, l.key)
-	if err == nil {
-		op.Fenced = true
-	}
-	return op, err
-}
-
 // Lock waits under ctx until it can take the lock of that key for ttl, which
-// must be positive.
+// must be positive. It fails as TryLock does, but for ErrLocked.
 func (c *Client) Lock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
 	for look := firstLook; ; look = min(2*look, longestLook) {
 		l, err := c.TryLock(ctx, key, ttl)
@@ -203,8 +119,10 @@ func (l *Lock) Extend(ctx context.Context, ttl time.Duration) error {
 	return nil
 }
 
-// Unlock gives the lock up for others to take. ErrNotHeld if it was lost before.
+// Unlock gives the lock up for others to take, and ends what KeepAlive began.
+// ErrNotHeld if it was lost before.
 func (l *Lock) Unlock(ctx context.Context) error {
+	l.endRenewal()
 	version, err := l.version(ctx)
 	if err != nil {
 		return err
@@ -218,6 +136,215 @@ func (l *Lock) Unlock(ctx context.Context) error {
 	return err
 }
 
+// newLock returns a lock that is not held yet, of an owner of its own.
+func (c *Client) newLock(key string) (*Lock, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	l := &Lock{client: c, key: key, owner: make([]byte, ownerSize)}
+	if _, err := io.ReadFull(c.opts.randomness(), l.owner); err != nil {
+		return nil, fmt.Errorf("random owner of a lock: %w", err)
+	}
+	return l, nil
+}
+
+// errRaced: what was free to take has changed in that moment.
+var errRaced = fmt.Errorf("%w: it was faster", ErrLocked)
+
+// take tries to put this holder's mark where there is none, or where free says
+// so of what is there, in one round trip or two. The lock is held if it returns
+// nil; ErrLocked if what is there is not free.
+func (l *Lock) take(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
+	err := errRaced
+	for attempt := 0; attempt < 3 && errors.Is(err, errRaced); attempt++ { // who was faster may have given it up
+		err = l.takeOnce(ctx, ttl, free)
+	}
+	return err
+}
+
+func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
+	began := l.client.opts.clock.Now()
+	add, err := l.beginMark(CommandAdd, l.owner, ttl)
+	if err != nil {
+		return err
+	}
+	defer add.end()
+	get, err := l.begin(CommandGetItem)
+	if err != nil {
+		return err
+	}
+	defer get.end()
+	entries := [...]entry{{op: add}, {op: get}}
+	l.client.doAll(ctx, entries[:])
+	added, err := entries[0].err, entries[1].err
+	uncertain := errors.Is(added, ErrMaybeApplied)
+	switch {
+	case added != nil && !uncertain && !errors.Is(added, ErrExists):
+		return added
+	case err == nil && bytes.Equal(get.Answer, add.Value):
+		// Whether or not Add told: what is there is what it sent.
+		return l.taken(get.Version, began, ttl)
+	case uncertain || added == nil && err != nil:
+		l.giveBack(ttl)
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return errRaced
+	case err != nil:
+		return err
+	}
+	if ok, err := free(get); err != nil {
+		return err
+	} else if !ok {
+		return ErrLocked
+	}
+	switch err = l.swap(ctx, get.Version, ttl); {
+	case err == nil:
+		return l.taken(l.Fence(), began, ttl)
+	case errors.Is(err, ErrLocked):
+		return errRaced
+	case errors.Is(err, ErrMaybeApplied):
+		l.giveBack(ttl)
+	}
+	return err
+}
+
+// taken makes the lock held from began on, unless its time is over already: the
+// way to the store and back may take longer.
+func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
+	l.mu.Lock()
+	l.fence, l.expires = version, began.Add(ttl)
+	l.mu.Unlock()
+	if took := l.client.opts.clock.Since(began); took >= ttl {
+		l.giveBack(ttl)
+		return fmt.Errorf("%w: its time of %v was over when it was taken, which took %v", ErrNotHeld, ttl, took)
+	}
+	return nil
+}
+
+// isFree reports whether get found a lock that is nobody's: given up, or past
+// its sealed expiry.
+func (l *Lock) isFree(get *operation) (bool, error) {
+	owner, err := get.open(nil)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	return len(owner) == 0 || l.client.leaving.has(owner), nil
+}
+
+// giveBack frees in the background what an attempt to take the lock may have
+// put into the store, or may still put there: what was sent over a connection
+// that is broken now can arrive after what is sent over the next one.
+func (l *Lock) giveBack(ttl time.Duration) {
+	c := l.client
+	over := c.opts.clock.Now().Add(ttl) // by then it is gone by itself
+	c.leaving.add(l.owner)
+	c.spawn(func() {
+		missing := 0
+		for pause := firstLook; c.opts.clock.Now().Before(over); pause = min(2*pause, longestLook) {
+			err := l.free()
+			switch {
+			case errors.Is(err, ErrNotFound):
+				missing++
+			case err == nil, errors.Is(err, ErrNotHeld):
+				return
+			}
+			if missing == 3 || c.rest(context.Background(), pause) != nil {
+				return
+			}
+		}
+	})
+}
+
+// owners are the latest holders of locks that have given them up, or are about
+// to: to the client itself those locks are free already.
+type owners struct {
+	mu   sync.Mutex
+	last [256][ownerSize]byte
+	next int
+}
+
+func (o *owners) add(owner []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last[o.next%len(o.last)] = [ownerSize]byte(owner)
+	o.next++
+}
+
+func (o *owners) has(owner []byte) bool {
+	if len(owner) != ownerSize {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Contains(o.last[:], [ownerSize]byte(owner))
+}
+
+// free gives up what is under the lock's key if it is this holder's.
+func (l *Lock) free() error {
+	ctx, cancel := l.client.Patience(context.Background())
+	defer cancel()
+	version, err := l.look(ctx)
+	if err == nil {
+		_, err = l.put(ctx, nil, version, 1)
+	}
+	if errors.Is(err, ErrChanged) {
+		return ErrNotHeld
+	}
+	return err
+}
+
+// look returns the version of what is under the lock's key. ErrNotFound if there
+// is nothing, ErrNotHeld if it is not this holder's.
+func (l *Lock) look(ctx context.Context) (uint64, error) {
+	get, err := l.begin(CommandGetItem)
+	if err != nil {
+		return 0, err
+	}
+	defer get.end()
+	if err := l.client.do(ctx, get); err != nil {
+		return 0, err
+	}
+	owner, err := l.holder(get)
+	if err != nil || !bytes.Equal(owner, l.owner) {
+		return 0, ErrNotHeld
+	}
+	return get.Version, nil
+}
+
+// holder returns whose mark get found.
+func (l *Lock) holder(get *operation) ([]byte, error) {
+	if l.note {
+		return get.openNote()
+	}
+	return get.open(nil)
+}
+
+// begin returns an operation on the lock's key.
+func (l *Lock) begin(command Command) (*operation, error) {
+	op, err := l.client.begin(command, l.key)
+	if err == nil {
+		op.Fenced = !l.note
+	}
+	return op, err
+}
+
+// beginMark returns an operation that stores a mark.
+func (l *Lock) beginMark(command Command, mark []byte, ttl time.Duration) (*operation, error) {
+	op, err := l.begin(command)
+	if err != nil {
+		return nil, err
+	}
+	if l.note {
+		op.asNote()
+	}
+	if err := op.store(mark, []StoreOption{TTL(ttl)}); err != nil {
+		op.end()
+		return nil, err
+	}
+	return op, nil
+}
+
 // version returns the version by which the lock is swapped: the last that this
 // holder knows of, or, if it does not know how its last swap ended, what is there.
 func (l *Lock) version(ctx context.Context) (uint64, error) {
@@ -227,11 +354,11 @@ func (l *Lock) version(ctx context.Context) (uint64, error) {
 	if !unsure {
 		return fence, nil
 	}
-	held, err := l.look(ctx)
-	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(held.owner, l.owner) {
-		return 0, ErrNotHeld
+	version, err := l.look(ctx)
+	if errors.Is(err, ErrNotFound) {
+		err = ErrNotHeld
 	}
-	return held.version, err
+	return version, err
 }
 
 // swap makes the item of that version this holder's, for ttl. ErrLocked if
@@ -251,17 +378,14 @@ func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) erro
 	return nil
 }
 
-// put swaps the value in for that of the version.
-func (l *Lock) put(ctx context.Context, value []byte, version uint64, ttl time.Duration) (uint64, error) {
-	op, err := l.begin(CommandSwap)
+// put swaps the mark in for what has the version.
+func (l *Lock) put(ctx context.Context, mark []byte, version uint64, ttl time.Duration) (uint64, error) {
+	op, err := l.beginMark(CommandSwap, mark, ttl)
 	if err != nil {
 		return 0, err
 	}
 	defer op.end()
 	op.Version = version
-	if err := op.store(value, []StoreOption{TTL(ttl)}); err != nil {
-		return 0, err
-	}
 	if err := l.client.do(ctx, op); err != nil {
 		if errors.Is(err, ErrMaybeApplied) {
 			l.mu.Lock()

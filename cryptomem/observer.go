@@ -8,6 +8,10 @@ import (
 // An Observer sees every request that a Client makes: for traces, metrics or
 // logs. It must be safe for concurrent use. It never sees a value, and no key
 // but by its own doing.
+//
+// What a call gets over without a request is shown as one that ends at once in
+// that error: a loaded value that is too large to store, and a stored one that
+// Typed cannot decode.
 type Observer interface {
 	// Begin is called before a request is sent, with its caller's context. The
 	// context that it returns is the one the request runs under; those of a
@@ -47,6 +51,15 @@ func (c *Client) observed(ctx context.Context, op *operation) error {
 	err := c.attempt(ctx, op)
 	end(Outcome{Err: err, Sent: len(op.Value), Received: len(op.Answer)})
 	return err
+}
+
+// observeUnsent shows a request that was never sent, and why, where no caller is
+// told.
+func (c *Client) observeUnsent(ctx context.Context, command Command, err error) {
+	if c.opts.observer != nil {
+		_, end := c.opts.observer.Begin(ctx, command)
+		end(Outcome{Err: err})
+	}
 }
 
 // observeAll begins the observation of many requests and returns what ends it.

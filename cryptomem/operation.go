@@ -168,6 +168,8 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 		return nil // gone, as was asked; most likely by the first attempt
 	case c.ctx.Err() != nil && errors.Is(err, ErrUnavailable):
 		err = ErrClosed
+	case impatient(ctx) && errIsContext(ctx, err):
+		err = tooSlow()
 	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err): // no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	case op.Sealer != nil && errors.Is(err, ErrTooLarge):
@@ -190,7 +192,11 @@ func answered(err error) bool {
 // open appends to dst the value in the envelope that op was answered with.
 func (op *operation) open(dst []byte) ([]byte, error) {
 	value, err := op.client.sealer.Open(dst, op.key, op.Answer, op.client.opts.clock.Now())
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNotAuthentic) && op.isNote():
+		return dst, ErrNotFound
+	default:
 		return dst, openError(err)
 	}
 	if value == nil {

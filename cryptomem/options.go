@@ -48,6 +48,7 @@ type options struct {
 	ttl          time.Duration
 	timeout      time.Duration
 	dialTimeout  time.Duration
+	patience     time.Duration
 	attempts     int
 	firstPause   time.Duration
 	longestPause time.Duration
@@ -78,6 +79,7 @@ func applyOptions(opts []Option) (*options, error) {
 		clock:        clock.New(),
 		timeout:      DefaultTimeout,
 		dialTimeout:  DefaultDialTimeout,
+		patience:     DefaultPatience,
 		attempts:     DefaultAttempts,
 		firstPause:   DefaultFirstPause,
 		longestPause: DefaultLongestPause,

@@ -4,10 +4,17 @@ import (
 	"context"
 	"encoding"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 )
 
 // Typed is a Client whose values are of a type of their own. Make one with
 // JSON, Binary or NewTyped; many may share a client.
+//
+// A stored value that cannot be decoded, because its type was another one in an
+// earlier release, counts as missing: reading it is an ErrNotFound with the
+// codec's error, Add, GetOrLoad and Update replace it, and the observer is told.
 //
 //	users := cryptomem.JSON[User](client)
 //	err := users.Set(ctx, "u:17", User{Name: "Ada"}, cryptomem.TTL(time.Hour))
@@ -47,13 +54,14 @@ func Binary[T any, P interface {
 
 // Get returns the value under the key; ErrNotFound if there is none.
 func (t *Typed[T]) Get(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.Get(ctx, key))
+	b, err := t.client.Get(ctx, key)
+	return t.decoded(ctx, b, err)
 }
 
 // GetItem returns the value under the key with its version. See Client.GetItem.
 func (t *Typed[T]) GetItem(ctx context.Context, key string) (ItemOf[T], error) {
 	item, err := t.client.GetItem(ctx, key)
-	v, err := t.decoded(item.Value, err)
+	v, err := t.decoded(ctx, item.Value, err)
 	return ItemOf[T]{Value: v, Version: item.Version, Expires: item.Expires}, err
 }
 
@@ -84,7 +92,8 @@ func (t *Typed[T]) Remove(ctx context.Context, key string) error {
 
 // GetDelete removes the item and returns the value it had.
 func (t *Typed[T]) GetDelete(ctx context.Context, key string) (T, error) {
-	return t.decoded(t.client.GetDelete(ctx, key))
+	b, err := t.client.GetDelete(ctx, key)
+	return t.decoded(ctx, b, err)
 }
 
 // Add stores v under a key that holds none; ErrExists if it does.
@@ -93,7 +102,21 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	if err != nil {
 		return err
 	}
-	return t.client.Add(ctx, key, b, opts...)
+	err = t.client.Add(ctx, key, b, opts...)
+	if !errors.Is(err, ErrExists) {
+		return err
+	}
+	item, missing := t.GetItem(ctx, key)
+	if !errors.Is(missing, ErrNotFound) || item.Version == 0 {
+		return err
+	}
+	life, _ := t.client.lifetime(opts) // which Add has found to be right
+	life.keep = false
+	_, swapped := t.client.swap(ctx, key, b, item.Version, life)
+	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
+		return err // somebody else was faster
+	}
+	return swapped
 }
 
 // Replace stores v under a key that holds a value; ErrNotFound if not.
@@ -125,7 +148,8 @@ func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, foun
 		v = zero
 		if found {
 			if v, err = t.decode(b); err != nil {
-				return nil, err
+				_ = t.undecodable(ctx, err)
+				v, found = zero, false
 			}
 		}
 		if v, err = change(v, found); err != nil {
@@ -149,7 +173,7 @@ func (t *Typed[T]) Touch(ctx context.Context, key string, opts ...StoreOption) e
 func (t *Typed[T]) GetMany(ctx context.Context, keys []string) []ResultOf[T] {
 	results := make([]ResultOf[T], len(keys))
 	for i, r := range t.client.GetMany(ctx, keys) {
-		results[i].Value, results[i].Err = t.decoded(r.Value, r.Err)
+		results[i].Value, results[i].Err = t.decoded(ctx, r.Value, r.Err)
 	}
 	return results
 }
@@ -180,26 +204,61 @@ func (t *Typed[T]) DeleteMany(ctx context.Context, keys []string) (removed int, 
 	return t.client.DeleteMany(ctx, keys)
 }
 
-// GetOrLoad returns the value under the key, made by load and stored if
-// there is none. See Client.GetOrLoad.
+// GetOrLoad returns the value under the key, made by load and stored if there is
+// none, or none that can be decoded. See Client.GetOrLoad.
 func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.Context) (T, error), opts ...LoadOption) (T, error) {
-	return t.decoded(t.client.GetOrLoad(ctx, key, func(ctx context.Context) ([]byte, error) {
+	loader := func(ctx context.Context) ([]byte, error) {
 		v, err := load(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return t.encode(v)
-	}, opts...))
+	}
+	b, err := t.client.GetOrLoad(ctx, key, loader, opts...)
+	if err != nil {
+		return *new(T), err
+	}
+	v, err := t.decode(b)
+	if err == nil {
+		return v, nil
+	}
+	_ = t.undecodable(ctx, err)
+	if b, err = t.client.GetOrLoad(ctx, key, loader, append(slices.Clip(opts), usableOption(t.decodable))...); err != nil {
+		return *new(T), err
+	}
+	return t.decode(b) // an error now is that of a codec that cannot read what it writes
+}
+
+func (t *Typed[T]) decodable(b []byte) bool {
+	_, err := t.decode(b)
+	return err == nil
+}
+
+// Invalidate removes the values under the keys, and keeps out those that are
+// being loaded. See Client.Invalidate.
+func (t *Typed[T]) Invalidate(ctx context.Context, keys ...string) error {
+	return t.client.Invalidate(ctx, keys...)
 }
 
 // Client returns the client beneath: for counters, locks, batches, and all that
 // is not about values of a type.
 func (t *Typed[T]) Client() *Client { return t.client }
 
-func (t *Typed[T]) decoded(b []byte, err error) (T, error) {
+// decoded decodes what a read returned. What cannot be decoded is not there.
+func (t *Typed[T]) decoded(ctx context.Context, b []byte, err error) (T, error) {
 	if err != nil {
-		var zero T
-		return zero, err
+		return *new(T), err
 	}
-	return t.decode(b)
+	v, err := t.decode(b)
+	if err != nil {
+		return *new(T), fmt.Errorf("%w: %w", ErrNotFound, t.undecodable(ctx, err))
+	}
+	return v, nil
+}
+
+// undecodable tells the observer of a value that the codec cannot read.
+func (t *Typed[T]) undecodable(ctx context.Context, err error) error {
+	err = fmt.Errorf("value cannot be decoded: %w", err)
+	t.client.observeUnsent(ctx, CommandGet, err)
+	return err
 }

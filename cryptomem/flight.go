@@ -1,0 +1,354 @@
+package cryptomem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// refreshSuffix makes a key into that of the lock under which one process loads
+// anew what is stale. The stale value stays under the key meanwhile, so the lease
+// cannot be there.
+const refreshSuffix = "\x00cryptomem lease"
+
+// errGoexit is how a load ends whose goroutine was ended under it.
+var errGoexit = errors.New("loader ended its goroutine (runtime.Goexit)")
+
+// A flight is a load under way and all who wait for it.
+type flight struct {
+	key    string
+	cancel context.CancelFunc
+	loaded chan struct{} // closed when value and err are set
+	done   chan struct{} // closed when the value is stored as well, as far as possible
+	value  []byte
+	err    error
+
+	// Of the flight's own goroutine:
+	lease   *Lock  // held, and to be given back; nil if not
+	swap    bool   // what has version is to be swapped, and not the lease itself
+	version uint64 // of the stale value
+	plain   bool   // the store knows no leases
+
+	// Guarded by flights.mu:
+	waiting    int
+	background bool
+	holder     []byte // of the lease under the key
+	since      uint64 // what flights.leases was with that lease; 0 without one
+}
+
+// flights are the loads under way that a caller may join, one a key.
+type flights struct {
+	mu     sync.Mutex
+	byKey  map[string]*flight
+	leases atomic.Uint64 // taken so far
+}
+
+// join returns the key's flight, after starting it if there is none. Each join
+// needs its leave.
+func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	if f := c.flights.byKey[l.key]; f != nil && !f.void(&l) {
+		f.waiting++
+		return f, nil
+	}
+	f, ok := c.start(ctx, l, false)
+	if !ok {
+		return nil, ErrClosed
+	}
+	return f, nil
+}
+
+// void reports whether what the flight loads has been invalidated, as far as
+// one can tell who asked the store when l did. It requires flights.mu.
+func (f *flight) void(l *loading) bool {
+	if l.unstored {
+		return false
+	}
+	return f.background || f.since != 0 && l.began >= f.since && !bytes.Equal(l.holder, f.holder)
+}
+
+// refresh starts a flight that nobody waits for, unless there is one.
+func (c *Client) refresh(ctx context.Context, l loading) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	if c.flights.byKey[l.key] == nil {
+		c.start(ctx, l, true)
+	}
+}
+
+// start requires flights.mu. The flight has ctx's values but a life of its own:
+// it ends with its last caller, or the client.
+func (c *Client) start(ctx context.Context, l loading, background bool) (*flight, bool) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f := &flight{
+		key: l.key, cancel: cancel, waiting: 1, background: background,
+		loaded: make(chan struct{}), done: make(chan struct{}),
+	}
+	ok := c.spawn(func() {
+		defer cancel()
+		defer context.AfterFunc(c.ctx, cancel)()
+		defer c.release(context.WithoutCancel(ctx), f) // which nobody waits for
+		defer c.land(f)
+		defer func() {
+			if p := recover(); p != nil {
+				f.settle(nil, fmt.Errorf("load panicked: %v", p))
+			}
+		}()
+		c.fly(ctx, f, &l)
+	})
+	if !ok {
+		cancel()
+		return nil, false
+	}
+	if c.flights.byKey == nil {
+		c.flights.byKey = make(map[string]*flight)
+	}
+	c.flights.byKey[f.key] = f
+	return f, true
+}
+
+// settle says what the flight came to; only the first time counts.
+func (f *flight) settle(value []byte, err error) {
+	if !isClosed(f.loaded) {
+		f.value, f.err = value, err
+		close(f.loaded)
+	}
+}
+
+// land ends a flight, however that came about: who comes from now on starts
+// another one.
+func (c *Client) land(f *flight) {
+	if f.lease != nil {
+		c.leaving.add(f.lease.owner)
+	}
+	c.flights.mu.Lock()
+	c.forget(f)
+	c.flights.mu.Unlock()
+	f.settle(nil, errGoexit)
+	close(f.done)
+}
+
+// leave counts a caller out; the last one cancels the flight.
+func (c *Client) leave(f *flight) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		c.forget(f) // nobody should join what is being cancelled
+	}
+}
+
+// detach keeps later callers from joining the loads of these keys.
+func (c *Client) detach(keys []string) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	for _, key := range keys {
+		delete(c.flights.byKey, key)
+	}
+}
+
+// forget requires flights.mu.
+func (c *Client) forget(f *flight) {
+	if c.flights.byKey[f.key] == f {
+		delete(c.flights.byKey, f.key)
+	}
+}
+
+// fly loads and stores the value, or waits for the process that does.
+func (c *Client) fly(ctx context.Context, f *flight, l *loading) {
+	if found, err := c.takeLease(ctx, f, l); err != nil {
+		f.settle(nil, c.loadError(err))
+		return
+	} else if found.kind > leased {
+		f.settle(found.result())
+		return
+	}
+	stop := c.keepLease(ctx, f, l)
+	value, ttl, err := runLoader(ctx, l)
+	stop()
+	f.settle(value, c.loadError(err))
+	if f.lease == nil && !f.plain {
+		return // nothing says that the key was not changed meanwhile
+	}
+	var nothing absence
+	switch {
+	case err == nil:
+		if ttl > 0 {
+			ttl = add(ttl, l.stale)
+		}
+		c.keep(ctx, f, value, false, ttl)
+	case errors.As(err, &nothing) && nothing.ttl > 0:
+		c.keep(ctx, f, []byte(absenceNote), true, nothing.ttl)
+	}
+}
+
+// loadError is err, but for what the end of the client causes.
+func (c *Client) loadError(err error) error {
+	if c.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return ErrClosed
+	}
+	return err
+}
+
+// takeLease gives the flight the lease of the key, or returns what makes a load
+// needless. With neither, the flight is to load without the store.
+func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (sight, error) {
+	switch {
+	case l.unstored:
+		return sight{}, nil
+	case f.background:
+		return c.takeRefresh(ctx, f, l)
+	}
+	lease, err := c.newLock(l.key)
+	if err != nil {
+		return sight{}, err
+	}
+	lease.note = true
+	var waitedFor []byte
+	for pause := firstLook; ; pause = min(2*pause, longestLook) {
+		found, err := c.tryLease(ctx, lease, l)
+		switch {
+		case err == nil:
+			c.flights.mu.Lock()
+			f.lease, f.holder, f.since = lease, lease.owner, c.flights.leases.Add(1)
+			c.flights.mu.Unlock()
+			return sight{}, nil
+		case found.kind > leased:
+			return found, nil
+		case ctx.Err() != nil:
+			return sight{}, ctx.Err()
+		case !errors.Is(err, ErrLocked),
+			// The load that this one waited for came to nothing, and others were
+			// faster. Not again.
+			waitedFor != nil && found.kind == leased && !bytes.Equal(waitedFor, found.holder):
+			f.plain = errors.Is(err, ErrNotSupported)
+			c.flights.mu.Lock()
+			c.forget(f) // without a lease nobody could tell that it is void
+			c.flights.mu.Unlock()
+			return sight{}, nil
+		case found.kind == leased:
+			waitedFor = found.holder
+		}
+		if err := c.rest(ctx, pause); err != nil {
+			return sight{}, err
+		}
+	}
+}
+
+// tryLease takes the lease, or sees what is there in its place.
+func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found sight, err error) {
+	ctx, cancel := c.Patience(ctx)
+	defer cancel()
+	err = lease.take(ctx, l.lease, func(get *operation) (bool, error) {
+		found = l.see(get)
+		return found.kind == vacant || found.kind == leased && c.leaving.has(found.holder), nil
+	})
+	return found, err
+}
+
+// takeRefresh makes this the one flight, of all processes, that loads what is
+// stale under the key, unless that has been done by now.
+func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (sight, error) {
+	ctx, cancel := c.Patience(ctx)
+	defer cancel()
+	lock, err := c.TryLock(ctx, l.key+refreshSuffix, l.lease)
+	if err != nil {
+		return sight{}, err
+	}
+	f.lease, f.swap = lock, true
+	op, err := c.begin(CommandGetItem, l.key)
+	if err != nil {
+		return sight{}, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return sight{}, err
+	}
+	f.version = op.Version
+	found := l.see(op)
+	if found.kind == stale {
+		return sight{}, nil
+	}
+	return sight{kind: fresh}, nil // or there is nothing to renew
+}
+
+// keepLease renews the flight's lease until stop is called.
+func (c *Client) keepLease(ctx context.Context, f *flight, l *loading) (stop func()) {
+	if f.lease == nil {
+		return func() {}
+	}
+	f.lease.KeepAlive(ctx, l.lease)
+	return f.lease.endRenewal
+}
+
+// keep stores what was loaded in place of the lease, or of the stale value: not
+// if either is gone, because the key was changed meanwhile.
+func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
+	// Also if nobody waits any more, now that the work is done.
+	ctx, cancel := c.Patience(context.WithoutCancel(ctx))
+	defer cancel()
+	command, version := CommandSwap, f.version
+	var err error
+	switch {
+	case f.plain:
+		command = CommandSet
+	case !f.swap:
+		version, err = f.lease.version(ctx)
+	}
+	if err != nil {
+		return // it is lost, or was observed
+	}
+	op, err := c.begin(command, f.key)
+	if err != nil {
+		return
+	}
+	defer op.end()
+	op.Version = version
+	if note {
+		op.asNote()
+	}
+	if err := op.store(value, []StoreOption{TTL(ttl)}); err != nil {
+		c.observeUnsent(ctx, command, err)
+		return
+	}
+	if c.do(ctx, op) == nil && !f.swap {
+		f.lease = nil // the value is in its place
+	}
+}
+
+// release gives the flight's lease back, if it still has one.
+func (c *Client) release(ctx context.Context, f *flight) {
+	if f.lease != nil {
+		ctx, cancel := c.Patience(ctx)
+		defer cancel()
+		_ = f.lease.Unlock(ctx) // expires by itself if this fails
+	}
+	if f.background {
+		c.leave(f)
+	}
+}
+
+// runLoader calls load and makes an error of its panic, which would otherwise end
+// the process from a goroutine that its caller knows nothing of.
+func runLoader(ctx context.Context, l *loading) (value []byte, ttl time.Duration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("loader panicked: %v", p)
+		}
+	}()
+	v := &verdict{ttl: l.ttl}
+	value, err = l.load(context.WithValue(ctx, verdictKey{}, v))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return value, v.ttl, err
+}
+
+// sealedExpiry returns the expiry of the envelope that op was answered with.
+func sealedExpiry(op *operation) (time.Time, error) { return sealing.Expiry(op.Answer) }

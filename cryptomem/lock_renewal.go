@@ -1,0 +1,90 @@
+package cryptomem
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A renewal extends a lock again and again.
+type renewal struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+// KeepAlive extends the lock again and again, each time for ttl from then on,
+// until Unlock or until ctx ends. The context that it returns is ctx's, and ends
+// when the lock is lost, at Expires at the latest: context.Cause is then
+// ErrNotHeld, or ErrClosed if the client was closed. What is done under the lock
+// does its work under that context.
+//
+//	lock, err := client.TryLock(ctx, "nightly", 30*time.Second)
+//	...
+//	defer lock.Unlock(context.WithoutCancel(ctx))
+//	return report(lock.KeepAlive(ctx, 30*time.Second))
+//
+// A second KeepAlive takes the place of the first, whose context ends.
+func (l *Lock) KeepAlive(ctx context.Context, ttl time.Duration) context.Context {
+	l.endRenewal()
+	held, lose := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	r := &renewal{cancel: cancel, ended: make(chan struct{})}
+	l.mu.Lock()
+	l.renewal = r
+	l.mu.Unlock()
+	ok := l.client.spawn(func() {
+		defer close(r.ended)
+		defer cancel()
+		lose(l.renew(ctx, ttl))
+	})
+	if !ok {
+		close(r.ended)
+		cancel()
+		lose(ErrClosed)
+	}
+	return held
+}
+
+// endRenewal ends what KeepAlive began, and waits for it.
+func (l *Lock) endRenewal() {
+	l.mu.Lock()
+	r := l.renewal
+	l.renewal = nil
+	l.mu.Unlock()
+	if r != nil {
+		r.cancel()
+		<-r.ended
+	}
+}
+
+// renew extends the lock until ctx ends or the lock is lost, and returns which.
+// It extends long before the end, and tries again more often after a failure.
+func (l *Lock) renew(ctx context.Context, ttl time.Duration) error {
+	clk := l.client.opts.clock
+	for pause := ttl / 2; ; {
+		left := l.Expires().Sub(clk.Now())
+		if left <= 0 {
+			return ErrNotHeld
+		}
+		if err := l.client.rest(ctx, min(pause, left)); err != nil {
+			return err
+		}
+		left = l.Expires().Sub(clk.Now())
+		if left <= 0 {
+			return ErrNotHeld
+		}
+		bounded, cancel := l.client.within(ctx, left, ErrNotHeld)
+		err := l.Extend(bounded, ttl)
+		cancel()
+		switch {
+		case err == nil:
+			pause = ttl / 2
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrNotHeld), errors.Is(err, ErrClosed):
+			return err
+		default:
+			pause = ttl / 16
+		}
+	}
+}
