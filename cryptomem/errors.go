@@ -153,7 +153,16 @@ func openError(err error) error {
 	case errors.Is(err, sealing.ErrClosed):
 		return ErrClosed
 	case errors.Is(err, sealing.ErrUnknownKey), errors.Is(err, sealing.ErrMalformed):
-		return fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+		return unopenedError{ErrNotAuthentic, err}
 	}
 	return err
 }
+
+// unopenedError is of a kind, and tells why in one breath.
+type unopenedError struct{ kind, why error }
+
+func (e unopenedError) Error() string {
+	return e.kind.Error() + ": " + strings.TrimPrefix(e.why.Error(), "sealing: ")
+}
+
+func (e unopenedError) Unwrap() []error { return []error{e.kind, e.why} }

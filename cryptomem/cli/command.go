@@ -19,7 +19,7 @@ import (
 )
 
 const usage = `Usage:
-    cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem serve [--config FILE] [--SETTING VALUE]...
     cryptomem proxy --upstream STORE --key-file FILE [--SETTING VALUE]...
     cryptomem set KEY (VALUE | - | --file FILE) [--ttl DURATION] [--nx | --xx]
     cryptomem get KEY...
@@ -42,7 +42,8 @@ const usage = `Usage:
 
 cryptomem keeps values that it cannot read: they are sealed before they leave
 the client, and the server holds them in memory until they expire.
-Without a command, the server starts. "cryptomem COMMAND --help" says more.
+"cryptomem serve" starts the server, on localhost:8080 unless told otherwise.
+"cryptomem COMMAND --help" says more.
 
 Exit codes: 0 done, 1 not found (set --nx: found), 2 wrong usage or
 configuration, 3 failed.
@@ -113,16 +114,17 @@ func (e usageError) Error() string { return string(e) }
 
 func run(ctx context.Context, c *console, args []string) int {
 	defer c.flush()
-	name := "serve"
-	if len(args) > 0 {
-		switch first := args[0]; {
-		case first == "--version":
-			name, args = "version", args[1:]
-		case first == "help" || first == "-h" || first == "--help":
-			return c.help(args[1:])
-		case !strings.HasPrefix(first, "-"):
-			name, args = first, args[1:]
-		}
+	name := "serve" // with nothing but its flags
+	if len(args) == 0 {
+		return c.help(nil)
+	}
+	switch first := args[0]; {
+	case first == "--version":
+		name, args = "version", args[1:]
+	case first == "help" || first == "-h" || first == "--help":
+		return c.help(args[1:])
+	case !strings.HasPrefix(first, "-"):
+		name, args = first, args[1:]
 	}
 	for _, cmd := range commands {
 		if cmd.name == name {
@@ -193,9 +195,19 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 	case err == nil || errors.Is(err, pflag.ErrHelp):
 		return fs.Args(), err
 	case errors.As(err, &unknown):
-		if flag := variableFlags[unknown.GetSpecifiedName()]; fs.Lookup(flag) != nil {
+		name := unknown.GetSpecifiedName()
+		flag := variableFlags[name]
+		if fs.Lookup(flag) == nil {
+			flag = config.Meant(name, flagNames(fs))
+		}
+		if flag != "" {
 			return nil, usageError(fmt.Sprintf("%v; did you mean --%s?", err, flag))
 		}
 	}
 	return nil, usageError(err.Error())
+}
+
+func flagNames(fs *pflag.FlagSet) (names []string) {
+	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }

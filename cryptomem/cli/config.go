@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,6 +17,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 const configUsage = `Usage:
@@ -25,8 +27,8 @@ const configUsage = `Usage:
 Prints the configuration that "cryptomem serve" would run with, as a file that
 it could be started from, with the place that each value came from.
 
-    --check      print nothing; exit 2 if the configuration is wrong, or a
-                 certificate, key or identities file that it names
+    --check      print warnings only; exit 2 if the configuration is wrong, or
+                 a certificate, key or identities file that it names
     --reference  print what every setting means, as Markdown
     --proxy      the configuration of "cryptomem proxy" instead
 
@@ -48,6 +50,9 @@ func showConfig(_ context.Context, c *console, args []string) error {
 	fs.Bool("proxy", false, "")
 	if slices.Contains(args, "--proxy") {
 		cfg, err := loadProxyConfig(c, fs, args)
+		if err == nil {
+			c.warnOfAdmin(cfg.Admin, cfg.Origin)
+		}
 		if cfg == nil {
 			cfg = config.DefaultProxy()
 		}
@@ -58,18 +63,32 @@ func showConfig(_ context.Context, c *console, args []string) error {
 	if cfg == nil {
 		cfg = config.Default()
 	}
+	if err == nil {
+		c.warnOfAdmin(cfg.Admin, cfg.Origin)
+	}
 	return show.print(c, err, config.Reference(), func() error { return checkFiles(cfg) },
 		func(w io.Writer) { writeSettings(w, cfg, config.Settings(), cfg.Origin) })
+}
+
+// warnOfAdmin says so where strangers could look in.
+func (c *console) warnOfAdmin(addr string, origin func(setting string) string) {
+	if addr != "" && !address.IsLocal(addr) {
+		fmt.Fprintf(c.err, "warning: %s: admin: %s can be reached from other machines and asks for no password\n", origin("admin"), addr)
+	}
 }
 
 // shownConfig is what is to be shown of a configuration.
 type shownConfig struct{ check, reference *bool }
 
 func (s shownConfig) print(c *console, wrong error, reference string, check func() error, settings func(io.Writer)) error {
-	switch {
-	case *s.reference:
+	if *s.reference {
 		_, err := fmt.Fprint(c.out, reference)
 		return err
+	}
+	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
+		fmt.Fprintln(c.err, "warning: environment: "+printable(warning))
+	}
+	switch {
 	case wrong != nil:
 		return wrong
 	case *s.check:

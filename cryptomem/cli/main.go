@@ -2,7 +2,7 @@
 // line client and its tools. Two mains run it, cryptomem/cmd and
 // cryptomem/cmd/cryptomem.
 //
-//	cryptomem                          serve, on localhost:8080
+//	cryptomem serve                    the server, on localhost:8080
 //	cryptomem set greeting hello       seal a value and store it
 //	cryptomem get greeting             fetch it and open it
 //
@@ -19,9 +19,9 @@ import (
 	"syscall"
 )
 
-// Main runs the command that the process was started with and returns its exit
-// code.
-func Main() int {
+// Main runs the command that the process was started with, or the given one where it
+// was started with no argument at all, and returns its exit code.
+func Main(otherwise ...string) int {
 	// A write to a pipe that nobody reads is to fail as any other write does, and
 	// not to end the process: of a server that would be its store.
 	signal.Ignore(syscall.SIGPIPE)
@@ -29,5 +29,9 @@ func Main() int {
 	// The first signal asks for an end; a second one, with the handler gone,
 	// enforces it.
 	context.AfterFunc(ctx, stop)
-	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: os.LookupEnv}, os.Args[1:])
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = otherwise
+	}
+	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: os.LookupEnv}, args)
 }

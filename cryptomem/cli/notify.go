@@ -10,11 +10,20 @@ import (
 // What systemd is told about the server (sd_notify(3)). Where there is no
 // systemd, it is told to nobody.
 const (
-	ready     = daemon.SdNotifyReady
-	reloading = daemon.SdNotifyReloading
-	stopping  = daemon.SdNotifyStopping
-	alive     = daemon.SdNotifyWatchdog
+	ready    = daemon.SdNotifyReady
+	stopping = daemon.SdNotifyStopping
+	alive    = daemon.SdNotifyWatchdog
 )
+
+// notifyReloading tells when the reload began, by the clock that systemd's units of
+// Type=notify-reload go by, where this system has it.
+func notifyReloading() {
+	state := daemon.SdNotifyReloading
+	if usec, ok := monotonicUsec(); ok {
+		state += fmt.Sprintf("\nMONOTONIC_USEC=%d", usec)
+	}
+	notify(state)
+}
 
 func notify(state string) {
 	_, _ = daemon.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern

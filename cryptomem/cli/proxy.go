@@ -132,7 +132,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	if cfg.TLSCert != "" {
 		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
 		if s.certs, err = certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey}); err != nil {
-			return nil, err
+			return nil, unreadableConfig{err}
 		}
 	}
 	keyFile := proxyKeyFile(c, cfg)
@@ -145,7 +145,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	}
 	settings, err := s.settings()
 	if err != nil {
-		return nil, errors.Join(err, s.upstream.close())
+		return nil, errors.Join(unreadableConfig{err}, s.upstream.close())
 	}
 	s.proxy = proxy.New(settings)
 	s.server = s.proxy.NewServer(proxyLimits(cfg))
@@ -232,7 +232,7 @@ func (s *proxyService) run(ctx context.Context, failed <-chan error, hangup <-ch
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
-			notify(reloading)
+			notifyReloading()
 			s.reload()
 			notify(ready)
 		case <-settle.C:

@@ -23,7 +23,7 @@ import (
 )
 
 var serveUsage = `Usage:
-    cryptomem [serve] [--config FILE] [--SETTING VALUE]...
+    cryptomem serve [--config FILE] [--SETTING VALUE]...
 
 Starts the server. SIGINT and SIGTERM end it: it stops accepting, answers what
 has arrived whole, and exits 0. SIGHUP reads the configuration again.
@@ -108,14 +108,14 @@ func newService(c *console, args []string) (*service, error) {
 	if cfg.TLSCert != "" {
 		s.followed = append(s.followed, follow("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
-			return nil, err
+			return nil, unreadableConfig{err}
 		}
 		s.warnOfCertificate(s.operations.clk.Now())
 	}
 	if cfg.Identities != "" {
 		s.followed = append(s.followed, follow("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))
 		if s.identities, err = access.Load(cfg.Identities); err != nil {
-			return nil, err
+			return nil, judged(err)
 		}
 	}
 	s.server, err = newServer(s)
@@ -212,7 +212,7 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
-			notify(reloading)
+			notifyReloading()
 			s.reload()
 			notify(ready)
 		case <-settle.C:

@@ -19,13 +19,15 @@ for the server's identities file, which holds only a hash of the token.
 
     -o, --output FILE    where to write the token
     --namespace NAME     let the identity use this namespace; may be repeated
-    --prefix PREFIX      let it use keys that begin so; may be repeated. Without
-                         a namespace and a prefix it may use every key
+    --prefix PREFIX      let it use keys that begin so, "" for every key; may be
+                         repeated. Without a namespace, a prefix and --stats it
+                         may use every key
     --read-only          let it change nothing
     --max-connections N  let it have so many connections open
     --max-value-size S   hold it to values of this size, such as 64KiB
     --max-memory S       let its items use so much of the store, such as 512MiB
-    --stats              let it see the server's statistics
+    --stats              let it see the server's statistics; without a namespace
+                         and a prefix, nothing else
 
 Example:
     $ cryptomem token web --output web.token --namespace web >> identities.yaml
@@ -55,7 +57,7 @@ func token(_ context.Context, c *console, args []string) error {
 	}
 	secret, hash := access.NewToken()
 	entry.Tokens = []string{hash}
-	if len(entry.Namespaces) == 0 && len(entry.Prefixes) == 0 {
+	if len(entry.Namespaces) == 0 && len(entry.Prefixes) == 0 && !entry.Stats {
 		entry.Prefixes = []string{""}
 	}
 	text, err := entry.YAML(operands[0])

@@ -1,7 +1,8 @@
-// Command cmd starts cryptomem from a clone of the repository:
+// Command cmd starts a cryptomem server from a clone of the repository:
 //
 //	go run ./cryptomem/cmd
 //
+// With arguments, it is the command cryptomem.
 // To install the binary under its own name, see cryptomem/cmd/cryptomem.
 package main
 
@@ -11,4 +12,4 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/cli"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() { os.Exit(cli.Main("serve")) }

@@ -85,8 +85,8 @@ func (p *parser) identity(f config.Field) *identity {
 	if len(id.tokens) == 0 && len(id.certificates) == 0 {
 		p.report(f.Where, "%s: nobody can prove to be it; give it tokens or certificates", id.name)
 	}
-	if len(id.prefixes) == 0 {
-		p.report(f.Where, "%s: it may touch no key; give it namespaces, or prefixes ([\"\"] is every key)", id.name)
+	if len(id.prefixes) == 0 && !id.stats {
+		p.report(f.Where, "%s: it may touch no key; give it namespaces, or prefixes ([\"\"] is every key), or stats: true", id.name)
 	}
 	return id
 }

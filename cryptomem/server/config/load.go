@@ -174,7 +174,7 @@ func UnknownEnv(environ, others []string) (warnings []string) {
 			continue
 		}
 		warning := name + " is no setting"
-		if meant := closest(name, known); meant != "" {
+		if meant := Meant(name, known); meant != "" {
 			warning += "; did you mean " + meant + "?"
 		}
 		warnings = append(warnings, warning)

@@ -200,15 +200,28 @@ func optional[T any](p *T, v Value) Value {
 	set, text := v.Set, v.String
 	v.Allowed += ", or none"
 	v.Set = func(s string) error {
-		if s != none {
-			return set(s)
+		switch strings.ToLower(s) {
+		case none:
+			var zero T
+			*p = zero
+			return nil
+		case "no", "off", "false", "disabled", "null", "0":
+			return fmt.Errorf("%q says neither none nor %s; write none%s", s, strings.TrimSuffix(v.Allowed, ", or none"), orFile(v.Kind, s))
+		case "yes", "on", "true", "enabled", "1":
+			return fmt.Errorf("%q does not say which; write %s%s", s, strings.TrimSuffix(v.Allowed, ", or none"), orFile(v.Kind, s))
 		}
-		var zero T
-		*p = zero
-		return nil
+		return set(s)
 	}
 	v.String = func() string { return cmp.Or(text(), none) }
 	return v
+}
+
+// orFile says how a file is named that is called like a switch.
+func orFile(kind, name string) string {
+	if kind != "file" {
+		return ""
+	}
+	return ", or ./" + name + " for a file of that name"
 }
 
 func mode(p *fs.FileMode) Value {
