@@ -28,6 +28,7 @@ type connections struct {
 	failures int           // dials failed in a row
 
 	limit valueLimit
+	calls sync.Pool // of *call. Not shared between clients: calls have channels, which must not leave a testing/synctest bubble
 
 	background
 }
@@ -81,12 +82,12 @@ func (s *connections) Do(ctx context.Context, r *Request) error {
 		r.Err = s.unsent(ctx, err)
 		return r.Err
 	}
-	c := calls.Get().(*call)
+	c := s.newCall()
 	if err = s.begin(c, r); err == nil {
 		err = conn.Do(ctx, &c.Call)
 	}
 	r.Err = s.end(ctx, c, r, err)
-	calls.Put(c)
+	s.calls.Put(c)
 	return r.Err
 }
 
@@ -104,7 +105,7 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 	all := make([]*call, len(rs))
 	sent := make([]*pipeline.Call, 0, len(rs))
 	for i, r := range rs {
-		all[i] = calls.Get().(*call)
+		all[i] = s.newCall()
 		if r.Err = s.begin(all[i], r); r.Err == nil {
 			sent = append(sent, &all[i].Call)
 		}
@@ -116,7 +117,7 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 			err = all[i].Err
 		}
 		r.Err = s.end(ctx, all[i], r, err)
-		calls.Put(all[i])
+		s.calls.Put(all[i])
 	}
 }
 
@@ -128,7 +129,13 @@ type call struct {
 	refused bool     // before it was sent
 }
 
-var calls = sync.Pool{New: func() any { return new(call) }}
+// newCall returns a call to be put back into s.calls.
+func (s *connections) newCall() *call {
+	if c, ok := s.calls.Get().(*call); ok {
+		return c
+	}
+	return new(call)
+}
 
 // begin makes c the call of a request, whose slices it uses until end.
 func (s *connections) begin(c *call, r *Request) error {

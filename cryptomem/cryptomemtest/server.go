@@ -10,6 +10,15 @@
 //
 // The server and the clients are the real ones; between them are net.Pipes in
 // place of sockets. Everything ends with the test.
+//
+// What goes wrong in production can be had at will: Down and Up, Delay, Busy,
+// LoseAnswers.
+//
+// In a bubble of testing/synctest, make the server inside: all of it then belongs to
+// the bubble, and synctest.Wait waits for what a client does in the background, such
+// as the refresh of a stale value. There are two times then. Expiries, Delay and the
+// pauses between attempts go by the server's Clock, which Advance moves; contexts go
+// by the bubble's, which moves by itself.
 package cryptomemtest
 
 import (
@@ -22,6 +31,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // Secret is the secret of the clients that Server.Client returns. It guards
@@ -49,9 +59,12 @@ type Server struct {
 	t      TB
 	server *server.Server
 
-	mu    sync.Mutex // guards down and conns
-	down  bool
-	conns []net.Conn
+	mu      sync.Mutex // guards what follows
+	down    bool
+	conns   []net.Conn
+	latency time.Duration
+	busy    int // how many requests are still to be refused
+	lost    int // how many answers are still to be lost
 }
 
 // NewServer starts a server that ends with the test. FLUSH is allowed.
@@ -96,9 +109,8 @@ func (s *Server) Dial(context.Context, string) (net.Conn, error) {
 	if s.down {
 		return nil, net.ErrClosed
 	}
-	near, far := net.Pipe()
+	near := newLink(s)
 	s.conns = append(s.conns, near)
-	go s.server.ServeConn(far)
 	return near, nil
 }
 
@@ -122,6 +134,51 @@ func (s *Server) Up() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = false
+}
+
+// Delay lets answers arrive d after they were given, by the Clock: they wait until
+// the time is advanced. What was on its way already keeps its time.
+func (s *Server) Delay(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latency = d
+}
+
+// Busy has the next n requests refused with cryptomem.ErrBusy.
+func (s *Server) Busy(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = n
+}
+
+// LoseAnswers has the next n requests carried out, and the connection end before
+// their answers: a write ends in cryptomem.ErrMaybeApplied, and what is harmless to
+// repeat is sent again.
+func (s *Server) LoseAnswers(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = n
+}
+
+func (s *Server) delay() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latency
+}
+
+// decide says what happens to the next request.
+func (s *Server) decide(r *wire.Request) fate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.busy > 0:
+		s.busy--
+		return fate{refused: true, command: r.Command}
+	case s.lost > 0:
+		s.lost--
+		return fate{lost: true}
+	}
+	return fate{}
 }
 
 // Items returns how many items the server holds, expired ones that nobody has

@@ -45,6 +45,61 @@ var _ = Describe("Server", func() {
 	})
 })
 
+var _ = Describe("Faults", func() {
+	var (
+		ctx    = context.Background()
+		server *cryptomemtest.Server
+		client *cryptomem.Client
+	)
+	BeforeEach(func() {
+		server = cryptomemtest.NewServer(GinkgoTB())
+		client = server.Client(cryptomem.WithAttempts(2))
+	})
+
+	It("let answers take their time, which the test advances", func() {
+		server.Delay(time.Second)
+		ended := make(chan error, 2)
+		for _, key := range []string{"a", "b"} {
+			go func() { ended <- client.Set(ctx, key, nil) }()
+		}
+		Eventually(server.Items).Should(Equal(2))
+		Expect(ended).NotTo(Receive())
+		Eventually(func() int { server.Advance(time.Second); return len(ended) }).Should(Equal(2))
+		Expect(<-ended).To(Succeed())
+		Expect(<-ended).To(Succeed())
+
+		ending, cancel := context.WithCancel(ctx)
+		go func() { _, err := client.Get(ending, "a"); ended <- err }()
+		cancel()
+		Expect(<-ended).To(MatchError(context.Canceled))
+	})
+
+	It("refuse as many requests as the test says, in their turn", func() {
+		server.Busy(2)
+		Expect(client.Set(ctx, "a", nil)).To(MatchError(cryptomem.ErrBusy))
+		b := client.Batch()
+		b.Set("a", nil)
+		b.Get("a")
+		b.Set("b", nil)
+		results := b.Run(ctx)
+		Expect(results[0].Err).To(MatchError(cryptomem.ErrBusy))
+		Expect(results[1].Err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(results[2].Err).NotTo(HaveOccurred())
+	})
+
+	It("lose answers to what has happened", func() {
+		Expect(client.Set(ctx, "a", []byte("1"))).To(Succeed())
+		server.LoseAnswers(1)
+		Expect(client.Set(ctx, "a", []byte("2"))).To(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(client.Get(ctx, "a")).To(Equal([]byte("2")))
+		server.LoseAnswers(1)
+		Expect(client.Get(ctx, "a")).To(Equal([]byte("2")), "which is asked once more")
+		server.LoseAnswers(2)
+		_, err := client.Get(ctx, "a")
+		Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+	})
+})
+
 // In a test, tb is its *testing.T.
 func ExampleNewServer() {
 	tb, end := exampleTB()
