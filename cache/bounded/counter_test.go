@@ -44,7 +44,7 @@ var _ = Describe("A counter with a bound", func() {
 		var c bounded.Counter
 		c.Add(math.MaxInt64 - 1)
 		sum, added := c.AddWithin(2, math.MaxInt64)
-		Expect(sum).To(BeEquivalentTo(math.MaxInt64))
+		Expect(sum).To(BeEquivalentTo(int64(math.MaxInt64)))
 		Expect(added).To(BeFalse())
 	})
 

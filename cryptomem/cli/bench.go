@@ -16,7 +16,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
 	"github.com/Zezezknight/cryptomem/transport/address"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
@@ -260,11 +260,11 @@ func isTerminal(w io.Writer) bool {
 // sizeFlag is a size in bytes with the units that the configuration knows.
 type sizeFlag int64
 
-func (s *sizeFlag) String() string { return config.FormatSize(int64(*s)) }
+func (s *sizeFlag) String() string { return quantity.FormatSize(int64(*s)) }
 func (s *sizeFlag) Type() string   { return "size" }
 
 func (s *sizeFlag) Set(text string) error {
-	parsed, err := config.ParseSize(text)
+	parsed, err := quantity.ParseSize(text)
 	*s = sizeFlag(parsed)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
@@ -320,11 +321,11 @@ func (f *clientFlags) explain(c *console, err error) error {
 type durationFlag time.Duration
 
 func (d *durationFlag) duration() time.Duration { return time.Duration(*d) }
-func (d *durationFlag) String() string          { return config.FormatDuration(time.Duration(*d)) }
+func (d *durationFlag) String() string          { return quantity.FormatDuration(time.Duration(*d)) }
 func (d *durationFlag) Type() string            { return "duration" }
 
 func (d *durationFlag) Set(text string) error {
-	parsed, err := config.ParseDuration(text)
+	parsed, err := quantity.ParseDuration(text)
 	*d = durationFlag(parsed)
 	return err
 }

@@ -115,9 +115,9 @@ func (f *fileCheck) note(setting string, err error) {
 	var inside config.Problems
 	switch {
 	case errors.As(err, &inside):
-		f.problems = append(f.problems, inside...)
+		f.problems.Join(inside)
 	case err != nil:
-		f.problems = append(f.problems, config.Problem{Where: f.origin(setting), Text: setting + ": " + printable(err.Error())})
+		f.problems.Report(f.origin(setting), "%s: %s", setting, printable(err.Error()))
 	}
 }
 

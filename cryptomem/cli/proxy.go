@@ -19,6 +19,7 @@ import (
 	redis "github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
@@ -195,7 +196,7 @@ func proxyLimits(cfg *config.Proxy) proxy.Limits {
 		MaxConnections: stats.ConnectionsFor(stats.ReadProcess().MaxFiles, cfg.MaxConnections),
 		CommandTimeout: cfg.CommandTimeout,
 		WriteTimeout:   cfg.WriteTimeout,
-		IdleTimeout:    orUnlimited(cfg.IdleTimeout),
+		IdleTimeout:    cfg.IdleTimeout,
 		AuthTimeout:    cfg.AuthTimeout,
 	}
 }
@@ -279,12 +280,12 @@ func (s *proxyService) reload() {
 // drain ends the proxy in order, or after the timeout by force.
 func (s *proxyService) drain() error {
 	timeout := s.config.ShutdownTimeout
-	s.log.Info("shutting down", "timeout", config.FormatDuration(timeout))
+	s.log.Info("shutting down", "timeout", quantity.FormatDuration(timeout))
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := s.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
+		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", quantity.FormatDuration(timeout))
 		err = nil
 	}
 	err = errors.Join(err, s.end())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cache"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
@@ -123,7 +124,7 @@ func newService(c *console, args []string) (*service, error) {
 		return nil, err
 	}
 	name, commit := buildVersion()
-	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", config.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
 	s.warnOfFiles(stats.ReadProcess().MaxFiles)
 	return s, nil
 }
@@ -189,11 +190,11 @@ func newServer(s *service) (*server.Server, error) {
 func limits(cfg *config.Config) server.Config {
 	return server.Config{
 		MaxConnections:           stats.ConnectionsFor(stats.ReadProcess().MaxFiles, cfg.MaxConnections),
-		MaxConnectionsPerAddress: orUnlimited(cfg.MaxConnectionsPerAddress),
+		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
 		MaxInFlight:              cfg.MaxInFlight,
 		FrameTimeout:             cfg.FrameTimeout,
 		WriteTimeout:             cfg.WriteTimeout,
-		IdleTimeout:              orUnlimited(cfg.IdleTimeout),
+		IdleTimeout:              cfg.IdleTimeout,
 		AuthTimeout:              cfg.AuthTimeout,
 	}
 }
@@ -235,23 +236,15 @@ func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os
 // was asked to end and has: that is no failure.
 func (s *service) drain() error {
 	timeout := s.config.ShutdownTimeout
-	s.log.Info("shutting down", "timeout", config.FormatDuration(timeout))
+	s.log.Info("shutting down", "timeout", quantity.FormatDuration(timeout))
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := s.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", config.FormatDuration(timeout))
+		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", quantity.FormatDuration(timeout))
 		err = nil
 	}
 	err = errors.Join(err, s.operations.end())
 	s.log.Info("cryptomem ends")
 	return err
-}
-
-// orUnlimited translates the 0 that switches a limit off in a configuration.
-func orUnlimited[T int | time.Duration](n T) T {
-	if n == 0 {
-		return server.Unlimited
-	}
-	return n
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 )
 
@@ -215,7 +215,7 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 }
 
 func uptime(r *stats.Report) string {
-	return config.FormatDuration(r.About.Now.Sub(r.About.Started).Round(time.Second))
+	return quantity.FormatDuration(r.About.Now.Sub(r.About.Started).Round(time.Second))
 }
 
 // byCommand lists the commands that were used, as in ": GET 12, SET 3".
@@ -259,7 +259,7 @@ func snapshotLine(r *stats.Report) string {
 		return "none saved yet"
 	}
 	return fmt.Sprintf("%s, %s, saved %s ago in %v", counted(snap.Items, "item", "items"), inBytes(snap.Bytes),
-		config.FormatDuration(r.About.Now.Sub(snap.Saved).Round(time.Second)), short(snap.Took))
+		quantity.FormatDuration(r.About.Now.Sub(snap.Saved).Round(time.Second)), short(snap.Took))
 }
 
 // short rounds a duration to about three digits.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 const ttlUsage = `Usage:
@@ -44,7 +44,7 @@ func showTTL(ctx context.Context, c *console, args []string) error {
 		}
 		left := "never"
 		if !item.Expires.IsZero() {
-			left = config.FormatDuration(max(time.Until(item.Expires).Round(100*time.Millisecond), 0))
+			left = quantity.FormatDuration(max(time.Until(item.Expires).Round(100*time.Millisecond), 0))
 		}
 		_, err = fmt.Fprintln(c.out, left)
 		return err

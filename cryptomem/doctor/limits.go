@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 )
 
@@ -19,15 +19,15 @@ func memory(_ context.Context, r *report) {
 		r.found(Unknown, subject, "what this machine has cannot be found out", "")
 	case c.MaxMemory+c.MaxInFlight > r.Memory:
 		r.found(Problem, subject, fmt.Sprintf("max_memory is %s and max_in_flight %s, but this machine or its control group has %s",
-			config.FormatSize(c.MaxMemory), config.FormatSize(c.MaxInFlight), inMiB(r.Memory)),
+			quantity.FormatSize(c.MaxMemory), quantity.FormatSize(c.MaxInFlight), inMiB(r.Memory)),
 			"lower both, or the kernel will kill the server when it is full")
 	default:
-		r.fine(subject, "%s of %s", config.FormatSize(c.MaxMemory), inMiB(r.Memory))
+		r.fine(subject, "%s of %s", quantity.FormatSize(c.MaxMemory), inMiB(r.Memory))
 	}
 }
 
 // inMiB leaves out the bytes that nobody asked about.
-func inMiB(n int64) string { return config.FormatSize(n >> 20 << 20) }
+func inMiB(n int64) string { return quantity.FormatSize(n >> 20 << 20) }
 
 // openFiles asks whether as many can connect as are allowed to.
 func openFiles(_ context.Context, r *report) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/wire"
@@ -83,7 +83,7 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
 	if here := r.Config.MaxMemory; here != 0 && said.Cache.MaxMemory != here { // 0 is chosen at the start
-		r.found(Warning, "memory", fmt.Sprintf("the running server has max_memory %s, the configuration %s: it needs a restart", config.FormatSize(said.Cache.MaxMemory), config.FormatSize(here)),
+		r.found(Warning, "memory", fmt.Sprintf("the running server has max_memory %s, the configuration %s: it needs a restart", quantity.FormatSize(said.Cache.MaxMemory), quantity.FormatSize(here)),
 			"restart it, or see which configuration it was started with")
 	}
 	if need := stats.FilesFor(said.Server.MaxConnections); said.Process.MaxFiles > 0 && said.Process.MaxFiles < need {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/address"
@@ -90,7 +90,7 @@ func exchange(conn net.Conn, requests []wire.Request) ([]wire.Response, error) {
 			rest = rest[n:]
 			continue
 		case len(in) > maxAnswers:
-			return nil, fmt.Errorf("its answer is longer than %s", config.FormatSize(maxAnswers))
+			return nil, fmt.Errorf("its answer is longer than %s", quantity.FormatSize(maxAnswers))
 		}
 		used := len(in) - len(rest)
 		in = append(in, make([]byte, 4<<10)...)

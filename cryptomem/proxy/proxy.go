@@ -45,8 +45,8 @@ func New(s Settings) *Proxy {
 		sessions: make(map[int64]*Session),
 		scripts:  script.New(s.Scripts),
 	}
-	for range 5 {
-		p.runID += strconv.FormatInt(int64(1<<32+s.Random(1<<32)), 16)[1:]
+	for range 10 {
+		p.runID += strconv.FormatInt(int64(1<<16+s.Random(1<<16)), 16)[1:]
 	}
 	return p
 }

@@ -81,7 +81,7 @@ func testGoroutines(t *testing.T, s *subject) {
 			for i := range cap(rs) / 2 {
 				name := fmt.Appendf(nil, "%sbatch%d/%d", s.prefix, g, i)
 				rs = append(rs,
-					&cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: binary.BigEndian.AppendUint64(nil, uint64(g<<32|i)), TTL: long},
+					&cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: binary.BigEndian.AppendUint64(nil, uint64(g)<<32|uint64(i)), TTL: long},
 					&cryptomem.Request{Command: cryptomem.CommandGet, Name: name})
 			}
 			s.store.DoAll(t.Context(), rs)

@@ -300,7 +300,7 @@ var _ = Describe("A lock on one node", Ordered, func() {
 		server.Must("SET", "lock", future+"\x00\x00\x00\x00\x00\x00\x00\x00envelope")
 		fence, err := c.add("lock", "me", time.Minute, true)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(fence).To(BeEquivalentTo(0x1f<<48 + 1))
+		Expect(fence).To(BeEquivalentTo(uint64(0x1f<<48 + 1)))
 	})
 
 	It("leaves alone what is no lock", func() {

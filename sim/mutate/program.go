@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
@@ -30,8 +29,7 @@ func (t *Trial) run(dir string, limit time.Duration, env []string, bin string, a
 	defer cancel(nil)
 	c := exec.CommandContext(ctx, bin, args...) //nolint:gosec // G204: built a moment ago
 	c.Dir, c.Env = dir, append(os.Environ(), env...)
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	endWhole(c)
 	c.WaitDelay = 5 * time.Second
 	var said bytes.Buffer
 	c.Stdout, c.Stderr = &said, &said
@@ -69,14 +67,14 @@ func (t *Trial) watch(pid int, limit time.Duration, over <-chan struct{}, end co
 }
 
 // resident is how much memory a process has, in bytes.
-func resident(pid int) (int, error) {
+func resident(pid int) (int64, error) {
 	text, err := readText(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0, err
 	}
-	var size, pages int
+	var size, pages int64
 	if n, err := fmt.Sscan(text, &size, &pages); err != nil || n < 2 {
 		return 0, errRefused
 	}
-	return pages * os.Getpagesize(), nil
+	return pages * int64(os.Getpagesize()), nil
 }

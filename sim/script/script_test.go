@@ -76,7 +76,7 @@ var _ = Describe("a script", func() {
 		},
 		Entry("an unknown setting", "speed 3", `line 1: no setting is called "speed"`),
 		Entry("a bad value", "\nclients 0", `line 2: "0" is not a number from 1 to 1024`),
-		Entry("a bad size", "memory 7", `line 1: "7" is not a size like 64B, 4KiB or 1MiB`),
+		Entry("a bad size", "memory 7G", `line 1: "7G" is not a size like 64B, 4KiB or 1MiB`),
 		Entry("a client that is not there", "@0s c2 get k", `line 1: "c2" is nobody here: c1 to c1, raw1 to raw64, or server`),
 		Entry("an unknown verb", "@0s c1 eat k", `line 1: c1 cannot "eat"`),
 		Entry("another's verb", "@0s server get k", `line 1: server cannot "get"`),

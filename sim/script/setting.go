@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 // A setting is one line of a script's head: its name, how a value of it is
@@ -112,7 +114,7 @@ const longest = 365 * 24 * time.Hour // of any span in a script, so that sums of
 var errSpan = errors.New("a span of time reads like 1.5ms, from 0s to 8760h")
 
 func parseSpan(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
+	d, err := quantity.ParseDuration(s)
 	if err != nil || d < 0 || d > longest {
 		return 0, fmt.Errorf("%q: %w", s, errSpan)
 	}
@@ -158,29 +160,17 @@ func printSpan[T comparable](lo, hi T) string {
 	return fmt.Sprint(lo, "..", hi)
 }
 
-var units = []struct {
-	name string
-	size int
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
-
 func parseSize(s string) (int, error) {
-	for _, u := range units {
-		if digits, ok := strings.CutSuffix(s, u.name); ok {
-			n, err := strconv.Atoi(digits)
-			if err == nil && n >= 0 && int64(n) <= min(1<<40, math.MaxInt)/int64(u.size) {
-				return n * u.size, nil
-			}
-			break
-		}
+	n, err := quantity.ParseSize(s)
+	if err != nil || n > min(1<<40, math.MaxInt) {
+		return 0, fmt.Errorf("%q is not a size like 64B, 4KiB or 1MiB", s)
 	}
-	return 0, fmt.Errorf("%q is not a size like 64B, 4KiB or 1MiB", s)
+	return int(n), nil
 }
 
 func printSize(n int) string {
-	for _, u := range units {
-		if n != 0 && n%u.size == 0 {
-			return strconv.Itoa(n/u.size) + u.name
-		}
+	if n == 0 {
+		return "0B"
 	}
-	return strconv.Itoa(n) + "B"
+	return quantity.FormatSize(int64(n))
 }

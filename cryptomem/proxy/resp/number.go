@@ -6,7 +6,8 @@ import (
 )
 
 // ParseInt reads a decimal number as strictly as Redis does: no sign but '-',
-// no leading zeros, no spaces, so that every number has one spelling.
+// no leading zeros, no spaces, so that every number has one spelling. On machines of
+// 32 bits it reads numbers of 32 bits.
 func ParseInt(b []byte) (int, bool) {
 	negative := len(b) > 0 && b[0] == '-'
 	digits := b
@@ -27,9 +28,9 @@ func ParseInt(b []byte) (int, bool) {
 		n = 10*n + uint64(c-'0')
 	}
 	switch {
-	case negative && n <= -math.MinInt64:
+	case negative && n <= -math.MinInt:
 		return int(-n), true
-	case !negative && n <= math.MaxInt64:
+	case !negative && n <= math.MaxInt:
 		return int(n), true
 	}
 	return 0, false

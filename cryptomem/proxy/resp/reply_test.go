@@ -2,6 +2,7 @@ package resp_test
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,8 +79,8 @@ var _ = Describe("A reply", func() {
 		},
 		Entry(nil, "0", 0, true),
 		Entry(nil, "-1", -1, true),
-		Entry(nil, "9223372036854775807", math.MaxInt64, true),
-		Entry(nil, "-9223372036854775808", math.MinInt64, true),
+		Entry(nil, strconv.Itoa(math.MaxInt), math.MaxInt, true),
+		Entry(nil, strconv.Itoa(math.MinInt), math.MinInt, true),
 		Entry(nil, "9223372036854775808", 0, false),
 		Entry(nil, "-9223372036854775809", 0, false),
 		Entry(nil, "", 0, false),

@@ -1,10 +1,12 @@
 package access_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -255,6 +258,19 @@ var _ = Describe("An identities file", func() {
 		Expect(err).To(MatchError(ContainSubstring(file + " is 16777217 bytes, limit 16777216")))
 		_, err = access.Load(os.DevNull)
 		Expect(err).To(MatchError(ContainSubstring("not a regular file")))
+	})
+
+	It("that is another file by mistake is refused in some tens of lines, before it fills the memory", func() {
+		many := new(strings.Builder)
+		for i := range 10_000 {
+			fmt.Fprintf(many, "line%d: {colour: blue}\n", i)
+		}
+		_, err := access.Load(writeList(many.String()))
+		Expect(err).To(HaveLen(config.MaxProblems + 1))
+		_, err = access.Load(writeList("web: {prefixes: [" + strings.Repeat(`"",`, 2<<20) + "]}"))
+		Expect(err).To(MatchError(ContainSubstring("the file holds some 2097156 values, limit 1048576")))
+		_, err = access.Load(writeList("web: {tokens: ['" + access.HashToken("t") + "'], prefixes: [" + strings.Repeat(`"",`, 1001) + "]}"))
+		Expect(err).To(MatchError(ContainSubstring("web: prefixes: the list has 1001 entries, limit 1000")))
 	})
 
 	It("that is missing is named", func() {

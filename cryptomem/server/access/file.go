@@ -1,14 +1,17 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/Zezezknight/cryptomem/cache"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // The limits of what an identity can be given; the highest are as they are for
@@ -17,6 +20,10 @@ const (
 	maxConnections = 1_000_000
 	minMemory      = 1 << 10 // whoever writes less has forgotten the unit
 	maxMemory      = 1 << 40
+
+	// maxList is how many tokens, certificates, namespaces or prefixes an identity has
+	// at most: each request of its is compared with all prefixes.
+	maxList = 1000
 )
 
 // parse reads an identities file, and reports all that is wrong with it.
@@ -28,9 +35,12 @@ func parse(name string, text []byte) ([]*identity, config.Problems) {
 		// More likely cut off or half written than meant: it would lock everybody out.
 		p.report(name+":1:1", "the file names no identity; `cryptomem token` prints what to put there")
 	}
-	identities := make([]*identity, len(fields))
-	for i, f := range fields {
-		identities[i] = p.identity(f)
+	identities := make([]*identity, 0, len(fields))
+	for _, f := range fields {
+		if p.problems.Full() {
+			break
+		}
+		identities = append(identities, p.identity(f))
 	}
 	return identities, p.problems
 }
@@ -41,7 +51,7 @@ type parser struct {
 }
 
 func (p *parser) report(where, format string, args ...any) {
-	p.problems = append(p.problems, config.Problem{Where: where, Text: fmt.Sprintf(format, args...)})
+	p.problems.Report(where, format, args...)
 }
 
 // A setting is one key of an identity. Its apply returns what is allowed if the
@@ -75,7 +85,7 @@ func (p *parser) identity(f config.Field) *identity {
 	}
 	before := len(p.problems)
 	fields, problems := f.Value.Fields()
-	p.problems = append(p.problems, problems...)
+	p.problems.Join(problems)
 	for _, field := range fields {
 		p.set(id, field)
 	}
@@ -99,8 +109,12 @@ func (p *parser) set(id *identity, f config.Field) {
 			continue
 		}
 		values, ok := f.Value.List()
-		if !ok || !s.list && len(values) != 1 {
+		switch {
+		case !ok || !s.list && len(values) != 1:
 			p.report(f.Value.Where, "%s: %s: the value has the wrong form", id.name, f.Key)
+			return
+		case len(values) > maxList:
+			p.report(f.Value.Where, "%s: %s: the list has %d entries, limit %d", id.name, f.Key, len(values), maxList)
 			return
 		}
 		if err := s.apply(p, id, values); err != nil {
@@ -108,7 +122,7 @@ func (p *parser) set(id *identity, f config.Field) {
 		}
 		return
 	}
-	p.report(f.Where, "%s: unknown key %q; %s", id.name, f.Key, config.Suggest(f.Key, allowed))
+	p.report(f.Where, "%s: unknown key %s; %s", id.name, wire.Quote([]byte(f.Key)), config.Suggest(f.Key, allowed))
 }
 
 func (p *parser) tokens(id *identity, values []string) error {
@@ -163,18 +177,22 @@ func (p *parser) maxConnections(id *identity, values []string) error {
 }
 
 func size(p *int64, text string, least, most int64) error {
-	n, err := config.ParseSize(text)
+	n, err := quantity.ParseSize(text)
+	if _, ok := errors.AsType[*quantity.AmbiguousError](err); ok {
+		return err
+	}
 	if err != nil || n < least || n > most {
-		return fmt.Errorf("%q is not allowed; allowed: a size from %s to %s, such as 64KiB", text, config.FormatSize(least), config.FormatSize(most))
+		return fmt.Errorf("%q is not allowed; allowed: a size from %s to %s, such as 64KiB", text, quantity.FormatSize(least), quantity.FormatSize(most))
 	}
 	*p = n
 	return nil
 }
 
 func toggle(p *bool, text string) error {
-	if text != "true" && text != "false" {
+	on, err := quantity.ParseSwitch(text)
+	if err != nil {
 		return fmt.Errorf("%q is not allowed; allowed: true or false", text)
 	}
-	*p = text == "true"
+	*p = on
 	return nil
 }

@@ -11,6 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// MaxValues is how many lists, keys and values a file may hold, counted by the marks
+// between them: room for some 50,000 identities.
+const MaxValues = 1 << 20
+
 // A Field is one `key: value` of a YAML file that is read strictly: one
 // document, no key twice, and no aliases, so that every value can be read
 // where it stands.
@@ -28,7 +32,19 @@ type Node struct {
 }
 
 // ParseDocument reads a file that is a mapping. Name is what problems call it.
+// It may hold MaxValues values, about, so that a file of something else does not
+// become hundreds of times as large in memory.
 func ParseDocument(name string, text []byte) ([]Field, Problems) {
+	values := 0
+	for _, b := range text {
+		switch b {
+		case '\n', ',', ':', '[', '{': // which every value of YAML has beside it
+			values++
+		}
+	}
+	if values > MaxValues {
+		return nil, Problems{{name, fmt.Sprintf("the file holds some %d values, limit %d: is it the right one?", values, MaxValues)}}
+	}
 	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	err := dec.Decode(&doc)
@@ -90,11 +106,11 @@ func (n Node) Fields() (fields []Field, problems Problems) {
 		key, value := newNode(n.file, n.yaml.Content[i]), newNode(n.file, n.yaml.Content[i+1])
 		text, ok := key.Text()
 		if !ok {
-			problems = append(problems, Problem{key.Where, "a key must be plain text"})
+			problems.Report(key.Where, "a key must be plain text")
 			continue
 		}
 		if line, ok := seen[text]; ok {
-			problems = append(problems, Problem{key.Where, fmt.Sprintf("%s: already set on line %d", text, line)})
+			problems.Report(key.Where, "%s: already set on line %d", text, line)
 			continue
 		}
 		seen[text] = key.yaml.Line

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/Zezezknight/cryptomem/sealing/safefile"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // maxFileSize is hundreds of times what all settings need.
@@ -33,11 +34,14 @@ func (l *loader[C]) readFile(name string) error {
 // parse sets what the text of a file says.
 func (l *loader[C]) parse(name string, text []byte) {
 	fields, problems := ParseDocument(name, text)
-	l.problems = append(l.problems, problems...)
+	l.problems.Join(problems)
 	for _, f := range fields {
+		if l.problems.Full() {
+			return
+		}
 		s, ok := l.find(f.Key)
 		if !ok {
-			l.report(f.Where, "unknown key %q; %s", f.Key, Suggest(f.Key, l.names()))
+			l.report(f.Where, "unknown key %s; %s", wire.Quote([]byte(f.Key)), Suggest(f.Key, l.names()))
 			continue
 		}
 		parts, ok := f.Value.List()

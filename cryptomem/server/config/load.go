@@ -2,10 +2,11 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // FileName is the file that is read when no other is named.
@@ -21,23 +22,6 @@ type Sources struct {
 	Env func(name string) (string, bool)
 	// Flags holds the flags that were given, by name without dashes.
 	Flags map[string]string
-}
-
-// A Problem is one thing that is wrong with a configuration.
-type Problem struct {
-	Where string // "config.yaml:3:1", "environment CRYPTOMEM_ADDR", "flag --addr"
-	Text  string // what is wrong, and what is allowed
-}
-
-// Problems is the error that Load returns: all that is wrong, not the first.
-type Problems []Problem
-
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i, one := range p {
-		lines[i] = one.Where + ": " + one.Text
-	}
-	return strings.Join(lines, "\n")
 }
 
 // A schema is what makes settings a configuration.
@@ -137,7 +121,7 @@ type loader[C any] struct {
 }
 
 func (l *loader[C]) report(where, format string, args ...any) {
-	l.problems = append(l.problems, Problem{where, fmt.Sprintf(format, args...)})
+	l.problems.Report(where, format, args...)
 }
 
 func (l *loader[C]) set(s SettingOf[C], text, where string) {
@@ -145,7 +129,7 @@ func (l *loader[C]) set(s SettingOf[C], text, where string) {
 	err := v.Set(text)
 	switch {
 	case errors.Is(err, errNotAllowed):
-		l.report(where, "%s: %q is not allowed; allowed: %s", s.Name, text, v.Allowed)
+		l.report(where, "%s: %s is not allowed; allowed: %s", s.Name, wire.Quote([]byte(text)), v.Allowed)
 		return
 	case err != nil:
 		l.report(where, "%s: %v", s.Name, err)

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 )
 
@@ -88,13 +90,13 @@ var _ = Describe("A configuration", func() {
 	It("reports what is wrong in every source at once", func() {
 		write("config.yaml", "max_memory: plenty\n")
 		_, err := config.Load(config.Sources{
-			Env:   environment(map[string]string{"CRYPTOMEM_FLUSH": "yes"}),
+			Env:   environment(map[string]string{"CRYPTOMEM_FLUSH": "maybe"}),
 			Flags: map[string]string{"addr": "8080"},
 		})
 		Expect(err).To(BeAssignableToTypeOf(config.Problems{}))
 		Expect(strings.Split(err.Error(), "\n")).To(ConsistOf(
 			`config.yaml:1:13: max_memory: "plenty" is not allowed; allowed: auto, or a size from 1MiB to 1TiB, such as 64MiB or 2GB`,
-			`environment CRYPTOMEM_FLUSH: flush: "yes" is not allowed; allowed: true or false`,
+			`environment CRYPTOMEM_FLUSH: flush: "maybe" is not allowed; allowed: true or false`,
 			`flag --addr: addr: "8080" is no address: the port is missing; write localhost:8080, or :8080 for every address of this machine`,
 		))
 	})
@@ -137,7 +139,7 @@ var _ = Describe("A configuration file", func() {
 		Expect(c.MaxMemory).To(Equal(int64(2_000_000_000)))
 		Expect(c.MaxValueSize).To(Equal(int64(512 << 10)))
 		Expect(c.DefaultTTL).To(Equal(7 * 24 * time.Hour))
-		Expect(c.IdleTimeout).To(BeZero())
+		Expect(c.IdleTimeout).To(BeEquivalentTo(server.Unlimited))
 		Expect(c.Flush).To(BeTrue())
 		Expect(c.LogFormat).To(Equal("json"))
 		Expect(c.LogLevel).To(Equal(slog.LevelDebug))
@@ -153,6 +155,28 @@ var _ = Describe("A configuration file", func() {
 		Expect(err).To(MatchError(ContainSubstring("not a regular file")))
 	})
 
+	It("says so when a size can be read in two ways", func() {
+		_, err := config.Load(config.Sources{Env: nothing, Flags: map[string]string{"max-memory": "1G"}})
+		Expect(err).To(MatchError(ContainSubstring(`max_memory: size "1G" can be read in two ways; write 1GB or 1GiB`)))
+	})
+
+	It("is told some tens of problems and that there are more, whatever it is", func() {
+		file := filepath.Join(GinkgoT().TempDir(), "config.yaml")
+		wrong := new(strings.Builder)
+		for i := range 20_000 {
+			fmt.Fprintf(wrong, "key%d: %d\n", i, i)
+		}
+		Expect(os.WriteFile(file, []byte(wrong.String()), 0o600)).To(Succeed())
+		_, err := config.Load(config.Sources{File: file, Env: nothing})
+		Expect(err).To(HaveLen(config.MaxProblems + 1))
+		Expect(err.Error()).To(HaveSuffix("and so on: no more than 50 problems are listed"))
+
+		Expect(os.WriteFile(file, []byte("? "+strings.Repeat("k", 1<<19)+"\n: "+strings.Repeat("v", 1<<19-10)), 0o600)).To(Succeed())
+		_, err = config.Load(config.Sources{File: file, Env: nothing})
+		Expect(err).To(MatchError(ContainSubstring("unknown key \"kkkkkkkk")))
+		Expect(len(err.Error())).To(BeNumerically("<", 4<<10))
+	})
+
 	It("is refused with file, line and what is allowed", func() {
 		bad, err := filepath.Glob("testdata/bad/*.yaml")
 		Expect(err).NotTo(HaveOccurred())
@@ -166,6 +190,23 @@ var _ = Describe("A configuration file", func() {
 		}
 	})
 })
+
+var _ = DescribeTable("A limit that may be none",
+	func(written string, connections int, idle time.Duration) {
+		flags := map[string]string{"idle-timeout": written, "max-connections-per-address": written}
+		c, err := config.Load(config.Sources{Env: nothing, Flags: flags})
+		if idle == 0 {
+			Expect(err).To(MatchError(ContainSubstring("is not allowed")))
+			return
+		}
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.MaxConnectionsPerAddress).To(Equal(connections))
+		Expect(c.IdleTimeout).To(Equal(idle))
+	},
+	Entry("means to the server what it says", "none", server.Unlimited, time.Duration(server.Unlimited)),
+	Entry("may be written as 0", "0", server.Unlimited, time.Duration(server.Unlimited)),
+	Entry("is never -1", "-1", 0, time.Duration(0)),
+)
 
 var _ = Describe("The table of settings", func() {
 	It("has for each setting a default that is allowed and is written back as it stands", func() {

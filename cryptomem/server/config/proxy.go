@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 // ProxyFileName is the proxy's file that is read when no other is named.
@@ -107,7 +109,7 @@ func proxyRelations(l *loader[Proxy]) {
 	l.needs("upstream_token_file", c.UpstreamTokenFile != "", "upstream_identity", c.UpstreamIdentity != "")
 	if c.MaxCollectionSize > c.MaxValueSize {
 		l.report(l.chosen("max_collection_size", "max_value_size"), "max_collection_size: %s is more than max_value_size, which is %s",
-			FormatSize(c.MaxCollectionSize), FormatSize(c.MaxValueSize))
+			quantity.FormatSize(c.MaxCollectionSize), quantity.FormatSize(c.MaxValueSize))
 	}
 	for _, text := range c.Addr {
 		a, err := address.Parse(text)

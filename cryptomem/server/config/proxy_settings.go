@@ -3,6 +3,8 @@ package config
 import (
 	"math"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 var proxySettings = prefixed("PROXY_", []ProxySetting{
@@ -59,7 +61,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	{
 		Name: "upstream_timeout", Default: "5s",
 		Doc:  "Time for the upstream to answer, and for one command with all its attempts.",
-		bind: func(c *Proxy) Value { return duration(&c.UpstreamTimeout, time.Millisecond, day) },
+		bind: func(c *Proxy) Value { return duration(&c.UpstreamTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "key_file", Default: "none",
@@ -144,27 +146,29 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	{
 		Name: "command_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a command to arrive whole once its first byte has.",
-		bind: func(c *Proxy) Value { return duration(&c.CommandTimeout, time.Millisecond, day) },
+		bind: func(c *Proxy) Value { return duration(&c.CommandTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "write_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a client to take answers that are waiting for it.",
-		bind: func(c *Proxy) Value { return duration(&c.WriteTimeout, time.Millisecond, day) },
+		bind: func(c *Proxy) Value { return duration(&c.WriteTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
-		Name: "idle_timeout", Default: "0", Reload: true,
-		Doc:  "Time that a connection may stay silent between commands; 0 sets no bound, as Redis does.",
-		bind: func(c *Proxy) Value { return duration(&c.IdleTimeout, 0, 365*day) },
+		Name: "idle_timeout", Default: "none", Reload: true,
+		Doc: "Time that a connection may stay silent between commands; none sets no bound, as Redis does.",
+		bind: func(c *Proxy) Value {
+			return unlimited(&c.IdleTimeout, duration(&c.IdleTimeout, time.Millisecond, 365*quantity.Day))
+		},
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for a client to give the password where it has to.",
-		bind: func(c *Proxy) Value { return duration(&c.AuthTimeout, time.Millisecond, day) },
+		bind: func(c *Proxy) Value { return duration(&c.AuthTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "shutdown_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for open connections to have their commands answered after SIGTERM or SIGINT; then they are cut.",
-		bind: func(c *Proxy) Value { return duration(&c.ShutdownTimeout, 0, day) },
+		bind: func(c *Proxy) Value { return duration(&c.ShutdownTimeout, 0, quantity.Day) },
 	},
 	{
 		Name: "admin", Default: "none",

@@ -19,9 +19,11 @@ environment, or as a flag; each overrules the one before:
 | flag | ` + "`--max-memory 512MiB`" + ` |
 
 Sizes are written with B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
-(powers of 1024); durations with ns, us, ms, s, m, h, d. A flag that is true or
-false is written ` + "`--flush`" + ` or ` + "`--flush=false`" + `. A key that does
-not exist or a value that is not allowed stops the server from starting, and all
+(powers of 1024; Ki, Mi, Gi and Ti do as well), as in 1.5GiB; durations with ns, us,
+ms, s, m, h, d. For true and false, yes and no, on and off, and 1 and 0 are
+understood. The lack of something is none; a limit or timeout of 0 is read as none
+too. A flag that is true or false is written ` + "`--flush`" + ` or
+` + "`--flush=false`" + `. A key that does not exist or a value that is not allowed stops the server from starting, and all
 mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
 run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks, the
 certificate, key and identities files that it names included.

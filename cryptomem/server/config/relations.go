@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 // relations reports values that are allowed alone but not together.
@@ -11,11 +13,11 @@ func relations(l *loader[Config]) {
 	c := l.config
 	if c.MaxMemory > 0 && c.MaxValueSize > c.MaxMemory/2 {
 		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
-			FormatSize(c.MaxValueSize), FormatSize(c.MaxMemory))
+			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxMemory))
 	}
 	if c.MaxValueSize > c.MaxInFlight/2 {
 		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
-			FormatSize(c.MaxValueSize), FormatSize(c.MaxInFlight))
+			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxInFlight))
 	}
 	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
 	l.needs("tls_key", c.TLSKey != "", "tls_cert", c.TLSCert != "")

@@ -3,6 +3,8 @@ package config
 import (
 	"math"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 // Settings lists every setting in the order in which people read about them.
@@ -91,8 +93,10 @@ var settings = []Setting{
 	},
 	{
 		Name: "max_connections_per_address", Default: "12288", Reload: true,
-		Doc:  "Connections open at once from one IPv4 address or IPv6 /64 network, so that one host cannot take all; 0 sets no such bound. Connections over a Unix socket have no address and are only counted among all.",
-		bind: func(c *Config) Value { return count(&c.MaxConnectionsPerAddress, 0, 1_000_000) },
+		Doc: "Connections open at once from one IPv4 address or IPv6 /64 network, so that one host cannot take all; none sets no such bound. Connections over a Unix socket have no address and are only counted among all.",
+		bind: func(c *Config) Value {
+			return unlimited(&c.MaxConnectionsPerAddress, count(&c.MaxConnectionsPerAddress, 1, 1_000_000))
+		},
 	},
 	{
 		Name: "max_in_flight", Default: "256MiB", Reload: true,
@@ -102,27 +106,29 @@ var settings = []Setting{
 	{
 		Name: "frame_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a request to arrive whole once its first byte has.",
-		bind: func(c *Config) Value { return duration(&c.FrameTimeout, time.Millisecond, day) },
+		bind: func(c *Config) Value { return duration(&c.FrameTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "write_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a client to take answers that are waiting for it.",
-		bind: func(c *Config) Value { return duration(&c.WriteTimeout, time.Millisecond, day) },
+		bind: func(c *Config) Value { return duration(&c.WriteTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "idle_timeout", Default: "10m", Reload: true,
-		Doc:  "Time that a connection may stay silent between requests; 0 sets no bound.",
-		bind: func(c *Config) Value { return duration(&c.IdleTimeout, 0, 365*day) },
+		Doc: "Time that a connection may stay silent between requests; none sets no bound.",
+		bind: func(c *Config) Value {
+			return unlimited(&c.IdleTimeout, duration(&c.IdleTimeout, time.Millisecond, 365*quantity.Day))
+		},
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for a client to authenticate where it has to.",
-		bind: func(c *Config) Value { return duration(&c.AuthTimeout, time.Millisecond, day) },
+		bind: func(c *Config) Value { return duration(&c.AuthTimeout, time.Millisecond, quantity.Day) },
 	},
 	{
 		Name: "shutdown_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for open connections to have their requests answered after SIGTERM or SIGINT; then they are cut.",
-		bind: func(c *Config) Value { return duration(&c.ShutdownTimeout, 0, day) },
+		bind: func(c *Config) Value { return duration(&c.ShutdownTimeout, 0, quantity.Day) },
 	},
 	{
 		Name: "admin", Default: "none",
@@ -147,7 +153,7 @@ var settings = []Setting{
 	{
 		Name: "snapshot_interval", Default: "5m",
 		Doc:  "Time between two saves of the snapshot, so that a crash loses no more than this; 0 saves only at the end.",
-		bind: func(c *Config) Value { return duration(&c.SnapshotInterval, 0, 365*day) },
+		bind: func(c *Config) Value { return duration(&c.SnapshotInterval, 0, 365*quantity.Day) },
 	},
 	{
 		Name: "log_format", Default: "text",

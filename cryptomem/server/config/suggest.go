@@ -41,6 +41,9 @@ func plain(word string) string {
 // closest returns the allowed word that takes the fewest edits to become, but
 // none that takes more than three.
 func closest(word string, allowed []string) string {
+	if len(word) > 100 {
+		return "" // which is no slip of a finger
+	}
 	best, distance := "", 4
 	for _, a := range allowed {
 		if d := editDistance(word, a); d < distance {

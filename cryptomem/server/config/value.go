@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
 
 // Value is one field of a Config seen as text.
@@ -30,22 +32,22 @@ var errNotAllowed = errors.New("not allowed")
 func size(p *int64, least, most int64) Value {
 	return Value{
 		Kind:    "size",
-		Allowed: fmt.Sprintf("a size from %s to %s, such as 64MiB or 2GB", FormatSize(least), FormatSize(most)),
-		Set:     func(s string) error { return within(p, s, ParseSize, least, most) },
-		String:  func() string { return FormatSize(*p) },
+		Allowed: fmt.Sprintf("a size from %s to %s, such as 64MiB or 2GB", quantity.FormatSize(least), quantity.FormatSize(most)),
+		Set:     func(s string) error { return within(p, s, quantity.ParseSize, least, most) },
+		String:  func() string { return quantity.FormatSize(*p) },
 	}
 }
 
 func duration(p *time.Duration, least, most time.Duration) Value {
-	allowed := "a duration of at least " + FormatDuration(least)
+	allowed := "a duration of at least " + quantity.FormatDuration(least)
 	if most < 1<<62 {
-		allowed = "a duration from " + FormatDuration(least) + " to " + FormatDuration(most)
+		allowed = "a duration from " + quantity.FormatDuration(least) + " to " + quantity.FormatDuration(most)
 	}
 	return Value{
 		Kind:    "duration",
 		Allowed: allowed + ", such as 90s, 5m or 7d",
-		Set:     func(s string) error { return within(p, s, ParseDuration, least, most) },
-		String:  func() string { return FormatDuration(*p) },
+		Set:     func(s string) error { return within(p, s, quantity.ParseDuration, least, most) },
+		String:  func() string { return quantity.FormatDuration(*p) },
 	}
 }
 
@@ -60,6 +62,9 @@ func count(p *int, least, most int) Value {
 
 func within[T int | int64 | time.Duration](p *T, s string, parse func(string) (T, error), least, most T) error {
 	v, err := parse(s)
+	if _, ok := errors.AsType[*quantity.AmbiguousError](err); ok {
+		return err
+	}
 	if err != nil || v < least || v > most {
 		return errNotAllowed
 	}
@@ -87,10 +92,11 @@ func toggle(p *bool) Value {
 		Kind:    "switch",
 		Allowed: "true or false",
 		Set: func(s string) error {
-			if s != "true" && s != "false" {
+			on, err := quantity.ParseSwitch(s)
+			if err != nil {
 				return errNotAllowed
 			}
-			*p = s == "true"
+			*p = on
 			return nil
 		},
 		String: func() string { return strconv.FormatBool(*p) },
@@ -191,6 +197,32 @@ func automatic[T comparable](p *T, v Value) Value {
 			return text()
 		}
 		return auto
+	}
+	return v
+}
+
+// Unlimited is the value of a limit or a timeout that is written "none": there is
+// no bound. It is the same number as in a server's Config, where 0 is the default;
+// as in there, 0 never means the lack of a bound.
+const Unlimited = -1
+
+// unlimited lets a limit also be left out, which is written "none", or "0" as it
+// used to be.
+func unlimited[T int | time.Duration](p *T, v Value) Value {
+	set, text := v.Set, v.String
+	v.Allowed += ", or none"
+	v.Set = func(s string) error {
+		if s != none && s != "0" && s != "0s" {
+			return set(s)
+		}
+		*p = Unlimited
+		return nil
+	}
+	v.String = func() string {
+		if *p != Unlimited {
+			return text()
+		}
+		return none
 	}
 	return v
 }

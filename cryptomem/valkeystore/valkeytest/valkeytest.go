@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/valkey-io/valkey-go"
@@ -130,12 +129,6 @@ func (s *Server) Kill() {
 	<-s.ended
 	s.cmd = nil
 }
-
-// Stop suspends the process, as SIGSTOP does; Continue lets it go on.
-func (s *Server) Stop() { s.signal(syscall.SIGSTOP) }
-
-// Continue lets a stopped process go on.
-func (s *Server) Continue() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig os.Signal) {
 	s.mu.Lock()

@@ -1,19 +1,22 @@
-package config
+// Package quantity reads and writes sizes, durations and switches as people write
+// them: in files, variables, flags and scripts.
+package quantity
 
 import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const day = 24 * time.Hour
+// Day is 24 hours.
+const Day = 24 * time.Hour
 
-// units are in the order in which FormatSize tries them. "64M" is refused: to
-// some it is 64,000,000 and to others 67,108,864.
+// units are in the order in which FormatSize tries them.
 var units = []struct {
 	name  string
 	bytes int64
@@ -30,26 +33,63 @@ var units = []struct {
 	{"", 1},
 }
 
-// ParseSize reads a whole number of bytes as people write it: "512MiB", "2 GB",
-// "100". Case does not matter; KB, MB, GB and TB are powers of 1000, KiB, MiB,
-// GiB and TiB powers of 1024.
+// An AmbiguousError is a size whose unit is a single letter: to some "64M" is
+// 64,000,000 and to others 67,108,864. It says what to write.
+type AmbiguousError struct{ Text, Decimal, Binary string }
+
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("size %q can be read in two ways; write %s or %s", e.Text, e.Decimal, e.Binary)
+}
+
+// ParseSize reads a number of bytes as people write it: "512MiB", "2 GB", "1.5GiB",
+// "100". Case does not matter; KB, MB, GB and TB are powers of 1000; KiB, MiB, GiB
+// and TiB, for which Ki, Mi, Gi and Ti do as well, powers of 1024. Parts of a byte
+// are left out. A single letter is an [AmbiguousError].
 func ParseSize(s string) (int64, error) {
-	digits := strings.TrimRight(s, "BIKMGTbikmgt ")
-	unit := strings.TrimPrefix(s[len(digits):], " ")
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil {
+	number := strings.TrimRight(s, "BIKMGTbikmgt ")
+	unit := strings.TrimPrefix(s[len(number):], " ")
+	whole, fraction, _ := strings.Cut(number, ".")
+	n, err := strconv.ParseUint(whole, 10, 63)
+	if err != nil || strings.HasSuffix(number, ".") || len(fraction) > 18 {
 		return 0, fmt.Errorf("%q is not a size such as 64MiB or 2GB", s)
+	}
+	parts, scale := uint64(0), uint64(1)
+	if fraction != "" {
+		if parts, err = strconv.ParseUint(fraction, 10, 63); err != nil {
+			return 0, fmt.Errorf("%q is not a size such as 64MiB or 2GB", s)
+		}
+		scale = uint64(math.Pow10(len(fraction)))
+	}
+	if len(unit) == 1 && strings.ContainsAny(unit, "KMGTkmgt") {
+		letter := strings.ToUpper(unit)
+		return 0, &AmbiguousError{s, number + letter + "B", number + letter + "iB"}
+	}
+	if len(unit) == 2 && strings.ContainsAny(unit[1:], "iI") {
+		unit += "B"
 	}
 	for _, u := range units {
 		if !strings.EqualFold(unit, u.name) {
 			continue
 		}
-		if n > math.MaxInt64/uint64(u.bytes) {
+		high, low := bits.Mul64(parts, uint64(u.bytes))
+		rest, _ := bits.Div64(high, low, scale)
+		if n > (math.MaxInt64-rest)/uint64(u.bytes) {
 			return 0, fmt.Errorf("size %q is more than %d bytes", s, int64(math.MaxInt64))
 		}
-		return int64(n) * u.bytes, nil
+		return int64(n*uint64(u.bytes) + rest), nil
 	}
 	return 0, fmt.Errorf("size %q has no known unit; use B, KB, MB, GB, TB, KiB, MiB, GiB or TiB", s)
+}
+
+// ParseSwitch reads true, yes, on and 1, or false, no, off and 0, in any case.
+func ParseSwitch(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", s)
 }
 
 // FormatSize writes a number of bytes, not negative, so that ParseSize reads
@@ -70,7 +110,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	rest := s
 	if number, after, ok := strings.Cut(s, "d"); ok {
 		n, err := strconv.ParseUint(number, 10, 63)
-		if errors.Is(err, strconv.ErrRange) || err == nil && n > uint64(math.MaxInt64/day) {
+		if errors.Is(err, strconv.ErrRange) || err == nil && n > uint64(math.MaxInt64/Day) {
 			return 0, tooLong(s)
 		}
 		if err != nil {
@@ -92,7 +132,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	if d < 0 {
 		return 0, fmt.Errorf("duration %q is negative", s)
 	}
-	whole := time.Duration(days) * day
+	whole := time.Duration(days) * Day
 	if d > math.MaxInt64-whole {
 		return 0, tooLong(s)
 	}
@@ -116,8 +156,8 @@ func FormatDuration(d time.Duration) string {
 		return "0"
 	}
 	text := ""
-	if d >= day {
-		text, d = strconv.FormatInt(int64(d/day), 10)+"d", d%day
+	if d >= Day {
+		text, d = strconv.FormatInt(int64(d/Day), 10)+"d", d%Day
 		if d == 0 {
 			return text
 		}

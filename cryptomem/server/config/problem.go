@@ -1,0 +1,54 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Where string // "config.yaml:3:1", "environment CRYPTOMEM_ADDR", "flag --addr"
+	Text  string // what is wrong, and what is allowed
+}
+
+// Problems is the error that Load returns: all that is wrong, not the first.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, one := range p {
+		lines[i] = one.Where + ": " + one.Text
+	}
+	return strings.Join(lines, "\n")
+}
+
+// MaxProblems is how many Problems lists at most; one more says that there are
+// others. Whoever has that many has named the wrong file.
+const MaxProblems = 50
+
+// maxProblem is the longest text of a problem, in bytes.
+const maxProblem = 1 << 10
+
+// Report adds a problem, unless there are MaxProblems already. A long text is cut.
+func (p *Problems) Report(where, format string, args ...any) {
+	switch n := len(*p); {
+	case n < MaxProblems:
+		text := fmt.Sprintf(format, args...)
+		if len(text) > maxProblem {
+			text = text[:maxProblem] + "..."
+		}
+		*p = append(*p, Problem{where, text})
+	case n == MaxProblems:
+		*p = append(*p, Problem{where, fmt.Sprintf("and so on: no more than %d problems are listed", MaxProblems)})
+	}
+}
+
+// Full reports whether no more problems are listed, so that looking on is idle.
+func (p Problems) Full() bool { return len(p) > MaxProblems }
+
+// Join adds the problems of more.
+func (p *Problems) Join(more Problems) {
+	for _, one := range more {
+		p.Report(one.Where, "%s", one.Text)
+	}
+}
