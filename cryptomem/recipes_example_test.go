@@ -13,7 +13,6 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
-	"github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
@@ -283,20 +282,6 @@ func Example_many() {
 	// "2" <nil>
 	// "" not found
 	// 2 <nil>
-}
-
-func Example_tracing() {
-	ctx, _, server, end := recipe()
-	defer end()
-
-	observer, err := otelcryptomem.New() // to the global providers of OpenTelemetry
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	client := server.Client(cryptomem.WithObserver(observer))
-	fmt.Println(client.Set(ctx, "k", []byte("v"))) // a span named SET, and a duration
-	// Output: <nil>
 }
 
 func Example_readiness() {
