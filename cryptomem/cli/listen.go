@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -72,11 +73,14 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 		secure bool
 	}{{w.plain, false}, {w.secure, true}} {
 		for _, addr := range some.addrs {
-			l, err := listenOn(ctx, addr, w.mode)
+			opened, err := listenOn(ctx, addr, w.mode)
 			if err != nil {
 				return listeners, err
 			}
-			if err := add(l, some.secure); err != nil {
+			for _, l := range opened {
+				err = errors.Join(err, add(l, some.secure))
+			}
+			if err != nil {
 				return listeners, err
 			}
 		}
@@ -84,24 +88,59 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	return listeners, nil
 }
 
-// hasIPv6Loopback reports whether ::1 can be listened on.
-func hasIPv6Loopback() bool {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp6", "[::1]:0")
-	return err == nil && l.Close() == nil
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close() // nothing is lost with it
+	}
 }
 
-// listenOn opens an address. The mode is a Unix socket's.
-func listenOn(ctx context.Context, addr string, mode os.FileMode) (l net.Listener, err error) {
+// listenOn opens an address: for localhost, IPv4's and IPv6's. The mode is a Unix
+// socket's.
+func listenOn(ctx context.Context, addr string, mode os.FileMode) (listeners []net.Listener, err error) {
 	a, err := address.Parse(addr)
+	var l net.Listener
 	switch {
 	case err != nil:
 	case a.Path != "":
 		l, err = listenUnix(ctx, a.Path, mode)
+	case strings.EqualFold(a.Host, "localhost"):
+		listeners, err = listenLoopback(ctx, a.Port)
 	default:
 		l, err = new(net.ListenConfig).Listen(ctx, a.Network(), a.Target())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return l, nil
+	if l != nil {
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// listenLoopback opens a port on 127.0.0.1 and on ::1, as far as this machine has
+// them: some programs take localhost for one of them, and some for the other.
+func listenLoopback(ctx context.Context, port uint16) (listeners []net.Listener, err error) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, failed := new(net.ListenConfig).Listen(ctx, "tcp", address.Address{Host: host, Port: port}.Target())
+		switch {
+		case failed == nil:
+			listeners = append(listeners, l)
+			port = address.Of(l.Addr()).Port // the same, where any would do
+		case hasLoopback(ctx, host):
+			closeAll(listeners)
+			return nil, failed
+		default:
+			err = failed
+		}
+	}
+	if len(listeners) > 0 {
+		err = nil
+	}
+	return listeners, err
+}
+
+// hasLoopback reports whether this machine has the address.
+func hasLoopback(ctx context.Context, host string) bool {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	return err == nil && l.Close() == nil
 }

@@ -23,15 +23,15 @@ import (
 // operations is what a service has for those who run it: a snapshot that
 // survives restarts, and an admin listener to look in by.
 type operations struct {
-	service  *service
-	clk      clock.Clock
-	about    stats.About
-	notReady atomic.Pointer[string] // why clients should not come, nil if they may
-	lock     *snapshot.Lock         // on the snapshot's path, nil without a snapshot
-	keeper   *snapshot.Keeper       // nil without a snapshot
-	admin    *admin.Server          // nil without an admin listener
-	listener net.Listener           // of admin
-	ending   atomic.Bool            // whether the last snapshot is being saved
+	service   *service
+	clk       clock.Clock
+	about     stats.About
+	notReady  atomic.Pointer[string] // why clients should not come, nil if they may
+	lock      *snapshot.Lock         // on the snapshot's path, nil without a snapshot
+	keeper    *snapshot.Keeper       // nil without a snapshot
+	admin     *admin.Server          // nil without an admin listener
+	listeners []net.Listener         // of admin
+	ending    atomic.Bool            // whether the last snapshot is being saved
 }
 
 func newOperations(s *service) *operations {
@@ -92,22 +92,14 @@ func (o *operations) start(ctx context.Context) (err error) {
 
 func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
 	// It asks for no password, so strangers never get in.
-	l, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
+	listeners, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	o.listener = l
+	o.listeners = listeners
 	log := o.service.log
 	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !address.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
-	log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())
-	}
-	go func() {
-		if err := o.admin.Serve(l); !admin.IsClosed(err) {
-			log.Error("admin listener failed; clients are served on", "error", err)
-		}
-	}()
+	serveAdmin(o.admin, listeners, cfg.AdminPprof, log)
 	return nil
 }
 
@@ -193,7 +185,7 @@ func (o *operations) closeAdmin() error {
 		return nil
 	}
 	err := o.admin.Close()
-	_ = o.listener.Close() // it is closed, unless Serve was yet to begin
+	closeAll(o.listeners) // which they are, unless Serve was yet to begin
 	return err
 }
 

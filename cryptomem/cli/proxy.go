@@ -206,15 +206,10 @@ func (s *proxyService) listening() listening {
 		mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.certs != nil,
 		exposed: func(a address.Address, _ bool) bool { return s.config.Exposed(a) },
 	}
-	for _, a := range s.config.Listen() {
-		if a.Host == "::1" && !hasIPv6Loopback() {
-			continue
-		}
-		if w.tlsOnly {
-			w.secure = append(w.secure, a.String())
-		} else {
-			w.plain = append(w.plain, a.String())
-		}
+	if w.tlsOnly {
+		w.secure = s.config.Addr
+	} else {
+		w.plain = s.config.Addr
 	}
 	return w
 }

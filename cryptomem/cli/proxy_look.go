@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/panel"
@@ -13,8 +14,8 @@ import (
 
 // lookIn is a proxy's admin listener, the zero value none.
 type lookIn struct {
-	admin    *admin.Server
-	listener net.Listener
+	admin     *admin.Server
+	listeners []net.Listener
 }
 
 func (s *proxyService) startLookIn(ctx context.Context) error {
@@ -23,24 +24,31 @@ func (s *proxyService) startLookIn(ctx context.Context) error {
 		return nil
 	}
 	// It asks for no password, so strangers never get in.
-	l, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
+	listeners, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	s.look = lookIn{listener: l, admin: admin.New(admin.Config{
+	s.look = lookIn{listeners: listeners, admin: admin.New(admin.Config{
 		Subject: panel.Subject(s.report), Ready: s.upstream.ready, AnyHost: !address.IsLocal(cfg.Admin),
 		Pprof: cfg.AdminPprof, Clock: s.clk, Logger: s.log,
 	})}
-	s.log.Info("admin listening", "addr", l.Addr().String(), "pprof", cfg.AdminPprof)
-	if !address.Of(l.Addr()).IsLocal() {
-		s.log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())
-	}
-	go func() {
-		if err := s.look.admin.Serve(l); !admin.IsClosed(err) {
-			s.log.Error("admin listener failed; clients are served on", "error", err)
-		}
-	}()
+	serveAdmin(s.look.admin, listeners, cfg.AdminPprof, s.log)
 	return nil
+}
+
+// serveAdmin serves an admin listener on all its addresses, and says where.
+func serveAdmin(a *admin.Server, listeners []net.Listener, pprof bool, log *slog.Logger) {
+	for _, l := range listeners {
+		log.Info("admin listening", "addr", l.Addr().String(), "pprof", pprof)
+		if !address.Of(l.Addr()).IsLocal() {
+			log.Warn("the admin address can be reached from other machines and asks for no password", "addr", l.Addr().String())
+		}
+		go func() {
+			if err := a.Serve(l); !admin.IsClosed(err) {
+				log.Error("admin listener failed; clients are served on", "error", err)
+			}
+		}()
+	}
 }
 
 func (l *lookIn) close() error {
@@ -48,7 +56,7 @@ func (l *lookIn) close() error {
 		return nil
 	}
 	err := l.admin.Close()
-	_ = l.listener.Close() // it is closed, unless Serve was yet to begin
+	closeAll(l.listeners) // which they are, unless Serve was yet to begin
 	return err
 }
 

@@ -46,6 +46,7 @@ type Server struct {
 	config Config
 	http   http.Server
 	feed   *feed
+	rooms  *rooms
 }
 
 // New returns a Server that has begun to take samples for the page.
@@ -59,7 +60,7 @@ func New(c Config) *Server {
 	if c.Subject == nil {
 		c.Subject = ofServer(c.Report)
 	}
-	s := &Server{config: c, feed: newFeed(c.Subject, c.Clock)}
+	s := &Server{config: c, feed: newFeed(c.Subject, c.Clock), rooms: newRooms(c.Clock)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -88,16 +89,15 @@ func New(c Config) *Server {
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve serves connections from l, which it closes, until Close; then it
-// returns http.ErrServerClosed.
+// returns http.ErrServerClosed. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	bounded := limited(l, s.config.Clock)
-	defer bounded.spares.close()
-	return s.http.Serve(bounded)
+	return s.http.Serve(s.rooms.limit(l))
 }
 
 // Close stops listening and ends what is under way.
 func (s *Server) Close() error {
 	s.feed.close()
+	defer s.rooms.spares.close()
 	return s.http.Close()
 }
 

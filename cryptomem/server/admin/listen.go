@@ -34,15 +34,10 @@ const (
 // longAgo is a deadline that ends what waits.
 var longAgo = time.Unix(1, 0)
 
-// A listener bounds the connections of another one, and the time that each of
-// their writes takes. A bound on the whole answer would end the live feed, and
-// profiles that take longer.
-type listener struct {
-	net.Listener
+// rooms bounds the connections of all of a Server's listeners together.
+type rooms struct {
 	clk    clock.Clock
 	spares *spares
-	closed chan struct{}
-	once   sync.Once
 
 	mu      sync.Mutex // guards what follows
 	open    int
@@ -50,8 +45,22 @@ type listener struct {
 	changed chan struct{} // closed when there may be room
 }
 
-func limited(l net.Listener, clk clock.Clock) *listener {
-	return &listener{Listener: l, clk: clk, spares: newSpares(), closed: make(chan struct{}), changed: make(chan struct{})}
+func newRooms(clk clock.Clock) *rooms {
+	return &rooms{clk: clk, spares: newSpares(), changed: make(chan struct{})}
+}
+
+// A listener bounds the connections of another one, and the time that each of
+// their writes takes. A bound on the whole answer would end the live feed, and
+// profiles that take longer.
+type listener struct {
+	net.Listener
+	*rooms
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (r *rooms) limit(l net.Listener) *listener {
+	return &listener{Listener: l, rooms: r, closed: make(chan struct{})}
 }
 
 // Accept implements net.Listener.
@@ -73,7 +82,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open++
-	c := &timedConn{Conn: conn, listener: l, since: l.clk.Now()}
+	c := &timedConn{Conn: conn, rooms: l.rooms, since: l.clk.Now()}
 	c.place = l.waiting.PushBack(c)
 	return c, nil
 }
@@ -111,45 +120,45 @@ func (l *listener) makeRoom() bool {
 // evict makes room where all connections are open, and one of them has waited for
 // long enough. Otherwise it returns when to look again: after some time, or when
 // something has changed.
-func (l *listener) evict() (wait time.Duration, changed <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open < MaxConnections {
+func (r *rooms) evict() (wait time.Duration, changed <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open < MaxConnections {
 		return 0, nil
 	}
-	if l.waiting.Len() == 0 {
-		return grace, l.changed
+	if r.waiting.Len() == 0 {
+		return grace, r.changed
 	}
-	oldest := l.waiting.Front().Value.(*timedConn) //nolint:forcetypeassert // nothing else is in the list
-	if wait := grace - l.clk.Since(oldest.since); wait > 0 {
-		return wait, l.changed
+	oldest := r.waiting.Front().Value.(*timedConn) //nolint:forcetypeassert // nothing else is in the list
+	if wait := grace - r.clk.Since(oldest.since); wait > 0 {
+		return wait, r.changed
 	}
 	oldest.leave()
 	oldest.closed = true
-	l.open--
+	r.open--
 	_ = oldest.Conn.Close() // its client gets no answer that it waits for
 	return 0, nil
 }
 
 // tell wakes who waits for room; it needs the lock.
-func (l *listener) tell() {
-	close(l.changed)
-	l.changed = make(chan struct{})
+func (r *rooms) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
-// A timedConn is a connection of a listener.
+// A timedConn is a connection that has a room.
 type timedConn struct {
 	net.Conn
-	listener *listener
+	rooms *rooms
 
-	// Guarded by the listener's lock.
+	// Guarded by their lock.
 	place  *list.Element // among those that wait for a request, nil while one is answered
 	since  time.Time     // when it began to wait
 	closed bool
 }
 
 func (c *timedConn) Write(b []byte) (int, error) {
-	late := c.listener.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
+	late := c.rooms.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
 	defer late.Stop()
 	return c.Conn.Write(b)
 }
@@ -157,43 +166,43 @@ func (c *timedConn) Write(b []byte) (int, error) {
 // Close implements net.Conn.
 func (c *timedConn) Close() error {
 	err := c.Conn.Close()
-	l := c.listener
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	r := c.rooms
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if c.closed {
 		return err
 	}
 	c.closed = true
 	c.leave()
-	l.open--
-	l.spares.refill()
-	l.tell()
+	r.open--
+	r.spares.refill()
+	r.tell()
 	return err
 }
 
 // leave takes the connection from those that wait; it needs the lock.
 func (c *timedConn) leave() {
 	if c.place != nil {
-		c.listener.waiting.Remove(c.place)
+		c.rooms.waiting.Remove(c.place)
 		c.place = nil
 	}
 }
 
 // begin notes that a request has arrived, and end that it is answered.
 func (c *timedConn) begin() {
-	c.listener.mu.Lock()
-	defer c.listener.mu.Unlock()
+	c.rooms.mu.Lock()
+	defer c.rooms.mu.Unlock()
 	c.leave()
 }
 
 func (c *timedConn) end() {
-	l := c.listener
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	r := c.rooms
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !c.closed {
-		c.since = l.clk.Now()
-		c.place = l.waiting.PushBack(c)
-		l.tell()
+		c.since = r.clk.Now()
+		c.place = r.waiting.PushBack(c)
+		r.tell()
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 var settings = []Setting{
 	{
 		Name: "addr", Default: "localhost:8080",
-		Doc:  "Where the server listens. Several addresses are separated by commas. The client commands of this binary connect where CRYPTOMEM_SERVER says, and without that to the first address in CRYPTOMEM_ADDR.",
+		Doc:  "Where the server listens. Several addresses are separated by commas; localhost is both 127.0.0.1 and ::1. The client commands of this binary connect where CRYPTOMEM_SERVER says, and without that to the first address in CRYPTOMEM_ADDR.",
 		bind: func(c *Config) Value { return addresses(&c.Addr) },
 	},
 	{
