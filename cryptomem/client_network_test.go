@@ -185,3 +185,14 @@ func BenchmarkClientSet(b *testing.B) {
 		return dst, c.Set(ctx, key, value, cryptomem.TTL(time.Hour))
 	})
 }
+
+// BenchmarkClientIncrement is what it costs when 500 goroutines and more count under
+// one key.
+func BenchmarkClientIncrement(b *testing.B) {
+	ctx, key := context.Background(), "count"
+	b.SetParallelism(500)
+	benchmarkClient(b, func(c *cryptomem.Client, dst []byte) ([]byte, error) {
+		_, err := c.Increment(ctx, key, 1)
+		return dst, err
+	})
+}

@@ -74,6 +74,46 @@ func ExampleClient_GetOrLoad() {
 	// Ada <nil>
 }
 
+func ExampleClient_Update() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, time.Hour, "your-32-byte-very-secret-key-!!!").Client()
+	defer c.Close()
+
+	add := func(item string) ([]byte, error) {
+		return c.Update(ctx, "cart:17", func(cart []byte, found bool) ([]byte, error) {
+			if found {
+				cart = append(cart, '\n')
+			}
+			return append(cart, item...), nil
+		})
+	}
+	_, _ = add("3 apples")
+	cart, err := add("1 pear") // keeps the hour that the cart began with
+	fmt.Printf("%s %v\n", cart, err)
+	// Output:
+	// 3 apples
+	// 1 pear <nil>
+}
+
+func ExampleClient_Increment() {
+	addr, stop := serveExample()
+	defer stop()
+	ctx := context.Background()
+	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!").Client()
+	defer c.Close()
+
+	for range 3 { // within a minute from the first one on
+		n, err := c.Increment(ctx, "logins:ada", 1, cryptomem.TTL(time.Minute))
+		fmt.Println(n, err)
+	}
+	// Output:
+	// 1 <nil>
+	// 2 <nil>
+	// 3 <nil>
+}
+
 func ExampleClient_TryLock() {
 	addr, stop := serveExample()
 	defer stop()

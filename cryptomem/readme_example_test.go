@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
-	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // The one-line way to a sealed cache. Errors of the connection surface at the
@@ -35,10 +34,6 @@ func Example_network() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 
-	keys, err := sealing.ReadKeyFile("key.json")
-	if err != nil {
-		log.Fatal(err)
-	}
 	token, err := os.ReadFile("web.token")
 	if err != nil {
 		log.Fatal(err)
@@ -51,7 +46,7 @@ func Example_network() {
 	roots.AppendCertsFromPEM(ca)
 
 	c, err := cryptomem.Dial(ctx, "localhost:8443",
-		cryptomem.WithKeyring(keys),
+		cryptomem.WithKeyFile("key.json"),
 		cryptomem.WithNamespace("web"),
 		cryptomem.WithTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}),
 		cryptomem.WithAuth("web", []byte(strings.TrimSpace(string(token)))))

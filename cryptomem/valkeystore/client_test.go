@@ -77,6 +77,20 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		Expect(server.Must("PTTL", "\x03appn").AsInt64()).To(BeNumerically("~", 60000, 5000))
 	})
 
+	It("counts, keeps expiries, and forgives what is not there", func() {
+		for i := range 3 {
+			Expect(c.Increment(ctx, "count", 2, cryptomem.TTL(time.Hour))).To(BeEquivalentTo(2 * (i + 1)))
+		}
+		Expect(server.Must("PTTL", "\x03appcount").AsInt64()).To(BeNumerically("~", 3600_000, 60_000))
+		Expect(c.Set(ctx, "count", []byte("40"), cryptomem.KeepTTL())).To(Succeed())
+		Expect(server.Must("PTTL", "\x03appcount").AsInt64()).To(BeNumerically("~", 3600_000, 60_000))
+		Expect(c.Exists(ctx, "count")).To(BeTrue())
+		Expect(c.DeleteMany(ctx, []string{"count", "nothing"})).To(Equal(1))
+		Expect(c.Remove(ctx, "count")).To(Succeed())
+		Expect(c.Exists(ctx, "count")).To(BeFalse())
+		Expect(c.Namespace()).To(Equal("app"))
+	})
+
 	It("gets and sets many, and flushes its namespace", func() {
 		var pairs []cryptomem.Pair
 		var keys []string
