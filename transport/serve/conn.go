@@ -85,8 +85,11 @@ func (c *serverConn) resume(err error) {
 			err = os.ErrDeadlineExceeded
 			break
 		}
-		if c.mayPoll && !c.server.draining.Load() && c.server.pollers.watch(c) {
-			return
+		if c.mayPoll && !c.server.draining.Load() {
+			c.session.Release()
+			if c.server.pollers.watch(c) {
+				return
+			}
 		}
 		var n int
 		n, err = c.read()

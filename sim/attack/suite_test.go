@@ -1,0 +1,39 @@
+//go:build linux
+
+package attack_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
+)
+
+// full is whether attacks are as large as those that once succeeded.
+var full = os.Getenv("CRYPTOMEM_ATTACK") == "full"
+
+// peers is how many peers attack at once: some, or as many as it takes in all.
+func peers(some, all int) int {
+	if full {
+		return all
+	}
+	return some
+}
+
+var binary string // of the server
+
+func TestAttack(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute) // a busy machine is no failure
+	RunSpecs(t, "attack")
+}
+
+var _ = BeforeSuite(func() {
+	var err error
+	binary, err = gexec.BuildWithEnvironment("github.com/Zezezknight/cryptomem/cryptomem/cmd/cryptomem", []string{"CGO_ENABLED=0"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(gexec.CleanupBuildArtifacts)
+})
