@@ -26,6 +26,24 @@ func plusOne(value []byte, found bool) ([]byte, error) {
 	return strconv.AppendInt(nil, int64(n+1), 10), nil
 }
 
+// An awayStore takes its time to say that it is away.
+type awayStore struct{ asked, leave chan bool }
+
+func (s awayStore) Do(_ context.Context, r *cryptomem.Request) error {
+	s.asked <- true
+	<-s.leave
+	r.Err = cryptomem.ErrUnavailable
+	return r.Err
+}
+
+func (s awayStore) DoAll(ctx context.Context, rs []*cryptomem.Request) {
+	for _, r := range rs {
+		_ = s.Do(ctx, r) // which is in r
+	}
+}
+
+func (s awayStore) Close() error { return nil }
+
 var _ = Describe("Changing what is there", func() {
 	var (
 		w   *world
@@ -131,6 +149,28 @@ var _ = Describe("Changing what is there", func() {
 			close(leave)
 			Expect(<-done).NotTo(HaveOccurred())
 			Expect(c.Touch(ctx, key)).To(Succeed())
+		})
+
+		It("does not have those who wait find out one by one that the store is away", func() {
+			away := awayStore{asked: make(chan bool), leave: make(chan bool)}
+			c, err := cryptomem.NewClient(away, cryptomem.WithSecret([]byte(secret)), cryptomem.WithAttempts(1))
+			Expect(err).NotTo(HaveOccurred())
+			ended := make(chan error, 3)
+			update := func() { _, err := c.Update(ctx, key, plusOne); ended <- err }
+			go update()
+			Eventually(away.asked).Should(Receive())
+			go update()
+			go update()
+			Eventually(func() int { return cryptomem.Turns(c, key) }).Should(Equal(3))
+			away.leave <- true
+			Eventually(away.asked).Should(Receive())
+			Eventually(away.asked).Should(Receive(), "though nobody has answered the one before")
+			close(away.leave)
+			for range cap(ended) {
+				Expect(<-ended).To(MatchError(cryptomem.ErrUnavailable))
+			}
+			Expect(cryptomem.Turns(c, key)).To(BeZero())
+			Expect(c.Close()).To(Succeed())
 		})
 
 		It("succeeds always, however many want the same key at the same time", func() {

@@ -20,3 +20,13 @@ func (c *Client) Counting(key string) int {
 	}
 	return -1
 }
+
+// Turns returns how many updates of key are under way or wait for their turn.
+func Turns(c *Client, key string) int {
+	c.turns.mu.Lock()
+	defer c.turns.mu.Unlock()
+	if u := c.turns.byKey[key]; u != nil {
+		return u.users
+	}
+	return 0
+}

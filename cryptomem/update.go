@@ -53,11 +53,12 @@ func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) err
 
 // update takes the client's turn on the key and swaps in what change makes of the
 // value, as often as it takes.
-func (c *Client) update(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) ([]byte, error) {
-	if err := c.turns.take(ctx, key); err != nil {
+func (c *Client) update(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (_ []byte, failed error) {
+	mine, err := c.turns.take(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	defer c.turns.leave(key)
+	defer func() { c.turns.leave(key, mine, errors.Is(failed, ErrUnavailable)) }()
 	for pause := time.Duration(0); ; pause = min(max(2*pause, firstRetry), longestRetry) {
 		value, lost, err := c.updateOnce(ctx, key, life, change)
 		if !lost {
@@ -103,39 +104,56 @@ type turns struct {
 }
 
 type turn struct {
-	taken chan struct{} // holds one token while somebody's turn it is
-	users int           // who have it or wait for it; guarded by turns.mu
+	taken  chan struct{} // holds one token while somebody's turn it is
+	broken chan struct{} // closed when there is nothing to wait for
+
+	users int  // who have it or wait for it; guarded by turns.mu
+	over  bool // broken is closed; guarded by turns.mu
 }
 
-// take waits under ctx until it is the caller's turn, which ends with leave.
-func (t *turns) take(ctx context.Context, key string) error {
-	if err := ctx.Err(); err != nil {
-		return err // also if it is the caller's turn: select would toss a coin
-	}
+// take waits under ctx until it is the caller's turn, which ends with leave. The
+// turn is nil for those who need none: the store is out of reach, and they should
+// not have to find that out one after the other.
+func (t *turns) take(ctx context.Context, key string) (*turn, error) {
 	t.mu.Lock()
 	u := t.byKey[key]
 	if u == nil {
 		if t.byKey == nil {
 			t.byKey = make(map[string]*turn)
 		}
-		u = &turn{taken: make(chan struct{}, 1)}
+		u = &turn{taken: make(chan struct{}, 1), broken: make(chan struct{})}
 		t.byKey[key] = u
 	}
 	u.users++
 	t.mu.Unlock()
 	select {
 	case u.taken <- struct{}{}:
-		return nil
+		return u, nil
+	case <-u.broken:
+		t.drop(key, u)
+		return nil, nil
 	case <-ctx.Done():
 		t.drop(key, u)
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-func (t *turns) leave(key string) {
-	t.mu.Lock()
-	u := t.byKey[key]
-	t.mu.Unlock()
+// leave ends a turn, and with unavailable lets all who wait go ahead.
+func (t *turns) leave(key string, u *turn, unavailable bool) {
+	if u == nil {
+		return
+	}
+	if unavailable {
+		t.mu.Lock()
+		if !u.over {
+			u.over = true
+			close(u.broken)
+		}
+		if t.byKey[key] == u {
+			delete(t.byKey, key)
+		}
+		t.mu.Unlock()
+	}
 	<-u.taken
 	t.drop(key, u)
 }
@@ -143,7 +161,7 @@ func (t *turns) leave(key string) {
 func (t *turns) drop(key string, u *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if u.users--; u.users == 0 {
+	if u.users--; u.users == 0 && t.byKey[key] == u {
 		delete(t.byKey, key)
 	}
 }
