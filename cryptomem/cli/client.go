@@ -290,6 +290,9 @@ func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CRYPTOMEM_KEY: %w", err)
 	}
+	if few := doctor.EncodedSecret(s.Secret); few != "" {
+		fmt.Fprintf(c.err, "warning: CRYPTOMEM_KEY: %s; \"cryptomem keygen\" draws one in full\n", few)
+	}
 	return kr, nil
 }
 
@@ -303,6 +306,9 @@ func (f *clientFlags) explain(c *console, err error) error {
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
+		if why := stranger(s); why != "" {
+			return fmt.Errorf("%s: %w", why, err)
+		}
 		return fmt.Errorf("no answer from %s within %s: %w", f.shown(c), f.timeout.String(), err)
 	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
 		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
@@ -315,6 +321,23 @@ func (f *clientFlags) explain(c *console, err error) error {
 			"the identity may use only what its entry in the identities file names", err)
 	}
 	return err
+}
+
+// strangerTimeout is how long may be spent on finding out who does not answer.
+const strangerTimeout = 2 * time.Second
+
+// stranger says who took the connection and is no cryptomem server, if that can be
+// told.
+func stranger(s doctor.Client) string {
+	if isValkey(s.Addr) {
+		return ""
+	}
+	s.Timeout = strangerTimeout
+	found, ok := doctor.Stranger(context.Background(), s)
+	if !ok {
+		return ""
+	}
+	return found.Text
 }
 
 // durationFlag is a duration with the units that the configuration knows.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"net"
@@ -83,6 +84,37 @@ var _ = Describe("Every command", func() {
 			run(context.Background(), c, hostile.args)
 			Expect(out.String()+err.String()).NotTo(BeEmpty(), "%v", hostile.args)
 			Expect(out.String()+err.String()).NotTo(MatchRegexp("[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u202e]"), "%v", hostile.args)
+		}
+	})
+
+	It("says who answers where no cryptomem server does", func() {
+		addr := filepath.Join(GinkgoT().TempDir(), "s")
+		l, err := net.Listen("unix", addr)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(l.Close)
+		go func() { // as a Redis does: it answers lines, and waits for the end of one
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close() //nolint:errcheck // nothing is left to say
+					for lines := bufio.NewScanner(conn); lines.Scan(); {
+						_, _ = conn.Write([]byte("-ERR unknown command\r\n"))
+					}
+				}()
+			}
+		}()
+		for _, args := range [][]string{{"ping"}, {"get", "key"}, {"stats"}} {
+			var out, said bytes.Buffer
+			variables := map[string]string{"CRYPTOMEM_SERVER": "unix:" + addr, "CRYPTOMEM_KEY": "0123456789abcdef0123456789abcdef"}
+			c := &console{out: &out, err: &said, env: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
+			Expect(run(context.Background(), c, append(args, "--timeout", "100ms"))).To(Equal(exitFailed))
+			Expect(said.String()).To(ContainSubstring("unix:" + addr + " is something else than cryptomem"))
+			if args[0] == "get" {
+				Expect(said.String()).To(HavePrefix("warning: CRYPTOMEM_KEY: it looks like hexadecimal"))
+			}
 		}
 	})
 })

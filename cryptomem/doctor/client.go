@@ -84,6 +84,20 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 	return v.findings
 }
 
+// Stranger asks who answers at a client's address where the client gets no answer, and
+// returns what is wrong there, if it can tell.
+func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
+	c.Identity = "" // the token is for no stranger
+	v := &visit{Client: c, record: record{now: c.Now}}
+	contact(ctx, v)
+	for _, f := range v.findings {
+		if f.Severity == Problem && f.Subject == "server" {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
 // privacy asks who on the way can look on.
 func privacy(_ context.Context, v *visit) {
 	const subject = "on the way"
@@ -183,6 +197,10 @@ func clientKey(_ context.Context, v *visit) {
 	default:
 		if v.keys, err = sealing.KeyringFromSecret([]byte(v.Secret)); err != nil {
 			v.found(Problem, subject, "CRYPTOMEM_KEY: "+err.Error(), `set it to 32 random bytes, or better CRYPTOMEM_KEY_FILE to a file that "cryptomem keygen" made`)
+			return
+		}
+		if few := EncodedSecret(v.Secret); few != "" {
+			v.found(Warning, subject, "CRYPTOMEM_KEY: "+few, `set CRYPTOMEM_KEY_FILE to a file that "cryptomem keygen" made; what this one has sealed it cannot open`)
 			return
 		}
 		v.fine(subject, "in CRYPTOMEM_KEY")

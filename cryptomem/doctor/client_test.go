@@ -312,6 +312,8 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		doctor.Problem, "identity", "does not accept ops with this token", "identities file"),
 	Entry("no sealing key", func(v *visitor) { v.KeyFile = "" },
 		doctor.Problem, "sealing key", "nothing can be sealed or opened", "CRYPTOMEM_KEY_FILE"),
+	Entry("a secret that is plainly hexadecimal", func(v *visitor) { v.KeyFile, v.Secret = "", "0123456789abcdef0123456789abcdef" },
+		doctor.Warning, "sealing key", "128 bits", "cryptomem keygen"),
 	Entry("a sealing key that is missing", func(v *visitor) { v.KeyFile += ".old" },
 		doctor.Problem, "sealing key", "does not exist", "cryptomem keygen"),
 	Entry("a sealing key for everybody", func(v *visitor) { Expect(os.Chmod(v.KeyFile, 0o640)).To(Succeed()) },

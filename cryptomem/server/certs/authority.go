@@ -87,6 +87,33 @@ func (a *Authority) Issue(names []string, valid Span) (cert, key []byte, err err
 	return encode(der, private)
 }
 
+// Renew signs a certificate that this authority has issued once more, for the same
+// names and the same private key, so that the key's file stays as it is.
+func (a *Authority) Renew(certPEM []byte, valid Span) ([]byte, error) {
+	block, _ := pem.Decode(certPEM)
+	if block == nil {
+		return nil, errors.New("no certificate in PEM form")
+	}
+	old, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if old.IsCA {
+		return nil, errors.New("it is an authority; what it has signed would not be trusted any more")
+	}
+	if err := old.CheckSignatureFrom(a.cert); err != nil {
+		return nil, fmt.Errorf("another authority has issued it: %w", err)
+	}
+	template := newTemplate(valid)
+	template.Subject, template.KeyUsage, template.ExtKeyUsage = old.Subject, old.KeyUsage, old.ExtKeyUsage
+	template.DNSNames, template.IPAddresses, template.URIs = old.DNSNames, old.IPAddresses, old.URIs
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, old.PublicKey, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+}
+
 func newTemplate(valid Span) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) // never fails
 	return &x509.Certificate{SerialNumber: serial, NotBefore: valid.From, NotAfter: valid.Until}
