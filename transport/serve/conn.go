@@ -180,15 +180,14 @@ func (c *serverConn) received(n int, now int64) {
 func (c *serverConn) answer(now int64) error {
 	for ; ; now = c.server.config.Now() {
 		failed := c.session.Execute(now)
-		pending := c.session.Pending()
-		if len(pending) == 0 {
+		if c.session.Unsent() == 0 {
 			return failed
 		}
 		if !c.session.Hold() {
 			c.server.counters.unread.Add(1)
 			return errUnread
 		}
-		if err := c.send(pending); err != nil {
+		if err := c.send(c.session.Pending()); err != nil {
 			return err
 		}
 		if failed == nil && c.place != servingPlace {

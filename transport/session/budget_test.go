@@ -115,13 +115,26 @@ var _ = Describe("what a session keeps for its peer", func() {
 		Expect(memory.Used()).To(BeZero())
 	})
 
-	It("may not wait for its reader when memory is used up", func() {
+	It("may not wait for its reader when memory is used up, unless it is next to nothing", func() {
 		memory.SetLimit(100)
-		s := start(&recorder{}, nil)
-		s.Received(copy(s.Buffer(), frame(wire.Ping, 0, "", "x")))
-		Expect(s.Execute(1)).To(Succeed())
-		Expect(s.Hold()).To(BeFalse())
+		long, short := start(&recorder{}, nil), start(&recorder{}, nil)
+		long.Received(copy(long.Buffer(), frame(wire.Ping, 0, "", strings.Repeat("x", 2000))))
+		Expect(long.Execute(1)).To(Succeed())
+		Expect(long.Hold()).To(BeFalse())
 		Expect(memory.Used()).To(BeZero())
+
+		short.Received(copy(short.Buffer(), frame(wire.Ping, 0, "", "x")))
+		Expect(short.Execute(1)).To(Succeed())
+		short.Sent(3)
+		Expect(short.Hold()).To(BeTrue())
+		Expect(memory.Used()).To(BeEquivalentTo(5))
+		Expect(short.Pending()).To(HaveLen(1))
+		Expect(short.Pending()[0]).To(Equal(wire.AppendResponse(nil, wire.OK, []byte("x"))[3:]))
+		short.Sent(5)
+		Expect(memory.Used()).To(BeZero())
+		got, err := receive(short, frame(wire.Ping, 0, "", "y"), 100)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got).To(Equal(wire.AppendResponse(nil, wire.OK, []byte("y"))))
 	})
 
 	It("is three quarters of all memory at most for one peer, whatever its sessions", func() {

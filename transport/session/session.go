@@ -124,7 +124,7 @@ func New(h Handler, l Limits) *Session {
 	}
 	s := &Session{handler: h, limits: l, tally: newTally(l.Meter), holding: holding{budget: l.Memory}}
 	s.holding.shares[0] = l.Peer
-	s.reserve = s.holding.take
+	s.reserve = s.reserveWith
 	s.gate, _ = h.(Gate)
 	s.large, _ = h.(LargeHandler)
 	s.ender, _ = h.(Ender)
@@ -220,16 +220,36 @@ func (s *Session) refuseUnfinished() bool {
 	return true
 }
 
-// Hold says that the answers have to wait for their reader, and charges what
-// they keep. If it reports false there is no memory for that, and the connection
-// is to be closed.
+// Hold says that the answers have to wait for their reader, and charges what they
+// keep; Pending is to be asked for anew. If it reports false there is no memory for
+// that, and the connection is to be closed. A short answer finds some in any case:
+// who is told that the server is busy is not cut off.
 func (s *Session) Hold() bool {
-	out := max(cap(s.out)-s.outHeld, 0)
-	in := max(len(s.in)-s.inHeld, 0)
-	if !s.holding.take(out + in) {
+	if s.reserveWith(0) {
+		return true
+	}
+	unsent := s.Unsent()
+	if unsent > maxKept || len(s.referrals) > 0 || s.start < s.end {
 		return false
 	}
-	s.outHeld += out
+	s.setInput(nil, 0)
+	short := bytes.Clone(s.out[s.sent:])
+	s.Sent(unsent)
+	s.out, s.outHeld = short, unsent
+	s.holding.owe(unsent)
+	return true
+}
+
+// reserveWith charges n bytes of an answer, and with them the blocks that the
+// session will have while it waits for the reader: an answer that was begun must
+// not fail for those.
+func (s *Session) reserveWith(n int) bool {
+	out := max(cap(s.out), largeBlockSize) - s.outHeld
+	in := max(len(s.in)-s.inHeld, 0)
+	if !s.holding.take(n + max(out, 0) + in) {
+		return false
+	}
+	s.outHeld += max(out, 0)
 	s.inHeld += in
 	return true
 }
