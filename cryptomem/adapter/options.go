@@ -9,20 +9,13 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
-const (
-	// DefaultTimeout is how long a call may take. A page waits for it at most
-	// once for each thing that it asks the store for.
-	DefaultTimeout = time.Second
-
-	// DefaultTTL is how long a value is kept where the framework does not say.
-	DefaultTTL = 24 * time.Hour
-)
+// DefaultTTL is how long a value is kept where the framework does not say.
+const DefaultTTL = 24 * time.Hour
 
 // An Option changes how a Store, and so an adapter, works.
 type Option func(*options)
 
 type options struct {
-	timeout time.Duration
 	ttl     time.Duration
 	prefix  string
 	clock   cryptomem.Clock
@@ -31,12 +24,8 @@ type options struct {
 }
 
 func defaults() options {
-	return options{timeout: DefaultTimeout, ttl: DefaultTTL, clock: clock.New(), onError: func(error) {}}
+	return options{ttl: DefaultTTL, clock: clock.New(), onError: func(error) {}}
 }
-
-// WithTimeout bounds each call, in place of DefaultTimeout. A shorter bound of
-// the caller's context counts too.
-func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // WithTTL keeps a value for ttl where the framework does not say for how long,
 // in place of DefaultTTL; 0 means for good.

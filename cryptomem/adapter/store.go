@@ -3,8 +3,9 @@
 // bytes by a name, as session stores and caches of web frameworks do, and does
 // three things that every one of them needs:
 //
-//   - Each call has a bound, a second by default, so that a store that is away
-//     slows a request but does not hold it.
+//   - Each call has a bound, the client's cryptomem.WithPatience, a second by
+//     default: a store that is away slows one request but holds none, and the
+//     calls after that fail at once until it is back.
 //   - A value that cannot be opened is absent. Its key may have been retired, or
 //     somebody altered it; either way a visitor gets a new session or a fresh
 //     page, and no error for as long as the value lives. Such values are counted,
@@ -129,9 +130,10 @@ func (s *Store) Delete(ctx context.Context, name string) (found bool, err error)
 	return s.remove(ctx, s.Name(name))
 }
 
-// Bound returns a context that ends with ctx, or when WithTimeout's time is over.
+// Bound returns a context for one call, which ends with ctx or when the client's
+// patience is over; see cryptomem.WithPatience.
 func (s *Store) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, s.options.timeout)
+	return s.client.Patience(ctx)
 }
 
 // Absent reports whether err says that there is nothing that can be opened:

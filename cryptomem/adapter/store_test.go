@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -132,13 +133,13 @@ var _ = Describe("Store", func() {
 			DeferCleanup(far.Close)
 			return near, nil
 		}
-		client := server.Client(cryptomem.WithDialer(silent))
-		store := adapter.New(client, adapter.WithTimeout(time.Millisecond))
+		client := server.Client(cryptomem.WithDialer(silent), cryptomem.WithPatience(time.Millisecond), cryptomem.WithClock(clock.New()))
+		store := adapter.New(client)
 		_, _, err := store.Get(ctx, "name")
-		Expect(err).To(MatchError(context.DeadlineExceeded))
-		Expect(store.Set(ctx, "name", nil, 0)).To(MatchError(context.DeadlineExceeded))
+		Expect(err).To(MatchError(cryptomem.ErrTimeout))
+		Expect(store.Set(ctx, "name", nil, 0)).To(MatchError(cryptomem.ErrTimeout))
 		_, err = store.Delete(ctx, "name")
-		Expect(err).To(MatchError(context.DeadlineExceeded))
+		Expect(err).To(MatchError(cryptomem.ErrTimeout))
 
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
