@@ -52,8 +52,8 @@ type TB interface {
 type Server struct {
 	// Clock is the time of the server and its clients. It stands still, at the
 	// beginning of 2030, unless it is moved; Advance is the usual way. Whoever
-	// waits by it, such as Client.Lock for a lock that others hold, waits for
-	// the test.
+	// waits by it, such as Client.Lock for a lock that others hold, or Client.Update
+	// while other clients are faster more than once, waits for the test.
 	Clock *clock.Mock
 
 	t      TB

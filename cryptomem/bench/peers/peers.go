@@ -98,16 +98,14 @@ func cryptomemPeer(addr string, keys []string, value []byte, s *settings) (*peer
 	if err != nil {
 		return nil, nil, err
 	}
-	names := make([][]byte, len(keys))
-	for i, k := range keys {
-		names[i] = []byte(k)
-		if err := c.SetContext(ctx, names[i], value); err != nil {
+	for _, k := range keys {
+		if err := c.Set(ctx, k, value); err != nil {
 			return nil, nil, err
 		}
 	}
 	buffers := make([][]byte, s.goroutines)
 	return &peer{get: func(g, key int) (err error) {
-		buffers[g], err = c.GetAppend(ctx, buffers[g][:0], names[key])
+		buffers[g], err = c.GetAppend(ctx, buffers[g][:0], keys[key])
 		return err
 	}}, func() { _ = c.Close() }, nil
 }
