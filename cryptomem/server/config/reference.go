@@ -26,7 +26,9 @@ too. A flag that is true or false is written ` + "`--flush`" + ` or
 ` + "`--flush=false`" + `. A key that does not exist or a value that is not allowed stops the server from starting, and all
 mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
 run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks, the
-certificate, key and identities files that it names included.
+certificate, key and identities files that it names included, and warns of
+` + "`CRYPTOMEM_…`" + ` variables that are no setting. Without a value a setting is "none": a
+word such as "no" in place of a file's name is refused.
 
 Settings marked *reload* take effect on SIGHUP; the others need a restart, and
 the server's log says so.
