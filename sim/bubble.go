@@ -45,19 +45,20 @@ func emptyPools() {
 
 // A bubble is one run of tier 2 under way.
 type bubble struct {
-	script  *script.Script
-	clk     clock.Clock
-	start   time.Time
-	gate    *gate
-	free    *scriptClock // on tier 3; nil on tier 2
-	events  uint64       // let through so far
-	hash    uint64
-	machine *machineClock  // the server's
-	liar    *sharedLiar    // nil unless hostile
-	faults  bool           // connections may break
-	corrupt bool           // bits may flip: what users see proves little
-	suspect bool           // what a user reads need not have been written by one
-	work    sync.WaitGroup // calls, servers and closings under way
+	script   *script.Script
+	clk      clock.Clock
+	start    time.Time
+	gate     *gate
+	free     *scriptClock // on tier 3; nil on tier 2
+	events   uint64       // let through so far
+	hash     uint64
+	machine  *machineClock  // the server's
+	liar     *sharedLiar    // nil unless hostile
+	faults   bool           // connections may break
+	corrupt  bool           // bits may flip: what users see proves little
+	suspect  bool           // what a user reads need not have been written by one
+	outlived bool           // the server may keep what has expired by its seal
+	work     sync.WaitGroup // calls, servers and closings under way
 
 	mu      sync.Mutex // guards everything below
 	frozen  time.Time  // until when the server does nothing
@@ -106,6 +107,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 			b.faults = true
 		}
 		b.suspect = b.suspect || a.Actor.Kind == script.Raw
+		b.outlived = b.outlived || a.Verb == script.Prolong
 	}
 	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile

@@ -42,6 +42,7 @@ func (w *world) connect(lane int) *conn {
 
 func (c *conn) receive(side script.Side, b []byte) int {
 	c.w.mixBytes(uint64(c.lane)<<1|uint64(side), b)
+	c.w.record(c.lane, side, b)
 	if side == script.Up {
 		return c.server.receive(b)
 	}

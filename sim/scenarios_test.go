@@ -70,9 +70,10 @@ var _ = Describe("the scenarios", func() {
 	})
 })
 
-// turned returns the script once for each of its demands, with that one wrong.
+// turned returns the script once for each of its demands, with that one wrong;
+// where a thousand clients have thousands, for some of them.
 func turned(s *script.Script) (all []*script.Script) {
-	for i := range s.Actions {
+	for i := 0; i < len(s.Actions); i += 1 + len(s.Actions)/256*256 {
 		wrong := s.Clone()
 		switch a := &wrong.Actions[i]; {
 		case a.Want != "":

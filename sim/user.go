@@ -154,16 +154,16 @@ func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, 
 	return ctx, func(cryptomem.Outcome) {}
 }
 
-// call starts a call. Where calls are tried again, a user makes one at a time if
-// connections may break: those that a broken connection fails would all try again
-// at once, and in an order that no gate decides.
+// call starts a call. Where connections may break, a user of a seed makes one at a
+// time, and so does one whose calls are tried again: those that wait for a new
+// connection go on all at once, in an order that no gate decides.
 func (u *user) call(step int, a *script.Action) {
 	b := u.b
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), stepKey{}, step))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var before chan struct{}
-	if n := len(u.calls); b.faults && b.script.Config.Attempts > 1 && n > 0 {
+	if n := len(u.calls); b.faults && (b.script.Config.Attempts > 1 || len(b.script.Title) == 0) && n > 0 {
 		before = u.calls[n-1].over
 	}
 	b.pending++
@@ -311,6 +311,9 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 			b.fail(u.index, oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
 		}
 	}
+	if op.Verb == script.Add && op.Outcome == oracle.Done && (u.clk.ahead() || b.outlived) {
+		op.Verb = script.Set // what has expired by its seal and this client's clock it replaces
+	}
 	if op.Outcome == oracle.Done && op.Got != 0 && step > u.versions[a.Key].step {
 		u.versions[a.Key] = version{op.Got, step}
 	}
@@ -347,6 +350,8 @@ func classify(a *script.Action, err error) (oracle.Outcome, string) {
 		return oracle.Unknown, script.WantLost
 	case errors.Is(err, cryptomem.ErrExpired):
 		return oracle.Unknown, script.WantExpired
+	case errors.Is(err, sealing.ErrStale):
+		return oracle.Unknown, script.WantStale
 	case errors.Is(err, cryptomem.ErrNotAuthentic):
 		return oracle.Unknown, script.WantForged
 	case errors.Is(err, cryptomem.ErrNotFound) && v == script.Touch:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
@@ -40,6 +41,7 @@ type world struct {
 	failure   *Failure
 	trace     *Trace
 	answers   map[*script.Action]string // nil unless asked for
+	frames    *strings.Builder          // nil unless they are recorded
 	completed []*pipeline.Call          // of the engine that is being asked
 }
 

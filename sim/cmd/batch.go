@@ -101,6 +101,12 @@ func (b *batch) enough() bool {
 
 // check runs one script, twice if asked to, and takes note of what came of it.
 func (b *batch) check(s *script.Script, file string, run runner) bool {
+	if b.frames != "" {
+		text, _ := sim.Frames(s) // if it fails, that is told below
+		if err := os.WriteFile(b.frames, []byte(text), 0o600); err != nil {
+			b.err = err
+		}
+	}
 	r := run(s, sim.Options{Answers: file != ""})
 	if b.tier == 2 && file != "" && r.Failure == nil {
 		r.Failure = sim.Compare(s, sim.Run(s, sim.Options{Answers: true}), r)

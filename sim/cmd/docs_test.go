@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/sim/plant"
 )
 
 var _ = Describe("docs/simulation.md", func() {
@@ -59,6 +62,18 @@ var _ = Describe("docs/simulation.md", func() {
 			}
 		}
 		Expect(ran).To(BeNumerically(">", 5))
+	})
+
+	It("lists every planted bug as it is", func() {
+		all, err := plant.All()
+		Expect(err).NotTo(HaveOccurred())
+		var want []string
+		for _, p := range all {
+			want = append(want, fmt.Sprintf("| %s | %s | %s | %d |", p.Name, p.Bug, strings.Join(p.Rules, ", "), p.Tier))
+		}
+		_, table, _ := strings.Cut(text, "| planted bug | what is wrong | rule | tier |\n|---|---|---|---|\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		Expect(strings.Split(table, "\n")).To(Equal(want))
 	})
 
 	It("shows a scenario that comes out as it says", func() {

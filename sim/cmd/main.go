@@ -48,6 +48,7 @@ type flags struct {
 	minimize  bool
 	report    string
 	write     string
+	frames    string
 	twice     bool
 	commit    string
 	first     bool
@@ -99,6 +100,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	set.BoolVar(&f.minimize, "minimize", true, "take away what a failure does not need")
 	set.StringVar(&f.report, "report", "", "write a page about the first failure, or about the one run, to this file")
 	set.StringVar(&f.write, "write", "dist/sim", "write minimised failures as scenarios to this directory")
+	set.StringVar(&f.frames, "frames", "", "write what goes over the connections of the one scenario or seed to this file, on tier 1")
 	set.BoolVar(&f.twice, "twice", false, "run everything twice and compare")
 	set.StringVar(&f.commit, "commit", "", "run a seed made of this text too, such as a commit's hash")
 	set.BoolVar(&f.first, "first", false, "stop at the first failure")
@@ -123,6 +125,9 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	}
 	if f.coverage && (f.tier > 1 || f.oneSeed || len(f.scenarios) > 0) {
 		return nil, errors.New("--coverage is about all scenarios and seeds together, on tier 1")
+	}
+	if one := f.oneSeed && len(f.scenarios) == 0 || !f.oneSeed && len(f.scenarios) == 1; f.frames != "" && (f.tier > 1 || !one) {
+		return nil, errors.New("--frames records one scenario or seed, on tier 1")
 	}
 	if f.workers < 1 || f.seeds < 0 {
 		return nil, errors.New("there is nothing to run")

@@ -60,6 +60,15 @@ var _ = Describe("the command", func() {
 		Expect(filepath.Join(dir, "page.html")).To(BeARegularFile())
 	})
 
+	It("writes down what goes over the connections", func() {
+		name := filepath.Join(dir, "frames.txt")
+		Expect(run([]string{"--scenario", "../../testdata/scenarios/getdel-once.txt", "--frames", name}, &out, &errs)).To(Equal(0), errs.String())
+		text, err := os.ReadFile(name)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(text)).To(MatchRegexp(`(?m)^@\S+ c1 > 434d[0-9a-f]+$`))
+		Expect(string(text)).To(MatchRegexp(`(?m)^@\S+ c1 < 434d[0-9a-f]+$`))
+	})
+
 	It("prints failures for machines", func() {
 		Expect(run([]string{"--scenario", failing(), "--json"}, &out, &errs)).To(Equal(1))
 		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "expect", "actions": 2, "of": 4}`))
@@ -77,6 +86,10 @@ var _ = Describe("the command", func() {
 		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
 		Entry("a stray word", `"fast" is not a flag`, "fast"),
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
+		Entry("runs to compare that cannot be repeated", "--twice compares runs", "--tier", "3", "--twice"),
+		Entry("coverage on another tier", "--coverage is about all scenarios and seeds", "--tier", "2", "--coverage"),
+		Entry("coverage of one seed", "--coverage is about all scenarios and seeds", "--seed", "1", "--coverage"),
+		Entry("frames of many runs", "--frames records one scenario or seed", "--frames", "f"),
 		Entry("a scenario that is not there", "no such file", "--scenario", "nowhere.txt"),
 		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
 		Entry("no mutants", "there is nothing to try", "mutate", "--n", "0"),

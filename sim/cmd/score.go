@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +58,12 @@ func score(args []string, out, errs io.Writer) int {
 
 	missed, sizes := 0, []int{}
 	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
-	for i, find := range findAll(plants, dir, *seeds) {
+	clean := filepath.Join(dir, "sim")
+	if err := build(clean, ""); err != nil {
+		fmt.Fprintln(errs, "sim score:", err)
+		return 2
+	}
+	for i, find := range findAll(plants, dir, clean, *seeds) {
 		p := plants[i]
 		found, err := find()
 		switch {
@@ -67,6 +73,9 @@ func score(args []string, out, errs io.Writer) int {
 		case found == nil:
 			missed++
 			fmt.Fprintf(out, "%-32s NOT FOUND within %s: %s\n", p.Name, report.Count(*seeds, "seed"), p.Bug)
+		case !slices.Contains(p.Rules, found.Rule):
+			missed++
+			fmt.Fprintf(out, "%-32s %-13s is not what it breaks, which is %s: %s\n", p.Name, found.Rule, strings.Join(p.Rules, " or "), p.Bug)
 		default:
 			sizes = append(sizes, found.Actions)
 			fmt.Fprintf(out, "%-32s %-13s %5d %8d %8d\n", p.Name, found.Rule, p.Tier, found.Seed, found.Actions)
@@ -96,14 +105,18 @@ func named(plants []plant.Plant, names []string) ([]plant.Plant, error) {
 
 // findAll looks for every bug, as many at a time as there are processors, and
 // returns functions that wait for what was found, in the order of the plants.
-func findAll(plants []plant.Plant, dir string, seeds int) []func() (*finding, error) {
+func findAll(plants []plant.Plant, dir, clean string, seeds int) []func() (*finding, error) {
 	room := make(chan struct{}, runtime.GOMAXPROCS(0))
 	all := make([]func() (*finding, error), len(plants))
 	for i, p := range plants {
 		all[i] = sync.OnceValues(func() (*finding, error) {
 			room <- struct{}{}
 			defer func() { <-room }()
-			return find(p, filepath.Join(dir, p.Name), seeds)
+			found, err := find(p, filepath.Join(dir, p.Name), seeds)
+			if found != nil {
+				err = control(p, clean, found.Seed)
+			}
+			return found, err
 		})
 		go func() { _, _ = all[i]() }() // whoever asks later gets the same
 	}
@@ -113,6 +126,15 @@ func findAll(plants []plant.Plant, dir string, seeds int) []func() (*finding, er
 // patience is how long a bug may take to be found: one that makes the product
 // hang is not found at all.
 const patience = 5 * time.Minute
+
+// build builds the simulator, with an overlay if one is named.
+func build(bin, overlay string) error {
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-overlay", overlay, "-o", bin, "./sim/cmd") //nolint:gosec // G204: the arguments are our own files
+	if text, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("does not build: %s", bytes.TrimSpace(text))
+	}
+	return nil
+}
 
 // find builds the simulator with the bug in it and runs seeds until one fails.
 // It returns nil if none does.
@@ -125,11 +147,24 @@ func find(p plant.Plant, dir string, seeds int) (*finding, error) {
 		return nil, err
 	}
 	bin := filepath.Join(dir, "sim")
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-overlay", overlay, "-o", bin, "./sim/cmd") //nolint:gosec // G204: the arguments are our own files
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("does not build: %s", bytes.TrimSpace(text))
+	if err := build(bin, overlay); err != nil {
+		return nil, err
 	}
-	args := []string{"--json", "--first", "--workers", "1", "--seeds", strconv.Itoa(seeds), "--tier", strconv.Itoa(p.Tier)}
+	return search(p, bin, "--seeds", strconv.Itoa(seeds))
+}
+
+// control runs the seed that found a bug without the bug, which must find nothing.
+func control(p plant.Plant, clean string, seed uint64) error {
+	found, err := search(p, clean, "--seed", strconv.FormatUint(seed, 10))
+	if err == nil && found != nil {
+		err = fmt.Errorf("seed %d breaks %s without the bug as well", seed, found.Rule)
+	}
+	return err
+}
+
+// search runs a simulator and returns what it finds, nil if that is nothing.
+func search(p plant.Plant, bin string, args ...string) (*finding, error) {
+	args = append(args, "--json", "--first", "--workers", "1", "--tier", strconv.Itoa(p.Tier))
 	if p.Twice {
 		args = append(args, "--twice")
 	}
@@ -138,7 +173,7 @@ func find(p plant.Plant, dir string, seeds int) (*finding, error) {
 	defer cancel()
 	sim := exec.CommandContext(ctx, bin, args...) //nolint:gosec // G204: built a moment ago
 	sim.Stdout = &lines
-	err = sim.Run()
+	err := sim.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err

@@ -1,11 +1,13 @@
 // Package plant puts known bugs into the product, to see whether the simulator
 // finds them.
 //
-// A planted bug is a file in bugs/: what is wrong, in a comment; the file of the
-// product that it is in; and lines to take out (-) and to put in (+), between
-// lines that stay. Indentation does not count.
+// A planted bug is a file in bugs/: what is wrong, in a comment; the rules that it
+// breaks, by one of which it must be found; the file of the product that it is in;
+// and lines to take out (-) and to put in (+), between lines that stay. Indentation
+// does not count.
 //
 //	# An item is still there at the very instant of its expiry.
+//	rule model
 //	cache/record.go
 //	- return r.expiry == 0 || now < r.expiry
 //	+ return r.expiry == 0 || now <= r.expiry
@@ -31,10 +33,11 @@ var bugs embed.FS
 // A Plant is a bug to be planted.
 type Plant struct {
 	Name  string
-	Bug   string // what is wrong
-	File  string // of the product, from the module's root
-	Tier  int    // of the simulator, that has to find it
-	Twice bool   // it makes runs differ, and shows only in comparing two
+	Bug   string   // what is wrong
+	File  string   // of the product, from the module's root
+	Rules []string // one of which it is found by
+	Tier  int      // of the simulator, that has to find it
+	Twice bool     // it makes runs differ, and shows only in comparing two
 	edit  []line
 }
 
@@ -73,6 +76,8 @@ func parse(text string) (Plant, error) {
 		case strings.TrimSpace(l) == "":
 		case strings.HasPrefix(l, "# "):
 			p.Bug = strings.TrimSpace(p.Bug + " " + l[2:])
+		case strings.HasPrefix(l, "rule "):
+			p.Rules = strings.Fields(l)[1:]
 		case l == "tier 2":
 			p.Tier = 2
 		case l == "twice":
@@ -85,8 +90,8 @@ func parse(text string) (Plant, error) {
 			return p, fmt.Errorf("%q is none of # - + and a file's name", l)
 		}
 	}
-	if p.Bug == "" || p.File == "" || len(p.edit) == 0 {
-		return p, errors.New("a planted bug has a comment, a file and an edit")
+	if p.Bug == "" || p.File == "" || len(p.edit) == 0 || len(p.Rules) == 0 {
+		return p, errors.New("a planted bug has a comment, a rule, a file and an edit")
 	}
 	return p, nil
 }

@@ -46,6 +46,12 @@ type weighted struct {
 func (g *generator) world() {
 	d, c := g.dice, &g.script.Config
 	c.Clients = d.Between(1, 6)
+	switch {
+	case d.Chance(3):
+		c.Clients = 64
+	case d.Chance(1):
+		c.Clients = 1000
+	}
 	if d.Chance(70) {
 		c.Delay.Min = time.Duration(d.Between(1, 50)) * time.Microsecond
 		c.Delay.Max = c.Delay.Min * time.Duration(d.Between(1, 40))
@@ -78,7 +84,7 @@ func (g *generator) world() {
 // workload draws what clients do in it and what goes wrong.
 func (g *generator) workload() {
 	d := g.dice
-	g.left = []int{30, 100, 300, 1000}[d.Below(4)]
+	g.left = max([]int{30, 100, 300, 1000}[d.Below(4)], 2*g.script.Config.Clients)
 	g.pace = []int{500, 5_000, 50_000, 500_000}[d.Below(4)]
 	g.keys = []int{1, 3, 10, 40}[d.Below(4)]
 	g.calls = g.subset(70, 10, Get, Set, Get, Delete, Touch, Add, Replace, CAS, GetV, GetDel, Prolong)

@@ -17,6 +17,7 @@ import (
 const (
 	maxScriptSize = 16 << 20 // bytes
 	maxValueSize  = 64 << 20 // bytes of one value in a script
+	maxActions    = 1 << 20
 )
 
 // Outcomes that a call can be demanded to have, beside the label of the value
@@ -30,6 +31,7 @@ const (
 	WantUnsent     = "unsent"     // the connection went first; it did not happen
 	WantForged     = "forged"     // what came does not authenticate
 	WantExpired    = "expired"    // what came is past its sealed expiry
+	WantStale      = "stale"      // what came is taken back, such as a value sealed ahead of the reader's clock
 	WantUnanswered = "unanswered" // cancelled
 )
 
@@ -90,9 +92,45 @@ func (p *parser) line(line string) error {
 	}
 	if at, ok := strings.CutPrefix(p.words[0].text, "@"); ok && !p.words[0].quoted {
 		p.words = p.words[1:]
-		return p.action(at)
+		return p.everybody(at)
 	}
 	return p.setting()
+}
+
+// everybody reads an action, or one for each of many clients: in "c1..c64 set
+// key-% v%", a % is the client's index.
+func (p *parser) everybody(at string) error {
+	if len(p.words) == 0 {
+		return p.action(at)
+	}
+	first, last, many := strings.Cut(p.words[0].text, "..")
+	if !many {
+		return p.action(at)
+	}
+	var ends [2]Actor
+	for i, end := range []string{first, last} {
+		p.words[0].text = end
+		var err error
+		if ends[i], err = (&parser{script: p.script, words: p.words}).actor(); err != nil {
+			return err
+		}
+	}
+	if ends[0].Kind != Client || ends[1].Kind != Client || ends[0].Index > ends[1].Index {
+		return fmt.Errorf("%s..%s: many are clients, the lower index first", first, last)
+	}
+	words := slices.Clone(p.words)
+	for i := ends[0].Index; i <= ends[1].Index; i++ {
+		index := strconv.Itoa(i)
+		p.words = slices.Clone(words)
+		for k := range p.words {
+			p.words[k].text = strings.ReplaceAll(p.words[k].text, "%", index)
+		}
+		p.words[0].text = "c" + index
+		if err := p.action(at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // split cuts the line into words: plain ones and quoted ones, each perhaps
@@ -171,6 +209,9 @@ func (p *parser) action(at string) error {
 	}
 	if err = p.arguments(&a); err != nil {
 		return err
+	}
+	if len(p.script.Actions) == maxActions {
+		return fmt.Errorf("a script has at most %d actions", maxActions)
 	}
 	p.script.Actions = append(p.script.Actions, a)
 	return nil
@@ -383,7 +424,7 @@ func isDialogue(name string) bool {
 
 func isReserved(label string) bool {
 	switch label {
-	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantUnanswered:
+	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantStale, WantUnanswered:
 		return true
 	}
 	return false

@@ -75,6 +75,10 @@ var _ = Describe("a script", func() {
 			Expect(err).To(MatchError(message))
 		},
 		Entry("an unknown setting", "speed 3", `line 1: no setting is called "speed"`),
+		Entry("many clients of whom one is not there", "clients 3\n@0s c1..c4 ping", `line 2: "c4" is nobody here: c1 to c3, raw1 to raw64, or server`),
+		Entry("many clients in the wrong order", "clients 3\n@0s c3..c1 ping", "line 2: c3..c1: many are clients, the lower index first"),
+		Entry("many servers", "@0s server..c1 sweep 1", "line 1: server..c1: many are clients, the lower index first"),
+		Entry("one label of many clients", "clients 2\n@0s c1..c2 set k a", `line 2: value "a" is written twice, every write has its own`),
 		Entry("a bad value", "\nclients 0", `line 2: "0" is not a number from 1 to 1024`),
 		Entry("a bad size", "memory 7G", `line 1: "7G" is not a size like 64B, 4KiB or 1MiB`),
 		Entry("a client that is not there", "@0s c2 get k", `line 1: "c2" is nobody here: c1 to c1, raw1 to raw64, or server`),
