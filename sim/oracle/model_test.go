@@ -23,6 +23,20 @@ var _ = Describe("the model", func() {
 	}
 	number := func(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 
+	for _, c := range wire.Commands() {
+		if !c.Has(wire.Reads) && !c.Has(wire.Writes) {
+			continue // the store has nothing to do with it
+		}
+		It("judges every command that reads or writes: "+c.String(), func() {
+			noticed := false
+			for _, s := range []wire.Status{wire.OK, wire.NotFound, wire.Exists} {
+				r := wire.Request{Command: c, Key: []byte("k"), Value: []byte("eight ..")}
+				noticed = noticed || oracle.NewModel().Check(1, &r, wire.Response{Status: s, Value: []byte("nobody ever stored this")}) != nil
+			}
+			Expect(noticed).To(BeTrue(), "no wrong answer is noticed: sim/oracle/model.go")
+		})
+	}
+
 	It("lets an item be there until the nanosecond before its expiry", func() {
 		Expect(see(1, wire.Set, "a", 10, wire.OK, "")).To(BeEmpty())
 		Expect(see(10, wire.Get, "", 0, wire.OK, "a")).To(BeEmpty())
