@@ -75,7 +75,7 @@ func Example_query() {
 	}
 	write := func(id, text string) error {
 		table[id] = text // the statement, and when it is committed:
-		return client.Remove(ctx, "article:"+id)
+		return client.Invalidate(ctx, "article:"+id)
 	}
 
 	for _, text := range []string{"second draft", "third draft"} {
@@ -93,23 +93,22 @@ func Example_nothingThere() {
 	defer end()
 	queries := 0
 
-	type answer struct { // to the question, also if it is no
-		Found bool
-		Name  string
-	}
-	answers := cryptomem.JSON[answer](client)
-	find := func(id string) (answer, error) {
-		return answers.GetOrLoad(ctx, "user:"+id, func(context.Context) (answer, error) {
+	find := func(id string) ([]byte, error) {
+		return client.GetOrLoad(ctx, "user:"+id, func(context.Context) ([]byte, error) {
 			queries++
-			return answer{Found: false}, nil // sql.ErrNoRows
-		}, cryptomem.TTL(5*time.Second))
+			return nil, cryptomem.NotFoundFor(5 * time.Second) // for sql.ErrNoRows
+		}, cryptomem.TTL(time.Hour))
 	}
 
-	_, _ = find("nobody")
-	fmt.Println(find("nobody"))
+	for range 3 {
+		_, err := find("nobody")
+		fmt.Println(errors.Is(err, cryptomem.ErrNotFound))
+	}
 	fmt.Println(queries, "query")
 	// Output:
-	// {false } <nil>
+	// true
+	// true
+	// true
 	// 1 query
 }
 
