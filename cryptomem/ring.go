@@ -26,13 +26,13 @@ type RingServer struct {
 // Failover lets others stand in for a server of a ring while it is away. Its zero
 // value does not: the names of a server that is away then fail with ErrUnavailable.
 //
-// A server that was silent for Pause is away, and its names go to the next. That
-// begins empty, and what it is given ends within StandIn. When the server answers
-// again, its names fail for another Pause, until all clients have seen it back;
-// then Prefix is flushed there, and only when that is done it is used again. So
-// what it holds from before does not come back. A server has to allow FLUSH for
-// that, or it stays away. Requests that are Fenced, as those of locks, never go to
-// a stand-in: fences only grow on one server.
+// A server that was silent for Pause is away, and its names, which fail until then, go
+// to the next. That begins empty, and what it is given ends within StandIn. When the
+// server answers again, its names fail for another Pause, until all clients have seen
+// it back; then Prefix is flushed there, and only when that is done it is used again.
+// So what it holds from before does not come back. A server has to allow FLUSH for
+// that, or it stays away. Requests that are Fenced, as those of locks, never go to a
+// stand-in: fences only grow on one server.
 //
 // What that promises, and what not, is in docs/ring.md. In short: no client reads a
 // value that another has overwritten or removed, provided that all have the same
@@ -99,7 +99,7 @@ func NewRing(servers []RingServer, f Failover) (Store, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if f.Pause > 0 {
 		for i := range s.stores {
-			ticker := f.Clock.Ticker(s.interval())
+			ticker := f.Clock.Ticker(s.ring.Failover().Interval())
 			s.spawn(func() { s.watch(i, ticker) })
 		}
 	}
@@ -167,31 +167,23 @@ func (s *ringStore) name(i int) string { return s.ring.Servers()[i].Name }
 func (s *ringStore) lend(r *Request) (back func()) {
 	was, ttl := r.Sealer, r.TTL
 	if was != nil {
-		r.Sealer = shortLived{was, s.failover.StandIn}
+		r.Sealer = shortLived{was, s.ring.Failover()}
 	}
-	r.TTL = shorter(ttl, s.failover.StandIn)
+	r.TTL = s.ring.Failover().Lend(ttl)
 	return func() { r.Sealer, r.TTL = was, ttl }
-}
-
-// shorter returns the shorter TTL, of which 0 is the longest.
-func shorter(ttl, limit time.Duration) time.Duration {
-	if ttl == 0 {
-		return limit
-	}
-	return min(ttl, limit)
 }
 
 // A shortLived is a Sealer of what is for a stand-in. The seal is as it would be;
 // the store forgets it sooner.
 type shortLived struct {
 	Sealer
-	limit time.Duration
+	failover ring.Failover
 }
 
 // SealRequest implements Sealer.
 func (s shortLived) SealRequest(r *Request) error {
 	err := s.Sealer.SealRequest(r)
-	r.TTL = shorter(r.TTL, s.limit)
+	r.TTL = s.failover.Lend(r.TTL)
 	return err
 }
 

@@ -6,13 +6,6 @@ import (
 	"github.com/benbjohnson/clock"
 )
 
-// looks is how often within a pause a server is asked for a sign of life. An
-// outage, and its end, is noticed after two such times at most: one until the
-// question and one for the answer.
-const looks = 4
-
-func (s *ringStore) interval() time.Duration { return max(s.failover.Pause/looks, 1) }
-
 // watch asks a server for signs of life, so that a client without requests notices
 // an absence, too, and takes one that is back into use again.
 func (s *ringStore) watch(i int, ticker *clock.Ticker) {
@@ -29,7 +22,7 @@ func (s *ringStore) watch(i int, ticker *clock.Ticker) {
 
 // look asks for one sign of life.
 func (s *ringStore) look(i int) {
-	if s.within(s.interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i) == nil {
+	if s.within(s.ring.Failover().Interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i) == nil {
 		s.ring.Answered(i)
 	} else {
 		s.ring.Failed(i)

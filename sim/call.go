@@ -23,6 +23,8 @@ type call struct {
 	refusable bool  // the protocol's rules forbid it
 	touches   int   // how often a touch has found its item changed
 	traced    int   // among the calls of the trace
+
+	looked func(well bool) // in place of all that, for what a client asks for its ring
 }
 
 // newCall returns a call, one that is done with if there is any: the product
@@ -69,7 +71,7 @@ func (e *clientEnd) answered(k *call) {
 			return
 		}
 	}
-	if refused := k.Response.Status == wire.Error; refused != k.refusable && honest && (!refused || !w.server.model.MayRefuse) {
+	if refused := k.Response.Status == wire.Error; refused != k.refusable && honest && (!refused || !e.conn.node.model.MayRefuse) {
 		w.violate(RuleRefusal, "%v: %v %.60q", k.action, k.Response.Status, k.Response.Value)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/ring"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
@@ -27,8 +28,10 @@ type client struct {
 	sealer   *sealing.Sealer // nil until the first use
 	random   keyedReader
 	primary  int               // which of the keys seals
-	end      *clientEnd        // nil while there is no connection
-	waiting  []*call           // for room on the connection, in order
+	ends     []*clientEnd      // one a server; nil while there is no connection
+	waiting  [][]*call         // for room on the connection to each server, in order
+	last     int               // the server that the latest call went to
+	ring     *ring.Ring        // nil for one server
 	versions map[string]uint64 // that it saw last, by key
 	scratch  []byte
 	envelope []byte
@@ -36,11 +39,13 @@ type client struct {
 }
 
 func newClient(w *world, index int) *client {
-	return &client{
+	c := &client{
 		w: w, index: index, clk: virtualClock{now: &w.now},
 		random:   keyedReader{seed: script.Draw(w.script.Seed, uint64(index))},
-		versions: map[string]uint64{},
+		versions: map[string]uint64{}, ends: make([]*clientEnd, len(w.servers)), waiting: make([][]*call, len(w.servers)),
 	}
+	c.joinRing()
+	return c
 }
 
 // keyedReader is a stream of random bytes that a seed decides.
@@ -129,10 +134,16 @@ func (c *client) act(a *script.Action) {
 		w.cover(StateRotated)
 		return
 	}
-	if c.end == nil {
-		return
+	for _, e := range c.ends {
+		if e != nil {
+			e.strike(a, until)
+		}
 	}
-	conn := c.end.conn
+}
+
+// strike lets a fault of the client's links happen.
+func (e *clientEnd) strike(a *script.Action, until int64) {
+	conn, w := e.conn, e.conn.w
 	p := conn.up
 	if a.Side == script.Down {
 		p = conn.down
@@ -145,7 +156,7 @@ func (c *client) act(a *script.Action) {
 	case script.CutAnswer:
 		conn.server.cut = true
 	case script.Finish:
-		c.end.finish()
+		e.finish()
 	case script.Stall:
 		p.stalled = max(p.stalled, until)
 		w.cover(StateStalled)
@@ -156,23 +167,24 @@ func (c *client) act(a *script.Action) {
 	}
 }
 
-// connected returns the end of the client's connection, a fresh one if there
-// is none, nil if the server is down.
-func (c *client) connected() *clientEnd {
-	if c.end != nil || c.w.server.down {
-		return c.end
+// connected returns the client's end of its connection to a server, a fresh one if
+// there is none, nil if nobody reaches the server.
+func (c *client) connected(to *node) *clientEnd {
+	if e := c.ends[to.index]; e != nil || !to.reachable() {
+		return e
 	}
 	cfg := &c.w.script.Config
 	silence := cfg.Deadline
 	if silence == 0 {
 		silence = -1
 	}
-	conn := c.w.connect(c.index)
-	c.end = &clientEnd{c: c, conn: conn, engine: pipeline.NewEngine(pipeline.EngineLimits{
+	conn := c.w.connect(c.index, to)
+	e := &clientEnd{c: c, conn: conn, engine: pipeline.NewEngine(pipeline.EngineLimits{
 		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence, Total: -1,
 	})}
-	conn.client = c.end
-	return c.end
+	conn.client = e
+	c.ends[to.index] = e
+	return e
 }
 
 // call sends a request.
@@ -194,12 +206,19 @@ func (c *client) call(a *script.Action) {
 
 // send hands a call to the connection, or lets it wait for room there.
 func (c *client) send(k *call) {
-	e := c.connected()
-	if e == nil {
+	to := c.place(k)
+	if to == nil {
 		k.finish(c, oracle.Void, script.WantUnsent)
 		return
 	}
-	if len(c.waiting) > 0 {
+	e := c.connected(to)
+	if e == nil {
+		c.ringFailed(to)
+		k.finish(c, oracle.Void, script.WantUnsent)
+		return
+	}
+	c.last = to.index
+	if len(c.waiting[to.index]) > 0 {
 		c.wait(k)
 		return
 	}
@@ -214,19 +233,20 @@ func (c *client) send(k *call) {
 
 func (c *client) wait(k *call) {
 	k.Request.Key, k.Request.Value = bytes.Clone(k.Request.Key), bytes.Clone(k.Request.Value)
-	c.waiting = append(c.waiting, k)
+	c.waiting[c.last] = append(c.waiting[c.last], k)
 	c.w.pending++
 }
 
 // resume submits the calls that have waited for room, as far as there is some.
 func (c *client) resume(e *clientEnd) {
-	for len(c.waiting) > 0 && c.end == e {
-		k := c.waiting[0]
+	server := e.conn.node.index
+	for len(c.waiting[server]) > 0 && c.ends[server] == e {
+		k := c.waiting[server][0]
 		err := e.submit(k)
 		if errors.Is(err, pipeline.ErrBusy) {
 			return
 		}
-		c.waiting = c.waiting[1:]
+		c.waiting[server] = c.waiting[server][1:]
 		c.w.pending--
 		if err != nil {
 			k.finish(c, oracle.Void, script.WantUnsent)
@@ -236,15 +256,16 @@ func (c *client) resume(e *clientEnd) {
 
 // cancel gives up the latest call.
 func (c *client) cancel() {
-	if n := len(c.waiting); n > 0 {
-		k := c.waiting[n-1]
-		c.waiting = c.waiting[:n-1]
+	waiting := c.waiting[c.last]
+	if n := len(waiting); n > 0 {
+		k := waiting[n-1]
+		c.waiting[c.last] = waiting[:n-1]
 		c.w.pending--
 		k.finish(c, oracle.Void, script.WantUnanswered)
 		return
 	}
-	if c.end != nil {
-		c.end.cancel()
+	if e := c.ends[c.last]; e != nil {
+		e.cancel()
 	}
 }
 

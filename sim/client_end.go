@@ -33,7 +33,9 @@ func (e *clientEnd) submit(k *call) error {
 		return err
 	}
 	e.calls = append(e.calls, k)
-	w.pending++
+	if k.looked == nil {
+		w.pending++
+	}
 	k.began = w.now
 	k.place = -1
 	if !k.refusable {
@@ -43,7 +45,7 @@ func (e *clientEnd) submit(k *call) error {
 	e.submitted += requestSize(&k.Request)
 	if aim := k.action.Aim; aim.On {
 		key := string(k.Request.Key)
-		e.conn.up.aims = append(e.conn.up.aims, aimAt(w, e.submitted, key, int64(aim.Offset)))
+		e.conn.up.aims = append(e.conn.up.aims, aimAt(e.conn.node, e.submitted, key, int64(aim.Offset)))
 	}
 	e.drained()
 	e.watch()
@@ -68,16 +70,16 @@ func (e *clientEnd) expectEnd(k *call) {
 
 // aimAt makes the request that ends at an offset of the stream arrive when key
 // expires.
-func aimAt(w *world, end int64, key string, offset int64) aim {
+func aimAt(s *node, end int64, key string, offset int64) aim {
 	return aim{end, func() (int64, bool) {
-		if w.server.down {
+		if s.down {
 			return 0, false
 		}
-		_, expiry, ok := w.server.model.Look([]byte(key))
-		if !ok || expiry == 0 || expiry+offset < w.server.cache.Now() || expiry > farFuture {
+		_, expiry, ok := s.model.Look([]byte(key))
+		if !ok || expiry == 0 || expiry+offset < s.cache.Now() || expiry > farFuture {
 			return 0, false
 		}
-		return w.server.worldTime(expiry + offset), true
+		return s.worldTime(expiry + offset), true
 	}}
 }
 
@@ -137,9 +139,14 @@ func (e *clientEnd) complete() {
 			return
 		}
 		e.calls = e.calls[1:]
-		w.pending--
+		if k.looked == nil {
+			w.pending--
+		}
 		well := w.failure == nil
-		if k.Err != nil {
+		e.tellRing(k)
+		if k.looked != nil {
+			k.looked(k.Err == nil && k.Response.Status == wire.OK)
+		} else if k.Err != nil {
 			e.failed(k)
 		} else {
 			e.answered(k)
@@ -180,6 +187,9 @@ func (e *clientEnd) cancel() {
 	}
 	w, last := e.c.w, len(e.calls)-1
 	k := e.calls[last]
+	if k.looked != nil {
+		return
+	}
 	e.calls = e.calls[:last]
 	w.pending--
 	w.cover(StateCancelled)
@@ -196,7 +206,7 @@ func (e *clientEnd) cancel() {
 // call opens another connection.
 func (e *clientEnd) finish() {
 	e.finishing = true
-	e.c.end = nil
+	e.c.ends[e.conn.node.index] = nil
 	e.drained()
 }
 
@@ -215,15 +225,16 @@ func (e *clientEnd) lost(err error) {
 	if len(e.calls) > 0 {
 		e.c.w.cover(StateCutPending)
 	}
-	for _, k := range e.c.waiting {
+	server := e.conn.node.index
+	for _, k := range e.c.waiting[server] {
 		e.c.w.pending--
 		k.finish(e.c, oracle.Void, script.WantUnsent)
 	}
-	e.c.waiting = nil
+	e.c.waiting[server] = nil
 	e.engine.Fail(err)
 	e.complete()
-	if e.c.end == e {
-		e.c.end = nil
+	if e.c.ends[server] == e {
+		e.c.ends[server] = nil
 	}
 }
 

@@ -16,9 +16,10 @@ type end interface {
 }
 
 // A conn is a connection: a client's engine or a script's raw bytes at one end,
-// a session of the server at the other, and a pipe each way.
+// a session of a server at the other, and a pipe each way.
 type conn struct {
 	w        *world
+	node     *node
 	lane     int // whose it is: a client's index, or rawLane and up
 	client   end
 	server   *serverEnd
@@ -31,8 +32,8 @@ const rawLane = 1 << 12 // lanes of raw connections begin here
 var errCut = errors.New("connection reset")
 
 // connect opens a connection to the server, which must be up.
-func (w *world) connect(lane int) *conn {
-	c := &conn{w: w, lane: lane}
+func (w *world) connect(lane int, to *node) *conn {
+	c := &conn{w: w, node: to, lane: lane}
 	c.up, c.down = newPipe(c, script.Up), newPipe(c, script.Down)
 	c.server = &serverEnd{w: w, conn: c}
 	c.server.session = session.New(c.server, session.Limits{MaxValueSize: w.script.Config.MaxValueSize})

@@ -22,6 +22,7 @@ const (
 	rankDeadline
 	rankJanitor
 	rankOverdue
+	rankLook
 )
 
 // push makes do due at the given time. Of two events with the same time, kind

@@ -70,7 +70,7 @@ func (p *pipe) send(b []byte) int {
 	p.bytes = append(p.bytes, b[:n]...)
 	c := &p.w.script.Config
 	for rest := n; rest > 0; {
-		draw := script.Draw(p.w.script.Seed, uint64(p.conn.lane)<<1|uint64(p.side), uint64(p.w.now), uint64(rest))
+		draw := script.Draw(p.w.script.Seed, uint64(p.conn.node.index)<<32|uint64(p.conn.lane)<<1|uint64(p.side), uint64(p.w.now), uint64(rest))
 		size := rest
 		if c.Fragment.Max > 0 {
 			size = min(rest, max(1, c.Fragment.Min+int(uint32(draw))%(c.Fragment.Max-c.Fragment.Min+1)))
@@ -183,7 +183,7 @@ const (
 func (p *pipe) held() int64 {
 	hold := p.stalled
 	if p.side == script.Up {
-		hold = max(hold, p.w.server.frozen)
+		hold = max(hold, p.conn.node.frozen)
 	}
 	if len(p.aims) == 0 || p.first == len(p.chunks) {
 		return hold

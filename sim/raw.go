@@ -58,7 +58,7 @@ func (r *rawEnd) act(a *script.Action) {
 // connect opens a connection, if there is none.
 func (r *rawEnd) connect() {
 	if r.conn == nil || r.conn.gone {
-		r.conn = r.w.connect(rawLane + r.index)
+		r.conn = r.w.connect(rawLane+r.index, r.w.server)
 		r.conn.client = r
 		r.closed = false
 	}

@@ -77,7 +77,9 @@ func (w *world) live() {
 	w.play()
 	w.heal()
 	w.judge()
-	w.server.close()
+	for _, s := range w.servers {
+		s.close()
+	}
 }
 
 // Minimize returns the smallest script it finds that breaks the same rule as
@@ -101,7 +103,7 @@ func (w *world) judge() {
 	for _, ops := range oracle.ByKey(w.history) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
-			v = oracle.Linearizable(ops, w.script.Config.Evict)
+			v = oracle.Linearizable(ops, w.script.Config.Evict || len(w.servers) > 1)
 			w.cover(StateSearched)
 		}
 		if v != nil {

@@ -13,6 +13,7 @@ import (
 // A node is the product's cache and handler, and what befalls them.
 type node struct {
 	w       *world
+	index   int // from 0
 	clk     virtualClock
 	started int64 // reading of its clock when it was started last
 	cache   *cache.Cache
@@ -21,12 +22,13 @@ type node struct {
 	liar    *liar // nil unless hostile
 
 	down   bool  // crashed, and not up yet
+	away   int64 // until when nobody reaches it
 	frozen int64 // until when it executes nothing
 	starve int64 // until when its janitor does not run
 }
 
-func newServer(w *world) *node {
-	s := &node{w: w, clk: virtualClock{now: &w.now, drift: int64(w.script.Config.Drift)}}
+func newServer(w *world, index int) *node {
+	s := &node{w: w, index: index, clk: virtualClock{now: &w.now, drift: int64(w.script.Config.Drift)}}
 	if w.script.Config.Hostile {
 		s.liar = newLiar(w.script.Seed, func(lie script.Verb, key []byte) {
 			w.cover(StateLied)
@@ -81,27 +83,45 @@ func (s *node) close() {
 
 // restart loses everything.
 func (s *node) restart(back int64) {
-	for len(s.w.conns) > 0 {
-		s.w.conns[0].cut("restart")
-	}
+	s.cutAll("restart")
 	if s.down {
 		return
 	}
 	s.close()
 	s.down = true
-	s.w.remember(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Outcome: oracle.Done})
+	s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Outcome: oracle.Done})
 	s.w.cover(StateRestarted)
 	if back <= s.w.now {
 		s.start()
 		return
 	}
-	s.w.events.push(back, rankServer, 0, func() {
+	s.w.events.push(back, rankServer, s.index, func() {
 		if s.down {
 			s.start()
 			s.w.note(0, Fault, "server is back")
 		}
 	})
 }
+
+// cutAll resets all connections to the server.
+func (s *node) cutAll(why string) {
+	for i := 0; i < len(s.w.conns); {
+		if c := s.w.conns[i]; c.node == s {
+			c.cut(why)
+		} else {
+			i++
+		}
+	}
+}
+
+// unplug lets nobody reach the server for a while. It keeps what it has.
+func (s *node) unplug(until int64) {
+	s.away = max(s.away, until)
+	s.cutAll("unplugged")
+}
+
+// reachable reports whether a connection can be made.
+func (s *node) reachable() bool { return !s.down && s.w.now >= s.away }
 
 // sweep runs the janitor once and returns the world time of what is due next.
 func (s *node) sweep(budget int) int64 {
@@ -132,7 +152,7 @@ func (s *node) janitor() {
 		s.w.cover(StateStarved)
 	}
 	if !s.w.over {
-		s.w.events.push(s.w.now+every, rankJanitor, 0, s.janitor)
+		s.w.events.push(s.w.now+every, rankJanitor, s.index, s.janitor)
 	}
 }
 

@@ -45,7 +45,7 @@ func (e *serverEnd) receive(b []byte) (n int) {
 // run executes and sends until nothing is left to do.
 func (e *serverEnd) run() {
 	for {
-		err := e.session.Execute(e.w.server.cache.Now())
+		err := e.session.Execute(e.conn.node.cache.Now())
 		pending := e.session.Pending()
 		if len(pending) == 0 {
 			if err != nil || e.noMore {
@@ -81,8 +81,8 @@ func (e *serverEnd) drained() {
 	if !e.backlog || e.conn.gone || e.conn.down.room() == 0 {
 		return
 	}
-	if e.w.now < e.w.server.frozen {
-		e.w.events.push(e.w.server.frozen, rankServer, e.conn.lane, e.drained)
+	if e.w.now < e.conn.node.frozen {
+		e.w.events.push(e.conn.node.frozen, rankServer, e.conn.lane, e.drained)
 		return
 	}
 	e.backlog = false

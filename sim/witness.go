@@ -18,20 +18,20 @@ const anyAnswer = 0
 // Handle executes one request with the product's handler and asks the model
 // whether the answer is right.
 func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
-	e.w.meet(now, r)
+	e.conn.node.meet(now, r)
 	start := len(dst)
-	dst = e.w.server.handler.Handle(now, dst, r)
+	dst = e.conn.node.handler.Handle(now, dst, r)
 	return e.witness(now, dst, start, r, dst[start:])
 }
 
 // HandleLarge is Handle for an answer that may refer to the store's memory.
 func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
-	if e.w.server.liar != nil {
+	if e.conn.node.liar != nil {
 		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
 	}
-	e.w.meet(now, r)
+	e.conn.node.meet(now, r)
 	start := len(dst)
-	dst, ref := e.w.server.handler.HandleLarge(now, dst, r, reserve)
+	dst, ref := e.conn.node.handler.HandleLarge(now, dst, r, reserve)
 	frame := dst[start:]
 	if ref != nil {
 		e.w.cover(StateReferred)
@@ -43,7 +43,7 @@ func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve 
 // witness looks at a request that has been executed. Its answer is frame, and
 // as far as it is not referred to, dst[start:].
 func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, frame []byte) []byte {
-	w, s := e.w, e.w.server
+	w, s := e.w, e.conn.node
 	a, n, err := wire.ParseResponse(frame)
 	if err != nil || n != len(frame) {
 		w.violate(oracle.RuleModel, "%v %q was answered with %d bytes that are not one frame", r.Command, r.Key, len(frame))
@@ -62,7 +62,7 @@ func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, f
 
 // check asks the model.
 func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
-	w, m := e.w, e.w.server.model
+	w, m := e.w, e.conn.node.model
 	if a.Status == wire.Error {
 		w.cover(StateRefused)
 	}
@@ -82,7 +82,7 @@ func answerHash(a wire.Response) uint64 { return hashBytes(uint64(a.Status), a.V
 
 // Stage lets the product's handler take a large value to its place.
 func (e *serverEnd) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
-	to, err := e.w.server.handler.Stage(now, r, size)
+	to, err := e.conn.node.handler.Stage(now, r, size)
 	if err != nil {
 		e.refused(now, r, err)
 		return nil, err
@@ -132,7 +132,7 @@ func (s *witnessed) Advance(n int) {
 
 // Finish implements session.Staged.
 func (s *witnessed) Finish(now int64, dst []byte) []byte {
-	s.e.w.meet(now, &s.r)
+	s.e.conn.node.meet(now, &s.r)
 	start := len(dst)
 	dst = s.Staged.Finish(now, dst)
 	return s.e.witness(now, dst, start, &s.r, dst[start:])

@@ -22,7 +22,8 @@ type world struct {
 	over   bool // nothing recurs any more
 	window int  // bytes that a pipe holds
 
-	server  *node
+	servers []*node
+	server  *node // the first
 	clients []*client
 	raws    []*rawEnd
 	conns   []*conn // those that are open
@@ -57,11 +58,16 @@ func newWorld(s *script.Script, o Options) *world {
 		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip
 		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
 	}
-	w.server = newServer(w)
+	for i := range s.Config.Servers {
+		w.servers = append(w.servers, newServer(w, i))
+	}
+	w.server = w.servers[0]
 	for i := range s.Config.Clients {
 		w.clients = append(w.clients, newClient(w, i+1))
 	}
-	w.events.push(int64(s.Config.Janitor), rankJanitor, 0, w.server.janitor)
+	for _, server := range w.servers {
+		w.events.push(int64(s.Config.Janitor), rankJanitor, server.index, server.janitor)
+	}
 	return w
 }
 
@@ -97,7 +103,7 @@ func (w *world) next() {
 func (w *world) act(a *script.Action) {
 	w.mix(uint64(a.Verb)<<32 | uint64(a.Actor.Index))
 	if a.Verb.IsFault() || a.Actor.Kind == script.Server {
-		w.note(max(a.Actor.Index, 0), Fault, "%s", a)
+		w.note(laneOf(a.Actor), Fault, "%s", a)
 	}
 	switch {
 	case a.Actor.Kind == script.Raw:
@@ -111,10 +117,20 @@ func (w *world) act(a *script.Action) {
 	}
 }
 
-// befall lets something happen to the server.
+// laneOf returns whose lane shows what an actor meets: all servers share one.
+func laneOf(a script.Actor) int {
+	if a.Kind == script.Server {
+		return 0
+	}
+	return a.Index
+}
+
+// befall lets something happen to a server.
 func (w *world) befall(a *script.Action) {
-	s, until := w.server, w.now+int64(a.TTL)
+	s, until := w.servers[max(a.Actor.Index, 1)-1], w.now+int64(a.TTL)
 	switch {
+	case a.Verb == script.Unplug:
+		s.unplug(until)
 	case a.Verb == script.Restart:
 		s.restart(until)
 	case a.Verb == script.Freeze:
@@ -142,10 +158,13 @@ func (w *world) heal() {
 	if w.failure != nil {
 		return
 	}
-	s := w.server
-	s.frozen, s.starve = 0, 0
-	if s.down {
-		s.start()
+	calm := w.now // when what a frozen server held back has arrived
+	for _, s := range w.servers {
+		calm = max(calm, s.frozen)
+		s.frozen, s.starve, s.away = 0, 0, 0
+		if s.down {
+			s.start()
+		}
 	}
 	w.window = max(w.window, 64<<10)
 	for _, c := range w.conns {
@@ -156,10 +175,13 @@ func (w *world) heal() {
 		c.client.drained()
 	}
 	w.settle()
+	w.healRings(calm)
 	w.readBack()
 	w.settle()
 	w.over = true
-	w.reclaim()
+	for _, s := range w.servers {
+		w.reclaim(s)
+	}
 }
 
 // settle runs until no call is pending.
@@ -193,8 +215,7 @@ func (w *world) readBack() {
 
 // reclaim lets time pass until nothing is left that expires, and then counts
 // what the store still holds.
-func (w *world) reclaim() {
-	s := w.server
+func (w *world) reclaim(s *node) {
 	for range 100_000 {
 		if w.failure != nil {
 			return
@@ -217,11 +238,12 @@ func (w *world) reclaim() {
 }
 
 // meet takes note of what a request finds at the instant of its execution.
-func (w *world) meet(now int64, r *wire.Request) {
+func (s *node) meet(now int64, r *wire.Request) {
+	w := s.w
 	if len(r.Value) > 16<<10 {
 		w.cover(StateLarge)
 	}
-	size, expiry, ok := w.server.model.Look(r.Key)
+	size, expiry, ok := s.model.Look(r.Key)
 	if !ok {
 		return
 	}
@@ -254,6 +276,14 @@ func (w *world) meet(now int64, r *wire.Request) {
 func (w *world) remember(o oracle.Op) {
 	if !w.options.NoHistory {
 		w.history = append(w.history, o)
+	}
+}
+
+// rememberLoss adds to the history that a server lost everything. Of several, the
+// others have not, and their judges expect losses anyway.
+func (w *world) rememberLoss(o oracle.Op) {
+	if len(w.servers) == 1 {
+		w.remember(o)
 	}
 }
 

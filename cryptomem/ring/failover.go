@@ -8,7 +8,7 @@ type State uint32
 // The states of a server. Without a Failover all are always Up.
 const (
 	Up      State = iota // serves its names
-	Doubted              // did not answer of late, and is still asked
+	Doubted              // did not answer of late; is still asked for an Interval, and then its names go nowhere
 	Away                 // its names go to the next
 	Lost                 // was back, is silent again, and must not count as away yet: its names go nowhere
 	Back                 // answers again; its names go nowhere until the pause is over and what it holds is removed
@@ -28,6 +28,22 @@ type member struct {
 	stood  time.Time // when a stand-in was last in use; at first, when the ring was made
 }
 
+// looks is how often within a pause every server is to be asked for a sign of life.
+const looks = 4
+
+// Interval returns how often to ask every server for a sign of life, and how long to
+// wait for it. An absence, and its end, is then noticed within half a pause, by
+// clients without requests, too.
+func (f Failover) Interval() time.Duration { return max(f.Pause/looks, 1) }
+
+// Lend returns the TTL that a stand-in is given in place of ttl, where 0 is no end.
+func (f Failover) Lend(ttl time.Duration) time.Duration {
+	if ttl == 0 {
+		return f.StandIn
+	}
+	return min(ttl, f.StandIn)
+}
+
 // State returns what the ring thinks of a server.
 func (r *Ring) State(server int) State { return State(r.states[server].Load()) }
 
@@ -38,13 +54,14 @@ func (r *Ring) Answered(server int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch r.State(server) {
-	case Doubted:
-		r.turn(server, Up)
-	case Away:
-		r.members[server].stood = r.now()
+	m, now := &r.members[server], r.now()
+	switch s := r.State(server); {
+	case s == Doubted && now.Sub(m.since) < r.failover.Pause/2:
+		r.turn(server, Up) // nobody can have found it away yet
+	case s == Doubted, s == Away:
+		m.stood = now
 		r.turn(server, Back)
-	case Lost:
+	case s == Lost:
 		r.turn(server, Back)
 	}
 }
@@ -91,6 +108,14 @@ func (r *Ring) Believe(server int) {
 	if r.State(server) == Back {
 		r.turn(server, Up)
 	}
+}
+
+// worthTrying reports whether a server in doubt is still to be asked. It is not when
+// others may have noticed earlier and use a stand-in already.
+func (r *Ring) worthTrying(server int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now().Sub(r.members[server].since) < r.failover.Interval()
 }
 
 // surelyAway reports whether a server that is away was found so within the pause.

@@ -18,11 +18,13 @@
 // # Who stands in
 //
 // With a Failover, a server from which no answer came for a pause is away, and its
-// names go to the next in the order of their scores. When it answers again, its
-// names go nowhere for the length of the pause. By then every client has seen it
-// back and none uses a stand-in for it any more; what it holds from before is
-// removed (Due), and only then it is believed. What a stand-in was given ends with
-// a short TTL, and the server does not count as away again before that is over.
+// names go to the next in the order of their scores. Before that they go nowhere, so
+// that no client asks the server when another one may have a stand-in for it. When it
+// answers again, its names go nowhere for the length of the pause. By then every
+// client has seen it back and none uses a stand-in for it any more; what it holds from
+// before is removed (Due), and only then it is believed. What a stand-in was given
+// ends with a short TTL, and the server does not count as away again before that is
+// over.
 package ring
 
 import (
@@ -122,8 +124,8 @@ func (r *Ring) Home(name []byte) int { return r.highest(xxhash.Sum64(name), 0) }
 
 // Place returns which server is to be asked for the name now, and whether that is
 // the one it belongs to. There is none, and server is -1, while the one it belongs
-// to, or one that stands in for it, is back but not believed yet; or when nobody
-// has looked after one that is away for so long that it may be.
+// to, or one that stands in for it, is not known to be up or away, see State; or when
+// nobody has looked after one that is away for so long that it may be back.
 func (r *Ring) Place(name []byte) (server int, home bool) {
 	hash := xxhash.Sum64(name)
 	for skip := uint64(0); ; {
@@ -132,7 +134,12 @@ func (r *Ring) Place(name []byte) (server int, home bool) {
 			return -1, false // all are away
 		}
 		switch State(r.states[i].Load()) {
-		case Up, Doubted:
+		case Up:
+			return i, skip == 0
+		case Doubted:
+			if !r.worthTrying(i) {
+				return -1, false
+			}
 			return i, skip == 0
 		case Away:
 			if !r.surelyAway(i) {

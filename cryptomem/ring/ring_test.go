@@ -160,8 +160,10 @@ var _ = Describe("A server of a ring with failover", func() {
 		h := newHistory()
 		h.Failed(0)
 		Expect(h.place(0)).To(Equal(0), "it is still asked")
-		h.after(pause - 1).Failed(0)
-		Expect(h.place(0)).To(Equal(0))
+		Expect(h.after(pause/4 - 1).place(0)).To(Equal(0))
+		Expect(h.after(1).place(0)).To(Equal(-1), "others may have a stand-in by the time it answers")
+		h.after(pause - pause/4 - 1).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Doubted))
 		h.after(1).Failed(0)
 		Expect(h.place(0)).To(BeElementOf(1, 2))
 		Expect(h.place(1)).To(Equal(1))
@@ -183,12 +185,20 @@ var _ = Describe("A server of a ring with failover", func() {
 		Expect(count[1]).To(BeNumerically("~", count[2], names/100))
 	})
 
-	It("was never away if it answers within the pause", func() {
+	It("was never away if it answers within half the pause", func() {
+		h := newHistory()
+		h.Failed(0)
+		h.after(pause/2 - 1).Answered(0)
+		Expect(h.State(0)).To(Equal(ring.Up))
+		h.after(pause).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Doubted))
+	})
+
+	It("has to be emptied if it answers later: others may have noticed earlier, and used a stand-in", func() {
 		h := newHistory()
 		h.Failed(0)
 		h.after(pause / 2).Answered(0)
-		h.after(pause).Failed(0)
-		Expect(h.State(0)).To(Equal(ring.Doubted))
+		Expect(h.State(0)).To(Equal(ring.Back))
 	})
 
 	It("is not believed until it answered for the pause and what it held is removed", func() {
@@ -209,7 +219,7 @@ var _ = Describe("A server of a ring with failover", func() {
 		h.after(pause).Believe(0)
 		h.after(time.Second).Failed(0)
 		h.after(standIn - time.Second - 1).Failed(0)
-		Expect(h.place(0)).To(Equal(0))
+		Expect(h.place(0)).To(Equal(-1))
 		h.after(1).Failed(0)
 		Expect(h.place(0)).To(BeElementOf(1, 2))
 	})

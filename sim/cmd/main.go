@@ -217,6 +217,12 @@ func (b *batch) scenario(file, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	if s.Config.Servers > 1 && b.tier > 1 {
+		if len(b.scenarios) == 0 {
+			return nil
+		}
+		return fmt.Errorf("%s: worlds of several servers are tier 1's", file)
+	}
 	b.check(s, file, runners[b.tier])
 	return nil
 }

@@ -85,6 +85,7 @@ var _ = Describe("the command", func() {
 		Entry("an unknown flag", "unknown flag: --speed", "--speed"),
 		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
 		Entry("a stray word", `"fast" is not a flag`, "fast"),
+		Entry("several servers on another tier", "worlds of several servers are tier 1's", "--tier", "3", "--scenario", "../../testdata/scenarios/server-in-doubt.txt"),
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
 		Entry("runs to compare that cannot be repeated", "--twice compares runs", "--tier", "3", "--twice"),
 		Entry("coverage on another tier", "--coverage is about all scenarios and seeds", "--tier", "2", "--coverage"),

@@ -35,7 +35,7 @@ func (a *Action) Allows(outcome string, liberty bool) bool {
 // An Actor is who acts.
 type Actor struct {
 	Kind  ActorKind
-	Index int // of a client or a raw connection, from 1
+	Index int // of a client, a raw connection or a server, from 1; 0 is the first server
 }
 
 // An ActorKind is a class of actors.
@@ -45,7 +45,7 @@ type ActorKind uint8
 const (
 	Client ActorKind = iota // "c1": the product's client; for a fault, its link
 	Raw                     // "raw1": a connection that sends the bytes it is told to
-	Server                  // "server"
+	Server                  // "server", the first one, or "server2"
 )
 
 // String returns the actor as a script writes it.
@@ -56,6 +56,9 @@ func (a Actor) String() string {
 	case Raw:
 		return fmt.Sprintf("raw%d", a.Index)
 	default:
+		if a.Index > 1 {
+			return fmt.Sprintf("server%d", a.Index)
+		}
 		return "server"
 	}
 }
@@ -186,6 +189,7 @@ const (
 	Freeze                   // executes nothing for TTL
 	Starve                   // its janitor does not run for TTL
 	Sweep                    // its janitor runs now, over at most Count segments
+	Unplug                   // nobody reaches it for TTL; it keeps what it has
 )
 
 // How a hostile server lies in its next answer to a read.
@@ -249,6 +253,7 @@ var verbs = [...]shape{
 	Freeze:  {name: "freeze", actor: Server, ttl: true, needTTL: true, fault: true},
 	Starve:  {name: "starve", actor: Server, ttl: true, needTTL: true, fault: true},
 	Sweep:   {name: "sweep", actor: Server, n: true, fault: true},
+	Unplug:  {name: "unplug", actor: Server, ttl: true, needTTL: true, fault: true},
 
 	LieSwap:     {name: "lie-swap", actor: Server, fault: true},
 	LieReplay:   {name: "lie-replay", actor: Server, fault: true},

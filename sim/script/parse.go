@@ -207,6 +207,9 @@ func (p *parser) action(at string) error {
 	if a.Verb, err = p.verb(a.Actor); err != nil {
 		return err
 	}
+	if p.script.Config.Servers > 1 && (a.Verb == Flush || a.Verb.IsLie() || a.Actor.Kind == Raw) {
+		return fmt.Errorf("%s %s is for a world of one server", a.Actor, a.Verb)
+	}
 	if err = p.arguments(&a); err != nil {
 		return err
 	}
@@ -228,18 +231,29 @@ func (p *parser) next() (word, bool) {
 
 func (p *parser) actor() (Actor, error) {
 	w, _ := p.next()
+	c := &p.script.Config
 	if w.text == "server" {
 		return Actor{Kind: Server}, nil
 	}
-	kind, digits, limit := Client, strings.TrimPrefix(w.text, "c"), p.script.Config.Clients
-	if strings.HasPrefix(w.text, "raw") {
+	kind, digits, least, limit := Client, strings.TrimPrefix(w.text, "c"), 1, c.Clients
+	switch {
+	case strings.HasPrefix(w.text, "raw"):
 		kind, digits, limit = Raw, w.text[3:], 64
+	case strings.HasPrefix(w.text, "server"):
+		kind, digits, least, limit = Server, w.text[6:], 2, c.Servers
 	}
 	n, err := strconv.Atoi(digits)
-	if err != nil || digits == w.text || n < 1 || n > limit || digits != strconv.Itoa(n) {
-		return Actor{}, fmt.Errorf("%q is nobody here: c1 to c%d, raw1 to raw64, or server", w.text, p.script.Config.Clients)
+	if err != nil || digits == w.text || n < least || n > limit || digits != strconv.Itoa(n) {
+		return Actor{}, fmt.Errorf("%q is nobody here: c1 to c%d, raw1 to raw64, or server%s", w.text, c.Clients, moreServers(c.Servers))
 	}
 	return Actor{Kind: kind, Index: n}, nil
+}
+
+func moreServers(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" to server%d", n)
 }
 
 func (p *parser) verb(actor Actor) (Verb, error) {

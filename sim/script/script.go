@@ -14,6 +14,10 @@ type Script struct {
 // Config describes the world a script runs in.
 type Config struct {
 	Clients int // connections of the product's client
+	Servers int // that share the keys; several are tier 1's alone
+
+	Pause   time.Duration // until stand-ins are used for a server, and until it is believed again; zero means never
+	StandIn time.Duration // the longest TTL of what a stand-in is given
 
 	Delay    Range // that a chunk of bytes is on its way
 	Fragment Count // bytes of a chunk; zero means as they were written
@@ -46,6 +50,8 @@ type Count struct{ Min, Max int }
 func DefaultConfig() Config {
 	return Config{
 		Clients:      1,
+		Servers:      1,
+		StandIn:      time.Second,
 		Window:       64 << 10,
 		MaxMemory:    64 << 20,
 		Shards:       2,

@@ -141,7 +141,7 @@ var _ = Describe("a generated script", func() {
 			}
 		}
 		for v := script.Set; v <= script.LieBend; v++ {
-			if v.String() != "" {
+			if v.String() != "" && v != script.Unplug { // which is for several servers
 				Expect(seen).To(HaveKey(v), v.String())
 			}
 		}

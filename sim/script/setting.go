@@ -22,6 +22,9 @@ type setting struct {
 // settings are all of them, in the order in which they are printed.
 var settings = []setting{
 	number("clients", 1, 1024, func(c *Config) *int { return &c.Clients }),
+	number("servers", 1, 64, func(c *Config) *int { return &c.Servers }),
+	span("pause", func(c *Config) *time.Duration { return &c.Pause }),
+	span("stand-in", func(c *Config) *time.Duration { return &c.StandIn }),
 	{
 		name:  "delay",
 		parse: func(c *Config, s string) error { return parseRange(&c.Delay, s) },
