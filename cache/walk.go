@@ -119,6 +119,55 @@ func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(Item)) (ne
 	return 0
 }
 
+// Names that one call of ScanKeys looks at, and bytes of them that it visits: more
+// or less, as the last one may be long.
+const (
+	maxKeysSeen  = 4096
+	maxKeysBytes = 64 << 10
+)
+
+// ScanKeys is Scan for the keys that begin with prefix. A call visits at most most
+// keys, and looks at a bounded number of others, so that it may visit none without
+// being at the end. Keys whose hashes begin alike are never torn apart, which can
+// make it a few more.
+func (c *Cache) ScanKeys(now int64, cursor uint64, prefix []byte, most int, visit func(key []byte)) (next uint64) {
+	seen, bytes := 0, 0
+	for i := cursor >> tagBits; i < uint64(len(c.shards)); i++ {
+		for tag := cursor & tagMask; tag <= tagMask; {
+			if most <= 0 || seen >= maxKeysSeen || bytes >= maxKeysBytes {
+				return i<<tagBits | tag
+			}
+			var step keyStep
+			step, tag = c.shards[i].scanKeys(now, prefix, tag, most, visit)
+			seen += step.seen
+			most -= step.visited
+			bytes += step.bytes
+		}
+		cursor = 0
+	}
+	return 0
+}
+
+// keyStep is what one step of ScanKeys did. Tables without a word count as seen.
+type keyStep struct{ seen, visited, bytes int }
+
+func (s *shard) scanKeys(now int64, prefix []byte, tag uint64, most int, visit func(key []byte)) (step keyStep, next uint64) {
+	var batch [stepBatch]word
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	words, next := s.following(tag, batch[:min(most, len(batch))])
+	step.seen = len(words) + 1
+	var r record
+	for _, w := range words {
+		if s.record(w.place(), &r); r.alive(now) && bytes.HasPrefix(r.key, prefix) {
+			visit(r.key)
+			step.visited++
+			step.bytes += len(r.key)
+		}
+	}
+	return step, next
+}
+
 // scan does one step of Scan: it visits small values under the lock, large
 // ones after it, and returns the bytes used and the tag to go on from.
 func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Item)) (used int, next uint64) {

@@ -124,6 +124,73 @@ var _ = Describe("A scan", func() {
 		}
 	})
 
+	// keys lists the keys with a prefix, step by step.
+	keys := func(prefix string, most int, between func(step int)) map[string]int {
+		GinkgoHelper()
+		seen := make(map[string]int)
+		cursor := uint64(0)
+		for step := 0; ; step++ {
+			visited := 0
+			cursor = c.ScanKeys(c.Now(), cursor, []byte(prefix), most, func(key []byte) { seen[string(key)]++; visited++ })
+			Expect(visited).To(BeNumerically("<=", most+3), "but for keys whose hashes begin alike")
+			if cursor == 0 {
+				return seen
+			}
+			between(step)
+			Expect(step).To(BeNumerically("<", 10*items), "the walk does not end")
+		}
+	}
+
+	It("lists the keys of a prefix exactly once, few at a time or many", func() {
+		for _, most := range []int{1, 10, 1000} {
+			seen := keys("key-1", most, func(int) {})
+			Expect(seen).To(HaveLen(1 + 10 + 100 + 1000))
+			for key, times := range seen {
+				Expect(key).To(HavePrefix("key-1"))
+				Expect(times).To(Equal(1), key)
+			}
+		}
+		Expect(keys("", 100, func(int) {})).To(HaveLen(items))
+		Expect(keys("no", 100, func(int) {})).To(BeEmpty())
+	})
+
+	It("lists no expired key", func() {
+		clk.Add(1000 * time.Second)
+		Expect(keys("key-", 100, func(int) {})).To(HaveLen(items - 1000))
+	})
+
+	It("misses no key that stays while the index grows and shrinks", func() {
+		seen := keys("key-", 20, func(step int) {
+			for j := range 500 {
+				key := fmt.Appendf(nil, "new-%d-%d", step, j)
+				if step%2 == 1 {
+					c.Delete(c.Now(), fmt.Appendf(nil, "new-%d-%d", step-1, j))
+					continue
+				}
+				_, err := c.Set(c.Now(), key, value(j), time.Hour)
+				Expect(err).NotTo(HaveOccurred())
+			}
+		})
+		Expect(seen).To(HaveLen(items))
+	})
+
+	It("takes any cursor, and a step's work is bounded however few keys match", func() {
+		Expect(c.ScanKeys(c.Now(), 1<<63, nil, 10, func([]byte) { Fail("there is none") })).To(BeZero())
+		steps := 0
+		big, err := cache.New(clk, cache.WithMaxMemory(64<<20))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 50_000 {
+			_, err := big.Set(1, name(i), []byte("v"), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for cursor := uint64(0); ; steps++ {
+			if cursor = big.ScanKeys(1, cursor, []byte("no"), 10, func([]byte) { Fail("there is none") }); cursor == 0 {
+				break
+			}
+		}
+		Expect(steps).To(BeNumerically(">=", 50_000/4096-1))
+	})
+
 	It("counts neither as hit nor as miss", func() {
 		before := c.Stats()
 		walk(64<<10, func(int) {})

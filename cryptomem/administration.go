@@ -45,16 +45,12 @@ func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
 // everybody's. A server has to be configured to allow it; blind names leave no
 // prefix to go by, so with them only an empty one works.
 func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err error) {
-	var name []byte
-	if n := c.opts.namespace; n != "" {
-		name = append(append(name, byte(len(n))), n...)
-	}
 	if c.opts.blindNames && len(prefix) > 0 {
 		return 0, errors.New("blind names have no prefix to flush by")
 	}
-	name = append(name, prefix...)
-	if len(name) > wire.MaxKeySize {
-		return 0, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)
+	name, err := c.namesWith(prefix)
+	if err != nil {
+		return 0, err
 	}
 	op, err := c.beginBare(CommandFlush, name, nil)
 	if err != nil {
@@ -65,4 +61,18 @@ func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err 
 		return 0, err
 	}
 	return op.Count, nil
+}
+
+// namesWith returns what the wire names of the namespace's keys with that prefix
+// begin with, where names are not blind.
+func (c *Client) namesWith(prefix string) ([]byte, error) {
+	var name []byte
+	if n := c.opts.namespace; n != "" {
+		name = append(append(name, byte(len(n))), n...)
+	}
+	name = append(name, prefix...)
+	if len(name) > wire.MaxKeySize {
+		return nil, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)
+	}
+	return name, nil
 }

@@ -24,6 +24,7 @@ import (
 //     [Client.Batch], [Client.AccessAll]
 //   - Load: [Client.GetOrLoad], [Client.Invalidate], [Client.Patience]
 //   - Lock: [Client.TryLock], [Client.Lock]
+//   - List: [Client.Keys], [Client.ScanKeys]
 //   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
 //     [Client.Rekey], [Client.Namespace], [Client.Close]
 //

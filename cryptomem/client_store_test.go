@@ -147,6 +147,47 @@ var _ = Describe("Client and Server", func() {
 		Expect(err).To(MatchError(ContainSubstring(`no section "weather"`)))
 	})
 
+	It("list the keys of one namespace and no other", func() {
+		one, two := w.client(cryptomem.WithNamespace("one")), w.client(cryptomem.WithNamespace("two"))
+		want := map[string]bool{"\x00": true}
+		for i := range 350 {
+			want[fmt.Sprint("a", i)] = true
+		}
+		for key := range want {
+			Expect(one.Set(ctx, key, []byte("1"))).To(Succeed())
+			Expect(two.Set(ctx, "of two: "+key, []byte("2"))).To(Succeed())
+		}
+		list := func(c *cryptomem.Client, prefix string) map[string]bool {
+			found := make(map[string]bool)
+			for key, err := range c.Keys(ctx, prefix) {
+				Expect(err).NotTo(HaveOccurred())
+				found[key] = true
+			}
+			return found
+		}
+		Expect(list(one, "")).To(Equal(want))
+		Expect(list(one, "a1")).To(HaveLen(1 + 10 + 100))
+		Expect(list(one, "of")).To(BeEmpty())
+		for key, err := range two.Keys(ctx, "") { // may be left early
+			Expect(err).NotTo(HaveOccurred())
+			Expect(key).To(HavePrefix("of two: "))
+			break
+		}
+	})
+
+	It("list no blind names", func() {
+		blind := w.client(cryptomem.WithBlindNames())
+		for _, err := range blind.Keys(ctx, "") {
+			Expect(err).To(MatchError(cryptomem.ErrNotSupported))
+		}
+	})
+
+	It("say so where a server lists no names", func() {
+		closed := newWorld(server.Config{NoScan: true}).client()
+		_, _, err := closed.ScanKeys(ctx, "", 0, 0)
+		Expect(err).To(MatchError("server: SCAN is not enabled on this server"))
+	})
+
 	It("flush one namespace and no other", func() {
 		one, two := w.client(cryptomem.WithNamespace("one")), w.client(cryptomem.WithNamespace("two"))
 		for _, k := range []string{"a1", "a2", "b1"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -170,6 +171,10 @@ func (c *call) RenewRequest(out *wire.Request) error {
 		c.value = append(wire.AppendNumber(c.value[:0], r.Version), r.Value...)
 		out.Value = c.value
 	}
+	if r.Command == wire.Scan {
+		c.value = wire.AppendScan(c.value[:0], r.Cursor, uint32(min(r.Count, math.MaxUint32)))
+		out.Value = c.value
+	}
 	return nil
 }
 
@@ -207,6 +212,11 @@ func (c *call) answer(r *Request) (err error) {
 		r.Version, err = wire.ParseNumber(c.Response.Value)
 	case wire.Flush:
 		r.Count, err = wire.ParseNumber(c.Response.Value)
+	case wire.Scan:
+		var names []byte
+		if r.Cursor, names, err = wire.CutNumber(c.Response.Value); err == nil {
+			c.Buffer = append(c.Buffer[:0], names...)
+		}
 	}
 	return err
 }

@@ -126,6 +126,9 @@ func (s *ringStore) Do(ctx context.Context, r *Request) error {
 	case CommandFlush:
 		r.Err = s.flush(ctx, r)
 		return r.Err
+	case CommandScan:
+		r.Err = s.scan(ctx, r)
+		return r.Err
 	case CommandPing:
 		r.Err = s.ping(ctx, r)
 		return r.Err
@@ -209,7 +212,7 @@ func (s *ringStore) DoAll(ctx context.Context, rs []*Request) {
 	var all sync.WaitGroup
 	for _, r := range rs {
 		switch r.Command {
-		case CommandFlush, CommandPing, CommandStats:
+		case CommandFlush, CommandScan, CommandPing, CommandStats:
 			all.Go(func() { _ = s.Do(ctx, r) }) // which is in r.Err
 			continue
 		}

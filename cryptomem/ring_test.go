@@ -237,6 +237,23 @@ var _ = Describe("A ring of servers", func() {
 		}
 	})
 
+	It("lists the keys of all servers", func() {
+		_, pairs := keys(300)
+		Expect(c.SetMany(ctx, pairs)).To(HaveEach(BeNil()))
+		found := make(map[string]int)
+		for key, err := range c.Keys(ctx, "") {
+			Expect(err).NotTo(HaveOccurred())
+			found[key]++
+		}
+		Expect(found).To(HaveLen(300))
+		members[2].down.Store(true)
+		var last error
+		for _, err := range c.Keys(ctx, "") {
+			last = err
+		}
+		Expect(last).To(MatchError(cryptomem.ErrUnavailable))
+	})
+
 	It("flushes all servers, and says how many names there were", func() {
 		_, pairs := keys(300)
 		Expect(c.SetMany(ctx, pairs)).To(HaveEach(BeNil()))

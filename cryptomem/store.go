@@ -44,6 +44,7 @@ const (
 	CommandFlush   = wire.Flush   // removes all names with the prefix Name; Count of them
 	CommandPing    = wire.Ping    // Answer is Value
 	CommandStats   = wire.Stats   // Answer is JSON about the section Name, all if empty
+	CommandScan    = wire.Scan    // Answer is some of the names with the prefix Name, as wire.AppendName makes it; Cursor says where to go on
 )
 
 // A Request is one request to a Store and, once Do has returned, its answer. It
@@ -82,7 +83,8 @@ type Request struct {
 	Answer []byte
 
 	Remaining time.Duration // TTL that is left, as the store says; 0 means no expiry
-	Count     uint64        // of names removed
+	Count     uint64        // of names removed; of SCAN, how many to tell at most, 0 for the store's choice
+	Cursor    uint64        // of SCAN: where to go on, 0 to begin; then where the next one goes on, 0 at the end
 	Err       error
 }
 

@@ -27,6 +27,7 @@ const usage = `Usage:
     cryptomem incr KEY [--by N] [--ttl DURATION]
     cryptomem ttl KEY
     cryptomem touch KEY... --ttl DURATION
+    cryptomem keys [PREFIX]
     cryptomem flush (PREFIX | --all)
     cryptomem ping [--wait DURATION]
     cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
@@ -73,6 +74,7 @@ var commands = []command{
 	{"incr", incrUsage, incr},
 	{"ttl", ttlUsage, showTTL},
 	{"touch", touchUsage, touch},
+	{"keys", keysUsage, keys},
 	{"flush", flushUsage, flush},
 	{"ping", pingUsage, ping},
 	{"keygen", keygenUsage, keygen},

@@ -177,6 +177,7 @@ func newServer(s *service) (*server.Server, error) {
 	sc.Eviction = eviction
 	sc.DefaultTTL = cfg.DefaultTTL
 	sc.AllowFlush = cfg.Flush
+	sc.NoScan = !cfg.Scan
 	sc.RecordKeys = cfg.RecordKeys
 	sc.Sections = s.operations.sections
 	sc.Logger = s.log

@@ -143,7 +143,7 @@ func (u *upstream) space(database int) (*keyspace.Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealed := keyspace.NewSealed(c, u.clock, u.config.BlindNames)
+	sealed := keyspace.NewSealed(c, u.clock)
 	return keyspace.New(keyspace.Config{
 		Upstream: u.meter.Watch(sealed, u.clock), Clock: u.clock, Timeout: u.config.UpstreamTimeout,
 		Random: rand.Int64N,

@@ -44,7 +44,7 @@ func scan(s *Session, args [][]byte) {
 		return
 	}
 	var names [][]byte
-	next, err := s.space.Upstream().Scan(context.Background(), cursor, min(o.Count, mostScanned), func(name []byte) {
+	next, err := s.space.Upstream().Scan(context.Background(), command.LiteralPrefix(o.Pattern), cursor, min(o.Count, mostScanned), func(name []byte) {
 		if o.Pattern == nil || command.Match(o.Pattern, name) {
 			names = append(names, append([]byte{}, name...))
 		}
@@ -93,11 +93,12 @@ func (s *Session) ofType(names [][]byte, wanted string) ([][]byte, error) {
 	return found, nil
 }
 
-// eachName calls f with every name, once or more often, until it returns false.
-func (s *Session) eachName(f func(name []byte) bool) error {
+// eachName calls f with every name that begins with prefix, once or more often,
+// until it returns false.
+func (s *Session) eachName(prefix string, f func(name []byte) bool) error {
 	more := true
 	for cursor := uint64(0); ; {
-		next, err := s.space.Upstream().Scan(context.Background(), cursor, mostScanned/10, func(name []byte) { more = more && f(name) })
+		next, err := s.space.Upstream().Scan(context.Background(), prefix, cursor, mostScanned/10, func(name []byte) { more = more && f(name) })
 		if err != nil || next == 0 || !more {
 			return err
 		}
@@ -111,7 +112,7 @@ const mostListed = 1 << 20
 func keys(s *Session, args [][]byte) {
 	seen := make(map[string]struct{})
 	var names [][]byte
-	err := s.eachName(func(name []byte) bool {
+	err := s.eachName(command.LiteralPrefix(args[1]), func(name []byte) bool {
 		if _, again := seen[string(name)]; !again && command.Match(args[1], name) {
 			seen[string(name)] = struct{}{}
 			names = append(names, append([]byte{}, name...))
@@ -132,7 +133,7 @@ func keys(s *Session, args [][]byte) {
 // countNames counts different names up to a limit.
 func (s *Session) countNames(limit int) (int, error) {
 	seen := make(map[string]struct{})
-	err := s.eachName(func(name []byte) bool {
+	err := s.eachName("", func(name []byte) bool {
 		seen[string(name)] = struct{}{}
 		return len(seen) < limit
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -62,7 +63,7 @@ var _ = Describe("A served proxy", func() {
 		settings = proxy.Settings{
 			Clock: c, Random: rand.IntN,
 			Space: func(int) (*keyspace.Space, error) {
-				sealed := keyspace.NewSealed(w.client("spec"), c, false)
+				sealed := keyspace.NewSealed(w.client("spec"), c)
 				return keyspace.New(keyspace.Config{Upstream: meter.Watch(sealed, c), Clock: c, Random: rand.Int64N}), nil
 			},
 		}
@@ -190,6 +191,74 @@ var _ = Describe("A served proxy", func() {
 		Expect(l.next()).To(ContainSubstring("not authentic"))
 		Expect(meter.Stats().Failed).To(HaveKeyWithValue("not_authentic", uint64(1)))
 		Expect(p.Stats().Failures).To(Equal(int64(1)))
+	})
+
+	// words sends one command and returns all that is answered.
+	words := func(l line, text string) []string {
+		GinkgoHelper()
+		l.send(text + "\r\nPING end\r\n")
+		var all []string
+		for {
+			if w := l.next(); w == "end" {
+				return all[:len(all)-1] // but for its length
+			} else if w[0] != '$' || w == "$3" {
+				all = append(all, w)
+			}
+		}
+	}
+
+	It("lists names by pattern, all of them and no others", func() {
+		l := connect()
+		for i := range 250 {
+			l.send("SET page:" + strconv.Itoa(i) + " 1\r\n")
+			Expect(l.next()).To(Equal("+OK"))
+		}
+		l.send("HSET other f v\r\nDBSIZE\r\nSCAN x\r\n")
+		Expect([]string{l.next(), l.next(), l.next()}).To(Equal([]string{":1", ":251", "-ERR invalid cursor"}))
+		Expect(words(l, "KEYS page:1?")).To(HaveLen(1 + 10))
+		Expect(words(l, "KEYS nothing*")).To(Equal([]string{"*0"}))
+		found := make(map[string]bool)
+		for cursor := "0"; ; {
+			answer := words(l, "SCAN "+cursor+" MATCH page:* COUNT 40")
+			for _, name := range answer[3:] {
+				found[name] = true
+			}
+			if cursor = answer[1]; cursor == "0" {
+				break
+			}
+		}
+		Expect(found).To(HaveLen(250))
+		l.send("FLUSHDB\r\nDBSIZE\r\n")
+		Expect([]string{l.next(), l.next()}).To(Equal([]string{"+OK", ":0"}))
+	})
+
+	Context("where names are blind", func() {
+		BeforeEach(func() {
+			settings.Space = func(int) (*keyspace.Space, error) {
+				sealed := keyspace.NewSealed(w.client("spec", cryptomem.WithBlindNames()), c)
+				return keyspace.New(keyspace.Config{Upstream: sealed, Clock: c, Random: rand.Int64N}), nil
+			}
+		})
+
+		It("says that they cannot be listed", func() {
+			l := connect()
+			l.send("SET a 1\r\nSCAN 0\r\nKEYS *\r\nGET a\r\n")
+			Expect(l.next()).To(Equal("+OK"))
+			for range 2 {
+				Expect(l.next()).To(HavePrefix("-ERR names are blind in this namespace"))
+			}
+			Expect([]string{l.next(), l.next()}).To(Equal([]string{"$1", "1"}))
+		})
+
+		Context("with empty scans", func() {
+			BeforeEach(func() { settings.EmptyScans = true })
+
+			It("answers as if there were none, for clients that lose step", func() {
+				l := connect()
+				l.send("SCAN 0\r\nKEYS *\r\nPING\r\n")
+				Expect([]string{l.next(), l.next(), l.next(), l.next(), l.next(), l.next()}).To(Equal([]string{"*2", "$1", "0", "*0", "*0", "+PONG"}))
+			})
+		})
 	})
 
 	It("tells refusals apart up to a limit only", func() {

@@ -64,7 +64,7 @@ func (w *world) client(namespace string, opts ...cryptomem.Option) *cryptomem.Cl
 
 func (w *world) upstream() *upstream {
 	GinkgoHelper()
-	return &upstream{Upstream: keyspace.NewSealed(w.client("spec"), w.clock, false)}
+	return &upstream{Upstream: keyspace.NewSealed(w.client("spec"), w.clock)}
 }
 
 // startRedis starts the Redis that answers are compared with, and returns a

@@ -22,6 +22,7 @@ type Handler struct {
 	Cache      *cache.Cache
 	DefaultTTL time.Duration // for items stored without a TTL; 0 keeps them
 	AllowFlush bool          // whether FLUSH is executed
+	NoScan     bool          // whether SCAN is refused
 	// Sections returns what STATS reports beside the cache, by section name:
 	// values that encoding/json can marshal. Nil means nothing.
 	Sections func() map[string]any
@@ -67,6 +68,8 @@ func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 		return h.stats(dst, r.Key)
 	case wire.Flush:
 		return h.flush(now, dst, r.Key)
+	case wire.Scan:
+		return h.scan(now, dst, r)
 	case wire.Auth:
 		return wire.AppendResponse(dst, wire.OK, nil) // where nothing is asked, anyone is welcome
 	}
@@ -101,6 +104,31 @@ func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 		return wire.FlushNotEnabled.Append(dst, wire.Flush)
 	}
 	return appendNumber(dst, h.Cache.Flush(now, prefix))
+}
+
+// Names that SCAN tells at a time: unless the client says otherwise, and at most.
+const (
+	defaultNames = 100
+	mostNames    = 1000
+)
+
+func (h *Handler) scan(now int64, dst []byte, r *wire.Request) []byte {
+	if h.NoScan {
+		return wire.ScanNotEnabled.Append(dst, wire.Scan)
+	}
+	cursor, most, err := wire.ParseScan(r.Value)
+	if err != nil {
+		return appendError(dst, err)
+	}
+	if most == 0 {
+		most = defaultNames
+	}
+	start := len(dst)
+	dst = wire.AppendNumber(wire.BeginResponse(dst), 0)
+	next := h.Cache.ScanKeys(now, cursor, r.Key, int(min(most, mostNames)), func(name []byte) { dst = wire.AppendName(dst, name) })
+	value := start + wire.ResponseHeaderSize
+	wire.AppendNumber(dst[value:value:value+wire.VersionSize], next)
+	return wire.EndResponse(dst, start, wire.OK)
 }
 
 // stats answers with one section, or with all of them by name.

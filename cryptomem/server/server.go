@@ -35,6 +35,7 @@ type Config struct {
 	Eviction     cache.Eviction // what a full store does
 	DefaultTTL   time.Duration  // for items stored without a TTL; default none
 	AllowFlush   bool           // whether the FLUSH command is executed
+	NoScan       bool           // whether the SCAN command, which lists names, is refused
 
 	MaxConnections           int   // open at once; default 16,384
 	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64; default 12,288
@@ -88,7 +89,7 @@ func New(c Config) (*Server, error) {
 		}
 	}
 	s := &Server{cache: store, extra: c.Sections}
-	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, Sections: s.sections}
+	s.handler = &Handler{Cache: store, DefaultTTL: c.DefaultTTL, AllowFlush: c.AllowFlush, NoScan: c.NoScan, Sections: s.sections}
 	t := c.limits()
 	t.NewHandler = func(conn net.Conn) session.Handler {
 		if c.Authenticator == nil {

@@ -70,6 +70,7 @@ func Run(t *testing.T, newStore func(t *testing.T) cryptomem.Store) {
 		{"Sealer", testSealer},
 		{"Batch", testBatch},
 		{"Flush", testFlush},
+		{"Scan", testScan},
 		{"Ping", testPing},
 		{"Stats", testStats},
 		{"Unknown", testUnknown},

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 func testFlush(t *testing.T, s *subject) {
@@ -49,6 +51,45 @@ func testFlush(t *testing.T, s *subject) {
 		flush(t, append(base, '/'), n)
 		s.holdsNothing(t, rs[n/2].Name)
 	})
+}
+
+func testScan(t *testing.T, s *subject) {
+	base := string(s.name())
+	prefix := base + "a*[b]?\\"
+	const n = 700
+	want := map[string]bool{}
+	rs := make([]*cryptomem.Request, n)
+	for i := range rs {
+		name := []byte(prefix + strconv.Itoa(i))
+		want[string(name)] = true
+		rs[i] = &cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: s.seal(t, name, "value"), TTL: long}
+	}
+	s.doAll(t, rs)
+	s.set(t, []byte(base+"aXXb?\\"), s.seal(t, []byte(base+"aXXb?\\"), "only looks like the prefix"), long)
+	found := map[string]bool{}
+	for cursor, steps := uint64(0), 0; ; steps++ {
+		r := s.must(t, &cryptomem.Request{Command: cryptomem.CommandScan, Name: []byte(prefix), Cursor: cursor, Count: 50})
+		for rest := r.Answer; len(rest) > 0; {
+			var name []byte
+			var err error
+			if name, rest, err = wire.CutName(rest); err != nil {
+				t.Fatal(err)
+			}
+			if !want[string(name)] {
+				t.Errorf("SCAN of %q told %q", prefix, name)
+			}
+			found[string(name)] = true
+		}
+		if cursor = r.Cursor; cursor == 0 {
+			break
+		}
+		if steps > 1_000_000 {
+			t.Fatal("SCAN does not end")
+		}
+	}
+	if len(found) != n {
+		t.Errorf("SCAN told %d names, want %d", len(found), n)
+	}
 }
 
 func testPing(t *testing.T, s *subject) {

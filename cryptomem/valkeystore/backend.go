@@ -28,7 +28,8 @@ type backend struct {
 	cluster bool
 	rooms   []room
 	flushes *semaphore.Weighted // one at a time
-	plain   atomic.Bool         // the server is older than scripts that begin with #!lua
+	scans   *semaphore.Weighted
+	plain   atomic.Bool // the server is older than scripts that begin with #!lua
 
 	mu     sync.Mutex // guards probes
 	probes map[uint16]*probe
@@ -38,7 +39,7 @@ type backend struct {
 }
 
 func newBackend(c valkey.Client, n *network, prefix string) *backend {
-	b := &backend{client: c, network: n, prefix: prefix, cluster: c.Mode() == valkey.ClientModeCluster, probes: make(map[uint16]*probe), flushes: semaphore.NewWeighted(1)}
+	b := &backend{client: c, network: n, prefix: prefix, cluster: c.Mode() == valkey.ClientModeCluster, probes: make(map[uint16]*probe), flushes: semaphore.NewWeighted(1), scans: semaphore.NewWeighted(mostScans)}
 	rooms, size, slots := 1, int64(singleRoom), 1
 	if b.cluster {
 		rooms, size, slots = clusterRooms, clusterRoom, hashSlots

@@ -66,6 +66,9 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 	case wire.Flush:
 		r.Err = s.flush(ctx, b, r)
 		return
+	case wire.Scan:
+		r.Err = s.scan(ctx, b, r)
+		return
 	case wire.Stats:
 		r.Err = s.stats(r)
 		return

@@ -99,6 +99,29 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 		}
 	})
 
+	It("lists the names of a prefix on every primary", func() {
+		for _, name := range names(300) {
+			Expect(c.set(name, name, 0)).To(Succeed())
+		}
+		Expect(c.set("other", "1", 0)).To(Succeed())
+		found := make(map[string]bool)
+		for cursor := uint64(0); ; {
+			r := &cryptomem.Request{Command: wire.Scan, Name: []byte("name "), Cursor: cursor}
+			Expect(c.do(r)).To(Succeed())
+			for rest := r.Answer; len(rest) > 0; {
+				var name []byte
+				var err error
+				name, rest, err = wire.CutName(rest)
+				Expect(err).NotTo(HaveOccurred())
+				found[string(name)] = true
+			}
+			if cursor = r.Cursor; cursor == 0 {
+				break
+			}
+		}
+		Expect(found).To(HaveLen(300))
+	})
+
 	It("flushes a prefix on every primary", func() {
 		for _, name := range names(300) {
 			Expect(c.set(name, name, 0)).To(Succeed())

@@ -134,6 +134,8 @@ func (s *Store) do(ctx context.Context, r *cryptomem.Request) error {
 	switch r.Command {
 	case wire.Flush:
 		return s.flush(ctx, b, r)
+	case wire.Scan:
+		return s.scan(ctx, b, r)
 	case wire.Stats:
 		return s.stats(r)
 	}

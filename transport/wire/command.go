@@ -21,6 +21,7 @@ const (
 	Stats   Command = 11
 	Flush   Command = 12
 	Auth    Command = 13
+	Scan    Command = 14
 )
 
 // Traits say what a command's request carries and what it does. Everything that
@@ -63,6 +64,7 @@ var commands = [...]struct {
 	Stats:   {"STATS", OmitsKey | Repeatable | Slow, []Status{Denied, Busy}},
 	Flush:   {"FLUSH", OmitsKey | Writes | Slow, []Status{Denied, Busy}},
 	Auth:    {"AUTH", TakesValue | Slow, []Status{Denied, Busy}},
+	Scan:    {"SCAN", OmitsKey | TakesValue | Reads | Repeatable, []Status{Denied, Busy}},
 }
 
 // CommandKinds is how many entries a table indexed by Command needs; index 0 is

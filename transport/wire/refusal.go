@@ -99,6 +99,9 @@ func (r Refusal) ValueLimit() (limit uint64, ok bool) {
 // FlushNotEnabled answers FLUSH where the configuration does not allow it.
 var FlushNotEnabled = Refusal{Status: Error, Message: "FLUSH is not enabled on this server"}
 
+// ScanNotEnabled answers SCAN where the configuration does not allow it.
+var ScanNotEnabled = Refusal{Status: Error, Message: "SCAN is not enabled on this server"}
+
 // FlushDisabled reports whether r is FlushNotEnabled.
 func (r Refusal) FlushDisabled() bool { return r == FlushNotEnabled }
 

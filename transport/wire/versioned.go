@@ -25,6 +25,15 @@ func ParseNumber(value []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
+// CutNumber splits an answer's value into the number at its beginning and the
+// rest, which aliases value.
+func CutNumber(value []byte) (n uint64, rest []byte, err error) {
+	if len(value) < VersionSize {
+		return 0, nil, fmt.Errorf("a number of %d bytes was expected, got %d", VersionSize, len(value))
+	}
+	return binary.BigEndian.Uint64(value), value[VersionSize:], nil
+}
+
 // CutVersion splits the value of a CAS request into the version that the item
 // must still have and the new value, which aliases b.
 func CutVersion(b []byte) (version uint64, value []byte, err error) {

@@ -1,5 +1,7 @@
 package command
 
+import "bytes"
+
 // Match reports whether s matches a glob-style pattern as KEYS has them: * and ?
 // for any bytes, [abc], [^abc] and [a-z] for one, and \ before what is meant as
 // it is. It takes time in proportion to both lengths multiplied at the most.
@@ -70,4 +72,12 @@ func matchClass(pattern []byte, c byte) (size int, ok bool) {
 		}
 	}
 	return min(i+1, len(pattern)), ok != not
+}
+
+// LiteralPrefix returns what every name that matches the pattern begins with.
+func LiteralPrefix(pattern []byte) string {
+	if i := bytes.IndexAny(pattern, `*?[\`); i >= 0 {
+		pattern = pattern[:i]
+	}
+	return string(pattern)
 }

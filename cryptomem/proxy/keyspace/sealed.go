@@ -17,16 +17,13 @@ import (
 type Sealed struct {
 	client *cryptomem.Client
 	clock  clock.Clock
-	blind  bool
 }
 
 var _ Upstream = (*Sealed)(nil)
 
-// NewSealed returns the names of the client's namespace. If they are blind, they
-// cannot be listed.
-func NewSealed(c *cryptomem.Client, clk clock.Clock, blind bool) *Sealed {
-	return &Sealed{client: c, clock: clk, blind: blind}
-}
+// NewSealed returns the names of the client's namespace. If the client blinds them,
+// they cannot be listed.
+func NewSealed(c *cryptomem.Client, clk clock.Clock) *Sealed { return &Sealed{client: c, clock: clk} }
 
 // accesses are requests as the client takes them.
 type accesses struct {
@@ -107,8 +104,12 @@ func answerError(k Kind, err error) error {
 func (s *Sealed) SwapAll(context.Context, []*Request) error { return ErrNotSupported }
 
 // Scan implements Upstream.
-func (s *Sealed) Scan(ctx context.Context, cursor uint64, count int, name func([]byte)) (uint64, error) {
-	return 0, ErrNotSupported
+func (s *Sealed) Scan(ctx context.Context, prefix string, cursor uint64, count int, name func([]byte)) (uint64, error) {
+	keys, next, err := s.client.ScanKeys(ctx, prefix, cursor, count)
+	for _, key := range keys {
+		name([]byte(key))
+	}
+	return next, answerError(Get, err)
 }
 
 // Flush implements Upstream.

@@ -58,10 +58,10 @@ type Upstream interface {
 	// ErrLost, and ErrNotSupported if these names cannot be changed together.
 	SwapAll(ctx context.Context, rs []*Request) error
 
-	// Scan calls name with some of the names there are, and returns the cursor
-	// that goes on, 0 at the end. Each that lives all the while is named at
-	// least once. ErrNotSupported where names are blind.
-	Scan(ctx context.Context, cursor uint64, count int, name func([]byte)) (next uint64, err error)
+	// Scan calls name with some of the names that begin with prefix, about count
+	// of them, and returns the cursor that goes on, 0 at the end. Each that lives
+	// all the while is named at least once. ErrNotSupported where names are blind.
+	Scan(ctx context.Context, prefix string, cursor uint64, count int, name func([]byte)) (next uint64, err error)
 
 	// Flush removes everything.
 	Flush(ctx context.Context) error

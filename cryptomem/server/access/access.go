@@ -11,6 +11,7 @@
 //	  prefixes: ["shared/"]                # keys that begin so; "" is every key
 //	  read_only: false
 //	  stats: false                         # whether STATS is answered
+//	  scan: true                           # whether SCAN is answered, for those keys
 //	  max_connections: 100
 //	  max_value_size: 64KiB                # tighter than the server's
 //	  max_memory: 512MiB                   # of the store, for all that it keeps there

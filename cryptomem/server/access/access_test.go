@@ -96,6 +96,14 @@ var _ = Describe("An identity", func() {
 		Expect(permission("prefixes: [a]").Allows(wire.Ping, nil)).To(BeTrue())
 	})
 
+	It("is told names that it may read, unless that is withheld", func() {
+		p := permission("prefixes: [a], read_only: true")
+		Expect(p.Allows(wire.Scan, []byte("a1"))).To(BeTrue())
+		Expect(p.Allows(wire.Scan, nil)).To(BeFalse())
+		Expect(p.Allows(wire.Scan, []byte("b"))).To(BeFalse())
+		Expect(permission("prefixes: [a], scan: false").Allows(wire.Scan, []byte("a1"))).To(BeFalse())
+	})
+
 	It("may be held to shorter values than others", func() {
 		limit := permission("prefixes: [''], max_value_size: 64KiB").(server.ValueLimit)
 		Expect(limit.MaxValueSize()).To(Equal(64 << 10))

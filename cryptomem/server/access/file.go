@@ -69,6 +69,12 @@ var settings = []setting{
 	{"prefixes", true, (*parser).prefixes},
 	{"read_only", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.readOnly, v[0]) }},
 	{"stats", false, func(_ *parser, id *identity, v []string) error { return toggle(&id.stats, v[0]) }},
+	{"scan", false, func(_ *parser, id *identity, v []string) error {
+		scan := false
+		err := toggle(&scan, v[0])
+		id.noScan = err == nil && !scan
+		return err
+	}},
 	{"max_connections", false, (*parser).maxConnections},
 	{"max_value_size", false, func(_ *parser, id *identity, v []string) error {
 		return size(&id.maxValueSize, v[0], 1, cache.MaxValueSizeLimit)

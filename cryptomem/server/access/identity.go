@@ -20,6 +20,7 @@ type identity struct {
 	prefixes       [][]byte // namespaces are prefixes too: length byte, then name
 	readOnly       bool
 	stats          bool
+	noScan         bool
 	maxConnections int64 // 0 = no limit
 	maxValueSize   int64 // bytes, 0 = no limit but the server's
 	maxMemory      int64 // bytes, 0 = no limit but the server's
@@ -48,6 +49,8 @@ func (id *identity) allows(c wire.Command, key []byte) bool {
 		return true
 	case c == wire.Stats:
 		return id.stats
+	case c == wire.Scan && id.noScan:
+		return false
 	case c.Has(wire.Reads) && !c.Has(wire.Writes):
 		return id.owns(key)
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	Eviction                 string
 	DefaultTTL               time.Duration
 	Flush                    bool
+	Scan                     bool
 	MaxConnections           int
 	MaxConnectionsPerAddress int
 	MaxInFlight              int64

@@ -35,7 +35,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "upstream", Default: "localhost:8080",
-		Doc:  "Where the sealed values are kept: a cryptomem server, as host:port or unix:PATH; or Valkey or Redis, as valkey://host:port. A password is part of the latter, and then belongs in the environment, which other users of the machine cannot read.",
+		Doc:  "Where the sealed values are kept: a cryptomem server, as host:port or unix:PATH, or several as a ring, separated by commas; or Valkey or Redis, as valkey://host:port. A password is part of the latter, and then belongs in the environment, which other users of the machine cannot read.",
 		bind: func(c *Proxy) Value { return storeAddress(&c.Upstream) },
 	},
 	{

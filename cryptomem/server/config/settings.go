@@ -87,6 +87,11 @@ var settings = []Setting{
 		bind: func(c *Config) Value { return toggle(&c.Flush) },
 	},
 	{
+		Name: "scan", Default: "true",
+		Doc:  "Whether the SCAN command, which lists names, is allowed. An identity is told only names that it may read, and its entry can withhold the right.",
+		bind: func(c *Config) Value { return toggle(&c.Scan) },
+	},
+	{
 		Name: "max_connections", Default: "16384", Reload: true,
 		Doc:  "Connections open at once. One more is answered busy and closed; of those that come together, 64 at a time are told, and the others closed without an answer.",
 		bind: func(c *Config) Value { return count(&c.MaxConnections, 1, 1_000_000) },

@@ -301,11 +301,15 @@ func storeAddress(p *string) Value {
 				*p = s
 				return nil
 			}
-			a, err := address.Parse(s)
+			all, err := address.ParseList(s)
 			if err != nil {
 				return err
 			}
-			*p = a.String()
+			texts := make([]string, len(all))
+			for i, a := range all {
+				texts[i] = a.String()
+			}
+			*p = strings.Join(texts, ",")
 			return nil
 		},
 		String: func() string {

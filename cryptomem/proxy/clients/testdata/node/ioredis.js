@@ -24,6 +24,9 @@ for (const lib of [io5, io6]) {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
   await r.set(bytes, bytes);
   assert.deepEqual(await r.getBuffer(bytes), bytes);
+  const found = new Set();
+  for await (const names of r.scanStream({ match: "p*", count: 20 })) names.forEach((name) => found.add(name));
+  assert.equal(found.size, 50);
   if (process.env.TARGET !== "redis") await assert.rejects(r.subscribe("news"), /unknown command/);
   r.disconnect();
 }

@@ -54,5 +54,7 @@ again.cycle_key()
 assert SessionStore(session.session_key).load() == {} and SessionStore(again.session_key)["user"] == 7
 again.flush()
 
+assert len(cache.keys("k*")) == 97 and sorted(cache.iter_keys("n*")) == ["n"]
+assert cache.delete_pattern("k*") == 97 and cache.get("k50") is None and cache.get("n") == 6
 cache.clear()
 assert cache.get("a") is None

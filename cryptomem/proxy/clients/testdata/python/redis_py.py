@@ -77,6 +77,17 @@ try:
 except redis.exceptions.LockError:
     pass
 
+# Names.
+r.flushdb()
+p = r.pipeline()
+for i in range(500):
+    p.set(f"page:{i}", i)
+p.hset("other", "f", "v")
+p.execute()
+assert {*r.scan_iter("page:*", count=100)} == {f"page:{i}".encode() for i in range(500)}
+assert {*r.scan_iter(_type="hash")} == {b"other"} and len(r.keys("page:1*")) == 111 and r.dbsize() == 501
+r.set("a", 70)
+
 # A connection that broke is made anew.
 assert r.client_id() > 0 and r.client_setname("spec") and r.client_getname() == "spec"
 r.connection_pool.disconnect()

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+const keysUsage = `Usage:
+    cryptomem keys [PREFIX] [--namespace NAME] [flags]
+
+Prints the keys of the namespace that begin with PREFIX, or all, one a line and
+in no order. A key that cannot be printed is written as a Go string, in quotes.
+Without a namespace, they are everybody's. One may come twice if it is stored
+anew meanwhile. A server can be set not to tell: scan. Blind names are hashes,
+and are not told.
+
+    --namespace NAME     the part of the key space to work in (default
+                         $CRYPTOMEM_NAMESPACE)
+` + clientFlagsUsage + `
+Example:
+    $ cryptomem keys session: --namespace web
+    session:7
+    session:12
+`
+
+func keys(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("keys", pflag.ContinueOnError)
+	flags := newClientFlags(fs)
+	fs.StringVar(&flags.namespace, "namespace", "", "")
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	prefix := ""
+	switch len(operands) {
+	case 0:
+	case 1:
+		prefix = operands[0]
+	default:
+		return usageError("more than one PREFIX is given")
+	}
+	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
+	if err != nil {
+		return err
+	}
+	return flags.withKeyring(ctx, c, keyring, func(ctx context.Context, client *cryptomem.Client) error {
+		for key, err := range client.Keys(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+			if key == "" || key[0] == '"' || printable(key) != key || strconv.Quote(key) != `"`+key+`"` {
+				key = strconv.Quote(key)
+			}
+			fmt.Fprintln(c.out, key)
+		}
+		return nil
+	})
+}
