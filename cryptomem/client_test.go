@@ -96,6 +96,8 @@ func (p *peer) handle(nc net.Conn, r *wire.Request) bool {
 func (p *peer) execute(r *wire.Request) []byte {
 	item, found := p.items[string(r.Key)]
 	switch {
+	case r.Command == wire.Ping:
+		return wire.AppendResponse(nil, wire.OK, r.Value)
 	case r.Command == wire.Set:
 		p.items[string(r.Key)] = wire.Request{TTL: r.TTL, Value: append([]byte(nil), r.Value...)}
 		return wire.AppendResponse(nil, wire.OK, nil)

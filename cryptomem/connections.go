@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
@@ -25,8 +26,11 @@ type connections struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
-	turn     chan struct{} // held while dialling; guards failures
-	failures int           // dials failed in a row
+	turn     chan struct{} // held while dialling; guards failures and usual
+	failures int           // dials in a row that led to no answer
+	usual    time.Duration // what the last good dial took; 0 if there was none
+	dialing  atomic.Pointer[context.CancelFunc]
+	out      atomic.Pointer[outage] // nil while the server is in reach
 
 	limit valueLimit
 	calls sync.Pool // of *call. Not shared between clients: calls have channels, which must not leave a testing/synctest bubble
@@ -68,9 +72,7 @@ func (s *connections) Close() error {
 	s.shut()
 	s.cancel()
 	for i := range s.links {
-		if conn := s.links[i].conn.Load(); conn != nil {
-			_ = conn.Close() // always nil
-		}
+		s.links[i].close()
 	}
 	s.wait()
 	return nil
@@ -86,6 +88,7 @@ func (s *connections) Do(ctx context.Context, r *Request) error {
 	c := s.newCall()
 	if err = s.begin(c, r); err == nil {
 		err = conn.Do(ctx, &c.Call)
+		s.doubt(ctx, conn)
 	}
 	r.Err = s.end(ctx, c, r, err)
 	s.calls.Put(c)
@@ -112,6 +115,7 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 		}
 	}
 	_ = conn.DoAll(ctx, sent) // every call has its own error
+	s.doubt(ctx, conn)
 	for i, r := range rs {
 		err := r.Err
 		if err == nil {
@@ -223,6 +227,9 @@ func (c *call) answer(r *Request) (err error) {
 
 // unanswered returns the error of a call that was given to a connection.
 func (s *connections) unanswered(ctx context.Context, c *call, err error) error {
+	if errors.Is(err, pipeline.ErrSilent) {
+		s.lose(err, true)
+	}
 	err = s.cause(ctx, err)
 	if c.MaybeApplied && c.Request.Command.Has(wire.Writes) {
 		return fmt.Errorf("%w: %w", ErrMaybeApplied, err)

@@ -3,6 +3,7 @@ package cryptomem
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -14,10 +15,25 @@ import (
 
 // A link is one of the connections to a server, made anew whenever it is broken.
 type link struct {
-	conn atomic.Pointer[pipeline.Conn]
+	conn    atomic.Pointer[pipeline.Conn]
+	greeted uint64 // what conn had heard when it was made; guarded by connections.turn
 
 	mu      sync.Mutex
 	dialing *dial // the one under way, which all callers wait for
+}
+
+// live returns the link's connection, nil if it is broken.
+func (l *link) live() *pipeline.Conn {
+	if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
+		return conn
+	}
+	return nil
+}
+
+func (l *link) close() {
+	if conn := l.conn.Load(); conn != nil {
+		_ = conn.Close() // always nil
+	}
 }
 
 type dial struct {
@@ -28,13 +44,16 @@ type dial struct {
 
 // connection returns the link's connection, or waits for one under ctx.
 func (s *connections) connection(ctx context.Context, l *link) (*pipeline.Conn, error) {
-	if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
+	if o := s.out.Load(); o != nil {
+		return s.despite(o)
+	}
+	if conn := l.live(); conn != nil {
 		return conn, nil
 	}
 	l.mu.Lock()
 	d := l.dialing
 	if d == nil {
-		if conn := l.conn.Load(); conn != nil && !isClosed(conn.Broken()) {
+		if conn := l.live(); conn != nil {
 			l.mu.Unlock()
 			return conn, nil
 		}
@@ -50,6 +69,9 @@ func (s *connections) connection(ctx context.Context, l *link) (*pipeline.Conn, 
 	case <-d.done:
 		return d.conn, d.err
 	case <-ctx.Done():
+		if impatient(ctx) {
+			s.lose(fmt.Errorf("connect to %s: %w", s.addr, tooSlow()), true)
+		}
 		return nil, ctx.Err()
 	}
 }
@@ -57,9 +79,9 @@ func (s *connections) connection(ctx context.Context, l *link) (*pipeline.Conn, 
 // redial replaces the link's connection. It is bound to no caller's context:
 // the connection is for all of them.
 func (s *connections) redial(l *link, d *dial) {
-	d.conn, d.err = s.dialInTurn()
-	l.mu.Lock()
 	old := l.conn.Load()
+	d.conn, d.err = s.dialInTurn(l)
+	l.mu.Lock()
 	if d.err == nil {
 		l.conn.Store(d.conn)
 		s.limit.forget()
@@ -67,7 +89,7 @@ func (s *connections) redial(l *link, d *dial) {
 	l.dialing = nil
 	l.mu.Unlock()
 	close(d.done)
-	if old != nil && d.err == nil {
+	if old != nil && d.err == nil && old != d.conn {
 		_ = old.Close() // it is broken; this only waits for its goroutines
 	}
 	if d.err == nil && s.ctx.Err() != nil {
@@ -76,36 +98,78 @@ func (s *connections) redial(l *link, d *dial) {
 }
 
 // dialInTurn dials when no other dial to the address is under way and the
-// pause after a failed one is over.
-func (s *connections) dialInTurn() (*pipeline.Conn, error) {
+// pause after failed ones is over. A connection that broke before it answered
+// anything was a failure, too: the next one has to answer a PING.
+func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-s.ctx.Done():
 		return nil, ErrClosed
 	}
+	if conn := l.live(); conn != nil {
+		return conn, nil
+	}
+	if old := l.conn.Load(); old != nil {
+		if old.Heard() > l.greeted {
+			s.failures = 0
+		} else {
+			s.failures++
+		}
+	}
 	if s.failures > 0 {
 		if err := s.opts.rest(s.ctx, nil, s.opts.pause(s.failures)); err != nil {
 			return nil, ErrClosed
 		}
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, s.opts.dialTimeout)
-	defer cancel()
-	conn, err := s.dial(ctx)
+	if o := s.out.Load(); o != nil {
+		return nil, o.cause
+	}
+	conn, err := s.dial(s.opts.dialTimeout, s.failures > 0 && s.pauses())
+	o := s.out.Load()
 	switch {
 	case err == nil:
-		s.failures = 0
+		l.greeted = conn.Heard()
 	case s.ctx.Err() != nil:
 		err = ErrClosed
+	case o != nil: // somebody could not wait, and ended the dial
+		err = o.cause
 	default:
 		s.failures++
-		err = fmt.Errorf("connect to %s: %w", s.addr, err)
+		s.lose(err, false)
 	}
 	return conn, err
 }
 
-// dial makes one connection, with all handshakes.
-func (s *connections) dial(ctx context.Context) (*pipeline.Conn, error) {
+// dial makes one connection, with all handshakes, however the dialer that the
+// user gave ends. It requires turn.
+func (s *connections) dial(limit time.Duration, prove bool) (conn *pipeline.Conn, err error) {
+	ctx, cancel := context.WithTimeout(s.ctx, limit)
+	defer cancel()
+	s.dialing.Store(&cancel)
+	defer s.dialing.Store(nil)
+	began := s.opts.clock.Now()
+	err = errors.New("dialer ended its goroutine (runtime.Goexit)")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("dialer panicked: %v", p)
+			}
+		}()
+		conn, err = s.connect(ctx, prove)
+	}()
+	<-ended
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.addr, err)
+	}
+	s.usual = s.opts.clock.Since(began)
+	return conn, nil
+}
+
+// connect makes a connection; one that has to prove itself answers a PING.
+func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, error) {
 	nc, err := s.opts.dial(ctx, s.addr)
 	if err != nil {
 		return nil, err
@@ -119,7 +183,11 @@ func (s *connections) dial(ctx context.Context) (*pipeline.Conn, error) {
 		nc = tc
 	}
 	conn := pipeline.NewConn(nc, s.opts.clock, s.opts.limits)
-	if err := s.authenticate(ctx, conn); err != nil {
+	err = s.authenticate(ctx, conn)
+	if err == nil && prove {
+		err = conn.Do(ctx, &pipeline.Call{Request: wire.Request{Command: wire.Ping}})
+	}
+	if err != nil {
 		_ = conn.Close() // always nil
 		return nil, err
 	}
@@ -144,7 +212,7 @@ func (s *connections) authenticate(ctx context.Context, conn *pipeline.Conn) err
 func (o *options) pause(failures int) time.Duration {
 	pause := o.firstPause
 	for ; failures > 1 && pause < o.longestPause; failures-- {
-		pause *= 2
+		pause = add(pause, pause)
 	}
 	return min(pause, o.longestPause)
 }

@@ -37,7 +37,9 @@ var (
 	ErrTimeout = errors.New("server did not answer in time")
 
 	// ErrUnavailable: the store cannot be reached, or cannot serve now. The
-	// request was not applied.
+	// request was not applied, unless the error is an ErrMaybeApplied as well.
+	// Once a server is out of reach, calls fail at once with what made it so,
+	// while one dial after the other finds out whether it is back.
 	ErrUnavailable = errors.New("store is unavailable")
 
 	// ErrNotSupported: the store cannot do that at all.

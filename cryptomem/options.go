@@ -196,8 +196,11 @@ func WithAttempts(n int) Option {
 // WithBackoff sets the pause before connecting once more after a failure: it
 // doubles from first to longest with every further one, and up to half of it is
 // random, so that the clients of a restarted server do not come back all at
-// once. Two zeros switch it off. Defaults: DefaultFirstPause,
-// DefaultLongestPause.
+// once. A connection that broke before it answered anything was a failure, too.
+// Defaults: DefaultFirstPause, DefaultLongestPause.
+//
+// Between those attempts calls fail at once with ErrUnavailable. Two zeros switch
+// off both: each call tries to connect for itself.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithBackoff")

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,6 +47,7 @@ type Conn struct {
 	start  time.Time
 	inline int // see inlineBytes; 0 where writes block, as on a net.Pipe
 
+	heard  atomic.Uint64 // how often bytes have come
 	wake   chan struct{} // one token: the writing side is the goroutine's
 	broken chan struct{} // closed when the connection is failed
 	ended  sync.WaitGroup
@@ -129,6 +131,20 @@ func (c *Conn) DoAll(ctx context.Context, calls []*Call) error {
 
 // Broken is closed once the connection can carry no further call.
 func (c *Conn) Broken() <-chan struct{} { return c.broken }
+
+// Heard counts how often bytes have come from the server. It only grows.
+func (c *Conn) Heard() uint64 { return c.heard.Load() }
+
+// Quiet returns for how long the server has owed an answer without sending a
+// byte; 0 if it owes none.
+func (c *Conn) Quiet() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed || c.engine.InFlight() == 0 {
+		return 0
+	}
+	return time.Duration(c.now() - c.engine.quiet())
+}
 
 // Close fails the calls in flight with ErrConnClosed, closes the connection
 // and waits for its goroutines to end.
@@ -266,6 +282,9 @@ func (c *Conn) readAnswers() {
 	c.mu.Unlock()
 	for {
 		n, err := c.nc.Read(buffer)
+		if n > 0 {
+			c.heard.Add(1)
+		}
 		c.mu.Lock()
 		if n > 0 && !c.failed {
 			now := c.now()

@@ -50,15 +50,21 @@ func (e *Engine) Deadline() (at int64, ok bool) {
 // slowness, and when the next call has taken too long.
 func (e *Engine) deadlines() (silent, slow, call int64) {
 	head := e.at(e.first)
-	quiet := max(head.left, e.heard)
-	if head.left == 0 {
-		quiet = max(head.since, e.moved, e.heard)
-	}
 	call = math.MaxInt64
 	if e.expired = max(e.expired, e.first); e.expired < e.next {
 		call = after(e.at(e.expired).since, e.limits.Total)
 	}
-	return after(quiet, e.limits.Silence), after(max(head.since, e.answered), e.limits.Total), call
+	return after(e.quiet(), e.limits.Silence), after(max(head.since, e.answered), e.limits.Total), call
+}
+
+// quiet returns since when the server has owed an answer without sending a byte.
+// It requires that something is in flight.
+func (e *Engine) quiet() int64 {
+	head := e.at(e.first)
+	if head.left == 0 {
+		return max(head.since, e.moved, e.heard)
+	}
+	return max(head.left, e.heard)
 }
 
 // after returns the instant that comes so long after another one; never, where

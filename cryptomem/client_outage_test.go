@@ -1,0 +1,213 @@
+package cryptomem_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+var _ = Describe("An outage", func() {
+	var (
+		server  *peer
+		mock    *clock.Mock
+		ctx     = context.Background()
+		noRoute = errors.New("no route")
+	)
+
+	BeforeEach(func() {
+		server, mock = newPeer(), clock.NewMock()
+		mock.Set(time.Unix(1_800_000_000, 0))
+	})
+
+	client := func(opts ...cryptomem.Option) *cryptomem.Client {
+		GinkgoHelper()
+		opts = append([]cryptomem.Option{
+			cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(server.dial), cryptomem.WithClock(mock),
+			cryptomem.WithBackoff(time.Second, time.Minute), cryptomem.WithTimeout(time.Hour),
+		}, opts...)
+		c, err := cryptomem.Dial(ctx, "peer", opts...)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		return c
+	}
+
+	dials := func() int {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		return server.dials
+	}
+
+	reach := func(err error) {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		server.refuse = err
+	}
+
+	mute := func() {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		server.answer = func(net.Conn, *wire.Request) bool { return true }
+	}
+
+	speak := func() {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		server.answer = nil
+	}
+
+	get := func(c *cryptomem.Client) error {
+		_, err := c.Get(ctx, "k")
+		return err
+	}
+
+	back := func(c *cryptomem.Client) {
+		GinkgoHelper()
+		Eventually(func() error { mock.Add(500 * time.Millisecond); return get(c) }).Should(MatchError(cryptomem.ErrNotFound))
+	}
+
+	It("fails calls at once, with its cause, while the server is dialled again after pauses", func() {
+		c := client()
+		Expect(c.Set(ctx, "k", nil)).To(Succeed())
+		reach(noRoute)
+		server.restart()
+		Eventually(func() error { return get(c) }).Should(MatchError(noRoute))
+		before := dials()
+		for range 1000 {
+			err := c.Set(ctx, "k", []byte("v"))
+			Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+			Expect(err).To(MatchError(noRoute))
+			Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
+		}
+		mock.Add(500*time.Millisecond - 1) // half of a pause is not random
+		Expect(dials()).To(Equal(before))
+		Eventually(func() int { mock.Add(500 * time.Millisecond); return dials() }).Should(BeNumerically(">", before))
+		Expect(get(c)).To(MatchError(noRoute))
+		reach(nil)
+		Eventually(func() error { mock.Add(500 * time.Millisecond); return get(c) }).Should(Succeed())
+	})
+
+	It("begins when a caller has waited in vain who can do without the server", func() {
+		c := client(cryptomem.WithPatience(time.Second))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		mute()
+		patient := make(chan error, 1)
+		go func() { patient <- get(c) }()
+		impatient := make(chan error, 1)
+		go func() {
+			ctx, cancel := c.Patience(ctx)
+			defer cancel()
+			_, err := c.Get(ctx, "k")
+			impatient <- err
+		}()
+		var err error
+		Eventually(func() chan error { mock.Add(100 * time.Millisecond); return impatient }).Should(Receive(&err))
+		Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+		Expect(err).To(MatchError(cryptomem.ErrTimeout))
+		Expect(get(c)).To(MatchError(cryptomem.ErrUnavailable), "at once")
+		Expect(patient).NotTo(Receive(), "who can wait waits on")
+		speak()
+		back(c)
+		Eventually(patient).Should(Receive(MatchError(cryptomem.ErrNotFound)), "and is answered over the next connection")
+	})
+
+	It("is over as soon as the connection that was silent says something", func() {
+		held := newHeldDialer(server.dial)
+		c := client(cryptomem.WithPatience(time.Second), cryptomem.WithDialer(held.dial))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		held.after(0)
+		reach(noRoute)
+		ended := make(chan error, 1)
+		go func() {
+			ctx, cancel := c.Patience(ctx)
+			defer cancel()
+			_, err := c.Get(ctx, "k")
+			ended <- err
+		}()
+		Eventually(func() chan error { mock.Add(100 * time.Millisecond); return ended }).Should(Receive(MatchError(cryptomem.ErrTimeout)))
+		before := dials()
+		held.release()
+		back(c)
+		Expect(dials()).To(BeNumerically(">=", before))
+	})
+
+	It("begins when the server is silent for the whole timeout", func() {
+		c := client(cryptomem.WithTimeout(time.Second))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		mute()
+		ended := make(chan error, 1)
+		go func() { ended <- get(c) }()
+		Eventually(func() chan error { mock.Add(100 * time.Millisecond); return ended }).Should(Receive(MatchError(cryptomem.ErrTimeout)))
+		Expect(get(c)).To(MatchError(cryptomem.ErrUnavailable))
+		speak()
+		back(c)
+	})
+
+	It("is what a server makes that accepts and closes: it is not hammered", func() {
+		c := client()
+		server.mu.Lock()
+		server.answer = func(nc net.Conn, _ *wire.Request) bool { _ = nc.Close(); return false }
+		server.mu.Unlock()
+		first := make(chan error, 1)
+		go func() { first <- get(c) }()
+		Eventually(func() chan error { mock.Add(500 * time.Millisecond); return first }).Should(Receive(MatchError(cryptomem.ErrUnavailable)))
+		before := dials()
+		for range 1000 {
+			Expect(get(c)).To(MatchError(cryptomem.ErrUnavailable))
+		}
+		Expect(dials()).To(BeNumerically("<=", before+1))
+		speak()
+		back(c)
+	})
+
+	It("is nothing that a client without pauses remembers", func() {
+		c := client(cryptomem.WithBackoff(0, 0))
+		reach(noRoute)
+		server.restart()
+		Eventually(func() error { return get(c) }).Should(MatchError(noRoute))
+		reach(nil)
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("leaves alone what other connections can still do", func() {
+		c := client(cryptomem.WithConnections(2))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		reach(noRoute)
+		server.mu.Lock()
+		Expect(server.open[0].Close()).To(Succeed())
+		server.mu.Unlock()
+		for range 10 {
+			Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		}
+	})
+
+	DescribeTable("is what a dialer makes that", func(broken func(), message string) {
+		var well atomic.Bool
+		well.Store(true)
+		c := client(cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			if !well.Load() {
+				broken()
+			}
+			return server.dial(ctx, addr)
+		}))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		well.Store(false)
+		server.restart()
+		Eventually(func() error { return get(c) }).Should(MatchError("connect to peer: dialer " + message))
+		well.Store(true)
+		back(c)
+	},
+		Entry("panics", func() { panic("oops") }, "panicked: oops"),
+		Entry("ends its goroutine", func() { runtime.Goexit() }, "ended its goroutine (runtime.Goexit)"),
+	)
+})

@@ -1,0 +1,147 @@
+package cryptomem
+
+import (
+	"context"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/pipeline"
+)
+
+// An outage is a time in which a server is out of reach. It begins when a dial
+// fails, when the server is given up for its silence, or when a caller who can do
+// without it has waited in vain. Calls then fail at once, with the cause, while
+// one dial after the other finds out whether the server is back.
+type outage struct {
+	cause  error
+	began  time.Time
+	silent bool   // nothing is to be had from connections that are still there
+	heard  uint64 // what they had heard by then
+}
+
+// shortestProbe is how long a dial may take, at the least, that finds out
+// whether a server is back: long for a handshake, short for who waits.
+const shortestProbe = 500 * time.Millisecond
+
+// pauses reports whether dials wait at all after a failure: backoff.Rest rounds
+// down what is shorter. If not, nothing is remembered either, and each call finds
+// out for itself.
+func (s *connections) pauses() bool { return s.opts.longestPause >= 2 }
+
+// lose begins an outage, unless there is one.
+func (s *connections) lose(cause error, silent bool) {
+	if !s.pauses() {
+		return
+	}
+	o := &outage{cause: cause, began: s.opts.clock.Now(), silent: silent, heard: s.heard()}
+	if !s.out.CompareAndSwap(nil, o) {
+		return
+	}
+	if hurry := s.dialing.Load(); hurry != nil {
+		(*hurry)() // the next one will be given less time
+	}
+	if !s.spawn(s.probe) {
+		s.out.Store(nil)
+	}
+}
+
+// doubt begins an outage if a call's context has ended after the server was
+// silent for as long as one can be patient.
+func (s *connections) doubt(ctx context.Context, conn *pipeline.Conn) {
+	if ctx.Err() == nil {
+		return
+	}
+	// The time runs from when the request left, which is after the caller's began.
+	if conn.Quiet() >= s.opts.patience-s.opts.patience/8 {
+		s.lose(tooSlow(), true)
+	}
+}
+
+// despite returns a connection that still serves during an outage.
+func (s *connections) despite(o *outage) (*pipeline.Conn, error) {
+	if s.ctx.Err() != nil {
+		return nil, ErrClosed
+	}
+	for i := range s.links {
+		if conn := s.links[i].live(); conn != nil && !o.silent {
+			return conn, nil
+		}
+	}
+	return nil, o.cause
+}
+
+// heard counts what all connections have heard.
+func (s *connections) heard() (n uint64) {
+	for i := range s.links {
+		if conn := s.links[i].conn.Load(); conn != nil {
+			n += conn.Heard()
+		}
+	}
+	return n
+}
+
+// probe ends the outage when the server answers again.
+func (s *connections) probe() {
+	defer s.out.Store(nil)
+	for tries := 1; s.opts.rest(s.ctx, nil, s.opts.pause(tries)) == nil; tries++ {
+		o := s.out.Load()
+		if o.silent && s.heard() > o.heard || s.tryAgain(o) {
+			return
+		}
+	}
+}
+
+// tryAgain makes a new connection to a server that was out of reach.
+func (s *connections) tryAgain(o *outage) bool {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-s.ctx.Done():
+		return false
+	}
+	conn, err := s.dial(s.probeTime(o), true)
+	if err != nil {
+		later := *o
+		later.cause = err
+		s.out.Store(&later)
+		return false
+	}
+	s.failures = 0
+	var silent []*pipeline.Conn
+	for i := range s.links {
+		l := &s.links[i]
+		if l.live() != nil && !o.silent {
+			continue
+		}
+		if old := l.conn.Load(); old != nil {
+			silent = append(silent, old)
+		}
+		if conn != nil {
+			l.conn.Store(conn)
+			s.limit.forget()
+			l.greeted = conn.Heard()
+			conn = nil
+		}
+	}
+	s.out.Store(nil) // before calls fail that may be tried again
+	for _, old := range silent {
+		_ = old.Close() // always nil
+	}
+	if conn != nil {
+		_ = conn.Close() // no link needs it
+	}
+	if s.ctx.Err() != nil {
+		for i := range s.links {
+			s.links[i].close()
+		}
+	}
+	return true
+}
+
+// probeTime is how long a dial may take during an outage: several times what one
+// usually takes, and a sixtieth of the outage so far, in case that has changed.
+func (s *connections) probeTime(o *outage) time.Duration {
+	if s.usual == 0 {
+		return s.opts.dialTimeout
+	}
+	return min(max(4*s.usual, s.opts.clock.Since(o.began)/60, shortestProbe), s.opts.dialTimeout)
+}
