@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -66,10 +67,7 @@ func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err 
 // namesWith returns what the wire names of the namespace's keys with that prefix
 // begin with, where names are not blind.
 func (c *Client) namesWith(prefix string) ([]byte, error) {
-	var name []byte
-	if n := c.opts.namespace; n != "" {
-		name = append(append(name, byte(len(n))), n...)
-	}
+	name := []byte(sealing.NamespacePrefix(c.opts.namespace))
 	name = append(name, prefix...)
 	if len(name) > wire.MaxKeySize {
 		return nil, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)

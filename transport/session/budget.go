@@ -3,6 +3,8 @@ package session
 import (
 	"math"
 	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/cache/bounded"
 )
 
 // A Budget bounds the memory that requests on their way and unread answers may
@@ -10,7 +12,7 @@ import (
 // Budget has no bound.
 type Budget struct {
 	limit atomic.Int64
-	used  atomic.Int64
+	used  bounded.Counter
 }
 
 // NewBudget returns a Budget of limit bytes; below 0 there is no bound.
@@ -40,25 +42,12 @@ func (b *Budget) Used() int64 {
 // A Share is what one peer, who may have many sessions, holds of a Budget: at
 // most three quarters, so that no one can use up all. The zero Share holds
 // nothing. It is safe for concurrent use; a nil Share has no bound of its own.
-type Share struct{ used atomic.Int64 }
+type Share struct{ used bounded.Counter }
 
 // Used returns the bytes held at the moment.
 func (s *Share) Used() int64 { return s.used.Load() }
 
 func shareOf(limit int64) int64 { return limit / 4 * 3 }
-
-// addWithin adds n to used unless that would pass the limit.
-func addWithin(used *atomic.Int64, n, limit int64) bool {
-	for {
-		before := used.Load()
-		if before > limit-n {
-			return false
-		}
-		if used.CompareAndSwap(before, before+n) {
-			return true
-		}
-	}
-}
 
 // A holding is the one place that says what a session keeps for its peer: input
 // that is not whole, values on their way, answers that are not read. All of it
@@ -76,11 +65,14 @@ func (h *holding) take(n int) bool {
 		return true
 	}
 	limit := h.budget.limit.Load()
-	if !addWithin(&h.budget.used, int64(n), limit) {
+	if _, ok := h.budget.used.AddWithin(int64(n), limit); !ok {
 		return false
 	}
 	for i, s := range h.shares {
-		if s != nil && !addWithin(&s.used, int64(n), shareOf(limit)) {
+		if s == nil {
+			continue
+		}
+		if _, ok := s.used.AddWithin(int64(n), shareOf(limit)); !ok {
 			for _, s := range h.shares[:i] {
 				s.add(-n)
 			}
