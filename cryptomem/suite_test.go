@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestCryptomem(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cache/bounded"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestBounded(t *testing.T) {

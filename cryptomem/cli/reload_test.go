@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestCommand(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestCryptomemtest(t *testing.T) {

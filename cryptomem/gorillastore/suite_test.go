@@ -5,6 +5,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestGorillastore(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestQuantity(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
+
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 // full is whether attacks are as large as those that once succeeded.

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestOracle(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	_ "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 func TestPipeline(t *testing.T) {

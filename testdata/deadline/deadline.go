@@ -1,0 +1,25 @@
+// Package deadline gives every spec of a suite that imports it a time limit: a
+// spec that hangs ends the run, with its name and what all goroutines do, and
+// not only when the whole suite has taken too long.
+package deadline
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+)
+
+// Limit is how long a spec may take. It is generous: several suites share a
+// machine, under the race detector.
+const Limit = 4 * time.Minute
+
+var _ = ginkgo.BeforeEach(func() {
+	name := ginkgo.CurrentSpecReport().FullText()
+	timer := time.AfterFunc(Limit, func() { //nolint:forbidigo // a spec that hangs does so in real time
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("spec %q has taken %v", name, Limit))
+	})
+	ginkgo.DeferCleanup(func() { timer.Stop() })
+})
