@@ -56,7 +56,7 @@ func score(args []string, out, errs io.Writer) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	missed, sizes := 0, []int{}
+	missed, bySpecs, sizes := 0, 0, []int{}
 	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
 	clean := filepath.Join(dir, "sim")
 	if err := build(clean, ""); err != nil {
@@ -70,6 +70,12 @@ func score(args []string, out, errs io.Writer) int {
 		case err != nil:
 			missed++
 			fmt.Fprintf(out, "%-32s %v\n", p.Name, err)
+		case found == nil && p.Specs != "":
+			missed++
+			fmt.Fprintf(out, "%-32s NOT FOUND by the specs of %s: %s\n", p.Name, p.Specs, p.Bug)
+		case p.Specs != "" && err == nil:
+			bySpecs++
+			fmt.Fprintf(out, "%-32s %s\n", p.Name, p.Specs)
 		case found == nil:
 			missed++
 			fmt.Fprintf(out, "%-32s NOT FOUND within %s: %s\n", p.Name, report.Count(*seeds, "seed"), p.Bug)
@@ -83,7 +89,7 @@ func score(args []string, out, errs io.Writer) int {
 	}
 	slices.Sort(sizes)
 	if len(sizes) > 0 {
-		fmt.Fprintf(out, "%d of %d found; minimised, the median is %s\n", len(sizes), len(plants), report.Count(sizes[len(sizes)/2], "action"))
+		fmt.Fprintf(out, "%d of %d found; minimised, the median is %s\n", len(sizes)+bySpecs, len(plants), report.Count(sizes[len(sizes)/2], "action"))
 	}
 	return min(missed, 1)
 }
@@ -113,7 +119,7 @@ func findAll(plants []plant.Plant, dir, clean string, seeds int) []func() (*find
 			room <- struct{}{}
 			defer func() { <-room }()
 			found, err := find(p, filepath.Join(dir, p.Name), seeds)
-			if found != nil {
+			if found != nil && p.Specs == "" { // the specs pass without the bug, or CI says so
 				err = control(p, clean, found.Seed)
 			}
 			return found, err
@@ -145,6 +151,9 @@ func find(p plant.Plant, dir string, seeds int) (*finding, error) {
 	overlay, err := p.Overlay(".", dir)
 	if err != nil {
 		return nil, err
+	}
+	if p.Specs != "" {
+		return findBySpecs(p, overlay)
 	}
 	bin := filepath.Join(dir, "sim")
 	if err := build(bin, overlay); err != nil {
@@ -179,6 +188,30 @@ func search(p plant.Plant, bin string, args ...string) (*finding, error) {
 		return nil, err
 	}
 	return first(&lines, err)
+}
+
+// findBySpecs runs the specs that have to fail. They build what they run, too, with
+// the bug in it.
+func findBySpecs(p plant.Plant, overlay string) (*finding, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	run := func(args ...string) ([]byte, error) {
+		c := exec.CommandContext(ctx, "go", args...) //nolint:gosec // G204: the arguments are our own files
+		c.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
+		return c.CombinedOutput()
+	}
+	if text, err := run("build", "./..."); err != nil {
+		return nil, fmt.Errorf("does not build: %s", bytes.TrimSpace(text))
+	}
+	text, err := run("test", "-count=1", p.Specs, "-ginkgo.focus", p.Focus)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil, nil
+	case !errors.As(err, &exit) || !bytes.Contains(text, []byte("[FAIL]")):
+		return nil, fmt.Errorf("its specs did not run: %s", bytes.TrimSpace(text))
+	}
+	return &finding{Rule: "specs"}, nil
 }
 
 // first returns the finding with the lowest seed.

@@ -12,6 +12,9 @@
 //	- return r.expiry == 0 || now < r.expiry
 //	+ return r.expiry == 0 || now <= r.expiry
 //
+// A line "specs ./sim/attack FOCUS" leaves it to specs of that package, where the
+// simulator cannot see what is wrong: what one peer takes from all others.
+//
 // Nothing in the product knows of it. The altered file takes the place of the
 // real one in a build with the compiler's -overlay flag.
 package plant
@@ -38,6 +41,8 @@ type Plant struct {
 	Rules []string // one of which it is found by
 	Tier  int      // of the simulator, that has to find it
 	Twice bool     // it makes runs differ, and shows only in comparing two
+	Specs string   // the package whose specs have to find it, in place of the simulator
+	Focus string   // and which of them
 	edit  []line
 }
 
@@ -80,6 +85,8 @@ func parse(text string) (Plant, error) {
 			p.Rules = strings.Fields(l)[1:]
 		case l == "tier 2":
 			p.Tier = 2
+		case strings.HasPrefix(l, "specs "):
+			p.Specs, p.Focus, _ = strings.Cut(strings.TrimPrefix(l, "specs "), " ")
 		case l == "twice":
 			p.Twice = true
 		case p.File == "":
@@ -90,8 +97,8 @@ func parse(text string) (Plant, error) {
 			return p, fmt.Errorf("%q is none of # - + and a file's name", l)
 		}
 	}
-	if p.Bug == "" || p.File == "" || len(p.edit) == 0 || len(p.Rules) == 0 {
-		return p, errors.New("a planted bug has a comment, a rule, a file and an edit")
+	if p.Bug == "" || p.File == "" || len(p.edit) == 0 || len(p.Rules) == 0 && p.Specs == "" {
+		return p, errors.New("a planted bug has a comment, a rule or specs, a file and an edit")
 	}
 	return p, nil
 }
