@@ -21,6 +21,7 @@ import (
 type segment struct {
 	steps    []step
 	args     [][]byte // of all steps
+	readers  int      // of these, those of steps that read
 	requests []keyspace.Request
 	asked    []*keyspace.Request
 	entries  []value.Entry
@@ -69,6 +70,7 @@ func accessOf(c *command.Command, args [][]byte) access {
 const (
 	narrowest = 16
 	widest    = 1024
+	mostArgs  = 4096    // of commands that read nothing, whose memory is the input's
 	mostBytes = 1 << 20 // of answers; more of them make the next segment narrower
 )
 
@@ -80,7 +82,7 @@ func (s *Session) collect(c *command.Command, args [][]byte) {
 	}
 	g := s.segment
 	g.add(c, args)
-	if len(g.args) >= max(s.width, narrowest) {
+	if g.readers >= max(s.width, narrowest) || len(g.args) >= mostArgs {
 		s.flush()
 	}
 }
@@ -88,7 +90,11 @@ func (s *Session) collect(c *command.Command, args [][]byte) {
 func (g *segment) add(c *command.Command, args [][]byte) {
 	start := len(g.args)
 	g.args = append(g.args, args...)
-	g.steps = append(g.steps, step{command: c, args: g.args[start:len(g.args):len(g.args)], access: accessOf(c, args)})
+	st := step{command: c, args: g.args[start:len(g.args):len(g.args)], access: accessOf(c, args)}
+	if st.access != stores && st.access != removes {
+		g.readers += len(args)
+	}
+	g.steps = append(g.steps, st)
 }
 
 // flush carries out what has been collected and appends the answers.
@@ -105,7 +111,7 @@ func (s *Session) flush() {
 		s.out = append(s.out, answer...)
 		s.silence.apply(s, start)
 	})
-	s.widen(len(g.args), len(s.out)-before)
+	s.widen(g.readers, len(s.out)-before)
 	g.free()
 }
 
@@ -135,7 +141,7 @@ func (g *segment) free() {
 		}
 		*r = keyspace.Request{Value: r.Value[:0]}
 	}
-	g.steps, g.args, g.requests, g.asked, g.answers = g.steps[:0], g.args[:0], g.requests[:0], g.asked[:0], g.answers[:0]
+	g.steps, g.args, g.requests, g.asked, g.answers, g.readers = g.steps[:0], g.args[:0], g.requests[:0], g.asked[:0], g.answers[:0], 0
 	if cap(g.requests) <= widest {
 		segments.Put(g)
 	}
