@@ -170,11 +170,11 @@ func (s *proxyService) settings() (proxy.Settings, error) {
 	settings := proxy.Settings{
 		Space: s.upstream.space, Databases: cfg.Databases,
 		Clock: s.clk, Random: rand.IntN, Logger: s.log,
-		Commands:   redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL},
+		Commands:   redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL, TouchSlack: float64(cfg.TouchSlack) / 100},
 		Requests:   resp.Limits{MaxArg: max(int(cfg.MaxValueSize), leastArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
 		Scripts:    script.Limits{Steps: cfg.ScriptSteps, Memory: cfg.ScriptMemory},
 		EmptyScans: cfg.EmptyScans, AllowFlushAll: cfg.FlushAll,
-		StrictTransactions: cfg.StrictTransactions, TouchSlack: float64(cfg.TouchSlack) / 100,
+		StrictTransactions: cfg.StrictTransactions,
 	}
 	if cfg.PasswordFile != "" {
 		password, err := access.ReadToken(cfg.PasswordFile)

@@ -157,6 +157,33 @@ var _ = Describe("A served proxy", func() {
 		})
 	})
 
+	Context("with touch slack", func() {
+		BeforeEach(func() { settings.Commands.TouchSlack = 0.1 })
+
+		It("lengthens a life only when that is due, and shortens it always", func() {
+			l := connect()
+			touch := func(command, answer, ttl string) (requests uint64) {
+				GinkgoHelper()
+				before := meter.Stats().Requests
+				l.send(command + "\r\n")
+				Expect(l.next()).To(Equal(answer))
+				requests = meter.Stats().Requests - before
+				l.send("TTL s\r\n")
+				Expect(l.next()).To(Equal(ttl))
+				return requests
+			}
+			touch("SET s 1 EX 3600", "+OK", ":3600")
+			c.Add(300 * time.Second)
+			Expect(touch("EXPIRE s 3600", ":1", ":3300")).To(BeEquivalentTo(1))
+			c.Add(100 * time.Second)
+			Expect(touch("EXPIRE s 3600", ":1", ":3600")).To(BeEquivalentTo(2))
+			touch("EXPIRE s 3590", ":1", ":3590")
+			touch("EXPIRE s 3600 NX", ":0", ":3590")
+			touch("PERSIST s", ":1", ":-1")
+			touch("EXPIRE s 3600", ":1", ":3600")
+		})
+	})
+
 	Context("with a default TTL", func() {
 		BeforeEach(func() { settings.Commands.DefaultTTL = time.Minute })
 

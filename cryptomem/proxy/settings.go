@@ -38,7 +38,4 @@ type Settings struct {
 	// StrictTransactions refuses EXEC of commands on several names, for programs
 	// that rely on nobody seeing one change without the other.
 	StrictTransactions bool
-	// TouchSlack is the share of a value's life that EXPIRE may be lengthened by
-	// without a write: 0.1 means that 3,600 s are left at 3,300.
-	TouchSlack float64
 }

@@ -24,6 +24,11 @@ type Limits struct {
 	MaxCollection int // bytes of a collection, as it is sealed
 	MaxString     int // bytes of a string
 
+	// TouchSlack is the share of a life, from now on, by which EXPIRE may lengthen
+	// one and write nothing: with 0.1, what has 3,300 s left keeps them when it
+	// is given 3,600.
+	TouchSlack float64
+
 	// DefaultTTL is that of what is stored without an expiry; 0 keeps it.
 	DefaultTTL time.Duration
 }

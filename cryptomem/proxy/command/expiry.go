@@ -46,9 +46,16 @@ func expireIn(u unit, isRelative bool) func(*Context) {
 			c.int(0)
 			return
 		}
-		c.expire(e, until)
+		if !c.withinSlack(e.Expires, until) {
+			c.expire(e, until)
+		}
 		c.int(1)
 	}
+}
+
+// withinSlack reports whether a life is lengthened by so little that it is left.
+func (c *Context) withinSlack(old, until int64) bool {
+	return old != 0 && old <= until && float64(until-old) < c.Limits.TouchSlack*float64(until-c.Now)
 }
 
 func (c *Context) expire(e *value.Entry, until int64) {
