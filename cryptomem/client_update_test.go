@@ -354,6 +354,12 @@ var _ = Describe("Changing what is there", func() {
 		Expect(err).To(MatchError(cryptomem.ErrFlushDisabled))
 	})
 
+	It("takes the largest limit that there is", func() {
+		c := newWorld(server.Config{MaxValueSize: 4 << 20}).client(cryptomem.WithMaxValueSize(math.MaxInt))
+		Expect(c.Set(ctx, key, make([]byte, 3<<20))).To(Succeed())
+		Expect(c.Get(ctx, key)).To(HaveLen(3 << 20))
+	})
+
 	It("says of a value that is too large what its seal adds", func() {
 		mib := make([]byte, 1<<20)
 		Expect(c.Set(ctx, key, mib)).To(MatchError("too large: value is 1048576 bytes, and 1048638 sealed, limit 1048576 (see WithMaxValueSize)"))

@@ -57,7 +57,7 @@ func NewServerStore(addr string, opts ...Option) (Store, error) {
 func newConnections(addr string, of *options) *connections {
 	o := new(options)
 	*o = *of // since each server has a name of its own
-	o.limits.MaxAnswer, o.limits.Silence = o.maxValueSize+wire.ItemSize, o.timeout
+	o.limits.MaxAnswer, o.limits.Silence = min(o.maxValueSize, math.MaxInt-wire.ItemSize)+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
 		o.tls = o.tls.Clone()
 		o.tls.ServerName = address.ServerName(addr)
