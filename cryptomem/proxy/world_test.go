@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
@@ -23,25 +24,39 @@ const secret = "the secret of these specs, no more"
 type upstream struct {
 	keyspace.Upstream
 	calls atomic.Int64
+	clock *flowing
 }
 
 func (u *upstream) Do(ctx context.Context, rs []*keyspace.Request) {
 	u.calls.Add(1)
 	u.Upstream.Do(ctx, rs)
+	u.clock.passed.Add(1)
 }
+
+// A flowing clock is the server's: between two calls a nanosecond passes, so that
+// what one of them removed, which is a value that has ended, is gone by the next.
+type flowing struct {
+	*clock.Mock
+	passed atomic.Int64
+}
+
+func (f *flowing) Now() time.Time                  { return f.Mock.Now().Add(time.Duration(f.passed.Load())) }
+func (f *flowing) Since(t time.Time) time.Duration { return f.Now().Sub(t) }
 
 // A world is a server in memory and what its clients have in common.
 type world struct {
 	clock  *clock.Mock
+	flow   *flowing
 	server *server.Server
 }
 
 func newWorld(c *clock.Mock) *world {
 	GinkgoHelper()
-	s, err := server.New(server.Config{Clock: c, AllowFlush: true, MaxMemory: 256 << 20, MaxValueSize: 64 << 20})
+	flow := &flowing{Mock: c}
+	s, err := server.New(server.Config{Clock: flow, AllowFlush: true, MaxMemory: 256 << 20, MaxValueSize: 64 << 20})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.Close)
-	return &world{clock: c, server: s}
+	return &world{clock: c, flow: flow, server: s}
 }
 
 // client returns a client of a namespace.
@@ -64,7 +79,7 @@ func (w *world) client(namespace string, opts ...cryptomem.Option) *cryptomem.Cl
 
 func (w *world) upstream() *upstream {
 	GinkgoHelper()
-	return &upstream{Upstream: keyspace.NewSealed(w.client("spec"), w.clock)}
+	return &upstream{Upstream: keyspace.NewSealed(w.client("spec"), w.clock), clock: w.flow}
 }
 
 // startRedis starts the Redis that answers are compared with, and returns a

@@ -95,6 +95,8 @@ func (m *Model) Check(now int64, r *wire.Request, a wire.Response) *Violation {
 		return m.touch(now, r, a)
 	case wire.Flush:
 		return m.flush(now, r, a)
+	case wire.Scan:
+		return m.scan(now, r, a)
 	case wire.Ping:
 		if a.Status != wire.OK || !bytes.Equal(a.Value, r.Value) {
 			return m.wrong(now, r, a, "an echo")
@@ -112,6 +114,10 @@ func (m *Model) refused(r *wire.Request, a wire.Response) *Violation {
 		}
 	case wire.Stats, wire.Auth:
 		return nil // not the store's business
+	case wire.Scan:
+		if _, _, err := wire.ParseScan(r.Value); err != nil {
+			return nil
+		}
 	}
 	return violation(RuleModel, "%v %q was refused: %s", r.Command, r.Key, a.Value)
 }
@@ -251,6 +257,39 @@ func (m *Model) flush(now int64, r *wire.Request, a wire.Response) *Violation {
 		return violation(RuleModel, "FLUSH %q at %d removed %d items, there were %d", r.Key, now, removed, want)
 	}
 	return m.lose(want - removed)
+}
+
+// scan compares the names that were told with those there are: none that is not
+// there may be told, and a scan that is over with its first answer tells all, but
+// for what was evicted.
+func (m *Model) scan(now int64, r *wire.Request, a wire.Response) *Violation {
+	next, names, err := wire.CutNumber(a.Value)
+	if a.Status != wire.OK || err != nil {
+		return m.wrong(now, r, a, "a cursor and names")
+	}
+	told := make(map[string]bool)
+	for len(names) > 0 {
+		var name []byte
+		if name, names, err = wire.CutName(names); err != nil {
+			return m.wrong(now, r, a, "whole names")
+		}
+		if !bytes.HasPrefix(name, r.Key) || !m.items[string(name)].visible(now) {
+			return violation(RuleModel, "SCAN %q at %d told %q, which is not there", r.Key, now, name)
+		}
+		told[string(name)] = true
+	}
+	cursor, _, err := wire.ParseScan(r.Value)
+	if err != nil || cursor != 0 || next != 0 {
+		return nil
+	}
+	missing := uint64(0)
+	for key, it := range m.items {
+		if strings.HasPrefix(key, string(r.Key)) && it.visible(now) && !told[key] {
+			m.erase(it)
+			missing++
+		}
+	}
+	return m.lose(missing)
 }
 
 // missing handles an item that the store says is not there.

@@ -82,6 +82,23 @@ var _ = Describe("the model", func() {
 		Expect(see(2, wire.Flush, "", 0, wire.OK, number(2))).To(ContainSubstring("there were 1"))
 	})
 
+	It("knows which names a scan may tell, and which it must", func() {
+		scan := func(now int64, names ...string) string {
+			told := wire.AppendNumber(nil, 0)
+			for _, name := range names {
+				told = wire.AppendName(told, []byte(name))
+			}
+			return see(now, wire.Scan, string(wire.AppendScan(nil, 0, 0)), 0, wire.OK, string(told))
+		}
+		Expect(see(1, wire.Set, "a", 5, wire.OK, "")).To(BeEmpty())
+		Expect(scan(2, "k")).To(BeEmpty())
+		Expect(scan(2, "k", "kk")).To(ContainSubstring(`told "kk", which is not there`))
+		Expect(scan(2)).To(ContainSubstring("1 items are gone"))
+		Expect(see(3, wire.Set, "a", 5, wire.OK, "")).To(BeEmpty())
+		Expect(scan(8, "k")).To(ContainSubstring("not there"), "it has expired")
+		Expect(scan(8)).To(BeEmpty())
+	})
+
 	It("allows a refusal only where the store may be full", func() {
 		Expect(see(1, wire.Set, "a", 0, wire.Error, "full")).NotTo(BeEmpty())
 		m.MayRefuse = true
