@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/prometheus/promql/parser"
+	"sigs.k8s.io/yaml"
 )
 
 // expressions returns what the dashboard asks Prometheus, with Grafana's
@@ -47,6 +48,24 @@ func alerts() []string {
 	return all
 }
 
+// rules returns the conditions of the file of rules.
+func rules() []string {
+	GinkgoHelper()
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Expr string `json:"expr"`
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	Expect(yaml.Unmarshal(read("alerts.yaml"), &file)).To(Succeed())
+	var all []string
+	for _, r := range file.Groups[0].Rules {
+		all = append(all, r.Expr)
+	}
+	return all
+}
+
 // exported returns the labels of every metric that the server exports.
 func exported() map[string]map[string]bool {
 	GinkgoHelper()
@@ -64,6 +83,10 @@ func exported() map[string]map[string]bool {
 }
 
 var _ = Describe("The dashboard of Grafana, and the alerts that the documentation proposes", func() {
+	It("are the rules of the file", func() {
+		Expect(rules()).To(Equal(alerts()))
+	})
+
 	It("ask what Prometheus understands, about metrics and labels that there are", func() {
 		asked, metrics := expressions(), exported()
 		Expect(len(asked)).To(BeNumerically(">=", 25))

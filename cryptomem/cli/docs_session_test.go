@@ -97,7 +97,7 @@ func session(text string) string {
 	if script.Len() == 0 {
 		return ""
 	}
-	return "trap 'kill $(jobs -p); wait' EXIT\n" + script.String()
+	return "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n" + script.String()
 }
 
 // shell runs each line after "$ ", which must print the lines that follow it,

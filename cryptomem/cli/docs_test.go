@@ -15,13 +15,13 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// documents are all that people read: README.md and docs/*.md, by name.
+// documents are all that people read: README.md, SECURITY.md and docs/*.md, by name.
 func documents() map[string]string {
 	GinkgoHelper()
 	names, err := filepath.Glob("../../docs/*.md")
 	Expect(err).NotTo(HaveOccurred())
 	texts := make(map[string]string)
-	for _, name := range append(names, "../../README.md") {
+	for _, name := range append(names, "../../README.md", "../../.github/SECURITY.md") {
 		text, err := os.ReadFile(name)
 		Expect(err).NotTo(HaveOccurred())
 		texts[name] = string(text)
