@@ -26,9 +26,11 @@ var _ = Describe("A log whose reader has stopped", func() {
 			s.log.Info(line)
 		}
 		s.warnOfLostLines() // for which there is no room yet
-		lost := w.lost
+		w.mu.Lock()
+		lost, pending := w.lost, len(w.pending)
+		w.mu.Unlock()
 		Expect(lost).To(BeNumerically(">", 0))
-		Expect(len(w.pending)).To(BeNumerically("<=", maxUnwritten))
+		Expect(pending).To(BeNumerically("<=", maxUnwritten))
 
 		var read bytes.Buffer
 		var done sync.WaitGroup
