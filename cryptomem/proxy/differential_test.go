@@ -322,7 +322,7 @@ func same(args []string, a, b resp.Reply) bool {
 			a, b = unordered(a.Elems[1], name != "sscan"), unordered(b.Elems[1], name != "sscan")
 		}
 	case "ttl", "pttl", "expiretime", "pexpiretime":
-		if a.Kind == resp.Integer && b.Kind == resp.Integer && a.Int > 0 && b.Int > 0 {
+		if a.Kind == resp.Integer && b.Kind == resp.Integer && a.Int >= 0 && b.Int >= 0 {
 			// The two clocks are read one after the other, on a machine that may stall.
 			most := int64(1)
 			if name[0] == 'p' {
