@@ -26,7 +26,7 @@ var _ = Describe("Lock", func() {
 
 	take := func(c *cryptomem.Client) *cryptomem.Lock {
 		GinkgoHelper()
-		l, err := c.TryLock(ctx, key, time.Minute)
+		l, err := c.TryLock(ctx, key, cryptomem.TTL(time.Minute))
 		Expect(err).NotTo(HaveOccurred())
 		return l
 	}
@@ -39,37 +39,37 @@ var _ = Describe("Lock", func() {
 		held.after(0)
 		go func() {
 			defer GinkgoRecover()
-			l, err := hasty.TryLock(leaving, key, time.Hour)
+			l, err := hasty.TryLock(leaving, key, cryptomem.TTL(time.Hour))
 			Expect(l).To(BeNil(), "a lock or an error, never both")
 			ended <- err
 		}()
 		Eventually(held.holding).Should(BeTrue())
 		leave()
 		Expect(<-ended).To(MatchError(context.Canceled))
-		Expect(hers.TryLock(ctx, key, time.Minute)).Error().To(MatchError(cryptomem.ErrLocked))
+		Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 		held.release()
-		Eventually(func() error { _, err := hers.TryLock(ctx, key, time.Minute); return err }).Should(Succeed())
+		Eventually(func() error { _, err := hers.TryLock(ctx, key, cryptomem.TTL(time.Minute)); return err }).Should(Succeed())
 	})
 
 	It("says so when its time is over before it is there", func() {
 		far := w.client(cryptomem.WithDialer(w.far(30 * time.Millisecond)))
-		for _, lock := range []func(context.Context, string, time.Duration) (*cryptomem.Lock, error){far.TryLock, far.Lock} {
-			l, err := lock(ctx, key, 50*time.Millisecond)
+		for _, lock := range []func(context.Context, string, ...cryptomem.StoreOption) (*cryptomem.Lock, error){far.TryLock, far.Lock} {
+			l, err := lock(ctx, key, cryptomem.TTL(50*time.Millisecond))
 			Expect(l).To(BeNil())
 			Expect(err).To(MatchError(cryptomem.ErrNotHeld))
 			Expect(err).To(MatchError(ContainSubstring("its time of 50ms was over when it was taken")))
 		}
-		Expect(far.TryLock(ctx, key, time.Second)).NotTo(BeNil())
+		Expect(far.TryLock(ctx, key, cryptomem.TTL(time.Second))).NotTo(BeNil())
 	})
 
 	Describe("kept alive", func() {
 		It("is held for longer than its time, until it is unlocked", func() {
 			l := take(mine)
-			alive := l.KeepAlive(ctx, time.Minute)
+			alive := l.KeepAlive(ctx)
 			for range 20 {
 				before := l.Fence()
 				Eventually(func() uint64 { w.clock.Add(5 * time.Second); return l.Fence() }).Should(BeNumerically(">", before))
-				Expect(hers.TryLock(ctx, key, time.Minute)).Error().To(MatchError(cryptomem.ErrLocked))
+				Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 			}
 			Expect(alive.Err()).NotTo(HaveOccurred())
 			Expect(l.Unlock(ctx)).To(Succeed())
@@ -79,7 +79,7 @@ var _ = Describe("Lock", func() {
 
 		It("ends its context when it is lost to somebody else", func() {
 			l := take(mine)
-			alive := l.KeepAlive(ctx, time.Minute)
+			alive := l.KeepAlive(ctx)
 			Expect(hers.Delete(ctx, key)).To(Succeed())
 			take(hers)
 			Eventually(func() <-chan struct{} { w.clock.Add(5 * time.Second); return alive.Done() }).Should(BeClosed())
@@ -90,7 +90,7 @@ var _ = Describe("Lock", func() {
 		It("ends its context with its time when the store does not answer", func() {
 			held := newHeldDialer(w.dial)
 			l := take(w.client(cryptomem.WithDialer(held.dial), cryptomem.WithTimeout(time.Hour)))
-			alive := l.KeepAlive(ctx, time.Minute)
+			alive := l.KeepAlive(ctx)
 			held.after(0)
 			Eventually(func() <-chan struct{} { w.clock.Add(time.Second); return alive.Done() }).Should(BeClosed())
 			Expect(context.Cause(alive)).To(MatchError(cryptomem.ErrNotHeld))
@@ -101,15 +101,15 @@ var _ = Describe("Lock", func() {
 		It("ends its context with the caller's, and with the client", func() {
 			parent, cancel := context.WithCancel(ctx)
 			l := take(mine)
-			alive := l.KeepAlive(parent, time.Minute)
+			alive := l.KeepAlive(parent)
 			cancel()
 			Expect(alive.Done()).To(BeClosed())
-			alive = l.KeepAlive(ctx, time.Minute)
+			alive = l.KeepAlive(ctx)
 			Expect(alive.Err()).NotTo(HaveOccurred())
 			Expect(mine.Close()).To(Succeed())
 			Expect(alive.Done()).To(BeClosed())
 			Expect(context.Cause(alive)).To(MatchError(cryptomem.ErrClosed))
-			Expect(context.Cause(l.KeepAlive(ctx, time.Minute))).To(MatchError(cryptomem.ErrClosed))
+			Expect(context.Cause(l.KeepAlive(ctx))).To(MatchError(cryptomem.ErrClosed))
 		})
 	})
 })

@@ -18,6 +18,7 @@ var _ = Describe("Lock", func() {
 		mine, hers *cryptomem.Client
 		ctx        = context.Background()
 		key        = "door"
+		minute     = cryptomem.TTL(time.Minute)
 	)
 
 	BeforeEach(func() {
@@ -25,44 +26,44 @@ var _ = Describe("Lock", func() {
 		mine, hers = w.client(), w.client()
 	})
 
-	take := func(c *cryptomem.Client) *cryptomem.Lock {
+	take := func(c *cryptomem.Client, opts ...cryptomem.StoreOption) *cryptomem.Lock {
 		GinkgoHelper()
-		l, err := c.TryLock(ctx, key, time.Minute)
+		l, err := c.TryLock(ctx, key, opts...)
 		Expect(err).NotTo(HaveOccurred())
 		return l
 	}
 
 	locked := func(c *cryptomem.Client) {
 		GinkgoHelper()
-		_, err := c.TryLock(ctx, key, time.Minute)
+		_, err := c.TryLock(ctx, key, minute)
 		Expect(err).To(MatchError(cryptomem.ErrLocked))
 	}
 
 	It("is held by one at a time, also within one client", func() {
-		l := take(mine)
+		l := take(mine, minute)
 		locked(hers)
 		locked(mine)
 		Expect(l.Unlock(ctx)).To(Succeed())
-		take(hers)
+		take(hers, minute)
 		locked(mine)
 	})
 
 	It("is free when its time is over, and then no longer held", func() {
-		l := take(mine)
+		l := take(mine, minute)
 		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Minute)))
 		w.clock.Add(time.Minute)
-		other := take(hers)
+		other := take(hers, minute)
 		Expect(l.Unlock(ctx)).To(MatchError(cryptomem.ErrNotHeld))
-		Expect(l.Extend(ctx, time.Minute)).To(MatchError(cryptomem.ErrNotHeld))
+		Expect(l.Extend(ctx, minute)).To(MatchError(cryptomem.ErrNotHeld))
 		locked(mine)
 		Expect(other.Unlock(ctx)).To(Succeed())
 		Expect(other.Unlock(ctx)).To(MatchError(cryptomem.ErrNotHeld))
 	})
 
 	It("is held for longer when it is extended", func() {
-		l := take(mine)
+		l := take(mine, minute)
 		w.clock.Add(50 * time.Second)
-		Expect(l.Extend(ctx, time.Minute)).To(Succeed())
+		Expect(l.Extend(ctx, minute)).To(Succeed())
 		w.clock.Add(50 * time.Second)
 		locked(hers)
 		Expect(l.Unlock(ctx)).To(Succeed())
@@ -72,10 +73,10 @@ var _ = Describe("Lock", func() {
 		last := uint64(0)
 		for range 3 {
 			for _, c := range []*cryptomem.Client{mine, hers} {
-				l := take(c)
+				l := take(c, minute)
 				Expect(l.Fence()).To(BeNumerically(">", last))
 				last = l.Fence()
-				Expect(l.Extend(ctx, time.Hour)).To(Succeed())
+				Expect(l.Extend(ctx, cryptomem.TTL(time.Hour))).To(Succeed())
 				Expect(l.Fence()).To(BeNumerically(">", last))
 				last = l.Fence()
 				Expect(l.Unlock(ctx)).To(Succeed())
@@ -84,11 +85,11 @@ var _ = Describe("Lock", func() {
 	})
 
 	It("is waited for until it is free, or the context ends", func() {
-		l := take(mine)
+		l := take(mine, minute)
 		got := make(chan *cryptomem.Lock, 1)
 		go func() {
 			defer GinkgoRecover()
-			l, err := hers.Lock(ctx, key, time.Minute)
+			l, err := hers.Lock(ctx, key, minute)
 			Expect(err).NotTo(HaveOccurred())
 			got <- l
 		}()
@@ -97,13 +98,43 @@ var _ = Describe("Lock", func() {
 
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		_, err := mine.Lock(ended, key, time.Minute)
+		_, err := mine.Lock(ended, key, minute)
 		Expect(err).To(MatchError(context.Canceled))
 	})
 
+	It("takes its time as values do: from an option, or else from the client", func() {
+		l := take(w.client(cryptomem.WithDefaultTTL(time.Hour)), minute)
+		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Minute)))
+		Expect(l.Unlock(ctx)).To(Succeed())
+		midnight := w.clock.Now().Add(90 * time.Minute)
+		l = take(mine, cryptomem.ExpiresAt(midnight))
+		Expect(l.Expires()).To(Equal(midnight))
+		Expect(l.Unlock(ctx)).To(Succeed())
+		l = take(w.client(cryptomem.WithDefaultTTL(time.Hour)))
+		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Hour)))
+	})
+
+	It("is extended for as long as before, unless told otherwise", func() {
+		l := take(mine, minute)
+		w.clock.Add(50 * time.Second)
+		Expect(l.Extend(ctx)).To(Succeed())
+		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Minute)))
+		Expect(l.Extend(ctx, cryptomem.TTL(time.Hour))).To(Succeed())
+		w.clock.Add(50 * time.Minute)
+		Expect(l.Extend(ctx)).To(Succeed())
+		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Hour)))
+	})
+
 	It("has to end some time", func() {
-		_, err := mine.TryLock(ctx, key, 0)
-		Expect(err).To(MatchError(ContainSubstring("must be positive")))
+		l := take(mine, minute)
+		for _, opts := range [][]cryptomem.StoreOption{{cryptomem.TTL(0)}, {cryptomem.ExpiresAt(time.Time{})}} {
+			_, err := mine.TryLock(ctx, "other door", opts...)
+			Expect(err).To(MatchError(ContainSubstring("never end")))
+			Expect(l.Extend(ctx, opts...)).To(MatchError(ContainSubstring("never end")))
+		}
+		Expect(mine.TryLock(ctx, "other door")).Error().To(MatchError(ContainSubstring("never end")))
+		Expect(mine.TryLock(ctx, "other door", cryptomem.TTL(-1))).Error().To(MatchError(ContainSubstring("negative")))
+		Expect(l.Extend(ctx, cryptomem.KeepTTL())).To(MatchError(ContainSubstring("KeepTTL")))
 	})
 
 	It("keeps two out of the same room, whoever comes", func() {
@@ -111,7 +142,7 @@ var _ = Describe("Lock", func() {
 		ended := make(chan error, 8)
 		for range cap(ended) {
 			go func() {
-				l, err := mine.Lock(ctx, key, time.Hour)
+				l, err := mine.Lock(ctx, key, cryptomem.TTL(time.Hour))
 				if err == nil {
 					most.Store(max(most.Load(), inside.Add(1)))
 					inside.Add(-1)

@@ -389,7 +389,7 @@ var _ = Describe("A client whose clock is ahead of the server's", func() {
 		later := w.laterClock(time.Hour)
 		ahead = w.client(cryptomem.WithClock(later))
 		Expect(behind.Set(ctx, "k", []byte("old"), cryptomem.TTL(time.Minute))).To(Succeed())
-		Expect(behind.TryLock(ctx, "lock", time.Minute)).NotTo(BeNil())
+		Expect(behind.TryLock(ctx, "lock", cryptomem.TTL(time.Minute))).NotTo(BeNil())
 		Expect(ahead.Exists(ctx, "k")).To(BeFalse())
 	})
 
@@ -420,7 +420,7 @@ var _ = Describe("A client whose clock is ahead of the server's", func() {
 	})
 
 	It("takes a lock, and loads a value", func() {
-		Expect(ahead.TryLock(ctx, "lock", time.Minute)).NotTo(BeNil())
+		Expect(ahead.TryLock(ctx, "lock", cryptomem.TTL(time.Minute))).NotTo(BeNil())
 		Expect(ahead.GetOrLoad(ctx, "k", func(context.Context) ([]byte, error) { return []byte("new"), nil })).To(Equal([]byte("new")))
 		Expect(ahead.Get(ctx, "k")).To(Equal([]byte("new")))
 	})

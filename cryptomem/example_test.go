@@ -121,9 +121,9 @@ func ExampleClient_TryLock() {
 	c := cryptomem.New(addr, 0, "your-32-byte-very-secret-key-!!!").Client()
 	defer c.Close()
 
-	lock, err := c.TryLock(ctx, "nightly report", time.Minute)
+	lock, err := c.TryLock(ctx, "nightly report", cryptomem.TTL(time.Minute))
 	fmt.Println(err)
-	_, err = c.TryLock(ctx, "nightly report", time.Minute)
+	_, err = c.TryLock(ctx, "nightly report", cryptomem.TTL(time.Minute))
 	fmt.Println(err)
 
 	// What the lock protects should be shown lock.Fence(), and refuse a

@@ -170,7 +170,7 @@ func (c *Client) fly(ctx context.Context, f *flight, l *loading) {
 		f.settle(found.result())
 		return
 	}
-	stop := c.keepLease(ctx, f, l)
+	stop := f.keepLease(ctx)
 	value, ttl, err := runLoader(ctx, l)
 	stop()
 	f.settle(value, c.loadError(err))
@@ -258,7 +258,7 @@ func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found s
 func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (sight, error) {
 	ctx, cancel := c.Patience(ctx)
 	defer cancel()
-	lock, err := c.TryLock(ctx, l.key+refreshSuffix, l.lease)
+	lock, err := c.TryLock(ctx, l.key+refreshSuffix, TTL(l.lease))
 	if err != nil {
 		return sight{}, err
 	}
@@ -280,11 +280,11 @@ func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (sight,
 }
 
 // keepLease renews the flight's lease until stop is called.
-func (c *Client) keepLease(ctx context.Context, f *flight, l *loading) (stop func()) {
+func (f *flight) keepLease(ctx context.Context) (stop func()) {
 	if f.lease == nil {
 		return func() {}
 	}
-	f.lease.KeepAlive(ctx, l.lease)
+	f.lease.KeepAlive(ctx)
 	return f.lease.endRenewal
 }
 

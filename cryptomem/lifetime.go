@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A StoreOption says for how long one value is stored: TTL, ExpiresAt or KeepTTL.
-// Without any it is the client's default, and Update keeps what is there. Of
+// A StoreOption says for how long one value is stored, or a lock held: TTL,
+// ExpiresAt or KeepTTL. Without any it is the client's default; Update and
+// Increment keep what is there, and Extend takes what was taken before. Of
 // several, the last one of a kind counts.
 type StoreOption struct {
 	kind  lifetimeKind

@@ -45,22 +45,25 @@ type Lock struct {
 	owner  []byte
 	note   bool // the lease of a load: see note
 
-	mu      sync.Mutex // guards the rest
-	fence   uint64     // also the version by which the lock is swapped
-	unsure  bool       // a swap's outcome is unknown, and with it the version
+	mu      sync.Mutex    // guards the rest
+	fence   uint64        // also the version by which the lock is swapped
+	unsure  bool          // a swap's outcome is unknown, and with it the version
+	ttl     time.Duration // for how long it was last taken or extended
 	expires time.Time
 	renewal *renewal // nil unless KeepAlive
 }
 
-// TryLock takes the lock of that key for ttl, which must be positive. ErrLocked
-// if somebody holds it. ErrNotHeld if taking it took longer than ttl, so that it
-// was over before it began.
+// TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
+// the client's default without either; a lock has to end some time. ErrLocked if
+// somebody holds it. ErrNotHeld if taking it took so long that it was over before
+// it began.
 //
 // If TryLock fails after the store may have taken the lock, because ctx ended
 // or the connection broke, the lock is given back in the background.
-func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
-	if ttl <= 0 {
-		return nil, fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
+func (c *Client) TryLock(ctx context.Context, key string, opts ...StoreOption) (*Lock, error) {
+	ttl, err := c.lockTTL(opts)
+	if err != nil {
+		return nil, err
 	}
 	l, err := c.newLock(key)
 	if err != nil {
@@ -72,11 +75,11 @@ func (c *Client) TryLock(ctx context.Context, key string, ttl time.Duration) (*L
 	return l, nil
 }
 
-// Lock waits under ctx until it can take the lock of that key for ttl, which
-// must be positive. It fails as TryLock does, but for ErrLocked.
-func (c *Client) Lock(ctx context.Context, key string, ttl time.Duration) (*Lock, error) {
+// Lock waits under ctx until it can take the lock of that key as TryLock does. It
+// fails as TryLock does, but for ErrLocked.
+func (c *Client) Lock(ctx context.Context, key string, opts ...StoreOption) (*Lock, error) {
 	for look := firstLook; ; look = min(2*look, longestLook) {
-		l, err := c.TryLock(ctx, key, ttl)
+		l, err := c.TryLock(ctx, key, opts...)
 		if !errors.Is(err, ErrLocked) {
 			return l, err
 		}
@@ -101,11 +104,31 @@ func (l *Lock) Expires() time.Time {
 	return l.expires
 }
 
-// Extend holds the lock for ttl from now on. ErrNotHeld if it was lost; any
-// other error leaves open which time counts.
-func (l *Lock) Extend(ctx context.Context, ttl time.Duration) error {
-	if ttl <= 0 {
-		return fmt.Errorf("ttl is %v, a lock's must be positive", ttl)
+// lockTTL returns for how long those options hold a lock.
+func (c *Client) lockTTL(opts []StoreOption) (time.Duration, error) {
+	life, err := c.lifetime(opts)
+	if err != nil {
+		return 0, err
+	}
+	if life.keep {
+		return 0, errors.New("KeepTTL: a lock does not take over an expiry")
+	}
+	if _, ttl := life.from(c.opts.clock.Now()); ttl > 0 {
+		return ttl, nil
+	}
+	return 0, errors.New("a lock without a TTL would never end, and neither the call nor the client has one")
+}
+
+// Extend holds the lock from now on for its TTL, or until ExpiresAt, and without
+// either for as long as it was taken or last extended for. ErrNotHeld if it was
+// lost; any other error leaves open which time counts.
+func (l *Lock) Extend(ctx context.Context, opts ...StoreOption) error {
+	ttl := l.term()
+	if len(opts) > 0 {
+		var err error
+		if ttl, err = l.client.lockTTL(opts); err != nil {
+			return err
+		}
 	}
 	version, err := l.version(ctx)
 	if err != nil {
@@ -117,6 +140,13 @@ func (l *Lock) Extend(ctx context.Context, ttl time.Duration) error {
 		return err
 	}
 	return nil
+}
+
+// term returns for how long the lock was last taken or extended.
+func (l *Lock) term() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ttl
 }
 
 // Unlock gives the lock up for others to take, and ends what KeepAlive began.
@@ -213,7 +243,7 @@ func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *o
 // way to the store and back may take longer.
 func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
 	l.mu.Lock()
-	l.fence, l.expires = version, began.Add(ttl)
+	l.fence, l.ttl, l.expires = version, ttl, began.Add(ttl)
 	l.mu.Unlock()
 	if took := l.client.opts.clock.Since(began); took >= ttl {
 		l.giveBack(ttl)
@@ -374,7 +404,7 @@ func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) erro
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fence, l.unsure, l.expires = fence, false, began.Add(ttl)
+	l.fence, l.unsure, l.ttl, l.expires = fence, false, ttl, began.Add(ttl)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package cryptomem
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // A renewal extends a lock again and again.
@@ -12,19 +11,19 @@ type renewal struct {
 	ended  chan struct{}
 }
 
-// KeepAlive extends the lock again and again, each time for ttl from then on,
-// until Unlock or until ctx ends. The context that it returns is ctx's, and ends
+// KeepAlive extends the lock again and again, each time as Extend does without
+// options, until Unlock or until ctx ends. The context that it returns is ctx's, and ends
 // when the lock is lost, at Expires at the latest: context.Cause is then
 // ErrNotHeld, or ErrClosed if the client was closed. What is done under the lock
 // does its work under that context.
 //
-//	lock, err := client.TryLock(ctx, "nightly", 30*time.Second)
+//	lock, err := client.TryLock(ctx, "nightly", cryptomem.TTL(30*time.Second))
 //	...
 //	defer lock.Unlock(context.WithoutCancel(ctx))
-//	return report(lock.KeepAlive(ctx, 30*time.Second))
+//	return report(lock.KeepAlive(ctx))
 //
 // A second KeepAlive takes the place of the first, whose context ends.
-func (l *Lock) KeepAlive(ctx context.Context, ttl time.Duration) context.Context {
+func (l *Lock) KeepAlive(ctx context.Context) context.Context {
 	l.endRenewal()
 	held, lose := context.WithCancelCause(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -35,7 +34,7 @@ func (l *Lock) KeepAlive(ctx context.Context, ttl time.Duration) context.Context
 	ok := l.client.spawn(func() {
 		defer close(r.ended)
 		defer cancel()
-		lose(l.renew(ctx, ttl))
+		lose(l.renew(ctx))
 	})
 	if !ok {
 		close(r.ended)
@@ -59,9 +58,9 @@ func (l *Lock) endRenewal() {
 
 // renew extends the lock until ctx ends or the lock is lost, and returns which.
 // It extends long before the end, and tries again more often after a failure.
-func (l *Lock) renew(ctx context.Context, ttl time.Duration) error {
+func (l *Lock) renew(ctx context.Context) error {
 	clk := l.client.opts.clock
-	for pause := ttl / 2; ; {
+	for pause := l.term() / 2; ; {
 		left := l.Expires().Sub(clk.Now())
 		if left <= 0 {
 			return ErrNotHeld
@@ -74,17 +73,17 @@ func (l *Lock) renew(ctx context.Context, ttl time.Duration) error {
 			return ErrNotHeld
 		}
 		bounded, cancel := l.client.within(ctx, left, ErrNotHeld)
-		err := l.Extend(bounded, ttl)
+		err := l.Extend(bounded)
 		cancel()
 		switch {
 		case err == nil:
-			pause = ttl / 2
+			pause = l.term() / 2
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, ErrNotHeld), errors.Is(err, ErrClosed):
 			return err
 		default:
-			pause = ttl / 16
+			pause = l.term() / 16
 		}
 	}
 }

@@ -115,27 +115,27 @@ func Example_nothingThere() {
 func Example_cron() {
 	ctx, client, server, end := recipe()
 	defer end()
-
-	nightly := func(job func()) error { // called by every process, every night
-		today := server.Clock.Now().Format(time.DateOnly)
-		err := client.Add(ctx, "report:"+today, nil, cryptomem.TTL(48*time.Hour))
-		if errors.Is(err, cryptomem.ErrExists) {
-			return nil // another process was first
+	nightly := func(job func(context.Context) error) error { // called by every process, every night
+		lock, err := client.TryLock(ctx, "report", cryptomem.TTL(30*time.Second))
+		if err != nil {
+			return err // ErrLocked: another process is at it
 		}
-		if err == nil {
-			job()
+		defer lock.Unlock(context.WithoutCancel(ctx))
+		today := "report:" + server.Clock.Now().Format(time.DateOnly)
+		if done, err := client.Exists(ctx, today); done || err != nil {
+			return err
 		}
-		return err
+		if err := job(lock.KeepAlive(ctx)); err != nil { // its context ends if the lock is lost
+			return err
+		}
+		return client.Set(ctx, today, nil, cryptomem.TTL(48*time.Hour))
 	}
-
-	for range 3 {
-		_ = nightly(func() { fmt.Println("report") })
-	}
-	server.Advance(24 * time.Hour)
-	_ = nightly(func() { fmt.Println("report of the next day") })
+	jam := func(context.Context) error { return errors.New("paper jam") }
+	report := func(context.Context) error { _, err := fmt.Println("report"); return err }
+	fmt.Println(nightly(jam), nightly(report), nightly(report))
 	// Output:
 	// report
-	// report of the next day
+	// paper jam <nil> <nil>
 }
 
 func Example_rateLimiter() {

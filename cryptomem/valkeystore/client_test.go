@@ -111,20 +111,20 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 	It("locks with a fence that grows from holder to holder, even if the key was lost in between", func() {
 		last := uint64(0)
 		for range 3 {
-			l, err := c.TryLock(ctx, "door", time.Minute)
+			l, err := c.TryLock(ctx, "door", cryptomem.TTL(time.Minute))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(c.TryLock(ctx, "door", time.Minute)).Error().To(MatchError(cryptomem.ErrLocked))
+			Expect(c.TryLock(ctx, "door", cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 			Expect(l.Fence()).To(BeNumerically(">", last))
-			Expect(l.Extend(ctx, time.Hour)).To(Succeed())
+			Expect(l.Extend(ctx, cryptomem.TTL(time.Hour))).To(Succeed())
 			last = l.Fence()
 			Expect(l.Unlock(ctx)).To(Succeed())
 			Expect(l.Unlock(ctx)).To(MatchError(cryptomem.ErrNotHeld))
-			l, err = c.TryLock(ctx, "door", time.Minute)
+			l, err = c.TryLock(ctx, "door", cryptomem.TTL(time.Minute))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(l.Fence()).To(BeNumerically(">", last))
 			last = l.Fence()
 			server.Must("FLUSHALL")
-			Expect(l.Extend(ctx, time.Hour)).To(MatchError(cryptomem.ErrNotHeld))
+			Expect(l.Extend(ctx, cryptomem.TTL(time.Hour))).To(MatchError(cryptomem.ErrNotHeld))
 		}
 	})
 
@@ -139,7 +139,7 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		for _, name := range []string{"add", "load", "update"} {
 			Expect(c.Set(ctx, name, []byte("old"), hour)).To(Succeed())
 		}
-		Expect(c.TryLock(ctx, "lock", time.Hour)).Error().NotTo(HaveOccurred())
+		Expect(c.TryLock(ctx, "lock", cryptomem.TTL(time.Hour))).Error().NotTo(HaveOccurred())
 		clk.Add(2 * time.Hour) // the server's clock did not move
 		Expect(c.Get(ctx, "add")).Error().To(MatchError(cryptomem.ErrExpired))
 		Expect(c.Add(ctx, "add", []byte("new"), hour)).To(Succeed())
@@ -150,7 +150,7 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 				Expect(found).To(BeFalse())
 				return "new", nil
 			}, hour)).To(Equal("new"))
-		Expect(c.TryLock(ctx, "lock", time.Hour)).Error().NotTo(HaveOccurred())
+		Expect(c.TryLock(ctx, "lock", cryptomem.TTL(time.Hour))).Error().NotTo(HaveOccurred())
 		for _, name := range []string{"add", "load", "update"} {
 			Expect(c.Get(ctx, name)).To(BeEquivalentTo("new"), name)
 		}
