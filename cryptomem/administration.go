@@ -58,6 +58,7 @@ func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err 
 		return 0, err
 	}
 	defer op.end()
+	op.everything = prefix == ""
 	if err := c.do(ctx, op); err != nil {
 		return 0, err
 	}
@@ -67,7 +68,7 @@ func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err 
 // namesWith returns what the wire names of the namespace's keys with that prefix
 // begin with, where names are not blind.
 func (c *Client) namesWith(prefix string) ([]byte, error) {
-	name := []byte(sealing.NamespacePrefix(c.opts.namespace))
+	name := []byte(sealing.NamespacePrefix(c.Namespace()))
 	name = append(name, prefix...)
 	if len(name) > wire.MaxKeySize {
 		return nil, fmt.Errorf("%w: prefix is %d bytes with its namespace, limit %d", ErrTooLarge, len(name), wire.MaxKeySize)

@@ -146,6 +146,7 @@ func (c *Client) doAll(ctx context.Context, entries []entry) {
 	for attempt := 1; len(pending) > 0; attempt++ {
 		requests = requests[:0]
 		for _, e := range pending {
+			e.op.recall()
 			requests = append(requests, &e.op.Request)
 		}
 		c.below.DoAll(ctx, requests)
@@ -155,6 +156,7 @@ func (c *Client) doAll(ctx context.Context, entries []entry) {
 				again = append(again, e)
 			} else {
 				e.err = c.outcome(ctx, e.op, e.op.Err)
+				e.op.learn(e.err)
 			}
 		}
 		pending = again

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 )
 
 // A Client seals values and keeps them in a Store that cannot read them. It is
@@ -26,7 +27,7 @@ import (
 //   - Lock: [Client.TryLock], [Client.Lock]
 //   - List: [Client.Keys], [Client.ScanKeys]
 //   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
-//     [Client.Rekey], [Client.Namespace], [Client.Close]
+//     [Client.Rekey], [Client.NotBefore], [Client.Namespace], [Client.Close]
 //
 // Values of a type have the same methods: see [Typed].
 //
@@ -37,6 +38,7 @@ type Client struct {
 	opts   *options
 	err    error // why the client cannot work at all: bad options
 	sealer *sealing.Sealer
+	fresh  *freshness.Table // nil: remembers nothing
 	below  Store
 
 	ctx    context.Context // ends with Close
@@ -123,6 +125,9 @@ func newClient(o *options, err error) *Client {
 	if o.ownKeyring {
 		_ = o.keyring.Close() // the sealer has derived what it needs
 	}
+	if c.err == nil {
+		c.err = c.remember()
+	}
 	if o.keyFile != nil && c.err == nil {
 		ticker := o.clock.Ticker(KeyFileInterval)
 		c.spawn(func() { c.followKeyFile(o.keyFile, ticker) })
@@ -139,6 +144,7 @@ func (c *Client) Rekey(kr *sealing.Keyring) error {
 	if err := c.sealer.Rekey(kr); err != nil {
 		return openError(err)
 	}
+	c.followCut()
 	return nil
 }
 

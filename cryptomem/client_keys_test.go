@@ -174,13 +174,15 @@ var _ = Describe("A hostile server", func() {
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("can serve an older value of the same key, until that expires", func() {
+	It("can serve an older value to a client that never saw a newer one, until that expires", func() {
 		old := w.envelope("key")
+		stranger := w.client()
 		Expect(c.Set(context.Background(), "key", []byte("a newer value"))).To(Succeed())
 		w.plant("key", old)
-		Expect(c.Get(context.Background(), "key")).To(Equal([]byte("the value")))
+		Expect(stranger.Get(context.Background(), "key")).To(Equal([]byte("the value")))
+		Expect(c.Get(context.Background(), "key")).Error().To(MatchError(cryptomem.ErrStale))
 		w.clock.Add(time.Minute)
-		_, err := c.Get(context.Background(), "key")
+		_, err := stranger.Get(context.Background(), "key")
 		Expect(err).To(MatchError(cryptomem.ErrExpired))
 	})
 

@@ -74,6 +74,11 @@ var (
 	// ErrExpired: the server handed out a value past the expiry sealed with it.
 	// Such an error is an ErrNotFound as well.
 	ErrExpired = sealing.ErrExpired
+
+	// ErrStale: the store handed out a value that had been replaced or removed
+	// before, that was sealed before a cut, or that claims to be of the future. It
+	// is withheld. Such an error is an ErrNotFound as well.
+	ErrStale = sealing.ErrStale
 )
 
 // A Status is how a server answers a request.
@@ -150,7 +155,7 @@ func answerError(c Command, r *wire.Response) error {
 // openError returns a Sealer's refusal as a user of the client sees it.
 func openError(err error) error {
 	switch {
-	case errors.Is(err, sealing.ErrExpired):
+	case errors.Is(err, sealing.ErrExpired), errors.Is(err, sealing.ErrStale):
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case errors.Is(err, sealing.ErrClosed):
 		return ErrClosed

@@ -27,24 +27,34 @@ type ItemOf[T any] struct {
 // GetItem returns the value under the key with its version, for
 // CompareAndSwap; ErrNotFound if there is none. A version that comes with
 // ErrNotFound is that of something which must not be used, such as a value that
-// has expired by this client's clock and not by the server's: it can be swapped.
+// has expired by this client's clock and not by the server's, or that is ErrStale:
+// it can be swapped.
 func (c *Client) GetItem(ctx context.Context, key string) (Item, error) {
-	op, err := c.begin(CommandGetItem, key)
-	if err != nil {
-		return Item{}, err
-	}
-	defer op.end()
-	if err := c.do(ctx, op); err != nil {
-		return Item{}, err
-	}
-	item := Item{Version: op.Version}
-	if item.Value, err = op.open(nil); err == nil {
-		item.Expires, err = sealing.Expiry(op.Answer)
-	}
+	item, _, err := c.getItem(ctx, key)
 	return item, err
 }
 
-// Add stores the value under a key that holds none; ErrExists if it does.
+// getItem is GetItem and tells when the value was sealed as well.
+func (c *Client) getItem(ctx context.Context, key string) (Item, sealing.Stamp, error) {
+	op, err := c.begin(CommandGetItem, key)
+	if err != nil {
+		return Item{}, 0, err
+	}
+	defer op.end()
+	if err := c.do(ctx, op); err != nil {
+		return Item{}, 0, err
+	}
+	item := Item{Version: op.Version}
+	if item.Value, err = op.open(nil); err != nil {
+		return item, 0, err
+	}
+	h, err := sealing.ParseHeader(op.Answer)
+	item.Expires = h.Expiry()
+	return item, h.Stamp, err
+}
+
+// Add stores the value under a key that holds none; ErrExists if it does. What is
+// there and ErrStale counts as none.
 func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -55,7 +65,7 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	if !errors.Is(err, ErrExists) {
 		return err
 	}
-	// A store whose clock is behind may still hold what its seal says is over.
+	// A store may still hold what its seal says is over, or what is stale.
 	item, missing := c.GetItem(ctx, key)
 	if !errors.Is(missing, ErrNotFound) || item.Version == 0 {
 		return err

@@ -3,6 +3,8 @@ package cryptomem
 import (
 	"errors"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // A StoreOption says for how long one value is stored, or a lock held: TTL,
@@ -45,6 +47,9 @@ type lifetime struct {
 	fixed bool
 	keep  bool // that of the value that is replaced, if there is one
 	given bool // by an option other than KeepTTL
+
+	resealed bool          // the value is the one that was there, and as old as it was
+	stamp    sealing.Stamp // then: when that was sealed
 }
 
 // lifetime returns what the options say, of a client with its own default.
@@ -72,7 +77,7 @@ func (c *Client) lifetime(opts []StoreOption) (lifetime, error) {
 // kept returns the lifetime of what replaces a value that expires then.
 func (l lifetime) kept(then time.Time) lifetime {
 	if l.keep {
-		return lifetime{until: then, fixed: true}
+		l.until, l.fixed, l.keep = then, true, false
 	}
 	return l
 }

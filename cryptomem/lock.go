@@ -256,7 +256,10 @@ func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
 // its sealed expiry.
 func (l *Lock) isFree(get *operation) (bool, error) {
 	owner, err := get.open(nil)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrStale):
+		return false, nil // whose it is by now, the store does not say
+	case err != nil && !errors.Is(err, ErrNotFound):
 		return false, err
 	}
 	return len(owner) == 0 || l.client.leaving.has(owner), nil

@@ -36,16 +36,14 @@ func (op *operation) openNote() ([]byte, error) {
 	}
 	key := op.key
 	op.asNote()
-	note, err := op.client.sealer.Open(nil, op.key, op.Answer, op.client.opts.clock.Now())
+	note, err := op.openAs(nil)
 	op.key = op.key[:len(key)]
-	if err != nil {
-		return nil, openError(err)
-	}
-	return note, nil
+	return note, err
 }
 
-// isNote reports whether op was answered with a note, be it past its expiry.
+// isNote reports whether op was answered with a note, be it past its
+// expiry, or stale.
 func (op *operation) isNote() bool {
 	_, err := op.openNote()
-	return err == nil || errors.Is(err, ErrExpired)
+	return err == nil || errors.Is(err, ErrExpired) || errors.Is(err, ErrStale)
 }

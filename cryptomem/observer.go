@@ -20,6 +20,15 @@ type Observer interface {
 	Begin(ctx context.Context, command Command) (context.Context, func(Outcome))
 }
 
+// A WithheldObserver is an Observer that is also told of values which the store
+// handed out and no caller gets.
+type WithheldObserver interface {
+	Observer
+
+	// Withheld is called with why: an ErrStale, ErrExpired or ErrNotAuthentic.
+	Withheld(command Command, err error)
+}
+
 // An Outcome is how a request ended.
 type Outcome struct {
 	// Err is what the method returns, before the value is opened. ErrNotFound,
@@ -51,6 +60,14 @@ func (c *Client) observed(ctx context.Context, op *operation) error {
 	err := c.attempt(ctx, op)
 	end(Outcome{Err: err, Sent: len(op.Value), Received: len(op.Answer)})
 	return err
+}
+
+// observeWithheld tells the observer, if it wants to know, of a value that is not
+// handed out.
+func (c *Client) observeWithheld(command Command, err error) {
+	if o, ok := c.opts.observer.(WithheldObserver); ok {
+		o.Withheld(command, err)
+	}
 }
 
 // observeUnsent shows a request that was never sent, and why, where no caller is

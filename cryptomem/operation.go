@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -25,6 +26,11 @@ type operation struct {
 	life      lifetime
 	envelope  []byte // what is sent
 	uncertain bool   // an earlier attempt may have been applied
+
+	known      freshness.Look     // of the name, when the last attempt began
+	stamp      sealing.Stamp      // of what removes: when
+	sent       freshness.Envelope // what envelope is known by
+	everything bool               // FLUSH: of all that the client can name
 }
 
 var operations = sync.Pool{New: func() any { return new(operation) }}
@@ -56,7 +62,7 @@ func beginKey[T string | []byte](c *Client, command Command, key T) (*operation,
 		return nil, fmt.Errorf("%w: key is %d bytes with its namespace, limit %d", ErrTooLarge, n, wire.MaxKeySize)
 	}
 	op.Request = Request{Command: command, Name: op.name, Answer: op.Answer}
-	op.client, op.uncertain = c, false
+	op.client, op.uncertain, op.everything = c, false, false
 	return op, nil
 }
 
@@ -67,7 +73,7 @@ func (c *Client) beginBare(command Command, name, value []byte) (*operation, err
 	}
 	op := operations.Get().(*operation)
 	op.Request = Request{Command: command, Name: name, Value: value, Answer: op.Answer}
-	op.client, op.uncertain = c, false
+	op.client, op.uncertain, op.everything = c, false, false
 	return op, nil
 }
 
@@ -110,10 +116,22 @@ func (op *operation) SealRequest(r *Request) error {
 	c := op.client
 	now := c.opts.clock.Now()
 	expiry, ttl := op.life.from(now)
+	stamp := op.life.stamp
+	if !op.life.resealed {
+		stamp = c.stamp(now)
+	}
+	sealed := stamp
+	if c.opts.unstamped {
+		sealed = 0
+	}
 	var err error
-	if op.envelope, err = c.sealer.Seal(op.envelope[:0], op.key, op.value, expiry, sealing.StampAt(now)); err != nil {
+	if op.envelope, err = c.sealer.Seal(op.envelope[:0], op.key, op.value, expiry, sealed); err != nil {
 		return openError(err)
 	}
+	if op.sent, err = identify(op.envelope); err != nil {
+		return err
+	}
+	op.sent.Stamp = stamp                               // known here, whether or not the envelope says it
 	if n := len(op.envelope); n > c.opts.maxValueSize { // padding grew it
 		return tooLarge(len(op.value), n, c.opts.maxValueSize)
 	}
@@ -136,9 +154,12 @@ func (c *Client) do(ctx context.Context, op *operation) error {
 
 func (c *Client) attempt(ctx context.Context, op *operation) error {
 	for attempt := 1; ; attempt++ {
+		op.recall()
 		err := c.below.Do(ctx, &op.Request)
 		if !c.again(ctx, op, err, attempt) {
-			return c.outcome(ctx, op, err)
+			err = c.outcome(ctx, op, err)
+			op.learn(err)
+			return err
 		}
 	}
 }
@@ -191,16 +212,32 @@ func answered(err error) bool {
 
 // open appends to dst the value in the envelope that op was answered with.
 func (op *operation) open(dst []byte) ([]byte, error) {
-	value, err := op.client.sealer.Open(dst, op.key, op.Answer, op.client.opts.clock.Now())
+	value, err := op.openAs(dst)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrNotAuthentic) && op.isNote():
 		return dst, ErrNotFound
 	default:
-		return dst, openError(err)
+		op.client.observeWithheld(op.Command, err)
+		return dst, err
 	}
 	if value == nil {
 		value = []byte{} // an empty value is a value
+	}
+	return value, nil
+}
+
+// openAs is open for what is sealed under op.key, be it a note.
+func (op *operation) openAs(dst []byte) ([]byte, error) {
+	now := op.client.opts.clock.Now()
+	value, err := op.client.sealer.Open(dst, op.key, op.Answer, now)
+	if err == nil {
+		if err = op.judge(now); err != nil {
+			clear(value[len(dst):])
+		}
+	}
+	if err != nil {
+		return dst, openError(err)
 	}
 	return value, nil
 }

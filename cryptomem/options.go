@@ -12,6 +12,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
 )
@@ -43,7 +44,6 @@ type options struct {
 	ownKeyring   bool     // made here, closed here
 	keyFile      *keyFile // to be followed
 	sealing      []sealing.Option
-	namespace    string
 	blindNames   bool
 	ttl          time.Duration
 	timeout      time.Duration
@@ -62,6 +62,9 @@ type options struct {
 	token        []byte
 	random       io.Reader
 	observer     Observer
+	freshness    freshness.Config
+	forgetful    bool     // without freshness
+	unstamped    bool     // writes version 0xC1
 	connecting   []string // the options given that are about connections
 }
 
@@ -120,7 +123,6 @@ func WithKeyring(kr *sealing.Keyring) Option {
 // both in the store and under the seal. At most sealing.MaxNamespace bytes.
 func WithNamespace(namespace string) Option {
 	return func(o *options) error {
-		o.namespace = namespace
 		o.sealing = append(o.sealing, sealing.WithNamespace(namespace))
 		return nil
 	}

@@ -36,12 +36,14 @@ func (c *Client) Update(ctx context.Context, key string, change func(value []byt
 
 // Touch stores the value under the key anew, for as long as Set would store it;
 // ErrNotFound if there is none. The expiry is part of the seal, so the value is
-// fetched, sealed again and swapped in, as by Update.
+// fetched, sealed again and swapped in, as by Update. It stays as old as it was: a
+// cut ends it all the same (see NotBefore).
 func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) error {
 	life, err := c.lifetime(opts)
 	if err != nil {
 		return err
 	}
+	life.resealed = true
 	_, err = c.update(ctx, key, life, func(value []byte, found bool) ([]byte, error) {
 		if !found {
 			return nil, ErrNotFound
@@ -72,13 +74,14 @@ func (c *Client) update(ctx context.Context, key string, life lifetime, change f
 
 // updateOnce reports whether somebody else was faster.
 func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (value []byte, lost bool, err error) {
-	item, err := c.GetItem(ctx, key)
+	item, sealed, err := c.getItem(ctx, key)
 	found := err == nil
 	if !found && !errors.Is(err, ErrNotFound) {
 		return nil, false, err
 	}
 	if found {
 		life = life.kept(item.Expires)
+		life.stamp = sealed
 	}
 	if value, err = change(item.Value, found); err != nil {
 		return nil, false, err

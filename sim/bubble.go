@@ -58,6 +58,7 @@ type bubble struct {
 	corrupt  bool           // bits may flip: what users see proves little
 	suspect  bool           // what a user reads need not have been written by one
 	outlived bool           // the server may keep what has expired by its seal
+	stepped  bool           // users' clocks differ by more than they allow for
 	work     sync.WaitGroup // calls, servers and closings under way
 
 	mu      sync.Mutex // guards everything below
@@ -108,6 +109,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		}
 		b.suspect = b.suspect || a.Actor.Kind == script.Raw
 		b.outlived = b.outlived || a.Verb == script.Prolong
+		b.stepped = b.stepped || a.Verb == script.Clock
 	}
 	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
@@ -66,7 +67,7 @@ func newUser(b *bubble, index int) *user {
 		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
 		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}, b}),
 		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.dial(index) }),
-		cryptomem.WithObserver(turnstile{b, index}),
+		cryptomem.WithObserver(turnstile{b, index}), cryptomem.WithFreshness(freshness.Config{Names: 512}),
 		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)), cryptomem.WithMaxValueSize(c.MaxValueSize),
 	}
 	if c.Deadline == 0 {
@@ -300,6 +301,8 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 	switch {
 	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.suspect:
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
+	case errors.Is(err, freshness.ErrSuperseded) && !b.suspect && !b.stepped:
+		b.fail(u.index, RuleRefusal, a.String()+": an honest server's value is taken for one that was replaced")
 	case errors.As(err, &server) && !b.suspect && a.TTL >= 0 && b.script.Config.MaxMemory >= roomy:
 		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):

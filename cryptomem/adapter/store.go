@@ -139,17 +139,11 @@ func (s *Store) Bound(ctx context.Context) (context.Context, context.CancelFunc)
 // Absent reports whether err says that there is nothing that can be opened:
 // ErrNotFound, or a value that does not open, which it counts and reports.
 func (s *Store) Absent(err error) bool {
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, cryptomem.ErrNotFound) {
+	if Unopenable(err) {
+		s.tell(&s.unopened, "a sealed value cannot be opened and counts as absent", err)
 		return true
 	}
-	if !Unopenable(err) {
-		return false
-	}
-	s.tell(&s.unopened, "a sealed value cannot be opened and counts as absent", err)
-	return true
+	return errors.Is(err, cryptomem.ErrNotFound)
 }
 
 // Unopenable reports whether err says that a value is there and cannot be

@@ -1,6 +1,7 @@
 // Package otelcryptomem shows a cryptomem client's requests to OpenTelemetry: a
 // span and a duration for each, after the semantic conventions for databases
-// (https://opentelemetry.io/docs/specs/semconv/database/).
+// (https://opentelemetry.io/docs/specs/semconv/database/), and a count of the values
+// that the store handed out and nobody gets.
 //
 //	observer, err := otelcryptomem.New()
 //	client, err := cryptomem.Dial(ctx, addr, cryptomem.WithObserver(observer), …)
@@ -30,6 +31,7 @@ const scope = "github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
 type Observer struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
+	withheld metric.Int64Counter
 	clock    clock.Clock
 	byName   map[wire.Command]operation
 }
@@ -65,13 +67,14 @@ func WithAttributes(labels ...attribute.KeyValue) Option {
 // WithClock measures durations with clk in place of the real clock.
 func WithClock(clk clock.Clock) Option { return func(o *options) { o.clock = clk } }
 
-// New returns an Observer. It fails if the meter refuses its instrument.
+// New returns an Observer. It fails if the meter refuses an instrument.
 func New(opts ...Option) (*Observer, error) {
 	o := options{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), clock: clock.New()}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	duration, err := o.meters.Meter(scope).Float64Histogram(
+	meter := o.meters.Meter(scope)
+	duration, err := meter.Float64Histogram(
 		"db.client.operation.duration",
 		metric.WithUnit("s"),
 		metric.WithDescription("Duration of requests to cryptomem, repetitions included."),
@@ -79,8 +82,16 @@ func New(opts ...Option) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
+	withheld, err := meter.Int64Counter(
+		"cryptomem.client.withheld",
+		metric.WithUnit("{value}"),
+		metric.WithDescription("Values that the store handed out and the client withheld."),
+	)
+	if err != nil {
+		return nil, err
+	}
 	observer := &Observer{
-		tracer: o.tracers.Tracer(scope), duration: duration, clock: o.clock,
+		tracer: o.tracers.Tracer(scope), duration: duration, withheld: withheld, clock: o.clock,
 		byName: make(map[wire.Command]operation),
 	}
 	for _, c := range wire.Commands() {
@@ -121,6 +132,18 @@ func (o *Observer) Begin(ctx context.Context, c wire.Command) (context.Context, 
 		o.duration.Record(ctx, elapsed, op.label, metric.WithAttributes(kind))
 		span.End()
 	}
+}
+
+// Withheld implements cryptomem.WithheldObserver.
+func (o *Observer) Withheld(c wire.Command, err error) {
+	kind := "not authentic"
+	switch {
+	case errors.Is(err, cryptomem.ErrStale):
+		kind = "stale"
+	case errors.Is(err, cryptomem.ErrExpired):
+		kind = "expired"
+	}
+	o.withheld.Add(context.Background(), 1, o.byName[c].label, metric.WithAttributes(attribute.String("error.type", kind)))
 }
 
 // errorType names an error by one of a few words, as a metric needs.

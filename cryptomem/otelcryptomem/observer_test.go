@@ -19,7 +19,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
 )
 
-var _ cryptomem.Observer = (*otelcryptomem.Observer)(nil)
+var _ cryptomem.WithheldObserver = (*otelcryptomem.Observer)(nil)
 
 var _ = Describe("Observer", func() {
 	var (
@@ -82,6 +82,28 @@ var _ = Describe("Observer", func() {
 		Expect(record.durations).To(HaveLen(2))
 	})
 
+	DescribeTable("counts what nobody gets", func(err error, kind string) {
+		observer, failed := otelcryptomem.New(otelcryptomem.WithMeterProvider(meters{r: record}))
+		Expect(failed).NotTo(HaveOccurred())
+		observer.Withheld(cryptomem.CommandGet, err)
+		Expect(record.withheld).To(HaveLen(1))
+		Expect(record.withheld[0].ToSlice()).To(ContainElements(
+			attribute.String("db.operation.name", "GET"), attribute.String("error.type", kind),
+		))
+	},
+		Entry(nil, cryptomem.ErrStale, "stale"),
+		Entry(nil, cryptomem.ErrExpired, "expired"),
+		Entry(nil, cryptomem.ErrNotAuthentic, "not authentic"),
+	)
+
+	It("is told by the client of what that withholds", func() {
+		Expect(client.Set(ctx, "k", []byte("v"))).To(Succeed())
+		stranger := server.Client(cryptomem.WithSecret([]byte("another-32-byte-long-secret-key!")))
+		Expect(stranger.Set(ctx, "k", []byte("forged"))).To(Succeed())
+		Expect(client.Get(ctx, "k")).Error().To(MatchError(cryptomem.ErrNotAuthentic))
+		Expect(record.withheld).To(HaveLen(1))
+	})
+
 	It("records no key and no value", func() {
 		Expect(client.Set(context.Background(), "private name", []byte("private value"))).To(Succeed())
 		for _, label := range record.spans[0].labels {
@@ -96,6 +118,7 @@ type recorder struct {
 	mu        sync.Mutex
 	spans     []*span
 	durations []float64
+	withheld  []attribute.Set
 }
 
 func (r *recorder) names() []string {
@@ -154,6 +177,21 @@ type meter struct {
 
 func (m meter) Float64Histogram(string, ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
 	return histogram{r: m.r}, nil
+}
+
+func (m meter) Int64Counter(string, ...metric.Int64CounterOption) (metric.Int64Counter, error) {
+	return counter{r: m.r}, nil
+}
+
+type counter struct {
+	metricnoop.Int64Counter
+	r *recorder
+}
+
+func (c counter) Add(_ context.Context, _ int64, opts ...metric.AddOption) {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.r.withheld = append(c.r.withheld, metric.NewAddConfig(opts).Attributes())
 }
 
 type histogram struct {

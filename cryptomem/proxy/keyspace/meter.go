@@ -31,11 +31,12 @@ type Meter struct {
 // A Reason is why a request failed.
 type Reason uint8
 
-// The reasons. The first two are about what an upstream handed out: it did not
+// The reasons. The first three are about what an upstream handed out: it did not
 // open.
 const (
 	NotAuthentic Reason = iota
 	Expired
+	Stale
 	Unavailable
 	Timeout
 	MaybeApplied
@@ -50,7 +51,7 @@ const (
 // String returns the reason as it is called in metrics.
 func (r Reason) String() string {
 	return [...]string{
-		"not_authentic", "expired", "unavailable", "timeout", "maybe_applied",
+		"not_authentic", "expired", "stale", "unavailable", "timeout", "maybe_applied",
 		"busy", "full", "denied", "too_large", "other",
 	}[r]
 }
@@ -61,6 +62,8 @@ func reasonOf(err error) (r Reason, failed bool) {
 	switch {
 	case errors.Is(err, cryptomem.ErrExpired):
 		return Expired, true
+	case errors.Is(err, cryptomem.ErrStale):
+		return Stale, true
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrLost), errors.Is(err, ErrNotSupported):
 		return 0, false
 	}

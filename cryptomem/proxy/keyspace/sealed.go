@@ -79,8 +79,11 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 	}
 }
 
-// errExpired is ErrNotFound for what the upstream should no longer have had.
-var errExpired = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrExpired)
+// ErrNotFound for what the upstream should no longer have had.
+var (
+	errExpired = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrExpired)
+	errStale   = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrStale)
+)
 
 func answerError(k Kind, err error) error {
 	switch {
@@ -90,6 +93,8 @@ func answerError(k Kind, err error) error {
 		return ErrLost
 	case errors.Is(err, cryptomem.ErrExpired):
 		return errExpired
+	case errors.Is(err, cryptomem.ErrStale):
+		return errStale
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, cryptomem.ErrTooLarge):

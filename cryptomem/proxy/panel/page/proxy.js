@@ -30,7 +30,7 @@ const charts = {
 let samples = [];
 
 const sum = (list) => list.reduce((a, b) => a + b, 0);
-const unopened = (s) => (s.upstream.failed.not_authentic ?? 0) + (s.upstream.failed.expired ?? 0);
+const unopened = (s) => (s.upstream.failed.not_authentic ?? 0) + (s.upstream.failed.expired ?? 0) + (s.upstream.failed.stale ?? 0);
 const refused = (s) => sum((s.proxy.refused ?? []).map((r) => r.count));
 
 /** derive turns consecutive samples of one proxy into points. */
