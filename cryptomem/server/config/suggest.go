@@ -38,15 +38,15 @@ func plain(word string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(word, "cryptomem_"), "proxy_")
 }
 
-// closest returns the allowed word that takes the fewest edits to become, but
-// none that takes more than three.
+// closest returns the allowed word that takes the fewest edits to become: three
+// at most, and fewer than would change half of it.
 func closest(word string, allowed []string) string {
 	if len(word) > 100 {
 		return "" // which is no slip of a finger
 	}
 	best, distance := "", 4
 	for _, a := range allowed {
-		if d := editDistance(word, a); d < distance {
+		if d := editDistance(word, a); d < distance && 2*d < max(len(word), len(a)) {
 			best, distance = a, d
 		}
 	}
