@@ -63,7 +63,7 @@ const (
 //   - ErrClosed, or the error of ctx.
 type Request struct {
 	Command Command
-	Name    []byte        // as AppendWireName makes it; for FLUSH a prefix of such names
+	Name    []byte        // as sealing.Sealer.AppendWireName makes it; for FLUSH a prefix of such names
 	Value   []byte        // what to store, or to echo
 	TTL     time.Duration // of what is stored; 0 means no expiry. A store may keep it longer by what its clock cannot tell
 	Version uint64        // which CAS expects; then what the answer tells

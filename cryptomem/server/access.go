@@ -36,8 +36,9 @@ type Authenticator interface {
 	Authenticate(conn net.Conn, current Permission, identity, token []byte) (Permission, error)
 }
 
-// A Permission says what one connection may do. One that is also an io.Closer
-// is closed when it is replaced or the connection ends.
+// A Permission says what one connection may do. Allows is all that is needed; one
+// that is also an Owner, Holder, Tally, ValueLimit or Revocable does more, and an
+// io.Closer is closed when it is replaced or the connection ends.
 type Permission interface {
 	// Allows reports whether the command may be executed on the key: for FLUSH
 	// a prefix, for STATS a section, for PING anything. It is asked before the
@@ -77,7 +78,7 @@ type ValueLimit interface {
 // of the server's store, see Owner.
 type Accountant interface {
 	Authenticator
-	// OpenAccounts is called by NewServer, once, with the server's store.
+	// OpenAccounts is called by New, once, with the server's store.
 	OpenAccounts(c *cache.Cache) error
 }
 
