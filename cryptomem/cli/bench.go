@@ -37,7 +37,8 @@ its own there: k00...0 and so on.
     --rate N             requests that fall due each second, whether or not the
                          server keeps up; latency counts from then. Without it,
                          each connection sends when the last answer is there
-    --duration DURATION  of measuring (default 10s), after a --warmup (1s)
+    --duration DURATION  of measuring (default 10s)
+    --warmup DURATION    of load before that (default 1s)
     --gets PERCENT       share of GET, the rest is SET (default 90)
     --keys N             how many, all stored before (default 100000)
     --key-size SIZE      (default 24)

@@ -39,12 +39,14 @@ const usage = `Usage:
     cryptomem doctor --client [--write] [flags]
     cryptomem doctor --proxy [--config FILE] [--SETTING VALUE]...
     cryptomem config [--proxy] [--check] [--config FILE] [--SETTING VALUE]...
+    cryptomem completion (bash | zsh | fish)
+    cryptomem help [COMMAND | --man]
     cryptomem version
 
 cryptomem keeps values that it cannot read: they are sealed before they leave
 the client, and the server holds them in memory until they expire.
 "cryptomem serve" starts the server, on localhost:8080 unless told otherwise.
-"cryptomem COMMAND --help" says more.
+"cryptomem help COMMAND" says more.
 
 Exit codes: 0 done, 1 not found (set --nx: found), 2 wrong usage or
 configuration, 3 failed.
@@ -65,26 +67,55 @@ type command struct {
 	run  func(context.Context, *console, []string) error
 }
 
-var commands = []command{
-	{"serve", serveUsage, serveCommand},
-	{"proxy", proxyUsage, proxyCommand},
-	{"set", setUsage, set},
-	{"get", getUsage, get},
-	{"del", delUsage, del},
-	{"incr", incrUsage, incr},
-	{"ttl", ttlUsage, showTTL},
-	{"touch", touchUsage, touch},
-	{"keys", keysUsage, keys},
-	{"flush", flushUsage, flush},
-	{"ping", pingUsage, ping},
-	{"keygen", keygenUsage, keygen},
-	{"token", tokenUsage, token},
-	{"certs", certsUsage, issueCerts},
-	{"bench", benchUsage, runBench},
-	{"stats", statsUsage, showStats},
-	{"doctor", doctorUsage, examine},
-	{"config", configUsage, showConfig},
-	{"version", versionUsage, showVersion},
+// commands is the table of them. It is a function because help and completion, which
+// are rows of it, read it.
+func commands() []command {
+	return []command{
+		{"serve", serveUsage, serveCommand},
+		{"proxy", proxyUsage, proxyCommand},
+		{"set", setUsage, set},
+		{"get", getUsage, get},
+		{"del", delUsage, del},
+		{"incr", incrUsage, incr},
+		{"ttl", ttlUsage, showTTL},
+		{"touch", touchUsage, touch},
+		{"keys", keysUsage, keys},
+		{"flush", flushUsage, flush},
+		{"ping", pingUsage, ping},
+		{"keygen", keygenUsage, keygen},
+		{"token", tokenUsage, token},
+		{"certs", certsUsage, issueCerts},
+		{"bench", benchUsage, runBench},
+		{"stats", statsUsage, showStats},
+		{"doctor", doctorUsage, examine},
+		{"config", configUsage, showConfig},
+		{"completion", completionUsage, completion},
+		{"help", helpUsage, help},
+		{"version", versionUsage, showVersion},
+	}
+}
+
+// commandNamed returns the command of that name.
+func commandNamed(name string) (command, bool) {
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			return cmd, true
+		}
+	}
+	return command{}, false
+}
+
+// notCommand says that there is no such command, and which was probably meant.
+func notCommand(name string) string {
+	var names []string
+	for _, cmd := range commands() {
+		names = append(names, cmd.name)
+	}
+	text := fmt.Sprintf("%q is not a command", name)
+	if meant := config.Closest(name, names); meant != "" {
+		text += "; did you mean " + meant + "?"
+	}
+	return text
 }
 
 // console is what a command reads and writes.
@@ -118,35 +149,23 @@ func run(ctx context.Context, c *console, args []string) int {
 	defer c.flush()
 	name := "serve" // with nothing but its flags
 	if len(args) == 0 {
-		return c.help(nil)
-	}
-	switch first := args[0]; {
-	case first == "--version":
-		name, args = "version", args[1:]
-	case first == "help" || first == "-h" || first == "--help":
-		return c.help(args[1:])
-	case !strings.HasPrefix(first, "-"):
-		name, args = first, args[1:]
-	}
-	for _, cmd := range commands {
-		if cmd.name == name {
-			return c.exit(cmd, cmd.run(ctx, c, args))
+		name, args = "help", nil
+	} else {
+		switch first := args[0]; {
+		case first == "--version":
+			name, args = "version", args[1:]
+		case first == "-h" || first == "--help":
+			name, args = "help", args[1:]
+		case !strings.HasPrefix(first, "-"):
+			name, args = first, args[1:]
 		}
 	}
-	fmt.Fprintf(c.err, "cryptomem: %q is not a command; run \"cryptomem --help\" for those there are\n", name)
-	return exitUsage
-}
-
-// help explains one command, or what there is.
-func (c *console) help(names []string) int {
-	for _, cmd := range commands {
-		if len(names) > 0 && cmd.name == names[0] {
-			fmt.Fprint(c.out, cmd.help)
-			return exitDone
-		}
+	cmd, ok := commandNamed(name)
+	if !ok {
+		fmt.Fprintf(c.err, "cryptomem: %s; run \"cryptomem --help\" for those there are\n", notCommand(name))
+		return exitUsage
 	}
-	fmt.Fprint(c.out, usage)
-	return exitDone
+	return c.exit(cmd, cmd.run(ctx, c, args))
 }
 
 // exit reports how cmd ended, and translates it for the shell.

@@ -15,10 +15,41 @@ import (
 
 var _ = Describe("Every command", func() {
 	It("is in the usage, and has a help that ends in a worked example", func() {
-		for _, c := range commands {
+		for _, c := range commands() {
 			Expect(usage).To(MatchRegexp(`(?m)^    cryptomem \[?` + c.name + `\b`))
 			Expect(c.help).To(MatchRegexp(`\nExample:\n    \$ (.|\n)*cryptomem (.|\n)*\n$`), c.name)
 			Expect(c.help).NotTo(MatchRegexp(`[^\n]{81}`), "a line of "+c.name+" is too wide for a terminal")
+		}
+	})
+
+	It("has every flag that its help explains, and completes them", func() {
+		for _, cmd := range commands() {
+			for _, o := range options(cmd.help) {
+				flag := "--" + o.name
+				if o.argument != "" {
+					flag += "=1"
+				}
+				args := []string{flag, "--no-such-flag"} // which keeps it from doing anything
+				if cmd.name == "doctor" && o.name != "proxy" {
+					args = append([]string{"--client"}, args...)
+				}
+				c := &console{out: GinkgoWriter, err: GinkgoWriter, env: func(string) (string, bool) { return "", false }}
+				err := cmd.run(context.Background(), c, args)
+				Expect(err).To(HaveOccurred(), "%s --%s", cmd.name, o.name)
+				Expect(err.Error()).NotTo(HavePrefix("unknown flag: --"+o.name), cmd.name)
+
+				var words []string
+				for _, found := range candidates([]string{cmd.name, "--" + o.name}) {
+					words = append(words, found.word)
+				}
+				Expect(words).To(ContainElement("--"+o.name), cmd.name)
+			}
+		}
+	})
+
+	It("has one summary that fits a menu", func() {
+		for _, cmd := range commands() {
+			Expect(cmd.summary()).To(MatchRegexp(`^[A-Z][a-z]+ .*[^.]$`), cmd.name)
 		}
 	})
 

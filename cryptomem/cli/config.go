@@ -81,6 +81,9 @@ func (c *console) warnOfAdmin(addr string, origin func(setting string) string) {
 type shownConfig struct{ check, reference *bool }
 
 func (s shownConfig) print(c *console, wrong error, reference string, check func() error, settings func(io.Writer)) error {
+	if misused := usageError(""); errors.As(wrong, &misused) {
+		return wrong
+	}
 	if *s.reference {
 		_, err := fmt.Fprint(c.out, reference)
 		return err

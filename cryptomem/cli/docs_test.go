@@ -175,7 +175,7 @@ var _ = Describe("The documents", func() {
 	It("name commands and flags that there are", func() {
 		var help strings.Builder
 		known := make(map[string]bool)
-		for _, c := range commands {
+		for _, c := range commands() {
 			known[c.name] = true
 			help.WriteString(c.help)
 		}

@@ -48,6 +48,8 @@ everything, password, certificate and key file, whether the upstream answers,
 and whether it is a proxy that answers where programs connect. The flags, the
 file and the environment are those of "cryptomem proxy".
 
+    --proxy              look at a proxy
+    --client             look at a client, which is told by the flags below
 ` + clientFlagsUsage + keyFlagsUsage + `    --write              also store, read and delete a value, under a random key
                          that expires after 10s
     --prefix PREFIX      begin that key so, for an identity held to prefixes

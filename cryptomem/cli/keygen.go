@@ -18,10 +18,10 @@ const keygenUsage = `Usage:
     cryptomem keygen promote ID
     cryptomem keygen retire ID
 
-The first draws a key and writes it to FILE, which only you can read. An
-existing file is never overwritten: what was sealed with its key could not be
-opened any more. The others work on a key file that there is; none ever prints a
-key.
+Draws the key that values are sealed with, and writes it to FILE, which only you
+can read. An existing file is never overwritten: what was sealed with its key
+could not be opened any more. The other forms work on a key file that there is.
+None ever prints a key.
 
     list       the keys: id, state, and when they were made
     add        draw another key, which opens values, and print its id

@@ -87,7 +87,8 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 	fs := pflag.NewFlagSet("proxy", pflag.ContinueOnError)
 	list := fs.Bool("commands", false, "")
 	cfg, err := loadProxyConfig(c, fs, args)
-	if *list {
+	var misused usageError
+	if *list && !errors.As(err, &misused) {
 		_, err = c.out.Write([]byte(redis.Reference()))
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/spf13/pflag"
 )
 
 const versionUsage = `Usage:
@@ -22,15 +24,15 @@ Example:
 var version = ""
 
 func showVersion(_ context.Context, c *console, args []string) error {
-	if len(args) > 0 {
-		if args[0] == "--help" || args[0] == "-h" {
-			_, err := fmt.Fprint(c.out, versionUsage)
-			return err
-		}
-		return usageError(fmt.Sprintf("unexpected %q", args[0]))
+	operands, err := parse(pflag.NewFlagSet("version", pflag.ContinueOnError), args)
+	if err != nil {
+		return err
+	}
+	if len(operands) > 0 {
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
 	name, commit := buildVersion()
-	_, err := fmt.Fprintf(c.out, "cryptomem %s (commit %s, %s, %s/%s)\n", name, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err = fmt.Fprintf(c.out, "cryptomem %s (commit %s, %s, %s/%s)\n", name, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 

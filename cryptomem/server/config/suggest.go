@@ -29,7 +29,23 @@ func Meant(word string, allowed []string) string {
 			return a
 		}
 	}
-	return closest(word, allowed)
+	if meant := Closest(word, allowed); meant != "" {
+		return meant
+	}
+	return contained(word, allowed)
+}
+
+// contained returns the longest of the allowed words that a word begins or ends
+// with, as admin in admin_addr; empty if there is none.
+func contained(word string, allowed []string) (found string) {
+	word = plain(word)
+	for _, a := range allowed {
+		part := plain(a)
+		if len(a) > len(found) && (strings.HasPrefix(word, part+"_") || strings.HasSuffix(word, "_"+part)) {
+			found = a
+		}
+	}
+	return found
 }
 
 // plain is the name of a setting that a word, a variable or a flag stands for.
@@ -38,9 +54,9 @@ func plain(word string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(word, "cryptomem_"), "proxy_")
 }
 
-// closest returns the allowed word that takes the fewest edits to become: three
+// Closest returns the allowed word that takes the fewest edits to become: three
 // at most, and fewer than would change half of it.
-func closest(word string, allowed []string) string {
+func Closest(word string, allowed []string) string {
 	if len(word) > 100 {
 		return "" // which is no slip of a finger
 	}
