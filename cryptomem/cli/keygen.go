@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"text/tabwriter"
 	"time"
 
@@ -17,6 +19,8 @@ const keygenUsage = `Usage:
     cryptomem keygen add
     cryptomem keygen promote ID
     cryptomem keygen retire ID
+    cryptomem keygen cut TIME
+    cryptomem keygen derive --namespace NAME --output FILE
 
 Draws the key that values are sealed with, and writes it to FILE, which only you
 can read. An existing file is never overwritten: what was sealed with its key
@@ -27,13 +31,22 @@ None ever prints a key.
     add        draw another key, which opens values, and print its id
     promote    seal with this key from now on
     retire     destroy this key: what it sealed can never be opened again
+    cut        open nothing that was sealed before TIME: "now", or as
+               2030-01-01T12:00:00Z; "none" takes it back
+    derive     write the keys of one namespace to FILE: whoever has it reads and
+               writes in this namespace, and in no other
 
     -o, --output FILE    where to write a new key file
+    --namespace NAME     whose keys to derive
     --key-file FILE      the key file to work on (default $CRYPTOMEM_KEY_FILE)
 
 To rotate keys, add one and hand the file to every client; then promote it, and
 hand the file round again; and when everything that the old key sealed has
-expired, retire that.
+expired, retire that. Derive the files of namespaces again after each step: a
+derived FILE may be replaced by one of the same namespace.
+
+A cut reaches every process that follows the file. Make it a little ahead, and
+hand the file round before it comes.
 
 Example:
     $ cryptomem keygen --output key.json
@@ -48,12 +61,17 @@ Example:
 `
 
 func keygen(_ context.Context, c *console, args []string) error {
-	fs := pflag.NewFlagSet("keygen", pflag.ContinueOnError)
-	output := fs.StringP("output", "o", "", "")
-	keyFile := fs.String("key-file", "", "")
-	operands, err := parse(fs, args)
+	flags := pflag.NewFlagSet("keygen", pflag.ContinueOnError)
+	output := flags.StringP("output", "o", "", "")
+	keyFile := flags.String("key-file", "", "")
+	namespace := flags.String("namespace", "", "")
+	operands, err := parse(flags, args)
 	if err != nil {
 		return err
+	}
+	derive := len(operands) > 0 && operands[0] == "derive"
+	if flags.Changed("namespace") && !derive {
+		return usageError("--namespace is for derive")
 	}
 	if len(operands) == 0 {
 		return createKeyFile(*output)
@@ -62,26 +80,30 @@ func keygen(_ context.Context, c *console, args []string) error {
 		*keyFile, _ = c.env("CRYPTOMEM_KEY_FILE")
 	}
 	switch {
-	case *output != "":
+	case *output != "" && !derive:
 		return usageError("--output is for a new key file")
 	case *keyFile == "":
 		return usageError("no key file: name it with --key-file or CRYPTOMEM_KEY_FILE")
 	}
 	switch verb, rest := operands[0], operands[1:]; verb {
-	case "list", "add":
-		if len(rest) > 0 {
+	case "list", "add", "derive":
+		switch {
+		case len(rest) > 0:
 			return usageError(fmt.Sprintf("unexpected %q", rest[0]))
-		}
-		if verb == "list" {
+		case verb == "list":
 			return listKeys(c, *keyFile)
+		case verb == "add":
+			return addKey(c, *keyFile)
 		}
-		return addKey(c, *keyFile)
+		return deriveKeyFile(*keyFile, *namespace, *output)
+	case "cut":
+		return cut(*keyFile, rest)
 	case "promote":
 		return changeKey(*keyFile, rest, (*sealing.Keyring).Promote)
 	case "retire":
 		return changeKey(*keyFile, rest, (*sealing.Keyring).Retire)
 	default:
-		return usageError(fmt.Sprintf("%q is none of list, add, promote and retire", verb))
+		return usageError(fmt.Sprintf("%q is none of list, add, promote, retire, cut and derive", verb))
 	}
 }
 
@@ -116,7 +138,16 @@ func listKeys(c *console, name string) error {
 		}
 		fmt.Fprintf(w, "%08x\t%s\t%s\n", k.ID, state, created)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if namespace := kr.Namespace(); namespace != "" {
+		fmt.Fprintf(c.err, "these are the keys of the namespace %q alone\n", namespace)
+	}
+	if cut := kr.NotBefore(); !cut.IsZero() {
+		fmt.Fprintf(c.err, "what was sealed before %s is not opened\n", cut.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 func addKey(c *console, name string) error {
@@ -142,6 +173,67 @@ func changeKey(name string, operands []string, change func(*sealing.Keyring, uin
 		return usageError(err.Error())
 	}
 	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error { return change(kr, id) })
+}
+
+// cut lets a file's keys open nothing from before a time.
+func cut(name string, operands []string) error {
+	if len(operands) != 1 {
+		return usageError("exactly one TIME is needed")
+	}
+	var before time.Time
+	switch operands[0] {
+	case "none":
+	case "now":
+		before = now().Add(time.Second) // in which this one lies
+	default:
+		var err error
+		if before, err = time.Parse(time.RFC3339, operands[0]); err != nil {
+			return usageError(fmt.Sprintf("%q is neither now nor none nor a time such as 2030-01-01T12:00:00Z", operands[0]))
+		}
+	}
+	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error {
+		kr.SetNotBefore(before)
+		return nil
+	})
+}
+
+// deriveKeyFile writes the keys of a namespace to a file, in place of such that
+// were derived before.
+func deriveKeyFile(roots, namespace, output string) error {
+	switch {
+	case namespace == "":
+		return usageError("--namespace is missing")
+	case output == "":
+		return usageError("--output is missing")
+	}
+	kr, err := sealing.ReadKeyFile(roots)
+	if err != nil {
+		return err
+	}
+	derived, err := kr.Derive(namespace)
+	_ = kr.Close() // always nil
+	if err != nil {
+		return err
+	}
+	if err = derived.CreateFile(output); errors.Is(err, fs.ErrExist) {
+		err = replaceDerived(derived, output)
+	}
+	return errors.Join(err, derived.Close())
+}
+
+// replaceDerived overwrites nothing but keys of the same namespace, which can be
+// derived again.
+func replaceDerived(derived *sealing.Keyring, output string) error {
+	old, err := sealing.ReadKeyFile(output)
+	if err != nil {
+		return fmt.Errorf("not overwritten: %w", err)
+	}
+	namespace := old.Namespace()
+	_ = old.Close() // always nil
+	if namespace != derived.Namespace() {
+		return fmt.Errorf("%s exists, is not of the namespace %q, and is not overwritten", output, derived.Namespace())
+	}
+	return derived.WriteFile(output)
 }
 
 func now() time.Time { return time.Now().Truncate(time.Second) }

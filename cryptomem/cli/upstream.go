@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -90,9 +91,9 @@ func (u *upstream) client(database int) (*cryptomem.Client, error) {
 		return c, nil
 	}
 	cfg := u.config
-	namespace := cfg.Namespace
+	namespace := cmp.Or(cfg.Namespace, u.keyring.Namespace())
 	if database > 0 {
-		namespace = fmt.Sprintf("%s/%d", cfg.Namespace, database)
+		namespace = fmt.Sprintf("%s/%d", namespace, database)
 	}
 	opts := []cryptomem.Option{
 		cryptomem.WithKeyring(u.keyring), cryptomem.WithNamespace(namespace),

@@ -207,10 +207,25 @@ func clientKey(_ context.Context, v *visit) {
 	}
 }
 
-// namespace asks whether the namespace can be one.
+// namespace asks whether the namespace can be one, and the keys are good for it.
 func namespace(_ context.Context, v *visit) {
 	if n := len(v.Namespace); n > sealing.MaxNamespace {
 		v.found(Problem, "namespace", fmt.Sprintf("its name is %d bytes, limit %d", n, sealing.MaxNamespace), "choose a shorter --namespace")
 		v.unable = true
+	}
+	if v.keys == nil {
+		return
+	}
+	own := v.keys.Namespace()
+	switch v.Namespace {
+	case own:
+	case "":
+		v.Namespace = own
+	default:
+		if own != "" {
+			v.found(Problem, "namespace", fmt.Sprintf("the key file is of the namespace %q alone, and cannot be used for %q", own, v.Namespace),
+				"leave out --namespace, or name the key file of this namespace: \"cryptomem keygen derive\" makes it")
+			v.unable = true
+		}
 	}
 }

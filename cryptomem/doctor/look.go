@@ -51,7 +51,11 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 		r.found(Problem, subject, err.Error(), remedy(err, `name a file that "cryptomem keygen" made`))
 		return nil
 	}
-	r.fine(subject, "%s is %s, keys in it: %d", file, whose(file), len(kr.Keys()))
+	only := ""
+	if namespace := kr.Namespace(); namespace != "" {
+		only = fmt.Sprintf(", of the namespace %q alone", namespace)
+	}
+	r.fine(subject, "%s is %s, keys in it: %d%s", file, whose(file), len(kr.Keys()), only)
 	return kr
 }
 
