@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -246,16 +244,6 @@ func (f *benchFlags) options(c *console) []bench.Option {
 		}))
 	}
 	return opts
-}
-
-// isTerminal reports whether w shows to a person.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // sizeFlag is a size in bytes with the units that the configuration knows.

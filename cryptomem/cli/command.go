@@ -132,6 +132,16 @@ func (c *console) flush() {
 	}
 }
 
+// isTerminal reports whether w shows to a person.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
 // Exit codes, which scripts rely on.
 const (
 	exitDone     = 0

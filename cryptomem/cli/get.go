@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/spf13/pflag"
@@ -12,8 +13,9 @@ const getUsage = `Usage:
     cryptomem get KEY... [flags]
 
 Fetches the value under KEY, opens it, and writes its bytes to standard output
-as they were stored. Of several keys, each value is a line of its own, in the
-order of the keys; a missing one is no line, and is named on standard error.
+as they were stored; on a terminal a value ends its line. Of several keys, each
+value is a line of its own, in the order of the keys; a missing one is no line,
+and is named on standard error.
 Exits 1 if there is none under one of them.
 
 ` + clientFlagsUsage + keyFlagsUsage + `
@@ -35,6 +37,7 @@ func get(ctx context.Context, c *console, args []string) error {
 	}
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		results := client.GetMany(ctx, operands)
+		terminal := isTerminal(c.out)
 		next := 0
 		return eachKey(operands, func(string) error {
 			r := results[next]
@@ -42,7 +45,7 @@ func get(ctx context.Context, c *console, args []string) error {
 			if r.Err != nil {
 				return r.Err
 			}
-			if len(operands) > 1 {
+			if len(operands) > 1 || terminal && !bytes.HasSuffix(r.Value, []byte("\n")) {
 				r.Value = append(r.Value, '\n')
 			}
 			_, err := c.out.Write(r.Value)
