@@ -3,6 +3,7 @@ package cryptomem_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"sync/atomic"
 	"time"
@@ -158,6 +159,21 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(c.GetOrLoad(ctx, key, load("newest"), cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("newest")))
 		Expect(loads.Load()).To(BeEquivalentTo(2))
 	})
+
+	DescribeTable("keeps a value fresh for its TTL, however long the time after that",
+		func(ttl, stale time.Duration) {
+			opts := []cryptomem.LoadOption{cryptomem.TTL(ttl), cryptomem.Stale(stale)}
+			Expect(c.GetOrLoad(ctx, key, load("v"), opts...)).To(Equal([]byte("v")))
+			w.clock.Add(30 * time.Second)
+			for range 100 { // time for a load in the background, if there were one
+				Expect(c.GetOrLoad(ctx, key, load("never"), opts...)).To(Equal([]byte("v")))
+			}
+			Expect(loads.Load()).To(BeEquivalentTo(1))
+		},
+		Entry("the longest there is", time.Minute, time.Duration(math.MaxInt64)),
+		Entry("behind the longest TTL", time.Duration(math.MaxInt64), time.Second),
+		Entry("both", time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)),
+	)
 
 	It("gives the loader's error to everybody and stores nothing", func() {
 		failure := errors.New("database is down")

@@ -48,6 +48,17 @@ var _ = Describe("Lock", func() {
 		locked(mine)
 	})
 
+	It("is somebody's who has a key that this client does not have, or not yet", func() {
+		later := w.client(cryptomem.WithSecret([]byte("another secret of 32 bytes-----!")))
+		l := take(later, minute)
+		locked(mine)
+		_, err := mine.TryLock(ctx, key, minute)
+		Expect(err).To(MatchError(cryptomem.ErrNotAuthentic))
+		Expect(l.Unlock(ctx)).To(Succeed())
+		w.clock.Add(time.Millisecond)
+		take(mine, minute)
+	})
+
 	It("is free when its time is over, and then no longer held", func() {
 		l := take(mine, minute)
 		Expect(l.Expires()).To(Equal(w.clock.Now().Add(time.Minute)))

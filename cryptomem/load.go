@@ -86,7 +86,9 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	if err != nil {
 		return nil, err
 	}
-	_, l.ttl = life.from(c.opts.clock.Now())
+	if _, l.ttl = life.from(c.opts.clock.Now()); l.ttl > 0 {
+		l.stale = min(l.stale, math.MaxInt64-l.ttl) // else TTLs from the sum come out too short
+	}
 	if l.lease < 0 {
 		return nil, fmt.Errorf("lease is %v, must be positive", l.lease)
 	}

@@ -55,8 +55,9 @@ type Lock struct {
 
 // TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
 // the client's default without either; a lock has to end some time. ErrLocked if
-// somebody holds it. ErrNotHeld if taking it took so long that it was over before
-// it began.
+// somebody holds it, and ErrNotAuthentic as well if this client cannot tell who,
+// as happens while keys change. ErrNotHeld if taking it took so long that it was
+// over before it began.
 //
 // If TryLock fails after the store may have taken the lock, because ctx ended
 // or the connection broke, the lock is given back in the background.
@@ -259,6 +260,8 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 	switch {
 	case errors.Is(err, ErrStale):
 		return false, nil // whose it is by now, the store does not say
+	case errors.Is(err, ErrNotAuthentic):
+		return false, fmt.Errorf("%w: %w", ErrLocked, err) // maybe under a key that came later
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return false, err
 	}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -33,5 +34,15 @@ func Main(otherwise ...string) int {
 	if len(args) == 0 {
 		args = otherwise
 	}
-	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: os.LookupEnv}, args)
+	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: variable}, args)
+}
+
+// variable looks up an environment variable. Who fills one from a file, or a
+// secret, often brings the end of the line along; only a sealing key may end in it.
+func variable(name string) (string, bool) {
+	value, ok := os.LookupEnv(name)
+	if name != "CRYPTOMEM_KEY" {
+		value = strings.TrimRight(value, "\r\n")
+	}
+	return value, ok
 }

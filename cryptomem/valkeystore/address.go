@@ -1,6 +1,7 @@
 package valkeystore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -107,7 +108,7 @@ func parseAddress(address string) (a Address, err error) {
 			return a, errors.New("the path of the Unix socket has a broken % escape")
 		}
 	default:
-		return a, fmt.Errorf("scheme %q is none of valkey, valkeys, redis, rediss, unix", scheme)
+		return a, fmt.Errorf("scheme %q is none of valkey, valkeys, redis, rediss, unix; for cryptomem's own server write %s", scheme, cmp.Or(strings.TrimRight(rest, "/"), "host:port"))
 	}
 	a.Database, err = parseDatabase(database)
 	return a, err

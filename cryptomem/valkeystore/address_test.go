@@ -52,6 +52,7 @@ var _ = Describe("An address", func() {
 		},
 		Entry("without a scheme", "cache.example:6379", "valkey://"),
 		Entry("with another's scheme", "http://:secret@a", `scheme "http"`),
+		Entry("as those of web servers are", "http://u:secret@localhost:8080/", "write localhost:8080"),
 		Entry("without a host", "valkey://", "no host"),
 		Entry("with an empty host among others", "valkey://a,,b", "no host"),
 		Entry("with a port and no host", "valkey://:1", "no host"),

@@ -86,7 +86,7 @@ func (e *Engine) Overdue(now int64) error {
 	silent, slow, _ := e.deadlines()
 	switch {
 	case now >= silent:
-		return fmt.Errorf("%w: no byte for %v", ErrSilent, e.limits.Silence)
+		return e.foreign(fmt.Errorf("%w: no byte for %v", ErrSilent, e.limits.Silence))
 	case now >= slow:
 		return e.slow()
 	}

@@ -252,7 +252,7 @@ func (e *Engine) Fail(err error) {
 func (e *Engine) parse() (more bool, err error) {
 	b := e.in[e.read:e.written]
 	if wire.BadMagic(b) {
-		return false, wire.ErrFraming
+		return false, e.foreign(wire.ErrFraming)
 	}
 	if len(b) < wire.ResponseHeaderSize {
 		return false, nil
@@ -282,6 +282,15 @@ func (e *Engine) parse() (more bool, err error) {
 		e.beginBody(head.call, status, size, value)
 	}
 	return false, nil
+}
+
+// foreign says so if err is all that this connection has come to: then it is
+// likely that the other end does not know the protocol at all.
+func (e *Engine) foreign(err error) error {
+	if e.first > 0 {
+		return err
+	}
+	return fmt.Errorf("%w; nothing before it, so perhaps this is no cryptomem server, or one that speaks TLS", err)
 }
 
 // unsolicited makes the error of an answer that nobody asked for; nil while

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,19 @@ var _ = Describe("Engine", func() {
 			Entry("by an answer above the limit", []byte{'C', 'M', 1, 0xff, 0xff, 0xff, 0xff}, pipeline.ErrAnswerTooLarge),
 			Entry("by one answer too many", append(answer(wire.OK, ""), answer(wire.OK, "")...), pipeline.ErrUnsolicited),
 		)
+
+		It("is perhaps no cryptomem server if that is how it begins", func() {
+			submit(get("a"))
+			Expect(feed(engine, 0, 100, answer(wire.OK, "1"))).To(Succeed())
+			submit(get("b"))
+			Expect(feed(engine, 0, 100, []byte("HTTP"))).To(MatchError(wire.ErrFraming.Error()))
+			engine = pipeline.NewEngine(pipeline.EngineLimits{Silence: time.Second})
+			submit(get("a"))
+			Expect(feed(engine, 0, 100, []byte("HTTP"))).To(MatchError(ContainSubstring("no cryptomem server")))
+			engine = pipeline.NewEngine(pipeline.EngineLimits{Silence: time.Second})
+			submit(get("a"))
+			Expect(engine.Overdue(math.MaxInt64)).To(MatchError(ContainSubstring("no cryptomem server")))
+		})
 
 		It("may say why it turns the connection away", func() {
 			err := feed(engine, 0, 1, answer(wire.Busy, "too many connections"))
