@@ -230,6 +230,7 @@ var _ = Describe("The table of settings", func() {
 	})
 
 	It("is told to somebody who names a setting that is not in it", func() {
+		Expect(config.Meant("ca", []string{"scan"})).To(BeEmpty(), "half of a short word is nothing to go by")
 		Expect(config.Suggest("max_memroy", []string{"flush", "max_memory"})).To(Equal("did you mean max_memory?"))
 		Expect(config.Suggest("colour", []string{"flush", "max_memory"})).To(Equal("allowed: flush, max_memory"))
 		Expect(config.Suggest("adr", []string{"addr", "tls"})).To(Equal("did you mean addr?"))
