@@ -166,8 +166,8 @@ func WithDefaultTTL(ttl time.Duration) Option {
 
 // WithTimeout limits how long the server may stay silent while it owes an
 // answer, from when the request has left; the connection is then given up.
-// Default: DefaultTimeout. It says nothing of a call's whole time, which is
-// a minute at most (pipeline.DefaultTotal) and bounded by the caller's context.
+// Default: DefaultTimeout, 5 seconds. It says nothing of a call's whole time,
+// which is a minute at most and bounded by the caller's context.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithTimeout")
@@ -226,7 +226,7 @@ func WithMaxValueSize(n int) Option {
 
 // WithInFlight limits the requests unanswered on one connection, by their
 // number and by their bytes; callers wait for room under their own contexts.
-// Defaults: pipeline.DefaultMaxCalls, pipeline.DefaultMaxBytes.
+// Defaults: 16,384 calls, 16 MiB.
 func WithInFlight(calls, bytes int) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithInFlight")
