@@ -142,10 +142,10 @@ func (kr *Keyring) encode() ([]byte, error) {
 // withoutContent returns an error of decoding without what was decoded: a file
 // that is no key file may be another secret.
 func withoutContent(err error) error {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		return fmt.Errorf("it is not JSON, from byte %d on", syntax.Offset)
 	}
-	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
 		return fmt.Errorf("a value of the wrong type ends at byte %d", kind.Offset)
 	}
 	return err

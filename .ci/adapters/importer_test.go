@@ -23,7 +23,7 @@ var _ = Describe("A program that imports cryptomem", func() {
 		write := func(name, text string) {
 			Expect(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)).To(Succeed())
 		}
-		write("go.mod", "module example.org/importer\n\ngo 1.26.0\n\nreplace github.com/Zezezknight/cryptomem => "+root+"\n")
+		write("go.mod", "module example.org/importer\n\ngo 1.25.0\n\nreplace github.com/Zezezknight/cryptomem => "+root+"\n")
 		write("main.go", "package main\n\nimport _ \"github.com/Zezezknight/cryptomem/cryptomem\"\n\nfunc main() {}\n")
 		tidy := exec.Command("go", "mod", "tidy")
 		tidy.Dir = dir

@@ -211,8 +211,8 @@ func (c *console) exit(cmd command, err error) int {
 // isReaderGone reports whether err says that nobody reads standard output any
 // more.
 func isReaderGone(err error) bool {
-	write, ok := errors.AsType[*fs.PathError](err)
-	return ok && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
+	var write *fs.PathError
+	return errors.As(err, &write) && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
 }
 
 // parse reads flags, which may stand before, between and behind the operands,

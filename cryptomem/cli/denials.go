@@ -29,7 +29,7 @@ type loggedAccess struct {
 // Greet denies only whom it knows: everybody else may yet send an AUTH.
 func (a loggedAccess) Greet(conn net.Conn) (server.Permission, error) {
 	p, err := a.List.Greet(conn)
-	if limit, ok := errors.AsType[*access.LimitError](err); ok {
+	if limit := (*access.LimitError)(nil); errors.As(err, &limit) {
 		a.denials.add(denial{limit.Identity, conn.RemoteAddr().String(), err})
 	}
 	return p, err

@@ -67,11 +67,11 @@ func prepare(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	module := "module hello\n\ngo 1.26.0\n"
+	module := "module hello\n\ngo 1.25.0\n"
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "go.mod"), []byte(module), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(env.WorkDir, "go.work"), []byte("go 1.26.0\n\nuse (\n\t.\n\t"+root+"\n)\n"), 0o600)
+	return os.WriteFile(filepath.Join(env.WorkDir, "go.work"), []byte("go 1.25.0\n\nuse (\n\t.\n\t"+root+"\n)\n"), 0o600)
 }
 
 // session turns a document into a shell script; empty if there is nothing to run.

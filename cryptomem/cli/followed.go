@@ -82,7 +82,7 @@ func (f *followed) apply(now fileState) bool {
 		return true
 	}
 	problem := "is wrong, the old one stays"
-	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
 		problem = "cannot be read and is tried again, the old one stays"
 		f.applied = fileState{}
 	}

@@ -43,7 +43,7 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 		return nil
 	}
 	kr, err := sealing.ReadKeyFile(file)
-	if exposed, ok := errors.AsType[*safefile.ExposedError](err); ok {
+	if exposed := (*safefile.ExposedError)(nil); errors.As(err, &exposed) {
 		r.exposed(subject, exposed, "whoever puts a key there can read what is sealed from then on")
 		return nil
 	}

@@ -122,7 +122,7 @@ func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
 	permission, err := a.Greet(conn)
 	if err == nil {
 		g.admit(permission)
-	} else if why, ok := errors.AsType[wire.Refusal](err); ok {
+	} else if why := (wire.Refusal{}); errors.As(err, &why) {
 		g.refusal = why
 	}
 	return g
@@ -272,7 +272,7 @@ func notAllowed(c wire.Command) wire.Refusal {
 func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
 	if err != nil || permission == nil {
-		if why, ok := errors.AsType[wire.Refusal](err); ok {
+		if why := (wire.Refusal{}); errors.As(err, &why) {
 			return why.Append(dst, wire.Auth)
 		}
 		g.failures++

@@ -131,9 +131,9 @@ func (s *Store) unsent(err error) error {
 // isUnsent reports whether an error of valkey-go tells that there was no
 // connection to send anything over.
 func isUnsent(err error) bool {
-	_, isConnect := errors.AsType[*connectError](err)
+	var connect *connectError
 	_, isRefusal := valkey.IsValkeyErr(err) // in the place of an answer: of the greeting
-	return isConnect || isRefusal || errors.Is(err, valkey.ErrNoSlot)
+	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot)
 }
 
 // lost returns the error of a request that was handed to valkey-go and got no

@@ -32,7 +32,7 @@ func (e *connectError) Error() string { return "connect: " + e.err.Error() }
 // Unwrap keeps os.ErrDeadlineExceeded back: valkey-go takes it, wherever it comes
 // from, for the end of its caller's context.
 func (e *connectError) Unwrap() error {
-	if t, ok := errors.AsType[net.Error](e.err); ok && t.Timeout() {
+	if t := net.Error(nil); errors.As(e.err, &t) && t.Timeout() {
 		return nil
 	}
 	return e.err

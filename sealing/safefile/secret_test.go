@@ -62,7 +62,7 @@ var _ = Describe("A secret file", func() {
 		cmd.Env = []string{"SAFEFILE_SPEC_READS=" + name}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{group}}}
 		out, err := cmd.Output()
-		if exit, ok := errors.AsType[*exec.ExitError](err); !ok {
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 			Expect(err).NotTo(HaveOccurred())
 		} else {
 			Expect(exit.ExitCode()).To(Equal(1))
@@ -72,8 +72,8 @@ var _ = Describe("A secret file", func() {
 	exposed := func(text string) {
 		GinkgoHelper()
 		_, err := safefile.ReadSecret(name, limit)
-		problem, ok := errors.AsType[*safefile.ExposedError](err)
-		Expect(ok).To(BeTrue(), "%v", err)
+		var problem *safefile.ExposedError
+		Expect(errors.As(err, &problem)).To(BeTrue(), "%v", err)
 		Expect(problem.Error()).To(ContainSubstring(text))
 		Expect(problem.Advice).NotTo(BeEmpty())
 	}

@@ -85,8 +85,8 @@ var _ = Describe("A file that is written", func() {
 	It("stays beside a file that it cannot replace, if it was to go through a known name", func() {
 		Expect(os.MkdirAll(filepath.Join(name, "folder"), 0o700)).To(Succeed())
 		err := safefile.ReplaceThrough(name+".tmp", name, safefile.Private, writing("whole"))
-		_, unplaced := errors.AsType[*os.LinkError](err)
-		Expect(unplaced).To(BeTrue())
+		var unplaced *os.LinkError
+		Expect(errors.As(err, &unplaced)).To(BeTrue())
 		Expect(os.ReadFile(name + ".tmp")).To(BeEquivalentTo("whole"))
 		Expect(safefile.Replace(name, safefile.Private, writing("whole"))).NotTo(Succeed())
 		entries, err := os.ReadDir(dir)

@@ -208,7 +208,7 @@ func Dial(ctx context.Context, text string) (net.Conn, error) {
 		return nil, err
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, a.Network(), a.Target())
-	if op, ok := errors.AsType[*net.OpError](err); ok {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		err = op.Err
 	}
 	return conn, err

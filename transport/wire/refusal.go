@@ -127,7 +127,7 @@ func (r Refusal) Error() string { return r.Message }
 
 // RefusalOf returns the Refusal that err is, or makes one of it.
 func RefusalOf(err error) Refusal {
-	if why, ok := errors.AsType[Refusal](err); ok {
+	if why := (Refusal{}); errors.As(err, &why) {
 		return why
 	}
 	return Refusal{Status: Error, Message: err.Error()}

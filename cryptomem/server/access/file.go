@@ -184,7 +184,7 @@ func (p *parser) maxConnections(id *identity, values []string) error {
 
 func size(p *int64, text string, least, most int64) error {
 	n, err := quantity.ParseSize(text)
-	if _, ok := errors.AsType[*quantity.AmbiguousError](err); ok {
+	if ambiguous := (*quantity.AmbiguousError)(nil); errors.As(err, &ambiguous) {
 		return err
 	}
 	if err != nil || n < least || n > most {

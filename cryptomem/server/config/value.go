@@ -62,7 +62,7 @@ func count(p *int, least, most int) Value {
 
 func within[T int | int64 | time.Duration](p *T, s string, parse func(string) (T, error), least, most T) error {
 	v, err := parse(s)
-	if _, ok := errors.AsType[*quantity.AmbiguousError](err); ok {
+	if ambiguous := (*quantity.AmbiguousError)(nil); errors.As(err, &ambiguous) {
 		return err
 	}
 	if err != nil || v < least || v > most {

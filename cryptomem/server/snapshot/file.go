@@ -42,8 +42,8 @@ func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Sa
 		saved, err = save(ctx, f, c, clk)
 		return err
 	})
-	switch _, unplaced := errors.AsType[*os.LinkError](err); {
-	case unplaced:
+	switch unplaced := (*os.LinkError)(nil); {
+	case errors.As(err, &unplaced):
 		return Saved{}, fmt.Errorf("save snapshot: it is whole, and stays as %s until the next save: %w", temporary, err)
 	case err != nil:
 		return Saved{}, fmt.Errorf("save snapshot: %w", err)
