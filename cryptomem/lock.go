@@ -35,8 +35,9 @@ const (
 // machine or of the network, does not notice that others hold the lock now.
 // Where that would do harm, whatever the lock protects has to refuse a Fence
 // smaller than one it has seen. The server keeps locks in memory, may evict
-// them, and forgets them when it restarts: a Lock saves work, and with its
-// fence it is safe, but by itself it guarantees nothing.
+// them, and forgets them when it restarts: a Lock saves work, but by itself it
+// guarantees nothing. A fence makes it safe against pauses and delays, not against
+// a server that lies: versions are its word alone.
 //
 // A Lock is safe for concurrent use.
 type Lock struct {
