@@ -58,12 +58,19 @@ func ReadKeyFile(path string) (*Keyring, error) {
 	return parseFile(path, b, err)
 }
 
+// ReadKeyFileOfAny is ReadKeyFile for tools that keep other users' key files in
+// order: run by root, it takes a file whoever owns it. Nothing should be sealed
+// with what it returns.
+func ReadKeyFileOfAny(path string) (*Keyring, error) {
+	b, err := safefile.ReadSecretOfAny(path, maxKeyFile)
+	return parseFile(path, b, err)
+}
+
 // ChangeKeyFile reads a keyring from a file, has it changed, and replaces the file
 // in one step, unless change fails. Run by root it takes another user's file, which
 // stays that user's.
 func ChangeKeyFile(path string, change func(*Keyring) error) error {
-	b, err := safefile.ReadSecretOfAny(path, maxKeyFile)
-	kr, err := parseFile(path, b, err)
+	kr, err := ReadKeyFileOfAny(path)
 	if err != nil {
 		return err
 	}

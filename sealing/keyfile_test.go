@@ -117,6 +117,23 @@ var _ = Describe("A key file", func() {
 		Expect(kr.Keys()).To(HaveLen(2))
 	})
 
+	It("of another user is listed and changed by root, who seals nothing with it", func() {
+		if os.Geteuid() != 0 {
+			Skip("only root can give a file away")
+		}
+		Expect(fresh().CreateFile(path)).To(Succeed())
+		Expect(os.Chown(path, 65534, 65534)).To(Succeed())
+		_, err := sealing.ReadKeyFile(path)
+		Expect(err).To(MatchError(ContainSubstring("belongs to the user 65534")))
+		kr, err := sealing.ReadKeyFileOfAny(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kr.Keys()).To(HaveLen(1))
+		Expect(sealing.ChangeKeyFile(path, func(kr *sealing.Keyring) error {
+			_, err := kr.Generate(now)
+			return err
+		})).To(Succeed())
+	})
+
 	DescribeTable("that says anything else is refused, with the reason and no secret", func(old, new, reason string) {
 		Expect(good).To(ContainSubstring(old))
 		err := read(strings.Replace(good, old, new, 1))

@@ -119,7 +119,7 @@ func createKeyFile(name string) error {
 }
 
 func listKeys(c *console, name string) error {
-	kr, err := sealing.ReadKeyFile(name)
+	kr, err := sealing.ReadKeyFileOfAny(name)
 	if err != nil {
 		return err
 	}
