@@ -59,6 +59,44 @@ var _ = Describe("A client of a key file", func() {
 		Expect(header.KeyID).To(Equal(id))
 	})
 
+	It("makes the cut that the file tells of, once every clock has passed it", func() {
+		Expect(client.Set(ctx, "old", []byte("1"))).To(Succeed())
+		kr.SetNotBefore(w.clock.Now().Add(cryptomem.KeyFileInterval))
+		Expect(kr.WriteFile(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Expect(<-rekeyed).To(Succeed())
+		Expect(client.Get(ctx, "old")).To(Equal([]byte("1")))
+		w.clock.Add(sealing.DefaultClockBound)
+		Expect(client.Get(ctx, "old")).Error().To(MatchError(cryptomem.ErrStale))
+		Expect(client.Set(ctx, "new", []byte("2"))).To(Succeed())
+		Expect(client.Get(ctx, "new")).To(Equal([]byte("2")))
+	})
+
+	It("works in the namespace that the file was derived for, and in no other", func() {
+		alice, err := kr.Derive("alice")
+		Expect(err).NotTo(HaveOccurred())
+		derived := filepath.Join(GinkgoT().TempDir(), "alice.json")
+		Expect(alice.WriteFile(derived)).To(Succeed())
+		tenant := w.client(cryptomem.WithKeyFile(derived))
+		Expect(tenant.Namespace()).To(Equal("alice"))
+		Expect(tenant.Set(ctx, "k", []byte("1"))).To(Succeed())
+		owner := w.client(cryptomem.WithKeyFile(path), cryptomem.WithNamespace("alice"))
+		Expect(owner.Get(ctx, "k")).To(Equal([]byte("1")))
+		_, err = cryptomem.Open("nowhere", cryptomem.WithKeyFile(derived), cryptomem.WithNamespace("bob"))
+		Expect(err).To(MatchError(ContainSubstring(`of namespace "alice" alone`)))
+	})
+
+	It("flushes no other namespace than that of its file", func() {
+		w := newWorld(server.Config{AllowFlush: true})
+		alice, err := kr.Derive("alice")
+		Expect(err).NotTo(HaveOccurred())
+		tenant, owner := w.client(cryptomem.WithKeyring(alice)), w.client(cryptomem.WithKeyring(kr))
+		Expect(tenant.Set(ctx, "k", nil)).To(Succeed())
+		Expect(owner.Set(ctx, "k", nil)).To(Succeed())
+		Expect(tenant.Flush(ctx, "")).To(BeEquivalentTo(1))
+		Expect(owner.Exists(ctx, "k")).To(BeTrue())
+	})
+
 	It("keeps its keys when the file cannot be read, until it can", func() {
 		Expect(os.WriteFile(path, []byte("half a key fi"), 0o600)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
