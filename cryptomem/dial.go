@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -144,7 +145,7 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 // dial makes one connection, with all handshakes, however the dialer that the
 // user gave ends. It requires turn.
 func (s *connections) dial(limit time.Duration, prove bool) (conn *pipeline.Conn, err error) {
-	ctx, cancel := context.WithTimeout(s.ctx, limit)
+	ctx, cancel := timeout.Context(s.ctx, s.opts.clock, limit)
 	defer cancel()
 	s.dialing.Store(&cancel)
 	defer s.dialing.Store(nil)

@@ -79,7 +79,7 @@ func newOptions(opts []Option) (*options, error) {
 
 func applyOptions(opts []Option) (*options, error) {
 	o := &options{
-		clock:        clock.New(),
+		clock:        clock.New(), //nolint:forbidigo // the default
 		timeout:      DefaultTimeout,
 		dialTimeout:  DefaultDialTimeout,
 		patience:     DefaultPatience,

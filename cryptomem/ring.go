@@ -75,7 +75,7 @@ var _ Store = (*ringStore)(nil)
 // an object that has each server's statistics by its name.
 func NewRing(servers []RingServer, f Failover) (Store, error) {
 	if f.Clock == nil {
-		f.Clock = clock.New()
+		f.Clock = clock.New() //nolint:forbidigo // the default
 	}
 	if f.StandIn == 0 {
 		f.StandIn = DefaultStandIn

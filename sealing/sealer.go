@@ -67,7 +67,7 @@ func New(kr *Keyring, opts ...Option) (*Sealer, error) {
 		}
 	}
 	if s.config.clock == nil {
-		s.config.clock = clock.New()
+		s.config.clock = clock.New() //nolint:forbidigo // the default
 	}
 	if s.config.namespace == "" && kr != nil {
 		s.config.namespace = kr.namespace

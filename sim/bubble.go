@@ -85,7 +85,7 @@ type ended struct {
 }
 
 func runInBubble(s *script.Script, o Options) *Result {
-	clk := clock.New()
+	clk := clock.New() //nolint:forbidigo // the clock of a bubble is virtual
 	now := clk.Now()
 	clk.Sleep(now.Truncate(time.Hour).Add(time.Hour).Sub(now)) // sealed times are whole milliseconds, of every run the same ones
 	return newBubble(s, clk, newGate(), o).run(o)

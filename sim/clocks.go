@@ -112,7 +112,7 @@ type scriptClock struct {
 }
 
 func newScriptClock() *scriptClock {
-	real := clock.New()
+	real := clock.New() //nolint:forbidigo // of timers only
 	return &scriptClock{Clock: real, start: real.Now()}
 }
 

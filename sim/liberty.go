@@ -3,8 +3,6 @@ package sim
 import (
 	"time"
 
-	"github.com/benbjohnson/clock"
-
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
@@ -50,7 +48,7 @@ func (b *bubble) await(clk *scriptClock, t *ticket) {
 
 // settle waits, on tier 3, until what is under way has ended, or a while.
 func (b *bubble) settle() {
-	poll := clock.New().Ticker(time.Millisecond)
+	poll := b.free.Ticker(time.Millisecond)
 	defer poll.Stop()
 	for waited := time.Duration(0); !b.idle() && !b.failed() && waited < liberty; waited += time.Millisecond {
 		<-poll.C

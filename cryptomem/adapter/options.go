@@ -24,7 +24,7 @@ type options struct {
 }
 
 func defaults() options {
-	return options{ttl: DefaultTTL, clock: clock.New(), onError: func(error) {}}
+	return options{ttl: DefaultTTL, clock: clock.New(), onError: func(error) {}} //nolint:forbidigo // the default
 }
 
 // WithTTL keeps a value for ttl where the framework does not say for how long,

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
 // A Server is a program that a comparison starts.
@@ -116,7 +118,7 @@ func withoutSettings(env []string) []string {
 
 // await waits until the process accepts a connection.
 func (p *Process) await(ctx context.Context, clk clock.Clock) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := timeout.Context(ctx, clk, startTimeout)
 	defer cancel()
 	for {
 		var dialer net.Dialer

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
@@ -97,7 +98,7 @@ func (f *clientFlags) withKey(fs *pflag.FlagSet) *clientFlags {
 // rests on them, and so does what the doctor says of it.
 func (f *clientFlags) settings(c *console) doctor.Client {
 	s := doctor.Client{
-		Addr: f.address(c), Now: time.Now, Timeout: f.timeout.duration(),
+		Addr: f.address(c), Clock: clock.New(), Timeout: f.timeout.duration(),
 		TLS: f.tls, CA: c.flagOr(f.ca, "CRYPTOMEM_CA"), ServerName: f.serverName,
 		Cert: c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), CertKey: c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY"),
 		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),

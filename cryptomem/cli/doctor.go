@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"github.com/benbjohnson/clock"
 	"github.com/spf13/pflag"
@@ -91,7 +90,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 	case err != nil:
 		return err
 	}
-	patient := doctor.Patient{Config: cfg, Now: time.Now, MaxFiles: stats.ReadProcess().MaxFiles}
+	patient := doctor.Patient{Config: cfg, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles}
 	if runtime.GOOS == "linux" {
 		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
 	}
@@ -135,7 +134,7 @@ func examineProxy(ctx context.Context, c *console, args []string) error {
 	}
 	keyFile := proxyKeyFile(c, cfg)
 	return writeFindings(c, doctor.ExamineProxy(ctx, doctor.Proxy{
-		Config: cfg, KeyFile: keyFile, Now: time.Now, MaxFiles: stats.ReadProcess().MaxFiles,
+		Config: cfg, KeyFile: keyFile, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles,
 		Ping: func(ctx context.Context) error {
 			u, err := openUpstream(cfg, keyFile, clock.New(), slog.New(slog.DiscardHandler))
 			if err != nil {

@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/benbjohnson/clock"
+
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
-// A Client is a client's set-up to be examined. Addr and Now must be set;
+// A Client is a client's set-up to be examined. Addr and Clock must be set;
 // everything else may be empty.
 type Client struct {
 	Addr    string
-	Now     func() time.Time
+	Clock   clock.Clock
 	Timeout time.Duration // for all that is asked of the server; 0 is 5 s
 
 	TLS              bool // speak TLS, even if none of the next is set
@@ -74,7 +76,7 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 	if c.Timeout == 0 {
 		c.Timeout = askTimeout
 	}
-	v := &visit{Client: c, record: record{now: c.Now}}
+	v := &visit{Client: c, record: record{clk: c.Clock}}
 	for _, check := range clientChecks {
 		check(ctx, v)
 	}
@@ -88,7 +90,7 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 // returns what is wrong there, if it can tell.
 func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
 	c.Identity = "" // the token is for no stranger
-	v := &visit{Client: c, record: record{now: c.Now}}
+	v := &visit{Client: c, record: record{clk: c.Clock}}
 	contact(ctx, v)
 	for _, f := range v.findings {
 		if f.Severity == Problem && f.Subject == "server" {

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // contact asks whether the client gets through to a cryptomem server that knows
 // it, and what that server thinks of the time.
 func contact(parent context.Context, v *visit) {
-	ctx, cancel := context.WithTimeout(parent, v.Timeout)
+	ctx, cancel := timeout.Context(parent, v.clk, v.Timeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
@@ -43,9 +44,9 @@ func contact(parent context.Context, v *visit) {
 		}
 		conn = over
 	}
-	asked := v.now()
+	asked := v.clk.Now()
 	answers, err := exchange(conn, questions(v.Identity, v.token))
-	took := v.now().Sub(asked)
+	took := v.clk.Since(asked)
 	if err != nil {
 		v.noAnswer(parent, err, ctx.Err() != nil)
 		return
@@ -67,7 +68,7 @@ func (v *visit) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error)
 	if err != nil {
 		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
 	}
-	cfg.Time = v.now
+	cfg.Time = v.clk.Now
 	if cfg.ServerName == "" {
 		cfg.ServerName = address.ServerName(v.Addr)
 	}
@@ -158,7 +159,7 @@ func (v *visit) stranger(why string) {
 // hearsTLS reports whether the server answers a TLS handshake. Nothing is sent
 // to it beyond that, so that it does not matter who it is.
 func (v *visit) hearsTLS(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	ctx, cancel := timeout.Context(ctx, v.clk, v.Timeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {

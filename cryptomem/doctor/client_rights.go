@@ -12,6 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
 // WriteTTL is when a value that an examination stored expires, should it not
@@ -24,12 +25,12 @@ func rights(ctx context.Context, v *visit) {
 	if !v.welcome {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	ctx, cancel := timeout.Context(ctx, v.clk, v.Timeout)
 	defer cancel()
 	keys := v.keys
 	if keys == nil {
 		var err error
-		if keys, err = sealing.NewKeyring(v.now()); err != nil { // reading nothing needs no particular key
+		if keys, err = sealing.NewKeyring(v.clk.Now()); err != nil { // reading nothing needs no particular key
 			v.found(Unknown, "rights", err.Error(), "")
 			return
 		}
@@ -57,7 +58,7 @@ func rights(ctx context.Context, v *visit) {
 
 // open returns a client as the commands make it.
 func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Client, error) {
-	opts := []cryptomem.Option{cryptomem.WithKeyring(keys), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+	opts := []cryptomem.Option{cryptomem.WithClock(v.clk), cryptomem.WithKeyring(keys), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 		return address.Dial(ctx, addr)
 	})}
 	if v.Namespace != "" {
@@ -68,7 +69,7 @@ func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Cli
 		return nil, err
 	}
 	if cfg != nil {
-		cfg.Time = v.now
+		cfg.Time = v.clk.Now
 		opts = append(opts, cryptomem.WithTLS(cfg))
 	}
 	if v.Identity != "" {

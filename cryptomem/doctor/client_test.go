@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -118,6 +119,7 @@ func always(status wire.Status, message string) func(net.Conn) {
 // A patientConn hides what is no TLS handshake, as if more had to come first.
 type patientConn struct {
 	net.Conn
+	wait  func() // lets time pass
 	begun bool
 }
 
@@ -128,6 +130,7 @@ func (c *patientConn) Read(b []byte) (int, error) {
 		if c.begun || err != nil {
 			return n, err
 		}
+		c.wait()
 	}
 }
 
@@ -137,7 +140,7 @@ func healthyClient() *visitor {
 	ca, _, err := v.server.authority.PEM()
 	Expect(err).NotTo(HaveOccurred())
 	v.CA = v.server.write("ca.pem", ca, 0o644)
-	v.KeyFile, v.Now = v.server.KeyFile, v.server.Now
+	v.KeyFile, v.Clock = v.server.KeyFile, v.server.Clock
 	v.Identity, v.Namespace, v.Write = "ops", "shop", true
 	v.identity("namespaces: [shop], stats: true")
 	return v
@@ -215,11 +218,12 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("no TLS, where the server waits for it in silence", func(v *visitor) {
 		source, err := certs.Load(certs.Files{Cert: v.server.Config.TLSCert, Key: v.server.Config.TLSKey})
 		Expect(err).NotTo(HaveOccurred())
+		v.Timeout = time.Minute
+		wait := sync.OnceFunc(func() { v.server.clk.Add(v.Timeout) })
 		v.pretend(func(conn net.Conn) {
-			patient := &patientConn{Conn: conn}
+			patient := &patientConn{Conn: conn, wait: wait}
 			_ = tls.Server(patient, source.Config()).Handshake()
 		})
-		v.Timeout = time.Second
 	}, doctor.Problem, "server", "speaks TLS, and this client does not", "CRYPTOMEM_CA"),
 	Entry("TLS, where the server does not speak it", func(v *visitor) {
 		ca := v.CA
@@ -238,9 +242,13 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		v.Addr = web.Listener.Addr().String()
 	}, doctor.Problem, "server", "speaks neither TLS nor the protocol of cryptomem", "correct the address"),
 	Entry("a listener that says nothing", func(v *visitor) {
-		v.pretend(func(net.Conn) {})
-		v.Timeout = 500 * time.Millisecond
-	}, doctor.Problem, "server", "does not answer within 500ms", "overloaded"),
+		v.Timeout = time.Minute
+		v.pretend(func(conn net.Conn) {
+			if _, err := conn.Read(make([]byte, 1)); err == nil {
+				v.server.clk.Add(v.Timeout)
+			}
+		})
+	}, doctor.Problem, "server", "does not answer within 1m0s", "overloaded"),
 	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(wire.Error, "unknown command")) },
 		doctor.Warning, "server", `an older protocol, with SET, GET and DELETE only: to PING it answers "unknown command"`, "replace it"),
 	Entry("a server of an older protocol, and an identity", func(v *visitor) {

@@ -3,8 +3,8 @@
 // the server can be reached, and whether clocks agree. And a client's: whether it
 // gets through to the server, is who it says it is, and can seal.
 //
-//	findings := doctor.Examine(ctx, doctor.Patient{Config: cfg, Now: time.Now})
-//	findings := doctor.ExamineClient(ctx, doctor.Client{Addr: "localhost:8080", Now: time.Now})
+//	findings := doctor.Examine(ctx, doctor.Patient{Config: cfg, Clock: clock.New()})
+//	findings := doctor.ExamineClient(ctx, doctor.Client{Addr: "localhost:8080", Clock: clock.New()})
 //
 // It changes nothing, unless a client is to try that it may. It reads the files
 // that it is given the names of, and asks a running server as a client would.
@@ -16,7 +16,8 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"time"
+
+	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 )
@@ -45,10 +46,10 @@ type Finding struct {
 	Advice   string // what to do; empty if there is nothing to do
 }
 
-// A Patient is a set-up to be examined. Config and Now must be set.
+// A Patient is a set-up to be examined. Config and Clock must be set.
 type Patient struct {
 	Config *config.Config
-	Now    func() time.Time
+	Clock  clock.Clock
 
 	// Limits of this machine and process; 0 leaves out what depends on it.
 	Memory   int64  // bytes that the server may use
@@ -61,7 +62,7 @@ type Patient struct {
 
 // record collects the findings of one examination.
 type record struct {
-	now      func() time.Time
+	clk      clock.Clock
 	findings []Finding
 }
 
@@ -100,7 +101,7 @@ var checks = []func(context.Context, *report){
 
 // Examine runs every check. ctx bounds those that ask the network.
 func Examine(ctx context.Context, p Patient) []Finding {
-	r := &report{Patient: p, record: record{now: p.Now}}
+	r := &report{Patient: p, record: record{clk: p.Clock}}
 	for _, check := range checks {
 		check(ctx, r)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -32,6 +33,7 @@ var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // key, and a place for its snapshot. Specs plant their mistakes in it.
 type setup struct {
 	doctor.Patient
+	clk       *clock.Mock // the Clock
 	authority *certs.Authority
 	said      stats.Report // what the server says about itself
 }
@@ -112,7 +114,9 @@ func healthy() *setup {
 	s.Config.Admin = "localhost:1" // where nobody listens
 	s.Config.Snapshot = filepath.Join(dir, "store.snapshot")
 	s.Memory, s.MaxFiles = 4<<30, 1<<20
-	s.Now = func() time.Time { return today }
+	s.clk = clock.NewMock()
+	s.clk.Set(today)
+	s.Clock = s.clk
 	s.said.About = stats.About{Now: today, Started: today.Add(-day)}
 	s.said.Process.MaxFiles = 4096
 	s.serve()

@@ -63,7 +63,7 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 // long, with what to do about it.
 func (r *record) expired(subject, file string, cert *x509.Certificate, renew string) bool {
 	const orClock = ", or check this machine's clock"
-	now := r.now()
+	now := r.clk.Now()
 	switch {
 	case now.After(cert.NotAfter):
 		r.found(Problem, subject, fmt.Sprintf("%s expired on %s", file, inUTC(cert.NotAfter)), renew+orClock)

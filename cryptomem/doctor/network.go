@@ -13,6 +13,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -33,7 +34,7 @@ func reachability(ctx context.Context, r *report) {
 
 func (r *report) ask(ctx context.Context, addr string, secure bool) {
 	const subject = "server"
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, addr)
 	if err != nil {
@@ -54,9 +55,9 @@ func (r *report) ask(ctx context.Context, addr string, secure bool) {
 		}
 		conn = over
 	}
-	asked := r.Now()
+	asked := r.clk.Now()
 	answers, err := exchange(conn, questions(r.Identity, []byte(r.Token)))
-	took := r.Now().Sub(asked)
+	took := r.clk.Since(asked)
 	if err != nil && secure && r.Config.TLSClientCA != "" && r.Config.TLSClientCert == "required" {
 		r.answered = true
 		r.fine(subject, "a server answers at %s, and wants a client certificate before it says more; if it is not the one of this configuration, a start will fail", addr)
@@ -109,7 +110,7 @@ func adminTaken(ctx context.Context, r *report) {
 	if addr == "" || r.answered {
 		return // whoever answers is taken to be the one that has it
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, addr)
 	if err != nil {

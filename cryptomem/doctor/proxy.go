@@ -8,13 +8,15 @@ import (
 	"net"
 	"os"
 	"strings"
-	"time"
+
+	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
 // A Proxy is a proxy's set-up to be examined, on its machine. All but MaxFiles
@@ -22,7 +24,7 @@ import (
 type Proxy struct {
 	Config   *config.Proxy
 	KeyFile  string
-	Now      func() time.Time
+	Clock    clock.Clock
 	MaxFiles uint64 // files and connections that a process may have open; 0 leaves out what depends on it
 
 	// Ping asks the upstream for a sign of life, as the proxy does. Its error
@@ -43,7 +45,7 @@ var proxyChecks = []func(context.Context, *proxyReport){
 
 // ExamineProxy runs every check of a proxy. ctx bounds those that ask the network.
 func ExamineProxy(ctx context.Context, p Proxy) []Finding {
-	r := &proxyReport{Proxy: p, record: record{now: p.Now}}
+	r := &proxyReport{Proxy: p, record: record{clk: p.Clock}}
 	for _, check := range proxyChecks {
 		check(ctx, r)
 	}
@@ -132,7 +134,7 @@ func proxyFiles(_ context.Context, r *proxyReport) {
 
 func proxyUpstream(ctx context.Context, r *proxyReport) {
 	const subject = "upstream"
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
 	if err := r.Ping(ctx); err != nil {
 		r.found(Problem, subject, err.Error(), "start it, or correct upstream and the settings that begin so")
@@ -149,7 +151,7 @@ func proxyAnswer(ctx context.Context, r *proxyReport) {
 		if r.Config.TLSCert != "" {
 			return // a client of its own would be needed
 		}
-		text, err := askInfo(ctx, a)
+		text, err := askInfo(ctx, r.clk, a)
 		switch {
 		case isAbsent(err), err != nil && a.Host == "::1":
 			r.found(Unknown, subject, "nobody listens on "+a.String(), "start it with cryptomem proxy, and ask again")
@@ -168,8 +170,8 @@ func proxyAnswer(ctx context.Context, r *proxyReport) {
 }
 
 // askInfo returns the beginning of the answer to INFO server.
-func askInfo(ctx context.Context, a address.Address) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+func askInfo(ctx context.Context, clk clock.Clock, a address.Address) (string, error) {
+	ctx, cancel := timeout.Context(ctx, clk, askTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, a.Network(), a.Target())
 	if err != nil {

@@ -69,7 +69,7 @@ func WithClock(clk clock.Clock) Option { return func(o *options) { o.clock = clk
 
 // New returns an Observer. It fails if the meter refuses an instrument.
 func New(opts ...Option) (*Observer, error) {
-	o := options{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), clock: clock.New()}
+	o := options{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), clock: clock.New()} //nolint:forbidigo // the default
 	for _, opt := range opts {
 		opt(&o)
 	}

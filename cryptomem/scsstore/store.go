@@ -27,12 +27,12 @@ import (
 // A Store implements scs.CtxStore. It is safe for concurrent use.
 type Store struct {
 	sessions *adapter.Store
-	clock    clock.Clock // scs makes expiries by the real time
+	clock    clock.Clock
 }
 
 // New returns a store of sessions. The client stays the caller's to close.
 func New(client *cryptomem.Client, opts ...adapter.Option) *Store {
-	return &Store{sessions: adapter.New(client, opts...), clock: clock.New()}
+	return &Store{sessions: adapter.New(client, opts...), clock: clock.New()} //nolint:forbidigo // scs makes expiries by the real time
 }
 
 // FindCtx returns the session of the token; found is false if there is none, it

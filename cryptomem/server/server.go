@@ -77,7 +77,7 @@ type Server struct {
 // Shutdown or Close ends both.
 func New(c Config) (*Server, error) {
 	if c.Clock == nil {
-		c.Clock = clock.New()
+		c.Clock = clock.New() //nolint:forbidigo // the default
 	}
 	store, err := newCache(&c)
 	if err != nil {

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -74,7 +73,7 @@ func testSealer(t *testing.T, s *subject) {
 
 func (s *subject) doAll(t *testing.T, rs []*cryptomem.Request) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := wall.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s.store.DoAll(ctx, rs)
 	for _, r := range rs {

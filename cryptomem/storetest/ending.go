@@ -19,7 +19,7 @@ func testCancelled(t *testing.T, s *subject) {
 		name, old := s.live(t)
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+		late, cancel := wall.WithDeadline(t.Context(), time.Unix(0, 0))
 		defer cancel()
 		for ctx, want := range map[context.Context]error{ended: context.Canceled, late: context.DeadlineExceeded} {
 			set := &cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: []byte("new")}

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/benbjohnson/clock"
-
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
@@ -29,9 +27,8 @@ func together(f func(g int)) {
 // eventually demands that f holds in the end.
 func (s *subject) eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	clk := clock.New()
-	for limit := clk.Now().Add(patience); !f(); clk.Sleep(short) {
-		if clk.Now().After(limit) {
+	for limit := wall.Now().Add(patience); !f(); wall.Sleep(short) {
+		if wall.Now().After(limit) {
 			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}

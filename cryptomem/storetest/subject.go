@@ -24,6 +24,9 @@ const (
 	patience = 20 * time.Second      // for what is waited for; nothing takes that long unless it is broken
 )
 
+// wall is the clock that a store under test runs by, unless it is Clocked.
+var wall = clock.New() //nolint:forbidigo // what is tested here is not of this module
+
 // A subject is a store under test, with what all tests need.
 type subject struct {
 	store  cryptomem.Store
@@ -102,7 +105,7 @@ func (s *subject) seal(t *testing.T, name []byte, text string) []byte {
 // do carries r out. A command that the store lacks skips the test.
 func (s *subject) do(t *testing.T, r *cryptomem.Request) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := wall.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return s.doWithin(ctx, t, r)
 }
@@ -210,11 +213,10 @@ func (s *subject) expire(t *testing.T, name []byte, ttl time.Duration) {
 		c.Advance(ttl + slack)
 		return
 	}
-	clk := clock.New()
-	for limit := clk.Now().Add(ttl + patience); ; clk.Sleep(ttl / 2) {
+	for limit := wall.Now().Add(ttl + patience); ; wall.Sleep(ttl / 2) {
 		if err := s.do(t, &cryptomem.Request{Command: cryptomem.CommandGet, Name: name}); errors.Is(err, cryptomem.ErrNotFound) {
 			return
-		} else if err != nil || clk.Now().After(limit) {
+		} else if err != nil || wall.Now().After(limit) {
 			t.Fatalf("an item with a TTL of %v is still there %v later: GET ended in %v", ttl, patience, quoted(err))
 		}
 	}

@@ -91,7 +91,7 @@ func (s *Store) connected(ctx context.Context) (*backend, error) {
 }
 
 func (s *Store) connect(c *connecting) {
-	n := newNetwork()
+	n := newNetwork(s.opts.clock)
 	option := s.client
 	option.DialCtxFn = n.dial
 	client, err := valkey.NewClient(option)

@@ -8,17 +8,23 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
 // A network makes the connections of a backend and counts what happens to them.
 type network struct {
+	clk clock.Clock // of the time that connecting may take
+
 	// epoch grows whenever a connection is lost, before anybody that uses it
 	// can know, and whenever one is being made.
 	epoch atomic.Uint32
 }
 
-func newNetwork() *network {
-	n := new(network)
+func newNetwork(clk clock.Clock) *network {
+	n := &network{clk: clk}
 	n.epoch.Store(1)
 	return n
 }
@@ -44,9 +50,11 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 	if strings.HasPrefix(addr, "/") {
 		kind = "unix"
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	ctx, cancel := timeout.Context(ctx, n.clk, d.Timeout)
 	defer cancel()
-	raw, err := d.DialContext(ctx, kind, addr)
+	dialer := *d
+	dialer.Timeout = 0 // ctx has it
+	raw, err := dialer.DialContext(ctx, kind, addr)
 	if err != nil {
 		return nil, &connectError{err}
 	}

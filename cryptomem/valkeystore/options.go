@@ -42,7 +42,7 @@ type options struct {
 func newOptions(opts []Option) (options, error) {
 	o := options{
 		timeout: DefaultTimeout, dialTimeout: DefaultDialTimeout, refresh: DefaultRefresh,
-		clock: clock.New(), firstPause: cryptomem.DefaultFirstPause, longestPause: cryptomem.DefaultLongestPause,
+		clock: clock.New(), firstPause: cryptomem.DefaultFirstPause, longestPause: cryptomem.DefaultLongestPause, //nolint:forbidigo // the default
 	}
 	var problems []error
 	for _, opt := range opts {
@@ -116,7 +116,7 @@ func WithBackoff(first, longest time.Duration) Option {
 	}
 }
 
-// WithClock tells the time of those pauses in place of the real clock. The
+// WithClock tells the time of those pauses, and of connecting, in place of the real clock. The
 // timeouts are the network's.
 func WithClock(clk clock.Clock) Option {
 	return func(o *options) error {

@@ -52,7 +52,7 @@ type Server struct {
 // New returns a Server that has begun to take samples for the page.
 func New(c Config) *Server {
 	if c.Clock == nil {
-		c.Clock = clock.New()
+		c.Clock = clock.New() //nolint:forbidigo // the default
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
