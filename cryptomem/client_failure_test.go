@@ -319,6 +319,14 @@ var _ = Describe("Client, when things go wrong", func() {
 		Entry("uses a status of its own", wire.AppendResponse(nil, 77, nil), pipeline.ErrUnexpectedStatus),
 	)
 
+	It("suspects a stranger where somebody takes the connection and says nothing", func() {
+		server.answer = func(net.Conn, *wire.Request) bool { return true }
+		_, err := cryptomem.Dial(ctx, "pipe", cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(server.dial),
+			cryptomem.WithAuth("web", []byte("a token")), cryptomem.WithDialTimeout(time.Millisecond))
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+		Expect(err).To(MatchError(ContainSubstring("no cryptomem server")))
+	})
+
 	It("seals a value when there is room to send it, not when it begins to wait for that", func() {
 		c := client(server.dial, cryptomem.WithInFlight(1, 1<<20), cryptomem.WithSkew(0))
 		server.answer = func(_ net.Conn, r *wire.Request) bool {

@@ -189,6 +189,9 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 		err = conn.Do(ctx, &pipeline.Call{Request: wire.Request{Command: wire.Ping}})
 	}
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
+			err = fmt.Errorf("somebody is there and says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
+		}
 		_ = conn.Close() // always nil
 		return nil, err
 	}
