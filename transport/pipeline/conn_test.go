@@ -178,6 +178,7 @@ var _ = Describe("Conn", func() {
 		for range 14 {
 			_, err := far.Write([]byte("v"))
 			Expect(err).NotTo(HaveOccurred())
+			Eventually(conn.Quiet).Should(BeZero()) // before time goes on, the byte has been taken note of
 			mock.Add(4 * time.Second)
 		}
 		for _, ended := range []<-chan error{slow, behind, waiting} {
