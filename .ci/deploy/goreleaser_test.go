@@ -20,7 +20,9 @@ type release struct {
 		Env  []string `json:"env"`
 	} `json:"builds"`
 	Archives []struct {
-		Files []string `json:"files"`
+		Files []struct {
+			Source string `json:"src"`
+		} `json:"files"`
 	} `json:"archives"`
 	Before struct {
 		Hooks []string `json:"hooks"`
@@ -30,6 +32,10 @@ type release struct {
 			Source string `json:"src"`
 		} `json:"contents"`
 	} `json:"nfpms"`
+	Docker []struct {
+		Images []string `json:"images"`
+		Tags   []string `json:"tags"`
+	} `json:"dockers_v2"`
 }
 
 var _ = Describe("The configuration of GoReleaser", func() {
@@ -43,12 +49,18 @@ var _ = Describe("The configuration of GoReleaser", func() {
 		}
 		var files []string
 		for _, a := range r.Archives {
-			files = append(files, a.Files...)
+			for _, f := range a.Files {
+				files = append(files, f.Source)
+			}
 		}
 		for _, p := range r.NFPMs {
 			for _, f := range p.Contents {
 				files = append(files, f.Source)
 			}
+		}
+		Expect(r.Docker[0].Tags).To(ConsistOf("v{{ .Version }}"))
+		for _, file := range []string{"kubernetes.yaml", "compose.yaml"} {
+			Expect(string(read(file))).To(ContainSubstring("image: " + r.Docker[0].Images[0] + ":v"))
 		}
 		Expect(len(files)).To(BeNumerically(">=", 6))
 		for _, pattern := range files {

@@ -34,7 +34,7 @@ var _ = Describe("What is written about a release", func() {
 	It("names the image of the newest version", func() {
 		version := first("docs/changelog.md", `(?m)^## (v\S+?),? `)
 		Expect(version).To(MatchRegexp(`^v\d+\.\d+\.\d+$`))
-		for _, file := range []string{"cryptomem/server/deploy/kubernetes.yaml", "cryptomem/proxy/deploy/kubernetes.yaml"} {
+		for _, file := range []string{"cryptomem/server/deploy/kubernetes.yaml", "cryptomem/server/deploy/compose.yaml", "cryptomem/proxy/deploy/kubernetes.yaml"} {
 			Expect(first(file, `image: ghcr\.io/zezezknight/cryptomem:(\S+)`)).To(Equal(version), file)
 		}
 	})
