@@ -118,6 +118,9 @@ type turn struct {
 // turn is nil for those who need none: the store is out of reach, and they should
 // not have to find that out one after the other.
 func (t *turns) take(ctx context.Context, key string) (*turn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // also if it is the caller's turn: select would toss a coin
+	}
 	t.mu.Lock()
 	u := t.byKey[key]
 	if u == nil {
