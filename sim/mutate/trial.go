@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
@@ -208,9 +210,20 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 	if err != nil {
 		return "", err
 	}
-	var played []string
-	for _, s := range scenarios {
-		played = append(played, "--scenario", s)
+	var played, single []string // the latter those of one server, which other tiers play too
+	for _, name := range scenarios {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		s, err := script.Parse(string(text))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		played = append(played, "--scenario", name)
+		if s.Config.Servers <= 1 {
+			single = append(single, "--scenario", name)
+		}
 	}
 	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
 	for _, round := range []struct {
@@ -219,7 +232,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 	}{
 		{"1", played},
 		{"1", []string{"--seeds", strconv.Itoa(t.Seeds)}},
-		{"2", played},
+		{"2", single},
 		{"2", few},
 		{"3", []string{"--seeds", strconv.Itoa(max(t.Seeds/50, 1))}},
 	} {
