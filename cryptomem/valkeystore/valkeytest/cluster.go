@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/onsi/gomega"
+	"github.com/valkey-io/valkey-go"
 )
 
 // settle is how long servers may take to agree.
@@ -166,7 +167,11 @@ func (c *Cluster) Move(key string, from, to *Server) {
 	c.t.Helper()
 	slot := c.Slot(key)
 	to.Must("CLUSTER", "SETSLOT", slot, "IMPORTING", from.ID())
-	from.Must("CLUSTER", "SETSLOT", slot, "MIGRATING", to.ID())
+	// Gossip about the last move may still be under way: from knows a moment later
+	// that the slot is its own.
+	gomega.NewWithT(c.t).Eventually(func() error {
+		return from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.ID()).Error()
+	}).WithTimeout(settle).Should(gomega.Succeed())
 	for {
 		keys := from.Must("CLUSTER", "GETKEYSINSLOT", slot, "1")
 		names, err := keys.AsStrSlice()
@@ -180,6 +185,20 @@ func (c *Cluster) Move(key string, from, to *Server) {
 			s.Must("CLUSTER", "SETSLOT", slot, "NODE", to.ID())
 		}
 	}
+	for _, s := range c.running() { // a next move before all have heard of it would mix up whose is newer
+		gomega.NewWithT(c.t).Eventually(func() string { return s.owner(key) }).WithTimeout(settle).Should(gomega.Equal(to.Addr))
+	}
+}
+
+// owner is the address of the node that has the key's slot, as far as s knows.
+func (s *Server) owner(key string) string {
+	err := s.Do("GET", key).Error()
+	if moved, ok := valkey.IsValkeyErr(err); ok {
+		if addr, ok := moved.IsMoved(); ok {
+			return addr
+		}
+	}
+	return s.Addr
 }
 
 // Slot returns the key's slot, in digits.
