@@ -17,6 +17,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/testdata"
 )
 
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
@@ -203,26 +204,20 @@ func hash(name string) (string, error) {
 
 // simulate returns how the simulator finds something, nothing if it does not.
 func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string, error) {
-	scenarios, err := filepath.Glob(filepath.Join(t.Root, "testdata/scenarios/*.txt"))
-	if err == nil && len(scenarios) == 0 {
-		err = errors.New("there are no scenarios")
-	}
+	scenarios, err := testdata.Scenarios()
 	if err != nil {
 		return "", err
 	}
 	var played, single []string // the latter those of one server, which other tiers play too
-	for _, name := range scenarios {
-		text, err := os.ReadFile(name)
+	for _, file := range scenarios {
+		s, err := script.Parse(file.Text)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%s: %w", file.File, err)
 		}
-		s, err := script.Parse(string(text))
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
-		}
-		played = append(played, "--scenario", name)
+		named := []string{"--scenario", filepath.Join(t.Root, file.File)}
+		played = append(played, named...)
 		if s.Config.Servers <= 1 {
-			single = append(single, "--scenario", name)
+			single = append(single, named...)
 		}
 	}
 	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
