@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
 	"github.com/Zezezknight/cryptomem/sealing/safefile"
 	"github.com/Zezezknight/cryptomem/transport/address"
@@ -43,16 +42,8 @@ func certificate(_ context.Context, r *report) {
 		return
 	}
 	// The authorities are a check of their own.
-	if _, err := certs.Load(certs.Files{Cert: c.TLSCert, Key: c.TLSKey}); err != nil {
-		r.found(Problem, subject, err.Error(), remedy(err, `name a certificate and the key that belongs to it; "cryptomem certs" makes both`))
-		return
-	}
-	cert, err := readCertificate(c.TLSCert)
-	if err != nil {
-		r.found(Problem, subject, err.Error(), "")
-		return
-	}
-	if r.expired(subject, c.TLSCert, cert, renewOnServer) {
+	cert := r.servedCertificate(subject, c.TLSCert, c.TLSKey)
+	if cert == nil {
 		return
 	}
 	for _, a := range append(c.TLSAddr, c.Addr...) {

@@ -32,16 +32,24 @@ func inMiB(n int64) string { return quantity.FormatSize(n >> 20 << 20) }
 // openFiles asks whether as many can connect as are allowed to.
 func openFiles(_ context.Context, r *report) {
 	const subject = "open files"
-	need := stats.FilesFor(r.Config.MaxConnections)
 	switch {
 	case r.MaxFiles == 0:
 		r.found(Unknown, subject, "the limit of this process cannot be found out", "")
-	case r.MaxFiles < need:
-		r.found(Problem, subject, fmt.Sprintf("a process may have %d files open, but max_connections is %d", r.MaxFiles, r.Config.MaxConnections),
-			fmt.Sprintf("raise the limit (ulimit -n %d, LimitNOFILE= in systemd), or lower max_connections", need))
-	default:
+	case !r.tooFewFiles(subject, r.MaxFiles, r.Config.MaxConnections):
 		r.fine(subject, "%d, enough for %d connections", r.MaxFiles, r.Config.MaxConnections)
 	}
+}
+
+// tooFewFiles reports that fewer can connect than are allowed to, because a process
+// may have only so many files open.
+func (r *record) tooFewFiles(subject string, most uint64, connections int) bool {
+	need := stats.FilesFor(connections)
+	if most >= need {
+		return false
+	}
+	r.found(Problem, subject, fmt.Sprintf("a process may have %d files open, but max_connections is %d", most, connections),
+		fmt.Sprintf("raise the limit (ulimit -n %d, LimitNOFILE= in systemd), or lower max_connections", need))
+	return true
 }
 
 // storePolicy asks what happens when the store is full.

@@ -59,6 +59,24 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 	return kr
 }
 
+// servedCertificate looks at a certificate that clients are shown, and returns it if
+// it works and will for some time; else nil.
+func (r *record) servedCertificate(subject, file, key string) *x509.Certificate {
+	if _, err := certs.Load(certs.Files{Cert: file, Key: key}); err != nil {
+		r.found(Problem, subject, err.Error(), remedy(err, `name a certificate and the key that belongs to it; "cryptomem certs" makes both`))
+		return nil
+	}
+	cert, err := readCertificate(file)
+	if err != nil {
+		r.found(Problem, subject, err.Error(), "")
+		return nil
+	}
+	if r.expired(subject, file, cert, renewOnServer) {
+		return nil
+	}
+	return cert
+}
+
 // expired reports a certificate that cannot be used at this time, or not for
 // long, with what to do about it.
 func (r *record) expired(subject, file string, cert *x509.Certificate, renew string) bool {

@@ -12,9 +12,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
@@ -101,16 +99,8 @@ func proxyCertificate(_ context.Context, r *proxyReport) {
 		r.fine(subject, "none: no TLS")
 		return
 	}
-	if _, err := certs.Load(certs.Files{Cert: c.TLSCert, Key: c.TLSKey}); err != nil {
-		r.found(Problem, subject, err.Error(), remedy(err, `name a certificate and the key that belongs to it; "cryptomem certs" makes both`))
-		return
-	}
-	cert, err := readCertificate(c.TLSCert)
-	if err != nil {
-		r.found(Problem, subject, err.Error(), "")
-		return
-	}
-	if !r.expired(subject, c.TLSCert, cert, renewOnServer) && !r.tooOpen("private key", c.TLSKey, othersAll, "whoever has it can pass for this proxy") {
+	cert := r.servedCertificate(subject, c.TLSCert, c.TLSKey)
+	if cert != nil && !r.tooOpen("private key", c.TLSKey, othersAll, "whoever has it can pass for this proxy") {
 		r.fine(subject, "for %s, until %s", names(cert), inUTC(cert.NotAfter))
 	}
 }
@@ -126,9 +116,8 @@ func proxyKey(_ context.Context, r *proxyReport) {
 }
 
 func proxyFiles(_ context.Context, r *proxyReport) {
-	if need := stats.FilesFor(r.Config.MaxConnections); r.MaxFiles != 0 && r.MaxFiles < need {
-		r.found(Problem, "open files", fmt.Sprintf("a process may have %d files open, but max_connections is %d", r.MaxFiles, r.Config.MaxConnections),
-			fmt.Sprintf("raise the limit (ulimit -n %d, LimitNOFILE= in systemd), or lower max_connections", need))
+	if r.MaxFiles != 0 {
+		r.tooFewFiles("open files", r.MaxFiles, r.Config.MaxConnections)
 	}
 }
 

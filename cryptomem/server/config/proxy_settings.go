@@ -2,7 +2,6 @@ package config
 
 import (
 	"math"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
@@ -61,7 +60,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	{
 		Name: "upstream_timeout", Default: "5s",
 		Doc:  "Time for the upstream to answer, and for one command with all its attempts.",
-		bind: func(c *Proxy) Value { return duration(&c.UpstreamTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Proxy) Value { return timeout(&c.UpstreamTimeout) },
 	},
 	{
 		Name: "key_file", Default: "none",
@@ -146,24 +145,22 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	{
 		Name: "command_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a command to arrive whole once its first byte has.",
-		bind: func(c *Proxy) Value { return duration(&c.CommandTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Proxy) Value { return timeout(&c.CommandTimeout) },
 	},
 	{
 		Name: "write_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a client to take answers that are waiting for it.",
-		bind: func(c *Proxy) Value { return duration(&c.WriteTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Proxy) Value { return timeout(&c.WriteTimeout) },
 	},
 	{
 		Name: "idle_timeout", Default: "none", Reload: true,
-		Doc: "Time that a connection may stay silent between commands; none sets no bound, as Redis does.",
-		bind: func(c *Proxy) Value {
-			return unlimited(&c.IdleTimeout, duration(&c.IdleTimeout, time.Millisecond, 365*quantity.Day))
-		},
+		Doc:  "Time that a connection may stay silent between commands; none sets no bound, as Redis does.",
+		bind: func(c *Proxy) Value { return idleTimeout(&c.IdleTimeout) },
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for a client to give the password where it has to.",
-		bind: func(c *Proxy) Value { return duration(&c.AuthTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Proxy) Value { return timeout(&c.AuthTimeout) },
 	},
 	{
 		Name: "shutdown_timeout", Default: "10s", Reload: true,

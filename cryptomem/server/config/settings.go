@@ -2,7 +2,6 @@ package config
 
 import (
 	"math"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
@@ -111,24 +110,22 @@ var settings = []Setting{
 	{
 		Name: "frame_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a request to arrive whole once its first byte has.",
-		bind: func(c *Config) Value { return duration(&c.FrameTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Config) Value { return timeout(&c.FrameTimeout) },
 	},
 	{
 		Name: "write_timeout", Default: "30s", Reload: true,
 		Doc:  "Time for a client to take answers that are waiting for it.",
-		bind: func(c *Config) Value { return duration(&c.WriteTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Config) Value { return timeout(&c.WriteTimeout) },
 	},
 	{
 		Name: "idle_timeout", Default: "10m", Reload: true,
-		Doc: "Time that a connection may stay silent between requests; none sets no bound.",
-		bind: func(c *Config) Value {
-			return unlimited(&c.IdleTimeout, duration(&c.IdleTimeout, time.Millisecond, 365*quantity.Day))
-		},
+		Doc:  "Time that a connection may stay silent between requests; none sets no bound.",
+		bind: func(c *Config) Value { return idleTimeout(&c.IdleTimeout) },
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
 		Doc:  "Time for a client to authenticate where it has to.",
-		bind: func(c *Config) Value { return duration(&c.AuthTimeout, time.Millisecond, quantity.Day) },
+		bind: func(c *Config) Value { return timeout(&c.AuthTimeout) },
 	},
 	{
 		Name: "shutdown_timeout", Default: "10s", Reload: true,

@@ -51,6 +51,14 @@ func duration(p *time.Duration, least, most time.Duration) Value {
 	}
 }
 
+// timeout is the time that another side has for something that is under way.
+func timeout(p *time.Duration) Value { return duration(p, time.Millisecond, quantity.Day) }
+
+// idleTimeout is the time that nothing need be under way.
+func idleTimeout(p *time.Duration) Value {
+	return unlimited(p, duration(p, time.Millisecond, 365*quantity.Day))
+}
+
 func count(p *int, least, most int) Value {
 	return Value{
 		Kind:    "number",
