@@ -23,10 +23,10 @@ type listener struct {
 
 // listening is what to listen on.
 type listening struct {
-	plain, secure []string // addresses, without TLS and with it
+	addr, tlsAddr []string // the latter for TLS
 	mode          os.FileMode
 	certs         *certs.Source                          // nil without TLS
-	tlsOnly       bool                                   // whether sockets without a name speak TLS
+	tlsOnly       bool                                   // whether addr, and sockets without a name, speak TLS
 	exposed       func(a address.Address, tls bool) bool // whether strangers could use a socket
 }
 
@@ -71,7 +71,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	for _, some := range []struct {
 		addrs  []string
 		secure bool
-	}{{w.plain, false}, {w.secure, true}} {
+	}{{w.addr, w.tlsOnly}, {w.tlsAddr, true}} {
 		for _, addr := range some.addrs {
 			opened, err := listenOn(ctx, addr, w.mode)
 			if err != nil {

@@ -20,7 +20,7 @@ var _ = Describe("A log whose reader has stopped", func() {
 		Expect(err).NotTo(HaveOccurred())
 		defer writer.Close() //nolint:errcheck // only what was read counts
 		w := newPatientWriter(writer)
-		s := &service{console: &console{err: w}, log: slog.New(slog.NewTextHandler(w, nil))}
+		s := &service{daemon: daemon{console: &console{err: w}, log: slog.New(slog.NewTextHandler(w, nil))}}
 		line := strings.Repeat("x", 1<<10)
 		for range 2000 { // which is more than the pipe and the log hold
 			s.log.Info(line)

@@ -4,21 +4,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
 // What systemd is told about the server (sd_notify(3)). Where there is no
 // systemd, it is told to nobody.
 const (
-	ready    = daemon.SdNotifyReady
-	stopping = daemon.SdNotifyStopping
-	alive    = daemon.SdNotifyWatchdog
+	ready    = systemd.SdNotifyReady
+	stopping = systemd.SdNotifyStopping
+	alive    = systemd.SdNotifyWatchdog
 )
 
 // notifyReloading tells when the reload began, by the clock that systemd's units of
 // Type=notify-reload go by, where this system has it.
 func notifyReloading() {
-	state := daemon.SdNotifyReloading
+	state := systemd.SdNotifyReloading
 	if usec, ok := monotonicUsec(); ok {
 		state += fmt.Sprintf("\nMONOTONIC_USEC=%d", usec)
 	}
@@ -26,7 +26,7 @@ func notifyReloading() {
 }
 
 func notify(state string) {
-	_, _ = daemon.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
+	_, _ = systemd.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
 }
 
 // patience is what systemd is asked for while a snapshot is loaded or saved,

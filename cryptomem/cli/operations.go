@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -14,24 +12,21 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/admin"
-	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/snapshot"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
-	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
 // operations is what a service has for those who run it: a snapshot that
 // survives restarts, and an admin listener to look in by.
 type operations struct {
-	service   *service
-	clk       clock.Clock
-	about     stats.About
-	notReady  atomic.Pointer[string] // why clients should not come, nil if they may
-	lock      *snapshot.Lock         // on the snapshot's path, nil without a snapshot
-	keeper    *snapshot.Keeper       // nil without a snapshot
-	admin     *admin.Server          // nil without an admin listener
-	listeners []net.Listener         // of admin
-	ending    atomic.Bool            // whether the last snapshot is being saved
+	service  *service
+	clk      clock.Clock
+	about    stats.About
+	notReady atomic.Pointer[string] // why clients should not come, nil if they may
+	lock     *snapshot.Lock         // on the snapshot's path, nil without a snapshot
+	keeper   *snapshot.Keeper       // nil without a snapshot
+	admin    adminListener
+	ending   atomic.Bool // whether the last snapshot is being saved
 }
 
 func newOperations(s *service) *operations {
@@ -72,10 +67,11 @@ func (o *operations) start(ctx context.Context) (err error) {
 		}
 		o.keeper = snapshot.NewKeeper(cfg.Snapshot, cfg.SnapshotInterval, o.service.server.Cache(), o.clk, o.saved)
 	}
-	if cfg.Admin != "" {
-		if err := o.listen(ctx, cfg); err != nil {
-			return err
-		}
+	err = o.admin.open(ctx, cfg.Admin, cfg.UnixMode, admin.Config{
+		Report: o.report, Ready: o.ready, Pprof: cfg.AdminPprof, Clock: o.clk, Logger: o.service.log,
+	})
+	if err != nil {
+		return err
 	}
 	if o.keeper != nil {
 		o.setReady("loading the snapshot")
@@ -87,19 +83,6 @@ func (o *operations) start(ctx context.Context) (err error) {
 		}
 		o.keeper.Start()
 	}
-	return nil
-}
-
-func (o *operations) listen(ctx context.Context, cfg *config.Config) error {
-	// It asks for no password, so strangers never get in.
-	listeners, err := listenOn(ctx, cfg.Admin, cfg.UnixMode&^0o007)
-	if err != nil {
-		return fmt.Errorf("admin: %w", err)
-	}
-	o.listeners = listeners
-	log := o.service.log
-	o.admin = admin.New(admin.Config{Report: o.report, Ready: o.ready, AnyHost: !address.IsLocal(cfg.Admin), Pprof: cfg.AdminPprof, Clock: o.clk, Logger: log})
-	serveAdmin(o.admin, listeners, cfg.AdminPprof, log)
 	return nil
 }
 
@@ -168,24 +151,15 @@ func (o *operations) end() error {
 		done()
 		err = errors.Join(err, o.lock.Release())
 	}
-	return errors.Join(err, o.closeAdmin())
+	return errors.Join(err, o.admin.close())
 }
 
 // abandon ends a start that has failed: it leaves no socket, and saves nothing.
 func (o *operations) abandon() error {
-	err := o.closeAdmin()
+	err := o.admin.close()
 	if o.lock != nil {
 		err = errors.Join(err, o.lock.Release())
 	}
-	return err
-}
-
-func (o *operations) closeAdmin() error {
-	if o.admin == nil {
-		return nil
-	}
-	err := o.admin.Close()
-	closeAll(o.listeners) // which they are, unless Serve was yet to begin
 	return err
 }
 

@@ -3,12 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,7 +16,6 @@ import (
 	redis "github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/resp"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
-	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
@@ -64,20 +60,14 @@ Example:
 
 // A proxyService is a running proxy with what can change while it runs.
 type proxyService struct {
-	console *console
-	args    []string // for reading the configuration again
-	config  *config.Proxy
-	clk     clock.Clock
-	started time.Time
-
-	level    slog.LevelVar
-	log      *slog.Logger
-	certs    *certs.Source // nil without TLS
-	followed []*followed   // certificate and key file
+	daemon
+	config   *config.Proxy
+	clk      clock.Clock
+	started  time.Time
 	upstream *upstream
 	proxy    *proxy.Proxy
 	server   *serve.Server
-	look     lookIn
+	admin    adminListener
 }
 
 func proxyCommand(ctx context.Context, c *console, args []string) error {
@@ -101,7 +91,7 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 	}
 	listeners, err := s.listening().open(ctx)
 	if err == nil {
-		err = s.startLookIn(ctx)
+		err = s.openAdmin(ctx)
 	}
 	if err != nil {
 		for _, l := range listeners {
@@ -109,27 +99,17 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 		}
 		return errors.Join(err, s.end())
 	}
-	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
-		s.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
-		go func() { failed <- s.server.Serve(l) }()
-	}
+	s.answer(listeners, s.server)
 	s.upstream.watch()
-	notify(ready)
-	err = s.run(ctx, failed, hangup)
+	err = s.run(ctx, hangup, s)
 	s.upstream.drain()
-	notify(stopping)
-	return errors.Join(err, s.drain())
+	return errors.Join(err, s.shutdown(s.config.ShutdownTimeout, s.end))
 }
 
 func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyService, error) {
-	s := &proxyService{console: c, args: args, config: cfg, clk: clock.New()}
+	s := &proxyService{daemon: daemon{name: "cryptomem proxy", console: c, args: args}, config: cfg, clk: clock.New()}
 	s.started = s.clk.Now()
-	s.level.Set(cfg.LogLevel)
-	s.log = newLogger(c, cfg.LogFormat, &s.level)
-	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
-		s.log.Warn("environment: " + warning)
-	}
+	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	var err error
 	if cfg.TLSCert != "" {
 		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
@@ -153,10 +133,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	s.server = s.proxy.NewServer(proxyLimits(cfg))
 	version, commit := buildVersion()
 	s.log.Info("cryptomem proxy starts", "version", version, "commit", commit, "upstream", s.upstream.shown, "namespace", cfg.Namespace)
-	if most, need := stats.ReadProcess().MaxFiles, stats.FilesFor(cfg.MaxConnections); most != 0 && most < need {
-		s.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
-			"max_connections", cfg.MaxConnections, "served", stats.ConnectionsFor(most, cfg.MaxConnections))
-	}
+	s.warnOfFiles(stats.ReadProcess().MaxFiles, cfg.MaxConnections)
 	return s, nil
 }
 
@@ -203,93 +180,23 @@ func proxyLimits(cfg *config.Proxy) proxy.Limits {
 }
 
 func (s *proxyService) listening() listening {
-	w := listening{
-		mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.certs != nil,
+	return listening{
+		addr: s.config.Addr, mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.certs != nil,
 		exposed: func(a address.Address, _ bool) bool { return s.config.Exposed(a) },
 	}
-	if w.tlsOnly {
-		w.secure = s.config.Addr
-	} else {
-		w.plain = s.config.Addr
-	}
-	return w
 }
 
-// run serves until ctx ends, or a listener fails.
-func (s *proxyService) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
-	look := time.NewTicker(watchInterval)
-	defer look.Stop()
-	settle := time.NewTicker(ebbInterval)
-	defer settle.Stop()
-	var connections ebb
-	for {
-		select {
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-			notifyReloading()
-			s.reload()
-			notify(ready)
-		case <-settle.C:
-			if connections.fell(s.server.Stats()) {
-				runtime.GC() // for what pools keep until the second one
-				debug.FreeOSMemory()
-			}
-		case <-look.C:
-			notify(alive)
-			for _, f := range s.followed {
-				f.look()
-			}
-		}
-	}
-}
-
-// reload reads the configuration again, applies what can change while the proxy
-// runs, and says what waits for a restart.
+// reload reads the configuration again, and applies what can change while the
+// proxy runs.
 func (s *proxyService) reload() {
 	next, err := loadProxyConfig(s.console, pflag.NewFlagSet("proxy", pflag.ContinueOnError), s.args)
-	if err != nil {
-		s.log.Error("reload: the configuration is wrong, nothing changes", "error", err)
-		return
-	}
-	changes := s.config.Changes(next)
-	if err := s.config.Reload(next); err != nil {
-		s.log.Error("reload: the configuration does not go with what needs a restart, nothing changes", "error", err)
-		return
-	}
-	logChanges(s.log, changes)
-	s.level.Set(s.config.LogLevel)
-	s.server.SetLimits(proxyLimits(s.config).ServerConfig())
-	whole := true
-	for _, f := range s.followed {
-		whole = f.again() && whole
-	}
-	if !whole {
-		s.log.Error("reload: incomplete, what failed stays as it was")
-		return
-	}
-	s.log.Info("reload: done")
-}
-
-// drain ends the proxy in order, or after the timeout by force.
-func (s *proxyService) drain() error {
-	timeout := s.config.ShutdownTimeout
-	s.log.Info("shutting down", "timeout", quantity.FormatDuration(timeout))
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	err := s.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", quantity.FormatDuration(timeout))
-		err = nil
-	}
-	err = errors.Join(err, s.end())
-	s.log.Info("cryptomem proxy ends")
-	return err
+	reload(&s.daemon, s.config, next, err, func() {
+		s.level.Set(s.config.LogLevel)
+		s.server.SetLimits(proxyLimits(s.config).ServerConfig())
+	})
 }
 
 // end closes what is left when clients are gone.
 func (s *proxyService) end() error {
-	return errors.Join(s.server.Close(), s.look.close(), s.upstream.close())
+	return errors.Join(s.server.Close(), s.admin.close(), s.upstream.close())
 }

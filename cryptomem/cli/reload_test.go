@@ -61,10 +61,9 @@ var _ = Describe("A server that is told to reload", func() {
 	})
 
 	It("warns where fewer files may be open than max_connections needs", func() {
-		s.config.MaxConnections = 1000
-		s.warnOfFiles(1256)
+		s.warnOfFiles(1256, 1000)
 		Expect(log.String()).NotTo(ContainSubstring("files"))
-		s.warnOfFiles(1255)
+		s.warnOfFiles(1255, 1000)
 		Expect(log.String()).To(ContainSubstring(`level=WARN msg="this process may have too few files open for max_connections, and serves fewer" open_files=1255 needed=1256 max_connections=1000 served=999`))
 	})
 

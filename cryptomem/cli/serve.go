@@ -3,11 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -44,15 +41,9 @@ Example:
 
 // A service is a running server with what can change while it runs.
 type service struct {
-	console *console
-	args    []string // for reading the configuration again
-	config  *config.Config
-
-	level      slog.LevelVar
-	log        *slog.Logger
-	certs      *certs.Source // nil without TLS
-	identities *access.List  // nil where nobody authenticates
-	followed   []*followed   // the two above
+	daemon
+	config     *config.Config
+	identities *access.List // nil where nobody authenticates
 	denials    *denials
 	server     *server.Server
 	operations *operations
@@ -80,17 +71,11 @@ func serveCommand(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return errors.Join(err, s.operations.abandon(), s.server.Close())
 	}
-	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
-		s.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
-		go func() { failed <- s.server.Serve(l) }()
-	}
+	s.answer(listeners, s.server)
 	s.operations.setReady("")
-	notify(ready)
-	err = s.run(ctx, failed, hangup)
+	err = s.run(ctx, hangup, s)
 	s.operations.setReady("shutting down")
-	notify(stopping)
-	return errors.Join(err, s.drain())
+	return errors.Join(err, s.shutdown(s.config.ShutdownTimeout, s.operations.end))
 }
 
 func newService(c *console, args []string) (*service, error) {
@@ -98,14 +83,10 @@ func newService(c *console, args []string) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{console: c, args: args, config: cfg}
+	s := &service{daemon: daemon{name: "cryptomem", console: c, args: args}, config: cfg}
 	s.operations = newOperations(s)
-	s.level.Set(cfg.LogLevel)
-	s.log = newLogger(c, cfg.LogFormat, &s.level)
+	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	s.denials = newDenials(s.log, s.operations.clk)
-	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
-		s.log.Warn("environment: " + warning)
-	}
 	if cfg.TLSCert != "" {
 		s.followed = append(s.followed, follow("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
@@ -125,29 +106,15 @@ func newService(c *console, args []string) (*service, error) {
 	}
 	name, commit := buildVersion()
 	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
-	s.warnOfFiles(stats.ReadProcess().MaxFiles)
+	s.warnOfFiles(stats.ReadProcess().MaxFiles, cfg.MaxConnections)
 	return s, nil
 }
 
 func (s *service) listening() listening {
-	w := listening{secure: s.config.TLSAddr, mode: s.config.UnixMode, certs: s.certs, tlsOnly: s.config.TLSOnly(), exposed: s.config.Exposed}
-	if w.tlsOnly {
-		w.secure = s.config.Addr
-	} else {
-		w.plain = s.config.Addr
+	return listening{
+		addr: s.config.Addr, tlsAddr: s.config.TLSAddr, mode: s.config.UnixMode,
+		certs: s.certs, tlsOnly: s.config.TLSOnly(), exposed: s.config.Exposed,
 	}
-	return w
-}
-
-// warnOfFiles says so where clients are turned away before max_connections is
-// reached, because the process may only have so many files open; 0 is unknown.
-func (s *service) warnOfFiles(most uint64) {
-	need := stats.FilesFor(s.config.MaxConnections)
-	if most == 0 || most >= need {
-		return
-	}
-	s.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
-		"max_connections", s.config.MaxConnections, "served", stats.ConnectionsFor(most, s.config.MaxConnections))
 }
 
 // warnOfLostLines says so where the log has holes, once it is read again.
@@ -200,52 +167,53 @@ func limits(cfg *config.Config) server.Config {
 	}
 }
 
-// run serves until ctx ends, or a listener fails.
-func (s *service) run(ctx context.Context, failed <-chan error, hangup <-chan os.Signal) error {
-	look := time.NewTicker(watchInterval)
-	defer look.Stop()
-	settle := time.NewTicker(ebbInterval)
-	defer settle.Stop()
-	var connections ebb
-	for {
-		select {
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-			notifyReloading()
-			s.reload()
-			notify(ready)
-		case <-settle.C:
-			if connections.fell(s.server.Stats()) {
-				runtime.GC() // for what pools keep until the second one
-				debug.FreeOSMemory()
-			}
-		case <-look.C:
-			notify(alive)
-			s.warnOfLostLines()
-			s.denials.flush()
-			for _, f := range s.followed {
-				f.look()
-			}
-		}
-	}
+// reload reads the configuration again, and applies what can change while the
+// server runs.
+func (s *service) reload() {
+	next, err := loadServeConfig(s.console, s.args)
+	reload(&s.daemon, s.config, next, err, func() {
+		s.level.Set(s.config.LogLevel)
+		s.server.SetLimits(limits(s.config))
+		s.warnOfFiles(stats.ReadProcess().MaxFiles, s.config.MaxConnections)
+	})
 }
 
-// drain ends the server in order, or after the timeout by force. Either way it
-// was asked to end and has: that is no failure.
-func (s *service) drain() error {
-	timeout := s.config.ShutdownTimeout
-	s.log.Info("shutting down", "timeout", quantity.FormatDuration(timeout))
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	err := s.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", quantity.FormatDuration(timeout))
-		err = nil
+// look also says what was kept back from the log.
+func (s *service) look() {
+	s.warnOfLostLines()
+	s.denials.flush()
+	s.daemon.look()
+}
+
+// reloadCertificate takes a certificate whatever its dates: the one that it
+// replaces need not be better, and clocks can be wrong.
+func (s *service) reloadCertificate() error {
+	err := s.certs.Reload()
+	if err == nil {
+		s.warnOfCertificate(s.operations.clk.Now())
 	}
-	err = errors.Join(err, s.operations.end())
-	s.log.Info("cryptomem ends")
 	return err
+}
+
+// warnOfCertificate says so where clients refuse the certificate for its dates.
+func (s *service) warnOfCertificate(now time.Time) {
+	valid := s.certs.Valid()
+	problem := "has expired"
+	switch {
+	case now.Before(valid.From):
+		problem = "is not valid yet"
+	case !now.After(valid.Until):
+		return
+	}
+	s.log.Warn("the certificate "+problem+": clients refuse it", "file", s.config.TLSCert,
+		"valid_from", valid.From.UTC().Format(time.RFC3339), "valid_until", valid.Until.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
+}
+
+func tlsFiles(cfg *config.Config) certs.Files {
+	return certs.Files{
+		Cert:     cfg.TLSCert,
+		Key:      cfg.TLSKey,
+		ClientCA: cfg.TLSClientCA,
+		Optional: cfg.TLSClientCert == "optional",
+	}
 }

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+	"github.com/Zezezknight/cryptomem/transport/serve"
+)
+
+// A daemon is what the server and the proxy have in common. They answer clients
+// until they are told to end; they read their configuration again when they are
+// told to, and some files when those change.
+type daemon struct {
+	name    string // in the log
+	console *console
+	args    []string // for reading the configuration again
+
+	level    slog.LevelVar
+	log      *slog.Logger
+	certs    *certs.Source // nil without TLS
+	followed []*followed   // the certificate, and others
+	clients  clientServer
+	failed   chan error // of listeners
+}
+
+// A clientServer answers clients.
+type clientServer interface {
+	Serve(net.Listener) error
+	Stats() serve.ServerStats
+	Shutdown(context.Context) error
+}
+
+// A program is the server or the proxy, as far as they differ while they run.
+type program interface {
+	reload() // reads the configuration again
+	look()   // every watchInterval, reads files again that have changed
+}
+
+// openLog begins the log, with what is odd in the environment.
+func (d *daemon) openLog(format string, level slog.Level) {
+	d.level.Set(level)
+	d.log = newLogger(d.console, format, &d.level)
+	for _, warning := range config.UnknownEnv(os.Environ(), otherVariables) {
+		d.log.Warn("environment: " + warning)
+	}
+}
+
+// warnOfFiles says so where clients are turned away before max_connections is
+// reached, because the process may only have so many files open; 0 is unknown.
+func (d *daemon) warnOfFiles(most uint64, maxConnections int) {
+	need := stats.FilesFor(maxConnections)
+	if most == 0 || most >= need {
+		return
+	}
+	d.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
+		"max_connections", maxConnections, "served", stats.ConnectionsFor(most, maxConnections))
+}
+
+// answer begins to answer clients.
+func (d *daemon) answer(listeners []listener, clients clientServer) {
+	d.clients, d.failed = clients, make(chan error, len(listeners))
+	for _, l := range listeners {
+		d.log.Info("listening", "addr", l.Addr().String(), "tls", l.tls)
+		go func() { d.failed <- clients.Serve(l) }()
+	}
+}
+
+// run stays until ctx ends, or a listener fails.
+func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) error {
+	notify(ready)
+	look := time.NewTicker(watchInterval)
+	defer look.Stop()
+	settle := time.NewTicker(ebbInterval)
+	defer settle.Stop()
+	var connections ebb
+	for {
+		select {
+		case err := <-d.failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			notifyReloading()
+			p.reload()
+			notify(ready)
+		case <-settle.C:
+			if connections.fell(d.clients.Stats()) {
+				runtime.GC() // for what pools keep until the second one
+				debug.FreeOSMemory()
+			}
+		case <-look.C:
+			notify(alive)
+			p.look()
+		}
+	}
+}
+
+// look is a program's, where it has nothing to add.
+func (d *daemon) look() {
+	for _, f := range d.followed {
+		f.look()
+	}
+}
+
+// shutdown ends in order, or after the timeout by force. Either way it was asked
+// for: that is no failure. end closes what is left when clients are gone.
+func (d *daemon) shutdown(timeout time.Duration, end func() error) error {
+	notify(stopping)
+	d.log.Info("shutting down", "timeout", quantity.FormatDuration(timeout))
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	err := d.clients.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.log.Warn("connections were cut: they did not end in time", "shutdown_timeout", quantity.FormatDuration(timeout))
+		err = nil
+	}
+	err = errors.Join(err, end())
+	d.log.Info(d.name + " ends")
+	return err
+}
