@@ -94,6 +94,21 @@ var _ = Describe("A served proxy", func() {
 			To(Equal([]string{"+OK", ":2", "-ERR unknown command 'NOSUCH', with args beginning with: ", "$1", "2"}))
 	})
 
+	It("executes nothing of what a web page has a browser send", func() {
+		for request, refused := range map[string]int{"POST / HTTP/1.1": 0, "PUT / HTTP/1.1": 1, "GET / HTTP/1.1": 1} {
+			l := connect()
+			l.send(request + "\r\nHost: localhost:6379\r\nContent-Length: 15\r\n\r\nSET planted 1\r\n")
+			for range refused {
+				Expect(l.next()).To(HavePrefix("-ERR"), request)
+			}
+			Expect(l.next()).To(Equal("-ERR Protocol error: an HTTP request"))
+			l.ended()
+		}
+		l := connect()
+		l.send("EXISTS planted\r\n")
+		Expect(l.next()).To(Equal(":0"))
+	})
+
 	It("answers what has arrived whole when it is shut down, and ends behind it", func() {
 		l := connect()
 		l.send("PING\r\n")

@@ -4,6 +4,7 @@ import "bytes"
 
 // inline takes a command that is typed as a line, as with telnet:
 // words with spaces between, "…" with escapes or '…' around what has spaces in it.
+// A line of an HTTP request is a ProtocolError.
 func (p *Parser) inline(b []byte) (args [][]byte, n int, err error) {
 	end := bytes.IndexByte(b[:min(len(b), p.limits.MaxInline)], '\n')
 	if end < 0 {
@@ -32,7 +33,17 @@ func (p *Parser) inline(b []byte) (args [][]byte, n int, err error) {
 	if len(p.args) == 0 {
 		return nil, end + 1, nil
 	}
+	if isHTTP(p.args[0]) {
+		return nil, 0, ProtocolError("an HTTP request")
+	}
 	return p.args, end + 1, nil
+}
+
+// isHTTP reports whether a line that begins so is one of an HTTP request. Any web page
+// can have a browser send one to a port of this machine, with commands for a body; the
+// Host line comes before that, whatever the method. Redis ends the connection there too.
+func isHTTP(word []byte) bool {
+	return bytes.EqualFold(word, []byte("POST")) || bytes.EqualFold(word, []byte("Host:"))
 }
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
