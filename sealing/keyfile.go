@@ -155,6 +155,12 @@ func withoutContent(err error) error {
 	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
 		return fmt.Errorf("a value of the wrong type ends at byte %d", kind.Offset)
 	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("its end is missing")
+	}
 	return err
 }
 

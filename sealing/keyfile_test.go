@@ -142,10 +142,10 @@ var _ = Describe("A key file", func() {
 		Expect(err.Error()).NotTo(ContainSubstring(string(secret)))
 		Expect(err.Error()).NotTo(ContainSubstring("leak"))
 	},
-		Entry("nothing", good, "", "no key file: EOF"),
+		Entry("nothing", good, "", "no key file: it is empty"),
 		Entry("a number", good, "1", "no key file: a value of the wrong type ends at byte 1"),
 		Entry("another secret", good, "hunter2", "no key file: it is not JSON, from byte 1 on"),
-		Entry("half a file", `]}`, "", "no key file: unexpected EOF"),
+		Entry("half a file", `]}`, "", "no key file: its end is missing"),
 		Entry("something behind it", `]}`, `]}{}`, "something follows"),
 		Entry("a field that is not known", `"version"`, `"comment":"","version"`, `unknown field "comment"`),
 		Entry("a later version", `"version":1`, `"version":2`, "version 2, want 1"),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -30,7 +31,9 @@ const usage = `Usage:
     cryptomem keys [PREFIX]
     cryptomem flush (PREFIX | --all)
     cryptomem ping [--wait DURATION]
-    cryptomem keygen (--output FILE | list | add | promote ID | retire ID)
+    cryptomem keygen --output FILE
+    cryptomem keygen (list | add | promote ID | retire ID | cut TIME)
+    cryptomem keygen derive --namespace NAME --output FILE
     cryptomem token NAME --output FILE [--namespace NAME]...
     cryptomem certs --dir DIR NAME...
     cryptomem bench [--rate N] [--protocol NAME] [--compare] [flags]
@@ -112,7 +115,13 @@ func notCommand(name string) string {
 		names = append(names, cmd.name)
 	}
 	text := fmt.Sprintf("%q is not a command", name)
-	if meant := config.Closest(name, names); meant != "" {
+	meant := config.Closest(name, names)
+	for _, short := range names {
+		if meant == "" && strings.HasPrefix(name, short) {
+			meant = short // del for delete, incr for increment
+		}
+	}
+	if meant != "" {
 		text += "; did you mean " + meant + "?"
 	}
 	return text
@@ -222,6 +231,7 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 	fs.SetOutput(io.Discard)
 	err := fs.Parse(args)
 	var unknown *pflag.NotExistError
+	var number *strconv.NumError
 	switch {
 	case err == nil || errors.Is(err, pflag.ErrHelp):
 		return fs.Args(), err
@@ -234,8 +244,21 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 		if flag != "" {
 			return nil, usageError(fmt.Sprintf("%v; did you mean --%s?", err, flag))
 		}
+	case errors.As(err, &number):
+		return nil, usageError(strings.TrimSuffix(err.Error(), number.Error()) + whyNoNumber(number))
 	}
 	return nil, usageError(err.Error())
+}
+
+// whyNoNumber says in a user's words why what a flag was given is not a number for it.
+func whyNoNumber(err *strconv.NumError) string {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return "it is out of range"
+	case err.Func == "ParseFloat":
+		return "it is not a number"
+	}
+	return "it is not a whole number"
 }
 
 func flagNames(fs *pflag.FlagSet) (names []string) {
