@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,17 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
+
+// A slowCloser closes like a connection that has something left to say.
+type slowCloser struct {
+	net.Conn
+	until chan struct{}
+}
+
+func (c *slowCloser) Close() error {
+	<-c.until
+	return c.Conn.Close()
+}
 
 var _ = Describe("An outage", func() {
 	var (
@@ -65,10 +77,12 @@ var _ = Describe("An outage", func() {
 		server.answer = nil
 	}
 
-	get := func(c *cryptomem.Client) error {
+	getUnder := func(ctx context.Context, c *cryptomem.Client) error {
 		_, err := c.Get(ctx, "k")
 		return err
 	}
+
+	get := func(c *cryptomem.Client) error { return getUnder(ctx, c) }
 
 	back := func(c *cryptomem.Client) {
 		GinkgoHelper()
@@ -165,6 +179,39 @@ var _ = Describe("An outage", func() {
 			Expect(get(c)).To(MatchError(cryptomem.ErrUnavailable))
 		}
 		Expect(dials()).To(BeNumerically("<=", before+1))
+		speak()
+		back(c)
+	})
+
+	It("may begin again while the connection that the last one gave up is still closing", func() {
+		closes := make(chan struct{})
+		var first sync.Once
+		c := client(cryptomem.WithPatience(time.Second), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			nc, err := server.dial(ctx, addr)
+			first.Do(func() { nc = &slowCloser{Conn: nc, until: closes} })
+			return nc, err
+		}))
+		waitInVain := func() {
+			GinkgoHelper()
+			mute()
+			ended := make(chan error, 1)
+			go func() {
+				ctx, cancel := c.Patience(ctx)
+				defer cancel()
+				ended <- getUnder(ctx, c)
+			}()
+			Eventually(func() chan error { mock.Add(100 * time.Millisecond); return ended }).Should(Receive(MatchError(cryptomem.ErrTimeout)))
+		}
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		waitInVain()
+		speak()
+		back(c)
+		waitInVain()
+		close(closes)
+		for range 100 {
+			Expect(get(c)).To(MatchError(cryptomem.ErrUnavailable))
+			mock.Add(100 * time.Millisecond)
+		}
 		speak()
 		back(c)
 	})

@@ -81,16 +81,20 @@ func (s *connections) heard() (n uint64) {
 
 // probe ends the outage when the server answers again.
 func (s *connections) probe() {
-	defer s.out.Store(nil)
 	for tries := 1; s.opts.rest(s.ctx, nil, s.opts.pause(tries)) == nil; tries++ {
 		o := s.out.Load()
-		if o.silent && s.heard() > o.heard || s.tryAgain(o) {
+		if o.silent && s.heard() > o.heard {
+			s.out.Store(nil)
+			return
+		}
+		if s.tryAgain(o) {
 			return
 		}
 	}
 }
 
-// tryAgain makes a new connection to a server that was out of reach.
+// tryAgain makes a new connection to a server that was out of reach, and ends the
+// outage if that works; another one may have begun when it returns.
 func (s *connections) tryAgain(o *outage) bool {
 	select {
 	case s.turn <- struct{}{}:
