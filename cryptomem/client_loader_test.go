@@ -54,6 +54,31 @@ var _ = Describe("A loader", func() {
 		cryptomem.KeepFor(ctx, time.Second) // outside of a loader
 	})
 
+	It("is called at once in an outage, whatever a load in the background still waits for", func() {
+		store, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		stuck := &stuckStore{Store: store, until: make(chan struct{})}
+		c, err := cryptomem.NewClient(stuck, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock), cryptomem.WithPatience(time.Hour))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		load := func(v string) cryptomem.Loader {
+			return func(context.Context) ([]byte, error) { return []byte(v), nil }
+		}
+		opts := []cryptomem.LoadOption{cryptomem.TTL(time.Minute), cryptomem.Stale(time.Hour)}
+		Expect(c.GetOrLoad(ctx, key, load("old"), opts...)).To(BeEquivalentTo("old"))
+		w.clock.Add(2 * time.Minute)
+		stuck.batches.Store(true)
+		Expect(c.GetOrLoad(ctx, key, load("never"), opts...)).To(BeEquivalentTo("old"))
+		stuck.reads.Store(true)
+		loaded := make(chan []byte, 1)
+		go func() {
+			v, _ := c.GetOrLoad(ctx, key, load("new"), opts...)
+			loaded <- v
+		}()
+		defer close(stuck.until)
+		Eventually(loaded).Should(Receive(BeEquivalentTo("new")))
+	})
+
 	Describe("that finds nothing", func() {
 		var loads atomic.Int32
 
@@ -190,3 +215,25 @@ var _ = Describe("A value that the codec cannot read", func() {
 		Expect(c.Get(ctx, "u")).To(Equal([]byte("mine")))
 	})
 })
+
+// A stuckStore keeps batches waiting, and answers no single request.
+type stuckStore struct {
+	cryptomem.Store
+	batches, reads atomic.Bool
+	until          chan struct{}
+}
+
+func (s *stuckStore) DoAll(ctx context.Context, rs []*cryptomem.Request) {
+	if s.batches.Load() {
+		<-s.until
+	}
+	s.Store.DoAll(ctx, rs)
+}
+
+func (s *stuckStore) Do(ctx context.Context, r *cryptomem.Request) error {
+	if s.reads.Load() {
+		r.Err = cryptomem.ErrUnavailable
+		return r.Err
+	}
+	return s.Store.Do(ctx, r)
+}

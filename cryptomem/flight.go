@@ -65,13 +65,12 @@ func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 	return f, nil
 }
 
-// void reports whether what the flight loads has been invalidated, as far as
-// one can tell who asked the store when l did. It requires flights.mu.
+// void reports whether the flight is none to join: what it loads has been
+// invalidated, as far as one can tell who asked the store when l did, or it may end
+// without a value, since nobody waits for it. It requires flights.mu.
 func (f *flight) void(l *loading) bool {
-	if l.unstored {
-		return false
-	}
-	return f.background || f.since != 0 && l.began >= f.since && !bytes.Equal(l.holder, f.holder)
+	invalid := f.since != 0 && l.began >= f.since && !bytes.Equal(l.holder, f.holder)
+	return f.background || !l.unstored && invalid
 }
 
 // refresh starts a flight that nobody waits for, unless there is one.
