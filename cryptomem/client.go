@@ -105,7 +105,9 @@ func newServerClient(addr string, opts []Option) *Client {
 	o, err := newOptions(opts)
 	c := newClient(o, err)
 	if c.err == nil {
-		c.below, c.err = openServers(addr, o, c.sealer.Namespace())
+		if c.below, c.err = openServers(addr, o, c.sealer.Namespace()); c.err != nil {
+			_ = c.Close() // always nil: there is no store
+		}
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
@@ -41,6 +42,13 @@ var _ = Describe("A client of a key file", func() {
 		Expect(kr.WriteFile(path)).To(Succeed())
 		rekeyed = make(rekeyings, 1)
 		client = w.client(cryptomem.WithKeyFile(path), cryptomem.WithObserver(rekeyed))
+	})
+
+	It("follows it only if there is a client", func() {
+		before := gleak.Goroutines()
+		_, err := cryptomem.Open("pipe", cryptomem.WithKeyFile(path), cryptomem.WithClock(w.clock), cryptomem.WithFailover(time.Second, time.Minute))
+		Expect(err).To(MatchError(ContainSubstring("only one server")))
+		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
 	})
 
 	It("takes part in a rotation that the file tells of", func() {
