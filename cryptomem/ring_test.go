@@ -16,6 +16,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const (
@@ -26,9 +27,10 @@ const (
 // A member is a server of a ring, reached through a store that can be cut off.
 type member struct {
 	cryptomem.Store
-	server *server.Server
-	down   atomic.Bool
-	looks  atomic.Int64 // at signs of life
+	server  *server.Server
+	down    atomic.Bool
+	refused atomic.Bool  // by the server
+	looks   atomic.Int64 // at signs of life
 }
 
 func (m *member) Do(ctx context.Context, r *cryptomem.Request) error {
@@ -37,6 +39,11 @@ func (m *member) Do(ctx context.Context, r *cryptomem.Request) error {
 	}
 	if m.down.Load() {
 		r.Err = fmt.Errorf("%w: cut off", cryptomem.ErrUnavailable)
+		return r.Err
+	}
+	if m.refused.Load() {
+		why := wire.RefuseBusy("too many connections")
+		r.Err = &cryptomem.ServerError{Status: why.Status, Message: why.Message}
 		return r.Err
 	}
 	return m.Store.Do(ctx, r)
@@ -400,6 +407,17 @@ var _ = Describe("A ring of servers with failover", func() {
 		down(false)
 		w.pass(3 * pause)
 		Eventually(func() string { return shown(ctx, two, key) }).Should(Equal("not found"))
+	})
+
+	It("does not count a server as away that refuses a client and serves others", func() {
+		first[1].refused.Store(true)
+		w.pass(3 * pause)
+		Expect(one.Set(ctx, key, []byte("new"))).To(MatchError(cryptomem.ErrUnavailable), "and not for a stand-in")
+		Expect(shown(ctx, two, key)).To(Equal("old"))
+		first[1].refused.Store(false)
+		w.pass(3 * pause)
+		Eventually(func() error { return one.Set(ctx, key, []byte("newer")) }).Should(Succeed())
+		Expect(shown(ctx, two, key)).To(Equal("newer"))
 	})
 
 	It("says why a server that cannot be flushed stays out", func() {

@@ -1,6 +1,7 @@
 package cryptomem
 
 import (
+	"errors"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -22,16 +23,20 @@ func (s *ringStore) watch(i int, ticker *clock.Ticker) {
 
 // look asks for one sign of life.
 func (s *ringStore) look(i int) {
-	if s.within(s.ring.Failover().Interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i) == nil {
+	err := s.within(s.ring.Failover().Interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i)
+	switch refused := (*ServerError)(nil); {
+	case err == nil:
 		s.ring.Answered(i)
-	} else {
+	case errors.As(err, &refused):
+		s.ring.Refused(i)
+	default:
 		s.ring.Failed(i)
 	}
 	if !s.ring.Due(i) {
 		return
 	}
 	// Whoever holds much takes long to remove it.
-	err := s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i)
+	err = s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i)
 	s.unflushed[i].Store(&err)
 	if err == nil {
 		s.unflushed[i].Store(nil)

@@ -8,7 +8,7 @@ type State uint32
 // The states of a server. Without a Failover all are always Up.
 const (
 	Up      State = iota // serves its names
-	Doubted              // did not answer of late; is still asked for an Interval, and then its names go nowhere
+	Doubted              // did not answer of late, or refused; is still asked for an Interval, and then its names go nowhere
 	Away                 // its names go to the next
 	Lost                 // was back, is silent again, and must not count as away yet: its names go nowhere
 	Back                 // answers again; its names go nowhere until the pause is over and what it holds is removed
@@ -25,6 +25,7 @@ type members []member
 type member struct {
 	since  time.Time // of the state
 	silent time.Time // when it failed to answer last
+	spoke  time.Time // when it refused last
 	stood  time.Time // when a stand-in was last in use; at first, when the ring was made
 }
 
@@ -83,9 +84,27 @@ func (r *Ring) Failed(server int) {
 	case Doubted, Lost:
 		// What stand-ins were given before has to be over.
 		over := now.Sub(m.stood) >= r.failover.StandIn+r.failover.Pause
-		if over && now.Sub(m.since) >= r.failover.Pause {
+		if over && now.Sub(m.since) >= r.failover.Pause && now.Sub(m.spoke) >= r.failover.Pause {
 			r.turn(server, Away)
 		}
+	}
+}
+
+// Refused is told that a server has answered, and does nothing for whoever asks.
+// Others may be served: it is not away, and is used again as one that was.
+func (r *Ring) Refused(server int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, now := &r.members[server], r.now()
+	m.spoke = now
+	switch r.State(server) {
+	case Up:
+		r.turn(server, Doubted)
+	case Away:
+		m.stood = now
+		r.turn(server, Back)
+	case Lost:
+		r.turn(server, Back)
 	}
 }
 

@@ -194,6 +194,33 @@ var _ = Describe("A server of a ring with failover", func() {
 		Expect(h.State(0)).To(Equal(ring.Doubted))
 	})
 
+	It("is not away while it refuses: others may use it", func() {
+		h := newHistory()
+		h.Refused(0)
+		Expect(h.place(0)).To(Equal(0))
+		h.after(standIn).Refused(0)
+		Expect(h.place(0)).To(Equal(-1))
+		h.after(pause - 1).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Doubted))
+		h.after(1).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Away))
+	})
+
+	It("is back when it refuses, since others may use it again", func() {
+		h := newHistory().gone(0)
+		h.Refused(0)
+		Expect(h.State(0)).To(Equal(ring.Back))
+		h.Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Lost))
+		h.Refused(0)
+		Expect(h.State(0)).To(Equal(ring.Back))
+		h.Failed(0)
+		h.after(standIn + pause - 1).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Lost), "until what its stand-ins hold is over")
+		h.after(1).Failed(0)
+		Expect(h.State(0)).To(Equal(ring.Away))
+	})
+
 	It("has to be emptied if it answers later: others may have noticed earlier, and used a stand-in", func() {
 		h := newHistory()
 		h.Failed(0)
