@@ -49,6 +49,7 @@ var _ = Describe("a program with a mutant in it", func() {
 		text, err := t.run(".", unhurried, []string{"WORD=panic: odd"}, "sh", "-c", `echo before; echo "$WORD" >&2; exit 3`)
 		Expect(err).To(HaveOccurred())
 		Expect(blame(text, err)).To(Equal("panic: odd"))
+		Expect(blame("--- FAIL: TestAll (0.02s)\n    --- FAIL: TestAll/one (2s)\n", err)).To(Equal("--- FAIL: TestAll/one (2s)"))
 	})
 })
 

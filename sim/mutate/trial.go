@@ -290,9 +290,11 @@ func blame(text string, err error) string {
 	if errors.Is(err, errHangs) || errors.Is(err, errGreedy) {
 		return err.Error()
 	}
-	for _, mark := range []string{`{"seed"`, "[FAIL]", "panic:", "fatal error:", "--- FAIL", "Timed Out"} {
+	// Of tests within tests, the one inside says more.
+	for _, mark := range []string{`{"seed"`, "[FAIL]", "panic:", "fatal error:", "    --- FAIL", "--- FAIL", "Timed Out"} {
 		if at := strings.Index(text, mark); at >= 0 {
 			line, _, _ := strings.Cut(text[at:], "\n")
+			line = strings.TrimSpace(line)
 			return line[:min(len(line), 160)]
 		}
 	}
