@@ -85,11 +85,9 @@ func (c *serverConn) resume(err error) {
 			err = os.ErrDeadlineExceeded
 			break
 		}
-		if c.mayPoll && !c.server.draining.Load() {
-			c.session.Release()
-			if c.server.pollers.watch(c) {
-				return
-			}
+		c.session.Release()
+		if c.mayPoll && !c.server.draining.Load() && c.server.pollers.watch(c) {
+			return
 		}
 		var n int
 		n, err = c.read()

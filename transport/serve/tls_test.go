@@ -33,6 +33,23 @@ func selfSigned() *tls.Config {
 }
 
 var _ = Describe("a server over TLS", func() {
+	It("whose sessions may block has nothing in flight for a client that waits, and part of a request for another", func() {
+		s := serve.NewServer(serve.ServerConfig{NewHandler: func(net.Conn) session.Handler { return echo{} }, Blocking: true, Clock: clock.NewMock()})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		go func() { _ = s.Serve(tls.NewListener(l, selfSigned())) }()
+		DeferCleanup(s.Close)
+		c := tls.Client(dial(l.Addr().String()), &tls.Config{InsecureSkipVerify: true})
+		inFlight := func() int64 { return s.Stats().InFlight }
+
+		ping := frame(wire.Ping, 0, "", "hello")
+		converse(c, ping, wire.AppendResponse(nil, wire.OK, []byte("hello")))
+		Eventually(inFlight).Should(BeZero())
+		_, err = c.Write(ping[:len(ping)-1])
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(inFlight).Should(BeEquivalentTo(len(ping) - 1))
+	})
+
 	It("answers at its end what has arrived whole, too", func(ctx context.Context) {
 		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
 		s := serve.NewServer(serve.ServerConfig{NewHandler: func(net.Conn) session.Handler { return h }, Clock: clock.NewMock()})
