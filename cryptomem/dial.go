@@ -83,10 +83,6 @@ func (s *connections) redial(l *link, d *dial) {
 	old := l.conn.Load()
 	d.conn, d.err = s.dialInTurn(l)
 	l.mu.Lock()
-	if d.err == nil {
-		l.conn.Store(d.conn)
-		s.limit.forget()
-	}
 	l.dialing = nil
 	l.mu.Unlock()
 	close(d.done)
@@ -130,7 +126,7 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 	o := s.out.Load()
 	switch {
 	case err == nil:
-		l.greeted = conn.Heard()
+		s.install(l, conn)
 	case s.ctx.Err() != nil:
 		err = ErrClosed
 	case o != nil: // somebody could not wait, and ended the dial
@@ -140,6 +136,13 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 		s.lose(err, false)
 	}
 	return conn, err
+}
+
+// install makes conn the link's connection. It requires turn.
+func (s *connections) install(l *link, conn *pipeline.Conn) {
+	l.greeted = conn.Heard()
+	l.conn.Store(conn)
+	s.limit.forget()
 }
 
 // dial makes one connection, with all handshakes, however the dialer that the

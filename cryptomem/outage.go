@@ -120,9 +120,7 @@ func (s *connections) tryAgain(o *outage) bool {
 			silent = append(silent, old)
 		}
 		if conn != nil {
-			l.conn.Store(conn)
-			s.limit.forget()
-			l.greeted = conn.Heard()
+			s.install(l, conn)
 			conn = nil
 		}
 	}
