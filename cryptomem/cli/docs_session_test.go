@@ -2,12 +2,15 @@ package cli
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -132,11 +135,27 @@ func demand(script *strings.Builder, command, output string) {
 	script.WriteString("diff - <(" + command + ` | sed '$a\') <<'END'` + "\n" + output + "END\n")
 }
 
+// portsTried counts from a random start, so that no two documents get the same port.
+var portsTried = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(freePorts))
+	return &n
+}()
+
+// The ports that documents get lie below those that systems give to clients. One
+// of these could be some client's again before the server that is to have it starts.
+const (
+	firstFreePort = 20_000
+	freePorts     = 12_000
+)
+
 func freePort() string {
-	l, err := net.Listen("tcp", "localhost:0")
-	Expect(err).NotTo(HaveOccurred())
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	Expect(err).NotTo(HaveOccurred())
-	Expect(l.Close()).To(Succeed())
-	return port
+	for range freePorts {
+		port := strconv.Itoa(int(firstFreePort + portsTried.Add(1)%freePorts))
+		if l, err := net.Listen("tcp", "localhost:"+port); err == nil {
+			Expect(l.Close()).To(Succeed())
+			return port
+		}
+	}
+	panic("no port is free")
 }
