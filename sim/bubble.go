@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,7 @@ type bubble struct {
 	outlived bool           // the server may keep what has expired by its seal
 	stepped  bool           // users' clocks differ by more than they allow for
 	work     sync.WaitGroup // calls, servers and closings under way
+	moved    atomic.Uint64  // what the network has let through on tier 3
 
 	mu      sync.Mutex // guards everything below
 	frozen  time.Time  // until when the server does nothing

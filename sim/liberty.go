@@ -6,8 +6,8 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// liberty is how long tier 3 waits for what is under way to end before the
-// script goes on without it.
+// liberty is how long tier 3 waits, while nothing moves on the network, for what
+// is under way to end before the script goes on without it.
 const liberty = 100 * time.Millisecond
 
 // Play runs a script on tier 3 with all its expectations: real servers and
@@ -20,7 +20,10 @@ const liberty = 100 * time.Millisecond
 func Play(s *script.Script, o Options) *Result {
 	clk := newScriptClock()
 	b := newBubble(s, clk, newGate(), o)
-	b.gate.open = func(t *ticket) { b.await(clk, t) }
+	b.gate.open = func(t *ticket) {
+		b.await(clk, t)
+		b.moved.Add(1)
+	}
 	b.free = clk
 	r := b.run(o)
 	r.Hash = 0
@@ -50,9 +53,13 @@ func (b *bubble) await(clk *scriptClock, t *ticket) {
 func (b *bubble) settle() {
 	poll := b.free.Ticker(time.Millisecond)
 	defer poll.Stop()
-	for waited := time.Duration(0); !b.idle() && !b.failed() && waited < liberty; waited += time.Millisecond {
+	moved := b.moved.Load()
+	for quiet := time.Duration(0); !b.idle() && !b.failed() && quiet < liberty; quiet += time.Millisecond {
 		<-poll.C
 		b.finishing()
+		if now := b.moved.Load(); now != moved { // a busy machine takes its time over it
+			moved, quiet = now, 0
+		}
 	}
 	b.finishing()
 }

@@ -50,7 +50,7 @@ func TestDocuments(t *testing.T) {
 		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(name), ".md")+".txtar")
 		Expect(os.WriteFile(file, []byte(archive), 0o600)).To(Succeed())
 	}
-	testscript.Run(t, testscript.Params{Dir: dir, Setup: prepare})
+	runScripts(t, dir, testscript.Params{Setup: prepare})
 }
 
 // prepare makes the environment that the documents assume: a shell in which

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -19,8 +21,7 @@ func TestMain(m *testing.M) {
 // one behaviour; its server, if it starts one, listens on a Unix socket of its
 // own.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	runScripts(t, "testdata/script", testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CRYPTOMEM_ADDR", "unix:"+env.WorkDir+"/s")
 			env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
@@ -41,6 +42,25 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// runScripts runs the scripts of a directory. Processes that share the specs of a
+// suite share the scripts, too.
+func runScripts(t *testing.T, dir string, p testscript.Params) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	shared, _ := ginkgo.GinkgoConfiguration()
+	for i, file := range all {
+		if i%shared.ParallelTotal == shared.ParallelProcess-1 {
+			p.Files = append(p.Files, file)
+		}
+	}
+	if len(p.Files) > 0 {
+		testscript.Run(t, p)
+	}
 }
 
 // exits runs a program, as exec does, and demands an exit code: exits 1 cmd...

@@ -130,7 +130,7 @@ type explorer struct {
 	seed  maphash.Seed
 	met   map[uint64]struct{} // hashes of worlds
 	alarm string              // the first honest answer refused, or lie believed
-	trace []string
+	trace []func() string     // what happened, put into words only for an alarm
 }
 
 func explore(r rules) *explorer { return exploreWindow(r, int64(r.clocks+r.delay)) }
@@ -154,26 +154,26 @@ func (x *explorer) visit(w world) {
 	x.met[key] = struct{}{}
 	for c := range int8(2) {
 		for _, v := range x.verbs {
-			x.step(w, fmt.Sprintf("client %d sends %v", c, v), func(w *world) bool { return x.begin(w, c, v) })
+			x.step(w, func() string { return fmt.Sprintf("client %d sends %v", c, v) }, func(w *world) bool { return x.begin(w, c, v) })
 		}
 	}
 	for i := range w.waiting {
-		x.step(w, fmt.Sprintf("call %d gets lost", i), func(w *world) bool { return w.lose(i) })
+		x.step(w, func() string { return fmt.Sprintf("call %d gets lost", i) }, func(w *world) bool { return w.lose(i) })
 		if x.hostile { // and nobody asks what is applied
 			for e := range w.sealed + 1 {
-				x.step(w, fmt.Sprintf("call %d is answered with %d", i, e), func(w *world) bool { return x.lie(w, i, e) })
+				x.step(w, func() string { return fmt.Sprintf("call %d is answered with %d", i, e) }, func(w *world) bool { return x.lie(w, i, e) })
 			}
 		} else {
-			x.step(w, fmt.Sprintf("call %d is applied", i), func(w *world) bool { return w.apply(i) })
-			x.step(w, fmt.Sprintf("call %d is answered", i), func(w *world) bool { return x.answer(w, i) })
+			x.step(w, func() string { return fmt.Sprintf("call %d is applied", i) }, func(w *world) bool { return w.apply(i) })
+			x.step(w, func() string { return fmt.Sprintf("call %d is answered", i) }, func(w *world) bool { return x.answer(w, i) })
 		}
 	}
-	x.step(w, "the store evicts", func(w *world) bool {
+	x.step(w, func() string { return "the store evicts" }, func(w *world) bool {
 		ok := x.evicts && !w.evicted && w.stored != 0
 		w.evicted, w.stored = true, 0
 		return ok
 	})
-	x.step(w, "client 0 starts again", func(w *world) bool {
+	x.step(w, func() string { return "client 0 starts again" }, func(w *world) bool {
 		ok := x.restarts && !w.restart
 		w.restart, w.clients[0] = true, unknown
 		for i := w.waiting - 1; i >= 0; i-- {
@@ -183,7 +183,7 @@ func (x *explorer) visit(w world) {
 		}
 		return ok
 	})
-	x.step(w, "a millisecond passes", func(w *world) bool {
+	x.step(w, func() string { return "a millisecond passes" }, func(w *world) bool {
 		w.now++
 		for i := range w.waiting {
 			c := &w.calls[i]
@@ -195,13 +195,17 @@ func (x *explorer) visit(w world) {
 	})
 }
 
-func (x *explorer) step(w world, what string, do func(*world) bool) {
+func (x *explorer) step(w world, what func() string, do func(*world) bool) {
 	if x.alarm != "" || !do(&w) {
 		return
 	}
 	x.trace = append(x.trace, what)
 	if x.alarm != "" {
-		x.alarm += fmt.Sprint(": ", x.trace)
+		var trace []string
+		for _, what := range x.trace {
+			trace = append(trace, what())
+		}
+		x.alarm += fmt.Sprint(": ", trace)
 		return
 	}
 	x.visit(w)

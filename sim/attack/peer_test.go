@@ -65,13 +65,15 @@ func (p *peer) answer() wire.Response {
 	return r
 }
 
-func (p *peer) read() (wire.Response, error) {
+func (p *peer) read() (wire.Response, error) { return readResponse(p) }
+
+func readResponse(from io.Reader) (wire.Response, error) {
 	b := make([]byte, wire.ResponseHeaderSize)
-	if _, err := io.ReadFull(p, b); err != nil {
+	if _, err := io.ReadFull(from, b); err != nil {
 		return wire.Response{}, err
 	}
 	b = append(b, make([]byte, int(b[3])<<24|int(b[4])<<16|int(b[5])<<8|int(b[6]))...)
-	if _, err := io.ReadFull(p, b[wire.ResponseHeaderSize:]); err != nil {
+	if _, err := io.ReadFull(from, b[wire.ResponseHeaderSize:]); err != nil {
 		return wire.Response{}, err
 	}
 	r, _, err := wire.ParseResponse(b)

@@ -78,7 +78,7 @@ var behaviours = []behaviour{
 
 func deadline() time.Time { return moment(5 * time.Second) }
 
-var _ = Describe("No command, however it is abused, takes anything from others:", Ordered, ContinueOnFailure, func() {
+var _ = Describe("No command, however it is abused, takes anything from others:", func() {
 	flags := []string{
 		"--max-memory", fmt.Sprint(maxMemory, "B"), "--max-in-flight", fmt.Sprint(maxInFlight, "B"), "--max-value-size", fmt.Sprint(maxValue, "B"),
 		"--frame-timeout", "10m", "--write-timeout", "10m", "--auth-timeout", "10m",
@@ -91,28 +91,29 @@ var _ = Describe("No command, however it is abused, takes anything from others:"
 		{"a server that asks nobody who they are", []string{""}, false},
 		{"a server with identities", []string{"", "reader", "writer"}, true},
 	} {
-		Describe("on "+place.name, func() {
-			var s *server
-			var v *victim
-			var large *peer // who keeps the values that attackers ask for in place
-			BeforeAll(func() {
-				identity := ""
-				if place.identified {
-					identity = "victim"
-					flag, file := identities()
-					s = startServer(append([]string{flag, file}, flags...)...)
-				} else {
-					s = startServer(flags...)
-				}
-				v = newVictim(s, identity)
-				large = s.dial(victimAddress, identity)
-				DeferCleanup(large.Close)
-			})
-			for _, attacker := range place.attackers {
-				who := attacker
-				if who == "" {
-					who = "somebody who shows no identity"
-				}
+		for _, attacker := range place.attackers {
+			who := attacker
+			if who == "" {
+				who = "somebody who shows no identity"
+			}
+			// A server for each, so that processes share the specs.
+			Describe("on "+place.name, Ordered, ContinueOnFailure, func() {
+				var s *server
+				var v *victim
+				var large *peer // who keeps the values that attackers ask for in place
+				BeforeAll(func() {
+					identity := ""
+					if place.identified {
+						identity = "victim"
+						flag, file := identities()
+						s = startServer(append([]string{flag, file}, flags...)...)
+					} else {
+						s = startServer(flags...)
+					}
+					v = newVictim(s, identity)
+					large = s.dial(victimAddress, identity)
+					DeferCleanup(large.Close)
+				})
 				for _, c := range wire.Commands() {
 					for _, b := range behaviours {
 						It(fmt.Sprintf("a %s of %s %s", c, who, b.name), func() {
@@ -139,7 +140,7 @@ var _ = Describe("No command, however it is abused, takes anything from others:"
 						})
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 })

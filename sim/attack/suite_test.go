@@ -33,9 +33,11 @@ func TestAttack(t *testing.T) {
 	RunSpecs(t, "attack")
 }
 
-var _ = BeforeSuite(func() {
-	var err error
-	binary, err = gexec.BuildWithEnvironment("github.com/Zezezknight/cryptomem/cryptomem/cmd/cryptomem", []string{"CGO_ENABLED=0"})
+// One of the processes that share the specs builds the server for all of them.
+var _ = SynchronizedBeforeSuite(func() []byte {
+	path, err := gexec.BuildWithEnvironment("github.com/Zezezknight/cryptomem/cryptomem/cmd/cryptomem", []string{"CGO_ENABLED=0"})
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(gexec.CleanupBuildArtifacts)
-})
+	return []byte(path)
+}, func(path []byte) { binary = string(path) })
+
+var _ = SynchronizedAfterSuite(func() {}, gexec.CleanupBuildArtifacts)

@@ -3,10 +3,13 @@
 package attack_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -20,6 +23,40 @@ import (
 // victimItems is what the victim has stored: some 20 MB with the index.
 const victimItems = 20_000
 
+// victimBatch is how many requests the victim sends at once.
+const victimBatch = 100
+
+// Made once, since every attack asks for all of them.
+var (
+	victimValues = sync.OnceValue(func() []string {
+		values := make([]string, victimItems)
+		for i := range values {
+			values[i] = strings.Repeat(fmt.Sprintf("%06d/", i), 130)[:900]
+		}
+		return values
+	})
+	getAll = sync.OnceValue(func() [][]byte {
+		return batches(func(i int) []byte { return frame(wire.Get, victimKey(i), "") })
+	})
+)
+
+// setAll returns the requests that store the victim's items.
+func setAll() [][]byte {
+	values := victimValues()
+	return batches(func(i int) []byte { return frame(wire.Set, victimKey(i), values[i]) })
+}
+
+func batches(request func(i int) []byte) (all [][]byte) {
+	for i := 0; i < victimItems; i += victimBatch {
+		var batch bytes.Buffer
+		for j := range victimBatch {
+			batch.Write(request(i + j))
+		}
+		all = append(all, batch.Bytes())
+	}
+	return all
+}
+
 // A victim is somebody else, who stores and reads small items all the time.
 type victim struct {
 	*peer
@@ -31,40 +68,48 @@ func newVictim(s *server, identity string) *victim {
 	GinkgoHelper()
 	v := &victim{peer: s.dial(victimAddress, identity), s: s}
 	DeferCleanup(v.Close)
-	for i := 0; i < victimItems; i += 100 {
-		var batch bytes.Buffer
-		for j := range 100 {
-			batch.Write(frame(wire.Set, victimKey(i+j), victimValue(i+j)))
-		}
-		_, err := v.Write(batch.Bytes())
-		Expect(err).NotTo(HaveOccurred())
-		for range 100 {
-			Expect(v.answer().Status).To(Equal(wire.OK))
-		}
+	for set := range v.answers(setAll()) {
+		Expect(set.Status).To(Equal(wire.OK))
 	}
 	return v
 }
 
-func victimKey(i int) string   { return fmt.Sprintf("victim/%06d", i) }
-func victimValue(i int) string { return strings.Repeat(fmt.Sprintf("%06d/", i), 130)[:900] }
+func victimKey(i int) string { return fmt.Sprintf("victim/%06d", i) }
 
 // lost returns how many of the victim's items are gone.
 func (v *victim) lost() (lost int) {
 	GinkgoHelper()
-	for i := 0; i < victimItems; i += 100 {
-		var batch bytes.Buffer
-		for j := range 100 {
-			batch.Write(frame(wire.Get, victimKey(i+j), ""))
+	values := victimValues()
+	i := 0
+	for r := range v.answers(getAll()) {
+		if r.Status != wire.OK || string(r.Value) != values[i] {
+			lost++
 		}
-		_, err := v.Write(batch.Bytes())
-		Expect(err).NotTo(HaveOccurred())
-		for j := range 100 {
-			if r := v.answer(); r.Status != wire.OK || string(r.Value) != victimValue(i+j) {
-				lost++
+		i++
+	}
+	return lost
+}
+
+// answers sends batches of requests, one after the other, and returns what is
+// answered to each request.
+func (v *victim) answers(batches [][]byte) iter.Seq[wire.Response] {
+	GinkgoHelper()
+	return func(yield func(wire.Response) bool) {
+		// It reads no further than the answers of a batch, so that what comes after
+		// them is still the peer's to read.
+		in := bufio.NewReaderSize(v, 128<<10)
+		for _, batch := range batches {
+			_, err := v.Write(batch)
+			Expect(err).NotTo(HaveOccurred())
+			for range victimBatch {
+				r, err := readResponse(in)
+				Expect(err).NotTo(HaveOccurred())
+				if !yield(r) {
+					return
+				}
 			}
 		}
 	}
-	return lost
 }
 
 // served expects that what the victim stores now is stored, and returns how long

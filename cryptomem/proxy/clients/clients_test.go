@@ -2,6 +2,8 @@ package clients_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -65,28 +67,42 @@ func python(file string, modules ...string) program {
 	}}
 }
 
-// node runs a program with the packages that the lock file names. They are kept
-// from run to run.
+// node runs a program with the packages that the lock file names.
 func node(file string) program {
-	return program{[]string{"node", "npm"}, func(string) []string {
+	return program{[]string{"node", "npm"}, func(dir string) []string {
 		GinkgoHelper()
-		cache, err := os.UserCacheDir()
-		Expect(err).NotTo(HaveOccurred())
-		dir := filepath.Join(cache, "cryptomem-clients-node")
-		lock, err := os.ReadFile(source("node", "package-lock.json"))
-		Expect(err).NotTo(HaveOccurred())
-		have, _ := os.ReadFile(filepath.Join(dir, "installed")) // nothing, the first time
-		if string(have) != string(lock) {
-			Expect(os.CopyFS(dir, os.DirFS(source("node")))).To(Or(Succeed(), MatchError(os.ErrExist)))
-			for _, name := range []string{"package.json", "package-lock.json"} {
-				copyFile(source("node", name), filepath.Join(dir, name))
-			}
-			run(dir, nil, "npm", "ci", "--no-audit", "--no-fund")
-			Expect(os.WriteFile(filepath.Join(dir, "installed"), lock, 0o600)).To(Succeed())
+		Expect(os.Symlink(filepath.Join(packages(), "node_modules"), filepath.Join(dir, "node_modules"))).To(Succeed())
+		for _, name := range []string{"package.json", file} {
+			copyFile(source("node", name), filepath.Join(dir, name))
 		}
-		copyFile(source("node", file), filepath.Join(dir, file))
 		return []string{"node", filepath.Join(dir, file)}
 	}}
+}
+
+// packages returns the directory with the packages of the lock file, which are
+// kept from run to run. Processes may install them at once: the first one's stay.
+func packages() string {
+	GinkgoHelper()
+	cache, err := os.UserCacheDir()
+	Expect(err).NotTo(HaveOccurred())
+	lock, err := os.ReadFile(source("node", "package-lock.json"))
+	Expect(err).NotTo(HaveOccurred())
+	kept := filepath.Join(cache, fmt.Sprintf("cryptomem-clients-node-%x", sha256.Sum256(lock)))
+	if _, err := os.Stat(kept); err == nil {
+		return kept
+	}
+	Expect(os.MkdirAll(cache, 0o700)).To(Succeed())
+	fresh, err := os.MkdirTemp(cache, "cryptomem-clients-node-")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = os.RemoveAll(fresh) }() // where another was the first
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		copyFile(source("node", name), filepath.Join(fresh, name))
+	}
+	run(fresh, nil, "npm", "ci", "--no-audit", "--no-fund")
+	if err := os.Rename(fresh, kept); err != nil {
+		Expect(kept).To(BeADirectory(), "%v", err)
+	}
+	return kept
 }
 
 func copyFile(from, to string) {

@@ -87,12 +87,13 @@ func crash(ctx context.Context, path string) (done, begun int) {
 }
 
 var _ = Describe("A save that is killed", func() {
-	It("leaves the last whole snapshot, 100 times of 100", func(ctx context.Context) {
+	// Four series, which processes may share.
+	DescribeTable("leaves the last whole snapshot, 100 times of 100", func(ctx context.Context) {
 		path := filepath.Join(GinkgoT().TempDir(), "cache.snapshot")
 		clk := clock.NewMock()
 		brokenOff := 0
 		before := 0 // the generation that the previous round left
-		for range 100 {
+		for range 25 {
 			done, begun := crash(ctx, path)
 			c := newCache(clk)
 			loaded, err := snapshot.Load(context.Background(), path, c, clk)
@@ -125,5 +126,10 @@ var _ = Describe("A save that is killed", func() {
 		}
 		Expect(brokenOff).To(BeNumerically(">", 0), "no kill ever hit a save")
 		AddReportEntry("saves broken off", brokenOff)
-	}, NodeTimeout(2*time.Minute))
+	},
+		Entry("the first 25", NodeTimeout(2*time.Minute)),
+		Entry("another 25", NodeTimeout(2*time.Minute)),
+		Entry("25 more", NodeTimeout(2*time.Minute)),
+		Entry("the last 25", NodeTimeout(2*time.Minute)),
+	)
 })
