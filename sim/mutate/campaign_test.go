@@ -45,6 +45,18 @@ var _ = Describe("a program with a mutant in it", func() {
 		Expect(err).To(MatchError(errHangs))
 	})
 
+	It("is asked for its first failure in flags that it knows", func() {
+		t.Root = "../.."
+		dir, flags, err := t.specFlags(modulePath + "sim/mutate")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(filepath.Base(dir)).To(Equal("mutate"))
+		Expect(flags).To(ContainElements("-test.failfast", "--ginkgo.fail-fast"))
+		_, flags, err = t.specFlags(modulePath + "cryptomem/storetest")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(flags).To(ContainElement("-test.failfast"))
+		Expect(flags).NotTo(ContainElement(ContainSubstring("ginkgo")), "its tests are plain ones")
+	})
+
 	It("says how it failed", func() {
 		text, err := t.run(".", unhurried, []string{"WORD=panic: odd"}, "sh", "-c", `echo before; echo "$WORD" >&2; exit 3`)
 		Expect(err).To(HaveOccurred())

@@ -265,15 +265,13 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 const specRuns = 2
 
 func (t *Trial) runSpecs(bin, pkg string, limit time.Duration) (string, error) {
-	list := exec.Command("go", "list", "-f", "{{.Dir}}", pkg) //nolint:gosec // G204: our own package
-	list.Dir = t.Root
-	dir, err := list.Output()
+	dir, flags, err := t.specFlags(pkg)
 	if err != nil {
 		return "", err
 	}
 	var how string
 	for range specRuns {
-		text, err := t.run(strings.TrimSpace(string(dir)), limit, nil, bin, "-test.timeout=0", "--ginkgo.fail-fast", "--ginkgo.no-color")
+		text, err := t.run(dir, limit, nil, bin, flags...)
 		if err == nil {
 			return "", nil
 		}
@@ -283,6 +281,24 @@ func (t *Trial) runSpecs(bin, pkg string, limit time.Duration) (string, error) {
 		}
 	}
 	return how, nil
+}
+
+// specFlags returns the folder that the tests of a package run in, and the flags
+// that end them at the first failure. Tests without Ginkgo do not know its flags.
+func (t *Trial) specFlags(pkg string) (dir string, flags []string, err error) {
+	const format = `{{.Dir}}{{range .TestImports}} {{.}}{{end}}{{range .XTestImports}} {{.}}{{end}}`
+	list := exec.Command("go", "list", "-f", format, pkg) //nolint:gosec // G204: our own package
+	list.Dir = t.Root
+	out, err := list.Output()
+	if err != nil {
+		return "", nil, fmt.Errorf("go list %s: %w", pkg, err)
+	}
+	dir, imports, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	flags = []string{"-test.timeout=0", "-test.failfast"}
+	if strings.Contains(imports, "github.com/onsi/ginkgo/v2") {
+		flags = append(flags, "--ginkgo.fail-fast", "--ginkgo.no-color")
+	}
+	return dir, flags, nil
 }
 
 // blame is what a failing program says is wrong, in one line.
