@@ -223,7 +223,7 @@ func (c *client) send(k *call) {
 		return
 	}
 	switch err := e.submit(k); {
-	case errors.Is(err, pipeline.ErrBusy):
+	case errors.Is(err, pipeline.ErrTooManyCalls):
 		c.w.cover(StateBusy)
 		c.wait(k)
 	case err != nil:
@@ -243,7 +243,7 @@ func (c *client) resume(e *clientEnd) {
 	for len(c.waiting[server]) > 0 && c.ends[server] == e {
 		k := c.waiting[server][0]
 		err := e.submit(k)
-		if errors.Is(err, pipeline.ErrBusy) {
+		if errors.Is(err, pipeline.ErrTooManyCalls) {
 			return
 		}
 		c.waiting[server] = c.waiting[server][1:]

@@ -80,9 +80,9 @@ func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 
 func answerHash(a wire.Response) uint64 { return hashBytes(uint64(a.Status), a.Value) | 1 }
 
-// Stage lets the product's handler take a large value to its place.
-func (e *serverEnd) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
-	to, err := e.conn.node.handler.Stage(now, r, size)
+// BeginUpload lets the product's handler take a large value to its place.
+func (e *serverEnd) BeginUpload(now int64, r *wire.Request, size int) (session.Upload, error) {
+	to, err := e.conn.node.handler.BeginUpload(now, r, size)
 	if err != nil {
 		e.refused(now, r, err)
 		return nil, err
@@ -93,7 +93,7 @@ func (e *serverEnd) Stage(now int64, r *wire.Request, size int) (session.Staged,
 	e.w.cover(StateStaged)
 	whole := *r
 	whole.Key, whole.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
-	return &witnessed{Staged: to, e: e, r: whole, now: now}, nil
+	return &witnessed{Upload: to, e: e, r: whole, now: now}, nil
 }
 
 // refused takes note of a large request that the session answers for the
@@ -106,16 +106,16 @@ func (e *serverEnd) refused(now int64, r *wire.Request, err error) {
 // witnessed is a large request on its way into the store, and a copy of it for
 // the model.
 type witnessed struct {
-	session.Staged
+	session.Upload
 	e    *serverEnd
 	r    wire.Request
 	room []byte
 	now  int64 // when it began
 }
 
-// Buffer implements session.Staged.
+// Buffer implements session.Upload.
 func (s *witnessed) Buffer() ([]byte, error) {
-	room, err := s.Staged.Buffer()
+	room, err := s.Upload.Buffer()
 	if err != nil {
 		s.e.refused(s.now, &s.r, err)
 	}
@@ -123,17 +123,17 @@ func (s *witnessed) Buffer() ([]byte, error) {
 	return room, err
 }
 
-// Advance implements session.Staged.
+// Advance implements session.Upload.
 func (s *witnessed) Advance(n int) {
 	s.r.Value = append(s.r.Value, s.room[:n]...)
 	s.room = s.room[n:]
-	s.Staged.Advance(n)
+	s.Upload.Advance(n)
 }
 
-// Finish implements session.Staged.
+// Finish implements session.Upload.
 func (s *witnessed) Finish(now int64, dst []byte) []byte {
 	s.e.conn.node.meet(now, &s.r)
 	start := len(dst)
-	dst = s.Staged.Finish(now, dst)
+	dst = s.Upload.Finish(now, dst)
 	return s.e.witness(now, dst, start, &s.r, dst[start:])
 }

@@ -68,7 +68,7 @@ func (p *Proxy) refuse(text string) *Session {
 	return s
 }
 
-// Authenticated implements serve.Guest.
+// Authenticated implements serve.AuthHandler.
 func (s *Session) Authenticated() bool { return s.trusted }
 
 // ExecuteQuick implements serve.Session. Everything may wait for the upstream.

@@ -37,7 +37,7 @@ type Authenticator interface {
 }
 
 // A Permission says what one connection may do. Allows is all that is needed; one
-// that is also an Owner, Holder, Tally, ValueLimit or Revocable does more, and an
+// that is also an Owner, ShareHolder, RequestCounter, ValueLimit or Revocable does more, and an
 // io.Closer is closed when it is replaced or the connection ends.
 type Permission interface {
 	// Allows reports whether the command may be executed on the key: for FLUSH
@@ -47,8 +47,8 @@ type Permission interface {
 	Allows(c wire.Command, key []byte) bool
 }
 
-// A Tally is a Permission that counts the requests.
-type Tally interface {
+// A RequestCounter is a Permission that counts the requests.
+type RequestCounter interface {
 	Permission
 	// Count is called once for every request but AUTH that is executed or is
 	// not allowed; not for what the protocol or a limit refuses.
@@ -89,9 +89,9 @@ type Owner interface {
 	Account() *cache.Account // nil charges nobody
 }
 
-// A Holder is a Permission of an identity: what all its connections hold of
+// A ShareHolder is a Permission of an identity: what all its connections hold of
 // requests that are arriving and answers that are not read is bounded together.
-type Holder interface {
+type ShareHolder interface {
 	Permission
 	Share() *session.Share
 }
@@ -111,9 +111,9 @@ type guard struct {
 var (
 	_ session.Gate         = (*guard)(nil)
 	_ session.LargeHandler = (*guard)(nil)
-	_ serve.Guest          = (*guard)(nil)
-	_ session.Ender        = (*guard)(nil)
-	_ session.Payer        = (*guard)(nil)
+	_ serve.AuthHandler    = (*guard)(nil)
+	_ session.Terminator   = (*guard)(nil)
+	_ session.ShareHandler = (*guard)(nil)
 	_ io.Closer            = (*guard)(nil)
 )
 
@@ -121,7 +121,7 @@ func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
 	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: wire.AuthenticationRequired}
 	permission, err := a.Greet(conn)
 	if err == nil {
-		g.admit(permission)
+		g.permit(permission)
 	} else if why := (wire.Refusal{}); errors.As(err, &why) {
 		g.refusal = why
 	}
@@ -129,7 +129,7 @@ func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
 }
 
 // admit makes permission, which may be nil, the one that counts.
-func (g *guard) admit(permission Permission) {
+func (g *guard) permit(permission Permission) {
 	g.permission, g.Cache = permission, g.store
 	if owner, ok := permission.(Owner); ok {
 		if account := owner.Account(); account != nil {
@@ -138,10 +138,10 @@ func (g *guard) admit(permission Permission) {
 	}
 }
 
-// Authenticated implements serve.Guest.
+// Authenticated implements serve.AuthHandler.
 func (g *guard) Authenticated() bool { return g.permission != nil }
 
-// Ended implements session.Ender.
+// Ended implements session.Terminator.
 func (g *guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
 
 // Admit implements session.Gate: before authentication, nothing but a small
@@ -185,22 +185,22 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func
 	return g.Handler.HandleLarge(now, dst, r, reserve)
 }
 
-// Share implements session.Payer.
+// Share implements session.ShareHandler.
 func (g *guard) Share() *session.Share {
-	if holder, ok := g.permission.(Holder); ok {
+	if holder, ok := g.permission.(ShareHolder); ok {
 		return holder.Share()
 	}
 	return nil
 }
 
-// Stage implements session.LargeHandler. A request that is not allowed is not
-// staged, but refused, so that it costs no memory.
-func (g *guard) Stage(now int64, r *wire.Request, size int) (session.Staged, error) {
+// BeginUpload implements session.LargeHandler. A request that is not allowed is not
+// begun, but refused, so that it costs no memory.
+func (g *guard) BeginUpload(now int64, r *wire.Request, size int) (session.Upload, error) {
 	if !g.allows(r.Command, r.Key) {
 		g.denied()
 		return nil, notAllowed(r.Command)
 	}
-	s, err := g.stage(r, size)
+	s, err := g.beginUpload(r, size)
 	if err != nil {
 		g.count(true)
 		return nil, refusal(err)
@@ -208,24 +208,24 @@ func (g *guard) Stage(now int64, r *wire.Request, size int) (session.Staged, err
 	if s == nil {
 		return nil, nil
 	}
-	return guardedStage{s, g}, nil
+	return guardedUpload{s, g}, nil
 }
 
-// A guardedStage is a staged request whose permission may end while its value
+// A guardedUpload is a request whose permission may end while its value
 // is on its way.
-type guardedStage struct {
-	*staged
+type guardedUpload struct {
+	*upload
 	guard *guard
 }
 
-// Finish implements session.Staged.
-func (s guardedStage) Finish(now int64, dst []byte) []byte {
+// Finish implements session.Upload.
+func (s guardedUpload) Finish(now int64, dst []byte) []byte {
 	if !s.guard.allows(s.command, s.Key()) {
 		s.guard.denied()
 		return notAllowed(s.command).Append(dst, s.command)
 	}
 	s.guard.count(true)
-	return s.staged.Finish(now, dst)
+	return s.upload.Finish(now, dst)
 }
 
 func (g *guard) allows(c wire.Command, key []byte) bool {
@@ -241,7 +241,7 @@ func (g *guard) denied() {
 }
 
 func (g *guard) count(allowed bool) {
-	if t, ok := g.permission.(Tally); ok {
+	if t, ok := g.permission.(RequestCounter); ok {
 		t.Count(allowed)
 	}
 }
@@ -279,7 +279,7 @@ func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 		return wire.RefuseDenied("unknown identity or wrong token").Append(dst, wire.Auth)
 	}
 	_ = g.Close() // what was allowed before ends here
-	g.admit(permission)
+	g.permit(permission)
 	return wire.AppendResponse(dst, wire.OK, nil)
 }
 

@@ -53,10 +53,10 @@ func (h *Handler) HandleLarge(now int64, dst []byte, r *wire.Request, reserve fu
 	return wire.EndLargeResponse(dst, start, wire.OK, ref.Size()), ref
 }
 
-// Stage implements session.LargeHandler: a large value is received where the
+// BeginUpload implements session.LargeHandler: a large value is received where the
 // cache keeps it.
-func (h *Handler) Stage(_ int64, r *wire.Request, size int) (session.Staged, error) {
-	s, err := h.stage(r, size)
+func (h *Handler) BeginUpload(_ int64, r *wire.Request, size int) (session.Upload, error) {
+	s, err := h.beginUpload(r, size)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -66,11 +66,11 @@ func (h *Handler) Stage(_ int64, r *wire.Request, size int) (session.Staged, err
 	return s, nil
 }
 
-func (h *Handler) stage(r *wire.Request, size int) (*staged, error) {
+func (h *Handler) beginUpload(r *wire.Request, size int) (*upload, error) {
 	if size < cache.LargeValueSize {
 		return nil, nil
 	}
-	s := &staged{command: r.Command, ttl: h.ttl(r.TTL)}
+	s := &upload{command: r.Command, ttl: h.ttl(r.TTL)}
 	switch r.Command {
 	case wire.Set, wire.Add, wire.Replace:
 	case wire.CAS:
@@ -88,16 +88,16 @@ func (h *Handler) stage(r *wire.Request, size int) (*staged, error) {
 	return s, nil
 }
 
-// A staged is a command that stores a value that is on its way into the cache.
-type staged struct {
+// An upload is a command that stores a value that is on its way into the cache.
+type upload struct {
 	*cache.Staged
 	command wire.Command
 	ttl     time.Duration
 	version uint64 // that CAS expects
 }
 
-// Finish implements session.Staged.
-func (s *staged) Finish(now int64, dst []byte) []byte {
+// Finish implements session.Upload.
+func (s *upload) Finish(now int64, dst []byte) []byte {
 	var err error
 	switch s.command {
 	case wire.Set:

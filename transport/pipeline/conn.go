@@ -162,14 +162,14 @@ func (c *Conn) submit(now int64, call *Call) {
 	if call.done == nil {
 		call.done = make(chan struct{}, 1)
 	}
-	err := ErrBusy
+	err := ErrTooManyCalls
 	if c.waiting.empty() {
 		err = c.engine.Submit(now, call)
 	}
 	switch {
 	case err == nil:
 		c.watch(now)
-	case errors.Is(err, ErrBusy):
+	case errors.Is(err, ErrTooManyCalls):
 		call.MaybeApplied = false
 		c.waiting.join(now, call)
 	default:
@@ -181,7 +181,7 @@ func (c *Conn) submit(now int64, call *Call) {
 // admit moves calls that waited for room into the engine, in their order, and
 // reports whether there were any. It requires mu.
 func (c *Conn) admit() (some bool) {
-	for call := c.waiting.first; call != nil && c.engine.room(call); call = c.waiting.first {
+	for call := c.waiting.first; call != nil && c.engine.fits(call); call = c.waiting.first {
 		since := call.since
 		c.waiting.leave(call)
 		var err error

@@ -13,25 +13,25 @@ var (
 	ErrSlow   = errors.New("server is too slow")
 )
 
-// departures are the requests on their way out: a server owes nothing for a
+// sendProgress is about the requests on their way out: a server owes nothing for a
 // request that it cannot have yet.
-type departures struct {
-	submitted uint64 // bytes, in all
-	departed  uint64 // of those, sent
-	moved     int64  // when bytes were sent last
-	leaving   uint64 // place of the first call whose request has not left whole
+type sendProgress struct {
+	submitted   uint64 // bytes, in all
+	sent        uint64 // of those, sent
+	lastSent    int64  // when bytes were sent last
+	firstUnsent uint64 // number of the first call whose request is not sent whole
 }
 
-// depart notes that n more bytes have left.
-func (e *Engine) depart(n int, now int64) {
+// noteSent notes that n more bytes have left.
+func (e *Engine) noteSent(n int, now int64) {
 	if n == 0 {
 		return
 	}
-	d := &e.departures
-	d.departed += uint64(n)
-	d.moved = now
-	for d.leaving = max(d.leaving, e.first); d.leaving < e.next && e.at(d.leaving).end <= d.departed; d.leaving++ {
-		e.at(d.leaving).left = now
+	d := &e.sendProgress
+	d.sent += uint64(n)
+	d.lastSent = now
+	for d.firstUnsent = max(d.firstUnsent, e.first); d.firstUnsent < e.next && e.at(d.firstUnsent).end <= d.sent; d.firstUnsent++ {
+		e.at(d.firstUnsent).left = now
 	}
 }
 
@@ -62,7 +62,7 @@ func (e *Engine) deadlines() (silent, slow, call int64) {
 func (e *Engine) quiet() int64 {
 	head := e.at(e.first)
 	if head.left == 0 {
-		return max(head.since, e.moved, e.heard)
+		return max(head.since, e.lastSent, e.heard)
 	}
 	return max(head.left, e.heard)
 }

@@ -11,7 +11,7 @@ import (
 // What an Engine refuses, and how a server breaks the protocol. All of the
 // latter are final: where the next answer starts is no longer certain.
 var (
-	ErrBusy             = errors.New("too many calls in flight")
+	ErrTooManyCalls     = errors.New("too many calls in flight")
 	ErrUnsolicited      = errors.New("answer without a request")
 	ErrUnexpectedStatus = errors.New("status does not answer the request")
 	ErrAnswerTooLarge   = errors.New("answer is too large")
@@ -59,7 +59,7 @@ type Engine struct {
 	out    []byte
 	sent   int    // bytes of out that are sent
 	handed uint64 // place of the first call not yet handed out
-	departures
+	sendProgress
 
 	in       []byte // receive buffer
 	read     int    // in[read:written] is received and not parsed
@@ -93,8 +93,8 @@ func (e *Engine) Submit(now int64, c *Call) error {
 	if e.err != nil {
 		return e.err
 	}
-	if !e.room(c) {
-		return ErrBusy
+	if !e.fits(c) {
+		return ErrTooManyCalls
 	}
 	out, err := wire.AppendRequest(e.out, &c.Request)
 	if err != nil {
@@ -118,8 +118,8 @@ func requestSize(c *Call) int {
 	return wire.RequestHeaderSize + len(c.Request.Key) + len(c.Request.Value)
 }
 
-// room reports whether the limits let c in.
-func (e *Engine) room(c *Call) bool {
+// fits reports whether the limits let c in.
+func (e *Engine) fits(c *Call) bool {
 	waiting := e.InFlight()
 	return waiting == 0 || waiting < e.limits.MaxCalls && e.inFlight+requestSize(c) <= e.limits.MaxBytes
 }
@@ -152,7 +152,7 @@ func (e *Engine) Outgoing() []byte {
 
 // Sent reports that the first n bytes of Outgoing are on their way.
 func (e *Engine) Sent(n int, now int64) {
-	e.depart(n, now)
+	e.noteSent(n, now)
 	e.sent += n
 	switch rest := len(e.out) - e.sent; {
 	case rest == 0 && cap(e.out) > keepOutgoing:

@@ -165,7 +165,7 @@ var _ = Describe("Engine", func() {
 		It("is busy at the limit of calls until an answer comes", func() {
 			engine = pipeline.NewEngine(pipeline.EngineLimits{MaxCalls: 2})
 			submit(get("a"), get("b"))
-			Expect(engine.Submit(0, get("c"))).To(MatchError(pipeline.ErrBusy))
+			Expect(engine.Submit(0, get("c"))).To(MatchError(pipeline.ErrTooManyCalls))
 			Expect(feed(engine, 0, 100, answer(wire.NotFound, ""))).To(Succeed())
 			submit(get("c"))
 		})
@@ -175,13 +175,13 @@ var _ = Describe("Engine", func() {
 			a := get("a")
 			submit(a)
 			engine.Cancel(a)
-			Expect(engine.Submit(0, get("b"))).To(MatchError(pipeline.ErrBusy))
+			Expect(engine.Submit(0, get("b"))).To(MatchError(pipeline.ErrTooManyCalls))
 		})
 
 		It("is busy at the limit of bytes, but lets one large request through alone", func() {
 			engine = pipeline.NewEngine(pipeline.EngineLimits{MaxBytes: 100})
 			submit(set("a", string(make([]byte, 500))))
-			Expect(engine.Submit(0, get("b"))).To(MatchError(pipeline.ErrBusy))
+			Expect(engine.Submit(0, get("b"))).To(MatchError(pipeline.ErrTooManyCalls))
 			Expect(feed(engine, 0, 100, answer(wire.OK, ""))).To(Succeed())
 			submit(get("b"))
 		})

@@ -24,7 +24,7 @@ type serverConn struct {
 	polling
 	server  *Server
 	handler session.Handler
-	guest   Guest // the handler or session, as long as it is one to wait for
+	auth    AuthHandler // the handler or session, as long as it is one to wait for
 	session Session
 	refusal wire.Refusal        // what is answered to a connection over the limits
 	read    func() (int, error) // waits and reads into the session
@@ -32,7 +32,7 @@ type serverConn struct {
 	active  int64               // when it last received, or sent what had to wait
 	address netip.Prefix
 	memory  *session.Share // its address's
-	place   place
+	slot    slot
 	mayPoll bool // whether a poller may do the waiting
 
 	deadline deadline
@@ -126,22 +126,22 @@ func (c *serverConn) start() error {
 
 func (c *serverConn) newSession() {
 	s := c.server
-	serving := c.place == servingPlace
+	serving := c.slot == servingSlot
 	if s.config.NewSession != nil {
 		refusal := &c.refusal
 		if serving {
 			refusal = nil
 		}
 		c.session = s.config.NewSession(c.Conn, refusal)
-		c.guest, _ = c.session.(Guest)
+		c.auth, _ = c.session.(AuthHandler)
 		return
 	}
 	if serving {
 		c.handler = s.config.NewHandler(c.Conn)
 	} else {
-		c.handler = refuser{c.refusal}
+		c.handler = refusingHandler{c.refusal}
 	}
-	c.guest, _ = c.handler.(Guest)
+	c.auth, _ = c.handler.(AuthHandler)
 	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Peer: c.memory, Meter: s.meter})
 }
 
@@ -188,7 +188,7 @@ func (c *serverConn) answer(now int64) error {
 		if err := c.send(c.session.Pending()); err != nil {
 			return err
 		}
-		if failed == nil && c.place != servingPlace {
+		if failed == nil && c.slot != servingSlot {
 			return errRefused
 		}
 	}
@@ -223,14 +223,14 @@ func (c *serverConn) sent(n int) {
 // await sets the deadline for the next bytes of the client.
 func (c *serverConn) await(now int64) bool {
 	limits := c.server.limits.Load()
-	if c.place != servingPlace {
+	if c.slot != servingSlot {
 		return c.wait(forEnd, c.since, refusalTimeout)
 	}
-	if c.guest != nil {
-		if !c.guest.Authenticated() {
+	if c.auth != nil {
+		if !c.auth.Authenticated() {
 			return c.wait(forAuth, c.since, limits.AuthTimeout)
 		}
-		c.guest = nil
+		c.auth = nil
 	}
 	if since, begun := c.session.Begun(); begun {
 		return c.wait(forFrame, since, limits.FrameTimeout)

@@ -14,31 +14,31 @@ const maxRefusals = 64
 
 // places counts connections against the limits on them. Its owner's lock
 // guards it.
-type places struct {
+type connLimiter struct {
 	total, perAddress int // limits; below 0 there is none
 
 	serving, refusing int
-	byAddress         map[netip.Prefix]*neighbor
+	byAddress         map[netip.Prefix]*addressUsage
 }
 
-// A neighbor is what the connections from one address have together; those
+// An addressUsage is what the connections from one address have together; those
 // without an address are one.
-type neighbor struct {
+type addressUsage struct {
 	serving int
 	memory  session.Share
 }
 
-type place int
+type slot int
 
 const (
-	noPlace place = iota
-	refusingPlace
-	servingPlace
+	noSlot slot = iota
+	refusingSlot
+	servingSlot
 )
 
 // take finds a place for a connection from address, and the address's share of
 // memory in flight; or, if it is a refusing one, says why.
-func (p *places) take(address netip.Prefix) (place, *session.Share, wire.Refusal) {
+func (p *connLimiter) acquire(address netip.Prefix) (slot, *session.Share, wire.Refusal) {
 	var why wire.Refusal
 	n := p.byAddress[address]
 	switch {
@@ -48,26 +48,26 @@ func (p *places) take(address netip.Prefix) (place, *session.Share, wire.Refusal
 		why = wire.RefuseBusy("%d connections are open from %s, limit %d", n.serving, address, p.perAddress)
 	default:
 		if n == nil {
-			n = new(neighbor)
+			n = new(addressUsage)
 			if p.byAddress == nil {
-				p.byAddress = make(map[netip.Prefix]*neighbor)
+				p.byAddress = make(map[netip.Prefix]*addressUsage)
 			}
 			p.byAddress[address] = n
 		}
 		p.serving++
 		n.serving++
-		return servingPlace, &n.memory, wire.Refusal{}
+		return servingSlot, &n.memory, wire.Refusal{}
 	}
 	if p.refusing >= maxRefusals {
-		return noPlace, nil, wire.Refusal{}
+		return noSlot, nil, wire.Refusal{}
 	}
 	p.refusing++
-	return refusingPlace, nil, why
+	return refusingSlot, nil, why
 }
 
 // leave gives up a place that take found for the same address.
-func (p *places) leave(address netip.Prefix, at place) {
-	if at == refusingPlace {
+func (p *connLimiter) release(address netip.Prefix, at slot) {
+	if at == refusingSlot {
 		p.refusing--
 		return
 	}
@@ -98,11 +98,11 @@ func addressOf(conn net.Conn) netip.Prefix {
 	return prefix
 }
 
-// A refuser handles a connection over the limits.
-type refuser struct{ why wire.Refusal }
+// A refusingHandler handles a connection over the limits.
+type refusingHandler struct{ why wire.Refusal }
 
-func (r refuser) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
+func (r refusingHandler) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
 
-func (r refuser) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
+func (r refusingHandler) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
 	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message)) // not reached: nothing is admitted
 }

@@ -220,7 +220,7 @@ func (c *serverConn) serveReady(fd uintptr) {
 			c.session.Measure(began, c.now)
 			return
 		}
-		if !all || failed != nil || c.place != servingPlace || !c.writeNow(int(fd), pending) {
+		if !all || failed != nil || c.slot != servingSlot || !c.writeNow(int(fd), pending) {
 			return // a goroutine goes on with what is pending
 		}
 	}

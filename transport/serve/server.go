@@ -42,13 +42,13 @@ type ServerConfig struct {
 	// NewHandler returns what executes one connection's requests. The Server
 	// calls it once per connection, after the handshake if that is TLS, and
 	// uses the handler from one goroutine. A handler may also be a Gate; a
-	// Guest, to be held to AuthTimeout; an Ender; and an io.Closer, to be
+	// AuthHandler, to be held to AuthTimeout; a Terminator; and an io.Closer, to be
 	// closed with its connection.
 	NewHandler func(net.Conn) session.Handler
 	// NewSession, in place of NewHandler, is for another protocol than
 	// cryptomem's. It is called as NewHandler is, and also for a connection over
 	// the limits, with what its first request is to be answered; refusal is nil
-	// otherwise. A session may also be a Guest, and end its connection with
+	// otherwise. A session may also be an AuthHandler, and end its connection with
 	// session.ErrEnded.
 	NewSession func(conn net.Conn, refusal *wire.Refusal) Session
 	// Blocking says that sessions may wait for something else than their
@@ -69,14 +69,14 @@ type ServerConfig struct {
 	FrameTimeout time.Duration // for a request to arrive whole, from its first byte on, and for a TLS handshake
 	WriteTimeout time.Duration // for the client to take a batch of answers
 	IdleTimeout  time.Duration // for the next request to begin
-	AuthTimeout  time.Duration // for a Guest to be authenticated, from the connection's begin on
+	AuthTimeout  time.Duration // for an AuthHandler to be authenticated, from the connection's begin on
 
 	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
 }
 
-// A Guest is a Handler or Session that does not trust its client yet. Until it
+// An AuthHandler is a Handler or Session that does not trust its client yet. Until it
 // does, the whole connection is held to AuthTimeout.
-type Guest interface {
+type AuthHandler interface {
 	Authenticated() bool
 }
 
@@ -115,7 +115,7 @@ type Server struct {
 	closed    bool
 	listeners map[net.Listener]struct{}
 	conns     map[*serverConn]struct{}
-	places    places
+	limiter   connLimiter
 	pollers   *pollers
 	idle      chan struct{} // closed when draining has left no connection
 }
@@ -158,7 +158,7 @@ func (s *Server) SetLimits(c ServerConfig) {
 	s.memory.SetLimit(c.MaxInFlight)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.places.total, s.places.perAddress = c.MaxConnections, c.MaxConnectionsPerAddress
+	s.limiter.total, s.limiter.perAddress = c.MaxConnections, c.MaxConnectionsPerAddress
 }
 
 func setDefault[T int | int64 | time.Duration](field *T, value T) {
@@ -240,15 +240,15 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 		return nil
 	}
 	var refusal wire.Refusal
-	if c.place, c.memory, refusal = s.places.take(c.address); c.place != noPlace {
+	if c.slot, c.memory, refusal = s.limiter.acquire(c.address); c.slot != noSlot {
 		s.conns[c] = struct{}{}
 	}
 	s.mu.Unlock()
 
-	if c.place != servingPlace {
+	if c.slot != servingSlot {
 		s.counters.refused.Add(1)
 	}
-	if c.place == noPlace {
+	if c.slot == noSlot {
 		_ = conn.Close()
 		return nil
 	}
@@ -263,7 +263,7 @@ func (s *Server) leave(c *serverConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	s.places.leave(c.address, c.place)
+	s.limiter.release(c.address, c.slot)
 	if s.closed && len(s.conns) == 0 {
 		s.end()
 	}

@@ -71,7 +71,7 @@ func (s *Session) drop() bool {
 		return false
 	}
 	s.out = s.refused.why.Append(s.output(), s.refused.command)
-	s.tally.request(s.refused.command, s.refused.why.StatusFor(s.refused.command), s.refused.size, nil)
+	s.counter.request(s.refused.command, s.refused.why.StatusFor(s.refused.command), s.refused.size, nil)
 	s.refused = refused{}
 	s.begun = 0
 	s.endIfEnded()

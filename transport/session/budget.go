@@ -49,56 +49,56 @@ func (s *Share) Used() int64 { return s.used.Load() }
 
 func shareOf(limit int64) int64 { return limit / 4 * 3 }
 
-// A holding is the one place that says what a session keeps for its peer: input
+// A reservation says what a session keeps for its peer: input
 // that is not whole, values on their way, answers that are not read. All of it
 // is charged to the server's budget and to the shares of those that the peer is.
-type holding struct {
+type reservation struct {
 	budget *Budget
 	shares [2]*Share // of the address and of the identity
 	bytes  int
 }
 
-// take charges n bytes more, unless that passes a bound, and reports whether it
+// reserve charges n bytes more, unless that passes a bound, and reports whether it
 // did.
-func (h *holding) take(n int) bool {
-	if h.budget == nil || n == 0 {
+func (r *reservation) reserve(n int) bool {
+	if r.budget == nil || n == 0 {
 		return true
 	}
-	limit := h.budget.limit.Load()
-	if _, ok := h.budget.used.AddWithin(int64(n), limit); !ok {
+	limit := r.budget.limit.Load()
+	if _, ok := r.budget.used.AddWithin(int64(n), limit); !ok {
 		return false
 	}
-	for i, s := range h.shares {
+	for i, s := range r.shares {
 		if s == nil {
 			continue
 		}
 		if _, ok := s.used.AddWithin(int64(n), shareOf(limit)); !ok {
-			for _, s := range h.shares[:i] {
+			for _, s := range r.shares[:i] {
 				s.add(-n)
 			}
-			h.budget.used.Add(-int64(n))
+			r.budget.used.Add(-int64(n))
 			return false
 		}
 	}
-	h.bytes += n
+	r.bytes += n
 	return true
 }
 
-// owe is take without a bound, for what is there already and has one of its own.
-func (h *holding) owe(n int) { h.add(n) }
+// reserveUnchecked is reserve without a bound, for what is there already and has one of its own.
+func (r *reservation) reserveUnchecked(n int) { r.add(n) }
 
-// give ends the charge for n bytes.
-func (h *holding) give(n int) { h.add(-n) }
+// release ends the charge for n bytes.
+func (r *reservation) release(n int) { r.add(-n) }
 
-func (h *holding) add(n int) {
-	if h.budget == nil || n == 0 {
+func (r *reservation) add(n int) {
+	if r.budget == nil || n == 0 {
 		return
 	}
-	h.budget.used.Add(int64(n))
-	for _, s := range h.shares {
+	r.budget.used.Add(int64(n))
+	for _, s := range r.shares {
 		s.add(n)
 	}
-	h.bytes += n
+	r.bytes += n
 }
 
 func (s *Share) add(n int) {
@@ -108,10 +108,10 @@ func (s *Share) add(n int) {
 }
 
 // belongTo charges what is held to the identity that the peer has shown to be.
-func (h *holding) belongTo(identity *Share) {
-	if h.shares[1] != identity {
-		h.shares[1].add(-h.bytes)
-		identity.add(h.bytes)
-		h.shares[1] = identity
+func (r *reservation) belongTo(identity *Share) {
+	if r.shares[1] != identity {
+		r.shares[1].add(-r.bytes)
+		identity.add(r.bytes)
+		r.shares[1] = identity
 	}
 }

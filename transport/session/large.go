@@ -16,12 +16,12 @@ type LargeHandler interface {
 	// for the bytes, once, and answers MemoryUsedUp, having done nothing, if that
 	// reports false: they are held until the answer is read.
 	HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, Reference)
-	// Stage begins a request that has not arrived whole: r has all but the
+	// BeginUpload begins a request that has not arrived whole: r has all but the
 	// value, of which size bytes are to come; to CAS, r.Value is the version. A
-	// nil Staged means that the value is not large, so that the request will
+	// nil Upload means that the value is not large, so that the request will
 	// be executed as usual. An error, of which a Refusal
 	// decides the status, refuses the request.
-	Stage(now int64, r *wire.Request, size int) (Staged, error)
+	BeginUpload(now int64, r *wire.Request, size int) (Upload, error)
 }
 
 // A Reference is bytes of an answer in a handler's memory. They stay as they are
@@ -32,10 +32,10 @@ type Reference interface {
 	Release()
 }
 
-// A Staged is a request whose value is on its way. A Session fills what Buffer
+// An Upload is a request whose value is on its way. A Session fills what Buffer
 // returns and says so with Advance until all bytes are there, then calls
 // Finish; it ends with Release in any case.
-type Staged interface {
+type Upload interface {
 	// Buffer returns room for the next bytes, never more than are missing, and
 	// the same room until Advance. An error refuses the request.
 	Buffer() ([]byte, error)
@@ -45,20 +45,20 @@ type Staged interface {
 	Release()
 }
 
-// staging is the large request that is arriving, if there is one.
-type staging struct {
-	to      Staged
+// upload is the large request that is arriving, if there is one.
+type upload struct {
+	to      Upload
 	header  wire.Header
 	key     []byte // for the record of large requests
 	missing int    // bytes of the value
-	held    int    // bytes of the holding
-	room    []byte // of to, not filled yet
+	held    int    // bytes of the reservation
+	buffer  []byte // of to, not filled yet
 }
 
-// stage begins to take the value of the request that the input begins with to
-// its place. It reports false if the request is to be buffered as usual, or if
+// beginUpload starts to receive, at its final place, the value of the request that
+// the input begins with. It reports false if the request is buffered as usual, or if
 // more of it is needed to tell.
-func (s *Session) stage(now int64, h *wire.Header, b []byte) bool {
+func (s *Session) beginUpload(now int64, h *wire.Header, b []byte) bool {
 	front := wire.RequestHeaderSize + int(h.KeySize)
 	size := int(h.ValueSize)
 	if h.Command.Has(wire.TakesVersion) {
@@ -70,7 +70,7 @@ func (s *Session) stage(now int64, h *wire.Header, b []byte) bool {
 	}
 	r := wire.Request{Command: h.Command, TTL: h.TTL, Key: b[wire.RequestHeaderSize : wire.RequestHeaderSize+int(h.KeySize)]}
 	r.Value = b[wire.RequestHeaderSize+len(r.Key) : front]
-	to, err := s.large.Stage(now, &r, size)
+	to, err := s.large.BeginUpload(now, &r, size)
 	if err != nil {
 		s.refuse(h, wire.RefusalOf(err))
 		return true
@@ -78,50 +78,50 @@ func (s *Session) stage(now int64, h *wire.Header, b []byte) bool {
 	if to == nil {
 		return false
 	}
-	s.staging = staging{to: to, header: *h, missing: size, key: s.tally.keep(r.Key)}
+	s.upload = upload{to: to, header: *h, missing: size, key: s.counter.keyForRecord(r.Key)}
 	s.start += front
 	return true
 }
 
-// fill moves received bytes of the staged value to their place and executes the
+// fill moves received bytes of the value to their place and executes the
 // request once all are there. It reports false if more are to come.
 func (s *Session) fill(now int64) bool {
-	g := &s.staging
+	g := &s.upload
 	for g.missing > 0 && s.start < s.end {
-		room := s.stageRoom()
+		room := s.uploadBuffer()
 		if room == nil {
 			return true // refused
 		}
 		n := copy(room, s.in[s.start:s.end])
 		s.start += n
-		s.staged(n)
+		s.uploaded(n)
 	}
 	if g.missing > 0 {
 		return false
 	}
 	before := len(s.output())
 	s.out = g.to.Finish(now, s.out)
-	s.tally.request(g.header.Command, wire.Status(s.out[before+2]), g.header.Size()+uint64(len(s.out)-before), g.key)
+	s.counter.request(g.header.Command, wire.Status(s.out[before+2]), g.header.Size()+uint64(len(s.out)-before), g.key)
 	s.unstage()
 	s.begun = 0
 	s.endIfEnded()
 	return true
 }
 
-// stageRoom returns where the next bytes of the staged value go, or nil if it
+// uploadBuffer returns where the next bytes of the value go, or nil if it
 // had to be refused.
-func (s *Session) stageRoom() []byte {
-	g := &s.staging
-	if len(g.room) > 0 {
-		return g.room
+func (s *Session) uploadBuffer() []byte {
+	g := &s.upload
+	if len(g.buffer) > 0 {
+		return g.buffer
 	}
 	room, err := g.to.Buffer()
 	why := MemoryUsedUp
 	if err != nil {
 		why = wire.RefusalOf(err)
-	} else if s.holding.take(len(room)) {
+	} else if s.reserved.reserve(len(room)) {
 		g.held += len(room)
-		g.room = room
+		g.buffer = room
 		return room
 	}
 	header, missing := g.header, g.missing
@@ -131,31 +131,31 @@ func (s *Session) stageRoom() []byte {
 	return nil
 }
 
-// staged says that n bytes are in the room that stageRoom returned.
-func (s *Session) staged(n int) {
-	g := &s.staging
+// uploaded says that n bytes are in the buffer that uploadBuffer returned.
+func (s *Session) uploaded(n int) {
+	g := &s.upload
 	g.to.Advance(n)
-	g.room = g.room[n:]
+	g.buffer = g.buffer[n:]
 	g.missing -= n
 }
 
 func (s *Session) unstage() {
-	if s.staging.to != nil {
-		s.staging.to.Release()
-		s.holding.give(s.staging.held)
+	if s.upload.to != nil {
+		s.upload.to.Release()
+		s.reserved.release(s.upload.held)
 	}
-	s.staging = staging{}
+	s.upload = upload{}
 }
 
-// A referral is a Reference among the answers: its bytes come behind out[:at].
-type referral struct {
+// An outputRef is a Reference among the answers: its bytes come behind out[:at].
+type outputRef struct {
 	at   int
 	what Reference
 }
 
 // refer puts the bytes of ref, which are reserved, behind the answers so far.
 func (s *Session) refer(ref Reference) {
-	s.referrals = append(s.referrals, referral{len(s.out), ref})
+	s.outputRefs = append(s.outputRefs, outputRef{len(s.out), ref})
 	s.referred += ref.Size()
 }
 
@@ -163,7 +163,7 @@ func (s *Session) refer(ref Reference) {
 // what has been sent.
 func (s *Session) pendingPieces() net.Buffers {
 	pieces, from := s.pieces[:0], 0
-	for _, r := range s.referrals {
+	for _, r := range s.outputRefs {
 		pieces = append(pieces, s.out[from:r.at])
 		pieces = r.what.AppendTo(pieces)
 		from = r.at
@@ -183,11 +183,11 @@ func (s *Session) pendingPieces() net.Buffers {
 	return pieces
 }
 
-func (s *Session) releaseReferrals() {
-	for i, r := range s.referrals {
+func (s *Session) releaseOutputRefs() {
+	for i, r := range s.outputRefs {
 		r.what.Release()
-		s.referrals[i] = referral{}
+		s.outputRefs[i] = outputRef{}
 	}
-	s.holding.give(s.referred)
-	s.referrals, s.referred = s.referrals[:0], 0
+	s.reserved.release(s.referred)
+	s.outputRefs, s.referred = s.outputRefs[:0], 0
 }

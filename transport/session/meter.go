@@ -61,9 +61,9 @@ func (m *Meter) stripe() *meterStripe {
 	return &m.stripes[m.sessions.Add(1)%uint32(len(m.stripes))]
 }
 
-// A tally is a session's own part of the counting. Equal requests in a row, the
+// A requestCounter is a session's own part of the counting. Equal requests in a row, the
 // usual thing in a pipeline, are published as one addition.
-type tally struct {
+type requestCounter struct {
 	stripe *meterStripe
 	meter  *Meter
 
@@ -84,12 +84,12 @@ type tally struct {
 // maxRecordedKey is how much of a key is remembered, in bytes.
 const maxRecordedKey = 64
 
-// newTally returns nil for a nil Meter.
-func newTally(m *Meter) *tally {
+// newRequestCounter returns nil for a nil Meter.
+func newRequestCounter(m *Meter) *requestCounter {
 	if m == nil {
 		return nil
 	}
-	t := &tally{meter: m, stripe: m.stripe()}
+	t := &requestCounter{meter: m, stripe: m.stripe()}
 	if m.keys {
 		t.key = make([]byte, 0, maxRecordedKey)
 	}
@@ -97,7 +97,7 @@ func newTally(m *Meter) *tally {
 }
 
 // request counts one request that was answered. size is that of both frames.
-func (t *tally) request(c wire.Command, s wire.Status, size uint64, key []byte) {
+func (t *requestCounter) request(c wire.Command, s wire.Status, size uint64, key []byte) {
 	if t == nil {
 		return
 	}
@@ -128,14 +128,14 @@ func (t *tally) request(c wire.Command, s wire.Status, size uint64, key []byte) 
 
 // keep returns a copy of what is recorded of a key that request will be told of
 // later, if keys matter.
-func (t *tally) keep(key []byte) []byte {
+func (t *requestCounter) keyForRecord(key []byte) []byte {
 	if t == nil || !t.meter.keys {
 		return nil
 	}
 	return bytes.Clone(key[:min(len(key), maxRecordedKey)])
 }
 
-func (t *tally) publish() {
+func (t *requestCounter) publish() {
 	if t.run > 0 {
 		t.stripe.commands[t.command].requests[t.status].Add(uint64(t.run))
 		t.run = 0
@@ -143,7 +143,7 @@ func (t *tally) publish() {
 }
 
 // measure ends a batch that was received at began and answered at ended.
-func (t *tally) measure(began, ended int64) {
+func (t *requestCounter) measure(began, ended int64) {
 	if t == nil || t.requests == 0 {
 		return
 	}

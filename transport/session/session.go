@@ -30,9 +30,9 @@ const (
 // size, in bytes, while more is waited for.
 const maxKept = 1 << 10
 
-// stageFrom is how much of a request has to have arrived before its value is
+// uploadThreshold is how much of a request has to have arrived before its value is
 // taken to its place, in bytes: until then it costs what it is long.
-const stageFrom = 16 << 10
+const uploadThreshold = 16 << 10
 
 var (
 	smallBlocks = sync.Pool{New: func() any { return new([smallBlockSize]byte) }}
@@ -47,18 +47,18 @@ type Handler interface {
 	Handle(now int64, dst []byte, r *wire.Request) []byte
 }
 
-// An Ender is a Handler that may end its connection, as after too many failed
+// A Terminator is a Handler that may end its connection, as after too many failed
 // AUTHs.
-type Ender interface {
+type Terminator interface {
 	Handler
 	// Ended reports, after a request was handled, whether its answer is the
 	// connection's last one. What the client has sent behind it is dropped.
 	Ended() bool
 }
 
-// A Payer is a Handler that comes to know whom it serves. What the session holds
+// A ShareHandler is a Handler that comes to know whom it serves. What the session holds
 // is charged to that share, too.
-type Payer interface {
+type ShareHandler interface {
 	Handler
 	// Share is asked for at first, and again after each AUTH. Nil is nobody's.
 	Share() *Share
@@ -83,35 +83,35 @@ type Limits struct {
 // Execute and send Pending until nothing is pending. A client that does not
 // read its answers therefore stops being read from.
 type Session struct {
-	handler Handler
-	gate    Gate         // the handler, if it is one
-	large   LargeHandler // the same
-	ender   Ender        // the same
-	payer   Payer        // the same
-	limits  Limits
-	holding holding
+	handler    Handler
+	gate       Gate         // the handler, if it is one
+	large      LargeHandler // the same
+	terminator Terminator   // the same
+	sharer     ShareHandler // the same
+	limits     Limits
+	reserved   reservation
 
 	in         []byte       // a block, or larger while a large request arrives
-	inHeld     int          // bytes of the holding that are for it
+	inHeld     int          // bytes of the reservation for it
 	start, end int          // in[start:end] is received and not executed
 	begun      int64        // the instant at which the unfinished request was first seen, 0 = none
 	refused    refused      // the request being dropped, if there is one
-	staging    staging      // the large request being taken, if there is one
+	upload     upload       // the large request being taken, if there is one
 	header     wire.Header  // of the request being looked at; fields, since what
 	request    wire.Request // a handler gets a pointer to would be allocated
 
-	out       []byte // answers but for what they refer to
-	referrals []referral
-	referred  int // bytes that out refers to
-	sent      int // bytes of both that are sent
-	outHeld   int // bytes of the holding that are for out; those for referrals are referred
-	reserve   func(bytes int) bool
-	pieces    net.Buffers
+	out        []byte // answers but for what they refer to
+	outputRefs []outputRef
+	referred   int // bytes that out refers to
+	sent       int // bytes of both that are sent
+	outHeld    int // bytes of the reservation for out; those of outputRefs are referred
+	reserve    func(bytes int) bool
+	pieces     net.Buffers
 
-	tally *tally // nil if nothing is counted
-	quick bool   // leave alone what may take long
-	left  bool   // something was left alone
-	err   error
+	counter *requestCounter // nil if nothing is counted
+	quick   bool            // leave alone what may take long
+	left    bool            // something was left alone
+	err     error
 }
 
 // New returns a Session that lets h execute what it receives.
@@ -122,14 +122,14 @@ func New(h Handler, l Limits) *Session {
 	if l.HighWater == 0 {
 		l.HighWater = DefaultHighWater
 	}
-	s := &Session{handler: h, limits: l, tally: newTally(l.Meter), holding: holding{budget: l.Memory}}
-	s.holding.shares[0] = l.Peer
+	s := &Session{handler: h, limits: l, counter: newRequestCounter(l.Meter), reserved: reservation{budget: l.Memory}}
+	s.reserved.shares[0] = l.Peer
 	s.reserve = s.reserveWith
 	s.gate, _ = h.(Gate)
 	s.large, _ = h.(LargeHandler)
-	s.ender, _ = h.(Ender)
-	if s.payer, _ = h.(Payer); s.payer != nil {
-		s.holding.belongTo(s.payer.Share())
+	s.terminator, _ = h.(Terminator)
+	if s.sharer, _ = h.(ShareHandler); s.sharer != nil {
+		s.reserved.belongTo(s.sharer.Share())
 	}
 	return s
 }
@@ -138,8 +138,8 @@ func New(h Handler, l Limits) *Session {
 // answers are pending, which is when a connection should not be read from, and
 // after an error.
 func (s *Session) Buffer() []byte {
-	if s.staging.to != nil && s.start == s.end {
-		if room := s.stageRoom(); room != nil {
+	if s.upload.to != nil && s.start == s.end {
+		if room := s.uploadBuffer(); room != nil {
 			return room
 		}
 	}
@@ -162,8 +162,8 @@ func (s *Session) Buffer() []byte {
 func (s *Session) Received(n int) {
 	switch {
 	case s.err != nil:
-	case s.staging.to != nil && s.start == s.end:
-		s.staged(n)
+	case s.upload.to != nil && s.start == s.end:
+		s.uploaded(n)
 	default:
 		s.end += n
 	}
@@ -187,11 +187,11 @@ func (s *Session) Release() {
 		size = len(kept)
 	}
 	more := max(size-s.inHeld, 0)
-	if !s.holding.take(more) {
+	if !s.reserved.reserve(more) {
 		if s.refuseUnfinished() {
 			return
 		}
-		s.holding.owe(more) // not even a header, or about to be executed
+		s.reserved.reserveUnchecked(more) // not even a header, or about to be executed
 	}
 	s.inHeld += more
 	if size < len(s.in) {
@@ -207,7 +207,7 @@ func (s *Session) Release() {
 // something else.
 func (s *Session) refuseUnfinished() bool {
 	b := s.in[s.start:s.end]
-	if s.refused.active || s.staging.to != nil || len(b) < wire.RequestHeaderSize || s.err != nil {
+	if s.refused.active || s.upload.to != nil || len(b) < wire.RequestHeaderSize || s.err != nil {
 		return false
 	}
 	h := wire.ParseHeader(b)
@@ -229,14 +229,14 @@ func (s *Session) Hold() bool {
 		return true
 	}
 	unsent := s.Unsent()
-	if unsent > maxKept || len(s.referrals) > 0 || s.start < s.end {
+	if unsent > maxKept || len(s.outputRefs) > 0 || s.start < s.end {
 		return false
 	}
 	s.setInput(nil, 0)
 	short := bytes.Clone(s.out[s.sent:])
 	s.Sent(unsent)
 	s.out, s.outHeld = short, unsent
-	s.holding.owe(unsent)
+	s.reserved.reserveUnchecked(unsent)
 	return true
 }
 
@@ -246,7 +246,7 @@ func (s *Session) Hold() bool {
 func (s *Session) reserveWith(n int) bool {
 	out := max(cap(s.out), largeBlockSize) - s.outHeld
 	in := max(len(s.in)-s.inHeld, 0)
-	if !s.holding.take(n + max(out, 0) + in) {
+	if !s.reserved.reserve(n + max(out, 0) + in) {
 		return false
 	}
 	s.outHeld += max(out, 0)
@@ -257,16 +257,16 @@ func (s *Session) reserveWith(n int) bool {
 // Execute executes whole requests at the instant now, until input runs dry,
 // pending answers reach the high-water mark, or one has been executed that may
 // take long. After an error (ErrFraming, or
-// that an Ender has ended) the connection is to be closed once Pending has been sent.
+// that a Terminator has ended) the connection is to be closed once Pending has been sent.
 func (s *Session) Execute(now int64) error {
-	for s.err == nil && s.room() {
+	for s.err == nil && s.belowHighWater() {
 		if s.refused.active {
 			if !s.drop() {
 				break
 			}
 			continue
 		}
-		if s.staging.to != nil {
+		if s.upload.to != nil {
 			if !s.fill(now) {
 				break
 			}
@@ -288,7 +288,7 @@ func (s *Session) Execute(now int64) error {
 		}
 		size := h.Size()
 		if uint64(len(b)) < size {
-			if s.large != nil && len(b) >= stageFrom && s.stage(now, h, b) {
+			if s.large != nil && len(b) >= uploadThreshold && s.beginUpload(now, h, b) {
 				continue
 			}
 			if len(b) == len(s.in) && len(b) >= smallBlockSize && !s.grow(size) {
@@ -314,11 +314,11 @@ func (s *Session) Execute(now int64) error {
 		if !s.chargeAnswers(r.Command) {
 			s.out = MemoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
 		}
-		s.tally.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
+		s.counter.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
 		s.start += int(size)
 		s.begun = 0
-		if r.Command == wire.Auth && s.payer != nil {
-			s.holding.belongTo(s.payer.Share())
+		if r.Command == wire.Auth && s.sharer != nil {
+			s.reserved.belongTo(s.sharer.Share())
 		}
 		s.endIfEnded()
 		if h.Command.Has(wire.Slow) {
@@ -326,7 +326,7 @@ func (s *Session) Execute(now int64) error {
 		}
 	}
 	switch {
-	case s.start == s.end && !s.refused.active && s.staging.to == nil:
+	case s.start == s.end && !s.refused.active && s.upload.to == nil:
 		s.begun = 0
 		if len(s.in) > smallBlockSize {
 			s.setInput(nil, 0)
@@ -340,7 +340,7 @@ func (s *Session) Execute(now int64) error {
 // endIfEnded drops what has arrived behind the last request, if the handler says
 // that it was the last.
 func (s *Session) endIfEnded() {
-	if s.ender != nil && s.ender.Ended() {
+	if s.terminator != nil && s.terminator.Ended() {
 		s.start, s.end, s.err = 0, 0, ErrEnded
 	}
 }
@@ -372,13 +372,13 @@ func (s *Session) Sent(n int) {
 	}
 	clear(s.pieces[:cap(s.pieces)]) // which would keep the answers in memory
 	s.pieces = s.pieces[:0]
-	if len(s.referrals) > 0 {
-		s.releaseReferrals()
+	if len(s.outputRefs) > 0 {
+		s.releaseOutputRefs()
 	}
 	if cap(s.out) == largeBlockSize {
 		largeBlocks.Put((*[largeBlockSize]byte)(s.out[:largeBlockSize]))
 	}
-	s.holding.give(s.outHeld)
+	s.reserved.release(s.outHeld)
 	s.out, s.sent, s.outHeld = nil, 0, 0
 }
 
@@ -388,7 +388,7 @@ func (s *Session) Unsent() int { return len(s.out) + s.referred - s.sent }
 // Measure says that the requests received at the instant began have been
 // executed and their answers sent at the instant ended. It is for the Meter and
 // may be left out without one.
-func (s *Session) Measure(began, ended int64) { s.tally.measure(began, ended) }
+func (s *Session) Measure(began, ended int64) { s.counter.measure(began, ended) }
 
 // Begun returns the instant at which the first bytes of the unfinished request
 // were seen, and false if no request is unfinished.
@@ -416,8 +416,8 @@ func (s *Session) fail(err error) {
 	s.unstage()
 }
 
-// room reports whether one more request may be executed.
-func (s *Session) room() bool { return s.Unsent() < s.limits.HighWater }
+// belowHighWater reports whether one more request may be executed.
+func (s *Session) belowHighWater() bool { return s.Unsent() < s.limits.HighWater }
 
 // output returns the answers so far, ready to be appended to.
 func (s *Session) output() []byte {
@@ -435,11 +435,11 @@ func (s *Session) chargeAnswers(c wire.Command) bool {
 	if cap(s.out) <= largeBlockSize || more <= 0 {
 		return true
 	}
-	if !s.holding.take(more) {
+	if !s.reserved.reserve(more) {
 		if !c.Has(wire.Writes) {
 			return false
 		}
-		s.holding.owe(more)
+		s.reserved.reserveUnchecked(more)
 	}
 	s.outHeld += more
 	return true
@@ -463,7 +463,7 @@ func (s *Session) grow(size uint64) bool {
 	if len(s.in) >= largeBlockSize {
 		larger = int(min(uint64(2*len(s.in)), size))
 	}
-	if !s.holding.take(larger) {
+	if !s.reserved.reserve(larger) {
 		return false
 	}
 	var in []byte
@@ -487,7 +487,7 @@ func (s *Session) setInput(in []byte, held int) {
 	case largeBlockSize:
 		largeBlocks.Put((*[largeBlockSize]byte)(s.in))
 	}
-	s.holding.give(s.inHeld)
+	s.reserved.release(s.inHeld)
 	s.in, s.inHeld, s.start, s.end = in, held, 0, 0
 	s.request = wire.Request{} // it refers to the old one
 }

@@ -198,7 +198,7 @@ var _ = Describe("A replaced identities file", func() {
 	It("strands nobody who was missing for a while", func() {
 		const rules = "prefixes: [a], max_connections: 1"
 		Expect(replace(web("one", rules))).To(Succeed())
-		permission.(server.Tally).Count(true)
+		permission.(server.RequestCounter).Count(true)
 		Expect(replace(other)).To(Succeed())
 		Expect(list.Use()).To(Equal([]access.Use{{Identity: "other"}}))
 		_, err := list.Authenticate(nil, nil, []byte("web"), []byte("one"))

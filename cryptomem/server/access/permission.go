@@ -19,11 +19,11 @@ type permission struct {
 }
 
 var (
-	_ server.ValueLimit = (*permission)(nil)
-	_ server.Tally      = (*permission)(nil)
-	_ server.Revocable  = (*permission)(nil)
-	_ server.Owner      = (*permission)(nil)
-	_ server.Holder     = (*permission)(nil)
+	_ server.ValueLimit     = (*permission)(nil)
+	_ server.RequestCounter = (*permission)(nil)
+	_ server.Revocable      = (*permission)(nil)
+	_ server.Owner          = (*permission)(nil)
+	_ server.ShareHolder    = (*permission)(nil)
 )
 
 // identity returns what the member is now, or nil if what the client showed
@@ -50,7 +50,7 @@ func (p *permission) Allows(c wire.Command, key []byte) bool {
 // Revoked implements cryptomem.Revocable.
 func (p *permission) Revoked() bool { return p.identity() == nil }
 
-// Count implements cryptomem.Tally.
+// Count implements cryptomem.RequestCounter.
 func (p *permission) Count(allowed bool) {
 	p.member.requests.Add(1)
 	if !allowed {
@@ -69,7 +69,7 @@ func (p *permission) MaxValueSize() int {
 // Account implements cryptomem.Owner.
 func (p *permission) Account() *cache.Account { return p.member.account.Load() }
 
-// Share implements server.Holder.
+// Share implements server.ShareHolder.
 func (p *permission) Share() *session.Share { return &p.member.holds }
 
 // Close gives the connection back.
