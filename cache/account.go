@@ -54,59 +54,61 @@ func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 //	web.SetLimit(64 << 20)
 //	_, err = web.Cache().Set(now, key, value, ttl)  // may be ErrAccountFull
 type Account struct {
-	*balance
+	*accountState
 	cache  *Cache
 	closed bool // guarded by accounts.mu
 }
 
-// A balance is what shards know of an account: not the cache, which must not
+// An accountState is what shards know of an account: not the cache, which must not
 // be kept in memory by its own shards.
-type balance struct {
+type accountState struct {
 	name    string
 	number  uint16 // not 0, which is nobody's
 	limit   atomic.Int64
 	used    bounded.Counter
-	staged  bounded.Counter // in values on their way
+	uploads bounded.Counter // in values on their way
 	refused atomic.Uint64
 }
 
-// gone is what a balance has used when its row is another's, or nobody's: less
+// accountGone is what an account has used when its entry is another's, or nobody's: less
 // than any charge brings above 0.
-const gone = math.MinInt64 / 2
+const accountGone = math.MinInt64 / 2
 
-// retire ends a balance that nothing is charged to, for good, and reports whether
+// retire ends an account that nothing is charged to, for good, and reports whether
 // it did. A write that is under way counts as charged.
-func (b *balance) retire() bool { return b.used.CompareAndSwap(0, gone) }
+func (b *accountState) retire() bool { return b.used.CompareAndSwap(0, accountGone) }
 
-// A ledger holds the balances of one cache by number, nobody's nil first. A record
-// may name a row, which is free for another balance once none does.
-type ledger struct{ rows atomic.Pointer[[]*row] }
+// An accountTable holds the accounts of one cache by number, nobody's nil first. A record
+// may name an entry, which is free for another account once none does.
+type accountTable struct {
+	entries atomic.Pointer[[]*accountEntry]
+}
 
-type row struct{ atomic.Pointer[balance] }
+type accountEntry struct{ atomic.Pointer[accountState] }
 
-func newLedger() *ledger {
-	l := new(ledger)
-	l.rows.Store(&[]*row{nil})
+func newAccountTable() *accountTable {
+	l := new(accountTable)
+	l.entries.Store(&[]*accountEntry{nil})
 	return l
 }
 
-func (l *ledger) of(number uint16) *balance {
+func (l *accountTable) of(number uint16) *accountState {
 	if number == 0 {
 		return nil
 	}
-	return (*l.rows.Load())[number].Load()
+	return (*l.entries.Load())[number].Load()
 }
 
 // accounts are those of one cache by name.
 type accounts struct {
-	mu     sync.Mutex // guards the fields, and changes of the ledger
+	mu     sync.Mutex // guards the fields, and changes of the table
 	byName map[string]*Account
-	free   []uint16 // rows that no record names
+	free   []uint16 // entries that no record names
 }
 
-// number returns a row for a new balance. It needs the lock.
-func (a *accounts) number(l *ledger) (uint16, error) {
-	rows := *l.rows.Load()
+// newNumber returns an entry for a new account. It needs the lock.
+func (a *accounts) newNumber(l *accountTable) (uint16, error) {
+	rows := *l.entries.Load()
 	if len(a.free) == 0 && len(rows) > maxAccounts {
 		for _, account := range a.byName {
 			if account.closed {
@@ -122,12 +124,12 @@ func (a *accounts) number(l *ledger) (uint16, error) {
 	if len(rows) > maxAccounts {
 		return 0, fmt.Errorf("%w: limit %d", ErrTooManyAccounts, maxAccounts)
 	}
-	rows = append(rows, new(row)) // beyond what readers of the old slice look at
-	l.rows.Store(&rows)
+	rows = append(rows, new(accountEntry)) // beyond what readers of the old slice look at
+	l.entries.Store(&rows)
 	return uint16(len(rows) - 1), nil
 }
 
-// retire frees the account's row if nothing is charged to it. It needs the lock.
+// retire frees the account's entry if nothing is charged to it. It needs the lock.
 func (a *accounts) retire(account *Account) {
 	if account.retire() {
 		delete(a.byName, account.name)
@@ -151,13 +153,13 @@ func (c *Cache) Account(name string) (*Account, error) {
 		a.closed = false
 		return a, nil
 	}
-	number, err := c.opened.number(c.ledger)
+	number, err := c.opened.newNumber(c.accountTable)
 	if err != nil {
 		return nil, err
 	}
-	b := &balance{name: name, number: number}
-	(*c.ledger.rows.Load())[number].Store(b)
-	a := &Account{balance: b, cache: &Cache{shared: c.shared, balance: b}}
+	b := &accountState{name: name, number: number}
+	(*c.accountTable.entries.Load())[number].Store(b)
+	a := &Account{accountState: b, cache: &Cache{shared: c.shared, account: b}}
 	if c.opened.byName == nil {
 		c.opened.byName = make(map[string]*Account)
 	}
@@ -209,9 +211,9 @@ func (a *Account) Used() int64 { return a.used.Load() }
 // Refused returns how many writes were refused with ErrAccountFull.
 func (a *Account) Refused() uint64 { return a.refused.Load() }
 
-// take charges n bytes to the account, of which back bytes are about to be
+// reserve charges n bytes to the account, of which back bytes are about to be
 // given back, unless that would pass its limit. Nobody's account takes it all.
-func (b *balance) take(n, back int64) error {
+func (b *accountState) reserve(n, back int64) error {
 	if b == nil {
 		return nil
 	}
@@ -228,7 +230,7 @@ func (b *balance) take(n, back int64) error {
 
 // bound is what used may grow to by n bytes, of which back bytes are about to be
 // given back. What does not grow is not bounded.
-func (b *balance) bound(n, back int64) int64 {
+func (b *accountState) bound(n, back int64) int64 {
 	limit := b.limit.Load()
 	if limit <= 0 || n <= back || limit > math.MaxInt64-back {
 		return math.MaxInt64
@@ -236,33 +238,33 @@ func (b *balance) bound(n, back int64) int64 {
 	return limit + back
 }
 
-func (b *balance) refuse(after int64) error {
+func (b *accountState) refuse(after int64) error {
 	b.refused.Add(1)
 	return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, b.limit.Load())
 }
 
-// stage counts n bytes of a value on its way, unless all that are would pass
+// reserveUpload counts n bytes of a value on its way, unless all that are would pass
 // the account's limit.
-func (b *balance) stage(n int64) error {
+func (b *accountState) reserveUpload(n int64) error {
 	if b == nil {
 		return nil
 	}
-	if staged, ok := b.staged.AddWithin(n, b.bound(n, 0)); !ok {
+	if uploading, ok := b.uploads.AddWithin(n, b.bound(n, 0)); !ok {
 		b.refused.Add(1)
-		return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, staged, b.limit.Load())
+		return fmt.Errorf("%w: %s would have %d bytes on their way, limit %d", ErrAccountFull, b.name, uploading, b.limit.Load())
 	}
 	return nil
 }
 
-func (b *balance) unstage(n int64) {
+func (b *accountState) releaseUpload(n int64) {
 	if b != nil {
-		b.staged.Add(-n)
+		b.uploads.Add(-n)
 	}
 }
 
-// affords reports what take would say of an item, so that a large value that
+// affords reports what reserve would say of an item, so that a large value that
 // will not fit pushes nothing out on its way in.
-func (s *shard) affords(h uint64, key []byte, size int, b *balance) error {
+func (s *shard) affords(h uint64, key []byte, size int, b *accountState) error {
 	if b == nil || b.limit.Load() <= 0 {
 		return nil
 	}
@@ -279,22 +281,22 @@ func (s *shard) affords(h uint64, key []byte, size int, b *balance) error {
 	return nil
 }
 
-// charge is take without a limit.
-func (b *balance) charge(n int64) {
+// charge is reserve without a limit.
+func (b *accountState) charge(n int64) {
 	if b != nil {
 		b.used.Add(n)
 	}
 }
 
-// give ends the charge for n bytes.
-func (b *balance) give(n int64) {
+// release ends the charge for n bytes.
+func (b *accountState) release(n int64) {
 	if b != nil {
 		b.used.Add(-n)
 	}
 }
 
 // id returns the account's number, 0 for nobody's.
-func (b *balance) id() uint16 {
+func (b *accountState) id() uint16 {
 	if b == nil {
 		return 0
 	}
@@ -302,7 +304,7 @@ func (b *balance) id() uint16 {
 }
 
 // owner returns the account's name, empty for nobody's.
-func (b *balance) owner() string {
+func (b *accountState) owner() string {
 	if b == nil {
 		return ""
 	}

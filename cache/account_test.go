@@ -130,9 +130,9 @@ var _ = Describe("An account", func() {
 	It("is what a value on its way is charged to when it is stored", func() {
 		const small = int64(cache.ItemOverhead + len("small"))
 		value := make([]byte, 100_000)
-		stage := func() (err error) {
+		upload := func() (err error) {
 			GinkgoHelper()
-			st, err := alice.Cache().Stage(key, len(value))
+			st, err := alice.Cache().BeginUpload(key, len(value))
 			if err != nil {
 				return err
 			}
@@ -149,10 +149,10 @@ var _ = Describe("An account", func() {
 		_, err := alice.Cache().Set(1, []byte("small"), nil, 0)
 		Expect(err).NotTo(HaveOccurred())
 		alice.SetLimit(small + cost(len(value)) - 1)
-		Expect(stage()).To(MatchError(cache.ErrAccountFull))
+		Expect(upload()).To(MatchError(cache.ErrAccountFull))
 		Expect(alice.Used()).To(Equal(small))
 		alice.SetLimit(small + cost(len(value)))
-		Expect(stage()).To(Succeed())
+		Expect(upload()).To(Succeed())
 		Expect(alice.Used()).To(Equal(alice.Limit()))
 	})
 
@@ -173,9 +173,9 @@ var _ = Describe("An account", func() {
 	It("has no more large values on their way at once than its limit holds", func() {
 		const size = 200_000
 		alice.SetLimit(2*size + 1000)
-		stage := func() (*cache.Staged, error) {
+		upload := func() (*cache.Upload, error) {
 			GinkgoHelper()
-			st, err := alice.Cache().Stage(key, size)
+			st, err := alice.Cache().BeginUpload(key, size)
 			Expect(err).NotTo(HaveOccurred())
 			for st.Missing() > 0 {
 				b, err := st.Buffer()
@@ -186,22 +186,22 @@ var _ = Describe("An account", func() {
 			}
 			return st, nil
 		}
-		first, err := stage()
+		first, err := upload()
 		Expect(err).NotTo(HaveOccurred())
-		second, err := stage()
+		second, err := upload()
 		Expect(err).NotTo(HaveOccurred())
-		third, err := stage()
+		third, err := upload()
 		Expect(err).To(MatchError(cache.ErrAccountFull))
 		third.Release()
 		_, err = second.Set(1, 0)
 		Expect(err).NotTo(HaveOccurred())
 		second.Release()
-		third, err = stage()
+		third, err = upload()
 		Expect(err).NotTo(HaveOccurred(), "what is stored is not on its way any more")
 		third.Release()
 		first.Release()
 		Expect(alice.Used()).To(Equal(cost(size)))
-		_, err = alice.Cache().Stage(key, 2*size+1001)
+		_, err = alice.Cache().BeginUpload(key, 2*size+1001)
 		Expect(err).To(MatchError(cache.ErrAccountFull), "which could never be stored")
 	})
 
@@ -283,7 +283,7 @@ var _ = Describe("An account", func() {
 		Expect(err).To(MatchError("account name is empty or too long: 256 bytes, limit 255"))
 	})
 
-	It("leaves its row to another when it is closed and its items are gone", func() {
+	It("leaves its entry to another when it is closed and its items are gone", func() {
 		for i := range 70_000 { // more than there are rows
 			if err := account(fmt.Sprint("passing ", i)).Close(); err != nil {
 				Fail(err.Error())
@@ -333,7 +333,7 @@ var _ = Describe("An account", func() {
 		Expect(set(again, 10)).To(Succeed())
 	})
 
-	It("is retired, and its row given to others, safely beside those that still write through it", func() {
+	It("is retired, and its entry given to others, safely beside those that still write through it", func() {
 		var writers sync.WaitGroup
 		for w := range 4 {
 			writers.Go(func() {

@@ -14,7 +14,7 @@ func pagesOf(n int) int { return (n + pageSize - 1) / pageSize }
 //
 // The last pages are a reserve for moving survivors: a segment's survivors are
 // copied before the segment is given back, and the limit holds meanwhile. Only
-// the holder of Cache.room may use it.
+// the holder of Cache.reclaimMu may use it.
 type budget struct {
 	used     bounded.Counter
 	max      int64
@@ -32,7 +32,7 @@ func newBudget(bytes int64) *budget {
 
 // take charges n pages, from the reserve too if told so. It charges all or
 // nothing and reports which.
-func (b *budget) take(n int, reserve bool) bool {
+func (b *budget) reserve(n int, reserve bool) bool {
 	limit := b.max
 	if !reserve {
 		limit -= b.reserved

@@ -19,23 +19,23 @@ import (
 // operations. Keys and values passed in are copied and may be reused at once.
 type Cache struct {
 	*shared
-	balance *balance // that its writes are charged to; nil is nobody's
+	account *accountState // that its writes are charged to; nil is nobody's
 }
 
 // shared is what the Caches of all accounts have in common.
 type shared struct {
 	options
-	clk      clock.Clock
-	start    time.Time
-	hash     hasher
-	shift    uint // the shard is the hash's bits above it
-	shards   []*shard
-	budget   *budget
-	ledger   *ledger
-	opened   accounts
-	room     sync.Mutex // held while making room; taken before a shard's lock
-	flushing sync.Mutex // held while flushing; taken before a shard's lock
-	jan      janitor
+	clk          clock.Clock
+	start        time.Time
+	hash         hasher
+	shift        uint // the shard is the hash's bits above it
+	shards       []*shard
+	budget       *budget
+	accountTable *accountTable
+	opened       accounts
+	reclaimMu    sync.Mutex // held while making room; taken before a shard's lock
+	flushing     sync.Mutex // held while flushing; taken before a shard's lock
+	jan          janitor
 }
 
 // Info describes an item.
@@ -56,7 +56,7 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	c := &Cache{shared: &shared{options: o, clk: clk, start: clk.Now(), hash: newHasher(o.hashKey), ledger: newLedger()}}
+	c := &Cache{shared: &shared{options: o, clk: clk, start: clk.Now(), hash: newHasher(o.hashKey), accountTable: newAccountTable()}}
 	c.shift = 64
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
@@ -86,8 +86,8 @@ const maxHalvings = 10
 // their stacks, and a heap that grows. Where there is none, the first of them that
 // wants some ends the process.
 const (
-	headroom      = 512 << 20
-	leastHeadroom = 128 << 20 // where there is no more
+	headroom    = 512 << 20
+	minHeadroom = 128 << 20 // where there is no more
 )
 
 // reserve makes the shards on as much address space as leaves headroom.
@@ -102,18 +102,18 @@ func (c *Cache) reserve() error {
 		}
 	}
 	for halvings := range enough + 1 {
-		if c.makeShards(uint(halvings), leastHeadroom) == nil {
+		if c.makeShards(uint(halvings), minHeadroom) == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("max_memory is %d bytes, and with it less than %d bytes of address space are left; raise the limit of that (ulimit -v)", c.maxMemory, leastHeadroom)
+	return fmt.Errorf("max_memory is %d bytes, and with it less than %d bytes of address space are left; raise the limit of that (ulimit -v)", c.maxMemory, minHeadroom)
 }
 
 func (c *Cache) makeShards(halvings uint, headroom int) error {
 	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
 	c.shards = nil
 	for range c.options.shards {
-		s, err := newShard(&c.options, c.budget, c.ledger, 64-c.shift, halvings)
+		s, err := newShard(&c.options, c.budget, c.accountTable, 64-c.shift, halvings)
 		if err != nil {
 			c.closeShards()
 			return err
@@ -122,7 +122,7 @@ func (c *Cache) makeShards(halvings uint, headroom int) error {
 	}
 	if !canReserve(headroom) {
 		c.closeShards()
-		return errNoRoom
+		return errNoSpace
 	}
 	return nil
 }
@@ -172,12 +172,12 @@ func (c *Cache) write(now int64, key, b []byte, ttl time.Duration, cond conditio
 		return c.writeLarge(now, key, b, ttl, cond, version)
 	}
 	s, h := c.shard(key)
-	return c.store(now, s, h, key, value{bytes: b, chain: none, length: len(b), owner: c.balance}, ttl, cond, version)
+	return c.store(now, s, h, key, value{bytes: b, chain: none, length: len(b), owner: c.account}, ttl, cond, version)
 }
 
 // writeLarge copies the value outside the shard's lock, then stores it.
 func (c *Cache) writeLarge(now int64, key, b []byte, ttl time.Duration, cond condition, version uint64) (uint64, error) {
-	st, err := c.stage(key, len(b))
+	st, err := c.beginUpload(key, len(b))
 	if err != nil {
 		return 0, err
 	}
@@ -195,7 +195,7 @@ func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl ti
 	got, err := s.write(now, h, key, v, end, cond, version)
 	need := s.need
 	s.unlock()
-	if errors.Is(err, errNoRoom) {
+	if errors.Is(err, errNoSpace) {
 		err = c.retry(now, s, need, func() (err error) {
 			got, err = s.write(now, h, key, v, end, cond, version)
 			return err
@@ -246,7 +246,7 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 	v, err := s.touch(now, h, key, end)
 	need := s.need
 	s.unlock()
-	if errors.Is(err, errNoRoom) {
+	if errors.Is(err, errNoSpace) {
 		err = c.retry(now, s, need, func() (err error) {
 			v, err = s.touch(now, h, key, end)
 			return err

@@ -11,14 +11,14 @@ import (
 // long as that takes, so it is for specs and simulators.
 func (c *Cache) Check() error {
 	var errs []error
-	c.room.Lock()
-	defer c.room.Unlock()
+	c.reclaimMu.Lock()
+	defer c.reclaimMu.Unlock()
 	for _, s := range c.shards {
 		s.mu.Lock() // all at once, as nobody else has more than one
 		defer s.mu.Unlock()
 	}
 	charged := int64(0)
-	costs := make([]int64, len(*c.ledger.rows.Load()))
+	costs := make([]int64, len(*c.accountTable.entries.Load()))
 	for i, s := range c.shards {
 		k := checker{shard: s, costs: costs}
 		k.run()
@@ -31,10 +31,10 @@ func (c *Cache) Check() error {
 		errs = append(errs, fmt.Errorf("budget: %d pages used of %d, shards hold %d", used, c.budget.max, charged))
 	}
 	for number := 1; number < len(costs); number++ {
-		b := c.ledger.of(uint16(number))
+		b := c.accountTable.of(uint16(number))
 		used := b.used.Load()
 		if used < 0 {
-			used = 0 // its row is free
+			used = 0 // its entry is free
 		}
 		if used != costs[number] {
 			errs = append(errs, fmt.Errorf("account %s: %d bytes used, its items cost %d", b.name, used, costs[number]))
@@ -122,7 +122,7 @@ func (k *checker) checkTable(t *table, prefix uint64) (bytes int) {
 // checkRecord verifies the record that a word names and returns its item's
 // bytes.
 func (k *checker) checkRecord(w word) (bytes int) {
-	p := w.place()
+	p := w.position()
 	id := p.segment()
 	if int(id) >= len(k.segs) || k.segs[id].kind != records || p.offset() >= k.segs[id].used {
 		k.expect(false, "word %x names no record", w)
@@ -168,7 +168,7 @@ func (k *checker) checkSegments() {
 			at := 0
 			var r record
 			for at < seg.used {
-				k.record(placeOf(i, at), &r)
+				k.record(positionOf(i, at), &r)
 				at += r.size
 			}
 			k.expect(at == seg.used, "segment %d: records end at %d, used to %d", id, at, seg.used)

@@ -50,12 +50,12 @@ var _ = Describe("Check", func() {
 		Entry("a word out of order", "out of order", func(s *shard) {
 			t := s.index.dir[0]
 			i := firstWord(t)
-			t.set(i, newWord(tagMask, 0, t.word(i).place()))
+			t.set(i, newWord(tagMask, 0, t.word(i).position()))
 		}),
 		Entry("a word that names nothing", "names no record", func(s *shard) {
 			t := s.index.dir[0]
 			i := firstWord(t)
-			t.set(i, t.word(i)|placeMask)
+			t.set(i, t.word(i)|positionMask)
 		}),
 		Entry("a word that names another's record", "another tag", func(s *shard) {
 			t := s.index.dir[0]
@@ -64,7 +64,7 @@ var _ = Describe("Check", func() {
 			for t.word(j) == 0 {
 				j++
 			}
-			t.set(i, newWord(t.word(i).tag(), 0, t.word(j).place()))
+			t.set(i, newWord(t.word(i).tag(), 0, t.word(j).position()))
 		}),
 		Entry("a version from the future", "latest", func(s *shard) { s.version -= 5 }),
 		Entry("live bytes that are not", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
@@ -78,8 +78,8 @@ var _ = Describe("Check", func() {
 		Entry("a deadline that would be slept over", "next deadline", func(s *shard) { s.next++ }),
 		Entry("a queue's weight", "queue 0", func(s *shard) { s.weight[admission]++ }),
 		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
-		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.ledger.of(1).charge(1) }),
-		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.ledger.rows.Store(&[]*row{nil}) }),
+		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.accountTable.of(1).charge(1) }),
+		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.accountTable.entries.Store(&[]*accountEntry{nil}) }),
 		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
 	)
 })

@@ -50,11 +50,11 @@ func ExampleCache_CompareAndSwap() {
 	// true
 }
 
-func ExampleCache_Stage() {
+func ExampleCache_BeginUpload() {
 	c, _ := cache.New(clock.NewMock(), cache.WithMaxMemory(64<<20))
 	body := strings.NewReader(strings.Repeat("x", 100_000)) // a connection, say
 
-	st, err := c.Stage([]byte("key"), body.Len())
+	st, err := c.BeginUpload([]byte("key"), body.Len())
 	if err != nil {
 		fmt.Println(err)
 		return

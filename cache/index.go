@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // The index finds a record by the hash of its key. It is 8-byte words
 //
-//	26 bits tag (of the hash) | 2 bits use | 36 bits place
+//	26 bits tag (of the hash) | 2 bits use | 36 bits position
 //
 // in tables of one to sixteen pages. A table holds the tags that begin with
 // its prefix; a directory finds it by as many first bits as the longest prefix
@@ -13,14 +13,14 @@ import "encoding/binary"
 // search ends at the first greater tag, and a table grows, shrinks, splits or
 // merges in one short sequential pass over its own words that touches no item.
 const (
-	tagBits   = 26
-	useBits   = 2
-	placeBits = 36
+	tagBits      = 26
+	useBits      = 2
+	positionBits = 36
 
-	tagMask   = 1<<tagBits - 1
-	placeMask = 1<<placeBits - 1
-	maxUse    = 1<<useBits - 1
-	useOne    = word(1) << placeBits
+	tagMask      = 1<<tagBits - 1
+	positionMask = 1<<positionBits - 1
+	maxUse       = 1<<useBits - 1
+	useOne       = word(1) << positionBits
 
 	wordSize     = 8
 	tableShift   = 16
@@ -37,13 +37,13 @@ const (
 // word is an entry of the index; 0 is an empty one.
 type word uint64
 
-func newWord(tag uint64, use uint8, p place) word {
-	return word(tag)<<(useBits+placeBits) | word(use)<<placeBits | word(p)
+func newWord(tag uint64, use uint8, p position) word {
+	return word(tag)<<(useBits+positionBits) | word(use)<<positionBits | word(p)
 }
 
-func (w word) tag() uint64  { return uint64(w >> (useBits + placeBits)) }
-func (w word) use() uint8   { return uint8(w>>placeBits) & maxUse }
-func (w word) place() place { return place(w & placeMask) }
+func (w word) tag() uint64        { return uint64(w >> (useBits + positionBits)) }
+func (w word) use() uint8         { return uint8(w>>positionBits) & maxUse }
+func (w word) position() position { return position(w & positionMask) }
 
 // table is a part of the index: the words whose tags share the first depth
 // bits.

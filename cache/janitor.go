@@ -141,7 +141,7 @@ func (c *Cache) Sweep(now int64, budget int) (next int64) {
 
 // finish runs a shard's victim to its end with the reserve of the budget.
 func (c *Cache) finish(now int64, s *shard) bool {
-	c.room.Lock()
-	defer c.room.Unlock()
+	c.reclaimMu.Lock()
+	defer c.reclaimMu.Unlock()
 	return c.reclaimFrom(now, s)
 }

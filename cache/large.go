@@ -17,10 +17,10 @@ const (
 	warmPages = 1 << 20 / pageSize
 )
 
-// firstRoom is where the first bytes of a staged value go, in bytes. From there
+// firstPiece is the size of an upload's first buffer, in bytes. From there
 // on there is room for as much again as has come, so that memory follows the
 // bytes received.
-const firstRoom = 32 << 10
+const firstPiece = 32 << 10
 
 // settle makes the limit bear a chain that is in transit no longer, because an
 // item has it. It reports false if there is no room under the limit.
@@ -61,13 +61,13 @@ func (s *shard) releaseChain(head int32) {
 	}
 }
 
-// Staged is a value on its way into the cache: memory that grows piece by piece
+// Upload is a value on its way into the cache: memory that grows piece by piece
 // as bytes arrive, so that a declared length costs nothing, and that becomes the
 // item's value without another copy. Until then it is in transit: no limit of
 // the cache bears it, and nothing is evicted for it, so whoever stages bounds how
 // much that is. It serves one goroutine, and ends with Release.
 //
-//	st, err := c.Stage(key, size)
+//	st, err := c.BeginUpload(key, size)
 //	defer st.Release()
 //	for st.Missing() > 0 {
 //		b, err := st.Buffer()
@@ -75,25 +75,25 @@ func (s *shard) releaseChain(head int32) {
 //		st.Advance(n)
 //	}
 //	version, err := st.Set(c.Now(), ttl)
-type Staged struct {
-	c      *Cache
-	s      *shard
-	hash   uint64
-	key    []byte
-	size   int
-	filled int
-	head   int32
-	tail   int32
-	free   []byte // not filled
-	staged int64  // bytes that the account knows to be on their way
+type Upload struct {
+	c       *Cache
+	s       *shard
+	hash    uint64
+	key     []byte
+	size    int
+	filled  int
+	head    int32
+	tail    int32
+	free    []byte // not filled
+	charged int64  // bytes that the account knows to be on their way
 }
 
 // Stage starts a value of size bytes for key, which it copies. It is meant for
 // values of LargeValueSize and more; smaller ones waste most of a page.
 // Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull or
 // ErrAccountFull for a value larger than the memory limit or the account's.
-func (c *Cache) Stage(key []byte, size int) (*Staged, error) {
-	st, err := c.stage(key, size)
+func (c *Cache) BeginUpload(key []byte, size int) (*Upload, error) {
+	st, err := c.beginUpload(key, size)
 	if err != nil {
 		return nil, err
 	}
@@ -101,31 +101,31 @@ func (c *Cache) Stage(key []byte, size int) (*Staged, error) {
 	return &st, nil
 }
 
-func (c *Cache) stage(key []byte, size int) (Staged, error) {
+func (c *Cache) beginUpload(key []byte, size int) (Upload, error) {
 	if err := c.checkWrite(key, size, 0); err != nil {
-		return Staged{}, err
+		return Upload{}, err
 	}
 	if int64(pagesOf(size)) > c.budget.max-c.budget.reserved {
-		return Staged{}, fmt.Errorf("%w: value is %d bytes, max memory %d", ErrFull, size, c.maxMemory)
+		return Upload{}, fmt.Errorf("%w: value is %d bytes, max memory %d", ErrFull, size, c.maxMemory)
 	}
 	s, h := c.shard(key)
-	if err := s.affords(h, key, size, c.balance); err != nil {
-		return Staged{}, err
+	if err := s.affords(h, key, size, c.account); err != nil {
+		return Upload{}, err
 	}
-	return Staged{c: c, s: s, hash: h, key: key, size: size, head: none, tail: none}, nil
+	return Upload{c: c, s: s, hash: h, key: key, size: size, head: none, tail: none}, nil
 }
 
 // Key returns the key that the value is for, which must not be changed.
-func (st *Staged) Key() []byte { return st.key }
+func (st *Upload) Key() []byte { return st.key }
 
 // Missing returns how many bytes are still to come.
-func (st *Staged) Missing() int { return st.size - st.filled }
+func (st *Upload) Missing() int { return st.size - st.filled }
 
 // Buffer returns where the next bytes go: a part of the value's memory, never
 // empty while bytes are missing, and no longer than what has come, but for the
 // first. ErrFull, for the address space, and ErrAccountFull mean that there is no
 // memory for more; the caller then drops the value with Release.
-func (st *Staged) Buffer() ([]byte, error) {
+func (st *Upload) Buffer() ([]byte, error) {
 	if len(st.free) > 0 || st.Missing() == 0 {
 		return st.free, nil
 	}
@@ -136,23 +136,23 @@ func (st *Staged) Buffer() ([]byte, error) {
 }
 
 // Advance tells that n bytes of the buffer were filled.
-func (st *Staged) Advance(n int) {
+func (st *Upload) Advance(n int) {
 	st.free = st.free[n:]
 	st.filled += n
 }
 
 // extend makes the next bytes of memory the buffer, under the shard's lock.
-func (st *Staged) extend() error {
+func (st *Upload) extend() error {
 	at := st.filled & (segmentSize - 1)
-	n := min(st.Missing(), segmentSize-at, max(st.filled, firstRoom))
-	if err := st.c.balance.stage(int64(n)); err != nil {
+	n := min(st.Missing(), segmentSize-at, max(st.filled, firstPiece))
+	if err := st.c.account.reserveUpload(int64(n)); err != nil {
 		return err
 	}
 	if at == 0 && !st.link() {
-		st.c.balance.unstage(int64(n))
+		st.c.account.releaseUpload(int64(n))
 		return fmt.Errorf("%w: no address space is left", ErrFull)
 	}
-	st.staged += int64(n)
+	st.charged += int64(n)
 	seg, head := &st.s.segs[st.tail], &st.s.segs[st.head]
 	if more := pagesOf(at+n) - seg.pages; more > 0 {
 		seg.pages += more
@@ -165,7 +165,7 @@ func (st *Staged) extend() error {
 }
 
 // link appends a segment to the chain: a warm one if that will be filled.
-func (st *Staged) link() bool {
+func (st *Upload) link() bool {
 	s, id := st.s, int32(none)
 	if st.Missing() >= segmentSize {
 		id = s.takeWarm()
@@ -188,7 +188,7 @@ func (st *Staged) link() bool {
 }
 
 // fill copies a whole value in.
-func (st *Staged) fill(value []byte) error {
+func (st *Upload) fill(value []byte) error {
 	for len(value) > 0 {
 		b, err := st.Buffer()
 		if err != nil {
@@ -202,45 +202,45 @@ func (st *Staged) fill(value []byte) error {
 }
 
 // Release ends the value. If it was not stored its memory is given back.
-func (st *Staged) Release() {
+func (st *Upload) Release() {
 	if st.head != none {
 		st.s.mu.Lock()
 		st.s.releaseChain(st.head)
 		st.s.unlock()
 	}
-	st.c.balance.unstage(st.staged)
-	st.head, st.tail, st.free, st.size, st.filled, st.staged = none, none, nil, 0, 0, 0
+	st.c.account.releaseUpload(st.charged)
+	st.head, st.tail, st.free, st.size, st.filled, st.charged = none, none, nil, 0, 0, 0
 }
 
 // Set stores the value, as Cache.Set does. After an error it may be tried
 // again, as the other ways of storing may.
-func (st *Staged) Set(now int64, ttl time.Duration) (version uint64, err error) {
+func (st *Upload) Set(now int64, ttl time.Duration) (version uint64, err error) {
 	return st.commit(now, ttl, always, 0)
 }
 
 // Add stores the value, as Cache.Add does.
-func (st *Staged) Add(now int64, ttl time.Duration) (version uint64, err error) {
+func (st *Upload) Add(now int64, ttl time.Duration) (version uint64, err error) {
 	return st.commit(now, ttl, ifAbsent, 0)
 }
 
 // Replace stores the value, as Cache.Replace does.
-func (st *Staged) Replace(now int64, ttl time.Duration) (version uint64, err error) {
+func (st *Upload) Replace(now int64, ttl time.Duration) (version uint64, err error) {
 	return st.commit(now, ttl, ifPresent, 0)
 }
 
 // CompareAndSwap stores the value, as Cache.CompareAndSwap does.
-func (st *Staged) CompareAndSwap(now int64, ttl time.Duration, version uint64) (uint64, error) {
+func (st *Upload) CompareAndSwap(now int64, ttl time.Duration, version uint64) (uint64, error) {
 	return st.commit(now, ttl, ifVersion, version)
 }
 
-func (st *Staged) commit(now int64, ttl time.Duration, cond condition, version uint64) (uint64, error) {
+func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version uint64) (uint64, error) {
 	if err := st.c.checkWrite(st.key, st.size, ttl); err != nil {
 		return 0, err
 	}
 	if st.Missing() > 0 {
 		return 0, fmt.Errorf("value has %d of %d bytes", st.filled, st.size)
 	}
-	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.balance}, ttl, cond, version)
+	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.account}, ttl, cond, version)
 	if err == nil {
 		st.head = none // the item's now
 	}

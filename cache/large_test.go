@@ -28,9 +28,9 @@ var _ = Describe("Large values", func() {
 	)
 	BeforeEach(func() { c, clk = newCache() })
 
-	stage := func(value []byte, piece int) *cache.Staged {
+	upload := func(value []byte, piece int) *cache.Upload {
 		GinkgoHelper()
-		st, err := c.Stage(key, len(value))
+		st, err := c.BeginUpload(key, len(value))
 		Expect(err).NotTo(HaveOccurred())
 		for st.Missing() > 0 {
 			b, err := st.Buffer()
@@ -90,10 +90,10 @@ var _ = Describe("Large values", func() {
 		Expect(c.Stats().Items).To(BeNumerically(">=", 5))
 	})
 
-	Describe("being staged", func() {
+	Describe("being uploaded", func() {
 		It("are invisible until stored, then whole", func() {
 			want := patterned(300_000)
-			st := stage(want, 7000)
+			st := upload(want, 7000)
 			defer st.Release()
 			_, _, ok := c.GetAppend(c.Now(), nil, key)
 			Expect(ok).To(BeFalse())
@@ -107,7 +107,7 @@ var _ = Describe("Large values", func() {
 
 		It("cost memory by the bytes that came, not by the size declared", func() {
 			before := c.Stats().Memory.Total
-			st, err := c.Stage(key, 1<<20)
+			st, err := c.BeginUpload(key, 1<<20)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Stats().Memory.Total).To(Equal(before))
 			b, err := st.Buffer()
@@ -137,9 +137,9 @@ var _ = Describe("Large values", func() {
 				items++
 			}
 			before := c.Stats()
-			var all []*cache.Staged
+			var all []*cache.Upload
 			for i := range 80 {
-				st, err := c.Stage(fmt.Append(nil, "large ", i), 1<<20)
+				st, err := c.BeginUpload(fmt.Append(nil, "large ", i), 1<<20)
 				Expect(err).NotTo(HaveOccurred())
 				for st.Missing() > 1 {
 					b, err := st.Buffer()
@@ -163,7 +163,7 @@ var _ = Describe("Large values", func() {
 		})
 
 		It("are not stored before their last byte", func() {
-			st, err := c.Stage(key, 1<<20)
+			st, err := c.BeginUpload(key, 1<<20)
 			Expect(err).NotTo(HaveOccurred())
 			defer st.Release()
 			_, err = st.Set(c.Now(), 0)
@@ -172,7 +172,7 @@ var _ = Describe("Large values", func() {
 
 		It("obey the conditions of Add, Replace and CompareAndSwap", func() {
 			v := patterned(20_000)
-			st := stage(v, len(v))
+			st := upload(v, len(v))
 			_, err := st.Replace(c.Now(), 0)
 			Expect(err).To(MatchError(cache.ErrNotFound))
 			_, err = st.CompareAndSwap(c.Now(), 0, 1)
@@ -183,7 +183,7 @@ var _ = Describe("Large values", func() {
 			Expect(err).NotTo(HaveOccurred())
 			st.Release()
 
-			st = stage(v, len(v))
+			st = upload(v, len(v))
 			_, err = st.Add(c.Now(), 0)
 			Expect(err).To(MatchError(cache.ErrExists))
 			_, err = st.CompareAndSwap(c.Now(), 0, version+1)
@@ -192,7 +192,7 @@ var _ = Describe("Large values", func() {
 			Expect(err).NotTo(HaveOccurred())
 			st.Release()
 
-			st = stage(v, len(v))
+			st = upload(v, len(v))
 			_, err = st.Replace(c.Now(), 0)
 			Expect(err).NotTo(HaveOccurred())
 			st.Release()
@@ -201,15 +201,15 @@ var _ = Describe("Large values", func() {
 		})
 
 		It("are refused as a write would be", func() {
-			_, err := c.Stage(nil, 10)
+			_, err := c.BeginUpload(nil, 10)
 			Expect(err).To(MatchError(cache.ErrEmptyKey))
-			_, err = c.Stage(key, 2<<20)
+			_, err = c.BeginUpload(key, 2<<20)
 			Expect(err).To(MatchError(cache.ErrValueTooLarge))
 		})
 
 		It("are refused whole when memory has run out with eviction off, and may be tried again", func() {
 			c, _ = newCache(cache.WithMaxMemory(2<<20), cache.WithEviction(cache.EvictNone))
-			a, b := stage(patterned(1<<20), 1<<20), stage(patterned(1<<20), 1<<20)
+			a, b := upload(patterned(1<<20), 1<<20), upload(patterned(1<<20), 1<<20)
 			_, err := a.Set(c.Now(), 0)
 			Expect(err).NotTo(HaveOccurred())
 			a.Release()

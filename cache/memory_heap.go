@@ -33,7 +33,7 @@ func (m *memory) unit(i int32) []byte {
 }
 
 // from returns the bytes of a unit from the one at p on.
-func (m *memory) from(p place) []byte { return m.unit(p.segment())[p.offset():] }
+func (m *memory) from(p position) []byte { return m.unit(p.segment())[p.offset():] }
 
 // discard does nothing here: recycle drops the unit.
 func (m *memory) discard(int32) {}

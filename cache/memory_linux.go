@@ -51,7 +51,7 @@ func (m *memory) unit(i int32) []byte {
 
 // from returns the bytes of a unit from the one at p on, and may reach beyond
 // the unit.
-func (m *memory) from(p place) []byte { return m.base[p:] }
+func (m *memory) from(p position) []byte { return m.base[p:] }
 
 // discard gives the unit's pages back; the unit then reads as zeros. It needs
 // no lock, for nobody else may hold the unit.

@@ -289,7 +289,7 @@ func (m *model) step() error {
 			return fmt.Errorf("next deadline is %d", next)
 		}
 	case 18:
-		return m.stage()
+		return m.upload()
 	case 19:
 		return m.hold()
 	default:
@@ -322,13 +322,13 @@ func (m *model) flush(prefix []byte) error {
 	return nil
 }
 
-// stage stores a value piece by piece, or abandons it half-way.
-func (m *model) stage() error {
+// upload stores a value piece by piece, or abandons it half-way.
+func (m *model) upload() error {
 	key, value := m.key(), m.value()
 	if len(value) == 0 {
 		return nil
 	}
-	st, err := m.writer().Stage(key, len(value))
+	st, err := m.writer().BeginUpload(key, len(value))
 	if errors.Is(err, cache.ErrAccountFull) {
 		return m.refused(key, len(value))
 	}

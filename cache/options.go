@@ -26,8 +26,8 @@ const (
 	manyShards, fewShards = 16, 8
 	manyShardsMemory      = 1 << 30
 	shardMemory           = 16 << 20
-	// leastShardMemory is the least that a shard works with, in bytes.
-	leastShardMemory = 64 << 10
+	// minShardMemory is the least that a shard works with, in bytes.
+	minShardMemory = 64 << 10
 )
 
 // Eviction is what a full cache does with a write.
@@ -115,8 +115,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("max value size is %d bytes, want 0 to %d", o.maxValueSize, MaxValueSizeLimit)
 	case o.shards < 1 || o.shards > maxShards || o.shards&(o.shards-1) != 0:
 		return fmt.Errorf("shards is %d, want a power of two up to %d", o.shards, maxShards)
-	case int64(o.shards)*leastShardMemory > o.maxMemory:
-		return fmt.Errorf("shards is %d, max memory of %d bytes allows %d", o.shards, o.maxMemory, o.maxMemory/leastShardMemory)
+	case int64(o.shards)*minShardMemory > o.maxMemory:
+		return fmt.Errorf("shards is %d, max memory of %d bytes allows %d", o.shards, o.maxMemory, o.maxMemory/minShardMemory)
 	case o.eviction > EvictNone:
 		return fmt.Errorf("eviction is %v, want s3fifo or none", o.eviction)
 	}

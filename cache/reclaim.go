@@ -61,7 +61,7 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 	var r record
 	for s.victim.seg == id && walked < steps {
 		walked++
-		p := placeOf(id, s.victim.offset)
+		p := positionOf(id, s.victim.offset)
 		s.segs[id].parse(bytes[s.victim.offset:], &r)
 		t, at, found := s.locate(p, r.key)
 		switch {
@@ -89,16 +89,16 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 }
 
 // drop takes a record's item out.
-func (s *shard) drop(t *table, at int, p place, r *record) {
+func (s *shard) drop(t *table, at int, p position, r *record) {
 	tag := t.word(at).tag()
 	t.remove(at)
 	s.index.n--
-	s.kill(p, r, false)
+	s.markDead(p, r, false)
 	s.shrink(tag, t)
 }
 
 // move copies the item at p to where its deadline and worth put it now.
-func (s *shard) move(t *table, at int, p place, r *record) bool {
+func (s *shard) move(t *table, at int, p position, r *record) bool {
 	seg := &s.segs[p.segment()]
 	key := s.buckets[seg.bucket].bucketKey
 	if r.expiry != 0 {
@@ -125,9 +125,9 @@ func (s *shard) move(t *table, at int, p place, r *record) bool {
 	}
 	t.set(at, newWord(w.tag(), use, to))
 	s.bytes += len(r.key) + r.length
-	s.ledger.of(r.account).charge(r.cost()) // which kill ends
+	s.accountTable.of(r.account).charge(r.cost()) // which markDead ends
 	s.count.moved += uint64(r.size)
-	s.kill(p, r, r.chain != none)
+	s.markDead(p, r, r.chain != none)
 	return true
 }
 

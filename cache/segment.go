@@ -93,7 +93,7 @@ func (s *shard) dequeue(l *list, id int32) {
 // granted. On failure it notes the need and takes nothing.
 func (s *shard) charge(n int, k memoryKind) bool {
 	fromGrant := min(n, s.grant)
-	if rest := n - fromGrant; rest > 0 && !s.budget.take(rest, s.reserve) {
+	if rest := n - fromGrant; rest > 0 && !s.budget.reserve(rest, s.reserve) {
 		s.need = n
 		return false
 	}
@@ -138,7 +138,7 @@ func (s *shard) dropSegment(id int32, k memoryKind) {
 		s.memory[k] -= seg.pages
 		s.memory[memFree] += seg.pages
 		k = memFree
-	} else if warm = warm && s.budget.take(segmentPages, false); warm {
+	} else if warm = warm && s.budget.reserve(segmentPages, false); warm {
 		s.memory[memTransit] -= segmentPages
 		s.memory[memFree] += segmentPages
 		s.pages.Add(segmentPages)
@@ -239,22 +239,24 @@ func (s *shard) freeRecords(id int32) {
 	s.dropSegment(id, memRecords)
 }
 
-// place is where a record lies: segment and offset.
-type place uint64
+// position is where a record lies: segment and offset.
+type position uint64
 
-func placeOf(seg int32, offset int) place { return place(seg)<<segmentShift | place(offset) }
+func positionOf(seg int32, offset int) position {
+	return position(seg)<<segmentShift | position(offset)
+}
 
-func (p place) segment() int32 { return int32(p >> segmentShift) }
-func (p place) offset() int    { return int(p & (segmentSize - 1)) }
+func (p position) segment() int32 { return int32(p >> segmentShift) }
+func (p position) offset() int    { return int(p & (segmentSize - 1)) }
 
 // record parses the record at p into r.
-func (s *shard) record(p place, r *record) {
+func (s *shard) record(p position, r *record) {
 	s.segs[p.segment()].parse(s.space.from(p), r)
 }
 
 // appendRecord writes r into the open segment of bucket and pool, opening one
 // if needed, and returns where it lies. It fails for lack of memory.
-func (s *shard) appendRecord(key bucketKey, q pool, r *record) (place, bool) {
+func (s *shard) appendRecord(key bucketKey, q pool, r *record) (position, bool) {
 	b, ok := s.bucket(key)
 	if !ok {
 		b = s.newBucket(key)
@@ -294,7 +296,7 @@ func (s *shard) appendRecord(key bucketKey, q pool, r *record) (place, bool) {
 		seg.large += pages
 		s.weight[q] += pages
 	}
-	return placeOf(id, at), true
+	return positionOf(id, at), true
 }
 
 // openSegment gives bucket b a segment to append r to, with r's first pages
@@ -329,11 +331,11 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	return id
 }
 
-// kill counts the record at p as dead and lets go of its large value, unless
+// markDead counts the record at p as dead and lets go of its large value, unless
 // another record has inherited it. Of one that is being read the memory is not
 // free yet, but it is the readers' now. The index must not name the record any
 // more.
-func (s *shard) kill(p place, r *record, inherited bool) {
+func (s *shard) markDead(p position, r *record, inherited bool) {
 	id := p.segment()
 	seg := &s.segs[id]
 	seg.live -= r.size
@@ -350,7 +352,7 @@ func (s *shard) kill(p place, r *record, inherited bool) {
 		}
 		s.releaseChain(r.chain)
 	}
-	s.ledger.of(r.account).give(r.cost())
+	s.accountTable.of(r.account).release(r.cost())
 	switch {
 	case seg.items > 0:
 	case !seg.open || seg.pages > 1:

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// errNoRoom makes the caller find shard.need pages and try again.
-var errNoRoom = errors.New("no room")
+// errNoSpace makes the caller find shard.need pages and try again.
+var errNoSpace = errors.New("no room")
 
 // memoryKind is what pages are charged for.
 type memoryKind uint8
@@ -37,11 +37,11 @@ type shard struct {
 	memory  [memKinds]int
 	pages   atomic.Int64 // sum of memory but for what is in transit; read without the lock
 	grant   int          // pages that makeRoom took for the caller
-	need    int          // pages that errNoRoom was about
+	need    int          // pages that errNoSpace was about
 	reserve bool         // the caller may use the budget's reserve
 
 	// Accounts.
-	ledger       *ledger
+	accountTable *accountTable
 	withAccounts bool // records name one
 
 	// Items.
@@ -79,8 +79,8 @@ type counters struct {
 	hits, misses, sets, refused, deleted, expired, evicted, moved uint64
 }
 
-func newShard(o *options, b *budget, l *ledger, skip, halvings uint) (*shard, error) {
-	s := &shard{budget: b, ledger: l, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
+func newShard(o *options, b *budget, l *accountTable, skip, halvings uint) (*shard, error) {
+	s := &shard{budget: b, accountTable: l, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
 	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
 	s.draws = newDraws(s.hash)
@@ -101,7 +101,7 @@ func newShard(o *options, b *budget, l *ledger, skip, halvings uint) (*shard, er
 	t := s.newTable(1, 0)
 	if t == nil {
 		s.close()
-		return nil, errNoRoom
+		return nil, errNoSpace
 	}
 	s.index.dir = []*table{t}
 	return s, nil
@@ -113,10 +113,10 @@ const transitSpace = 1 << 30
 
 // recordSpace is the address space for a shard's segments. A segment may have
 // as little as one page written, so it is much more than the limit, up to what
-// a place can name.
+// a position can name.
 func recordSpace(limit int64) int64 {
-	if limit > (1<<placeBits-transitSpace)/32 {
-		return 1 << placeBits
+	if limit > (1<<positionBits-transitSpace)/32 {
+		return 1 << positionBits
 	}
 	return (max(32*limit, 1<<28) + transitSpace) &^ (segmentSize - 1)
 }
@@ -142,7 +142,7 @@ func (s *shard) tag(h uint64) uint64 { return h << s.skip >> (64 - tagBits) }
 type entry struct {
 	table *table
 	at    int
-	place place
+	pos   position
 	record
 }
 
@@ -157,9 +157,9 @@ func (s *shard) find(h uint64, key []byte, e *entry) bool {
 			e.table, e.at = t, i
 			return false
 		}
-		s.record(w.place(), &e.record)
+		s.record(w.position(), &e.record)
 		if bytes.Equal(e.key, key) {
-			e.table, e.at, e.place = t, i, w.place()
+			e.table, e.at, e.pos = t, i, w.position()
 			return true
 		}
 	}
@@ -167,7 +167,7 @@ func (s *shard) find(h uint64, key []byte, e *entry) bool {
 
 // locate finds the word that names the record at p, if any: if not, the record
 // is dead.
-func (s *shard) locate(p place, key []byte) (t *table, at int, ok bool) {
+func (s *shard) locate(p position, key []byte) (t *table, at int, ok bool) {
 	tag := s.tag(s.hash.sum(key))
 	t = s.index.table(tag)
 	for i := t.seek(tag); ; i++ {
@@ -175,7 +175,7 @@ func (s *shard) locate(p place, key []byte) (t *table, at int, ok bool) {
 		if w == 0 || w.tag() != tag {
 			return nil, 0, false
 		}
-		if w.place() == p {
+		if w.position() == p {
 			return t, i, true
 		}
 	}
@@ -206,7 +206,7 @@ func (s *shard) unlink(e *entry) {
 	tag := e.table.word(e.at).tag()
 	e.table.remove(e.at)
 	s.index.n--
-	s.kill(e.place, &e.record, false)
+	s.markDead(e.pos, &e.record, false)
 	s.shrink(tag, e.table)
 }
 
@@ -232,7 +232,7 @@ type value struct {
 	bytes  []byte
 	chain  int32
 	length int
-	owner  *balance
+	owner  *accountState
 }
 
 // condition is what a write demands of the item that is there.
@@ -257,7 +257,7 @@ func (c condition) check(e *entry, visible bool, version uint64) error {
 	return nil
 }
 
-// write stores a value under key if the condition holds. It returns errNoRoom,
+// write stores a value under key if the condition holds. It returns errNoSpace,
 // having changed nothing, for lack of memory.
 func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, cond condition, version uint64) (uint64, error) {
 	var e entry
@@ -271,15 +271,15 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 	if found && e.account == r.account {
 		back = e.cost()
 	}
-	if err := v.owner.take(r.cost(), back); err != nil {
+	if err := v.owner.reserve(r.cost(), back); err != nil {
 		return 0, err
 	}
 	if found && s.overwrite(now, &e, &r) {
 		copy(e.value, v.bytes)
-		s.ledger.of(e.account).give(e.cost())
+		s.accountTable.of(e.account).release(e.cost())
 	} else if !s.putWhole(now, h, &e, found, &r) {
-		v.owner.give(r.cost())
-		return 0, errNoRoom
+		v.owner.release(r.cost())
+		return 0, errNoSpace
 	}
 	s.count.sets++
 	if found && !visible {
@@ -302,13 +302,13 @@ func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, er
 	if r.chain != none {
 		s.segs[r.chain].refs++ // it passes to the new record
 	}
-	s.ledger.of(r.account).charge(r.cost()) // which put ends for the old record
+	s.accountTable.of(r.account).charge(r.cost()) // which put ends for the old record
 	if !s.put(now, h, &e, true, &r) {
-		s.ledger.of(r.account).give(r.cost())
+		s.accountTable.of(r.account).release(r.cost())
 		if r.chain != none {
 			s.segs[r.chain].refs--
 		}
-		return 0, errNoRoom
+		return 0, errNoSpace
 	}
 	return s.version, nil
 }
@@ -317,7 +317,7 @@ func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, er
 // where it is: nothing changes its size, and its bucket neither starts after
 // the new deadline nor is wider than the new time to live allows.
 func (s *shard) overwrite(now int64, e *entry, r *record) bool {
-	seg := &s.segs[e.place.segment()]
+	seg := &s.segs[e.pos.segment()]
 	short := seg.fits(e.version)
 	if r.length != e.length || r.chain != e.chain || seg.fits(r.version) != short || !seg.holds(r.expiry) {
 		return false
@@ -325,7 +325,7 @@ func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	if r.expiry != 0 && widthFor(r.expiry-now) < s.buckets[seg.bucket].width {
 		return false
 	}
-	b := s.space.unit(e.place.segment())[e.place.offset()+e.record.at:]
+	b := s.space.unit(e.pos.segment())[e.pos.offset()+e.record.at:]
 	seg.putState(b, r)
 	s.version++
 	if w := e.table.word(e.at); w.use() < maxUse {
@@ -357,7 +357,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 	var use uint8
 	q := admission
 	if found {
-		q = s.segs[e.place.segment()].pool
+		q = s.segs[e.pos.segment()].pool
 		use = min(e.table.word(e.at).use()+1, maxUse)
 	} else {
 		if !e.table.roomy() {
@@ -379,7 +379,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 	s.bytes += len(r.key) + r.length
 	if found {
 		e.table.set(e.at, newWord(tag, use, p))
-		s.kill(e.place, &e.record, r.chain != none && r.chain == e.chain)
+		s.markDead(e.pos, &e.record, r.chain != none && r.chain == e.chain)
 	} else {
 		e.table.insert(e.at, newWord(tag, 0, p))
 		s.index.n++

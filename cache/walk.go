@@ -62,7 +62,7 @@ func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint6
 	words, next := s.following(tag, batch[:])
 	var r record
 	for _, w := range words {
-		p := w.place()
+		p := w.position()
 		s.record(p, &r)
 		if !bytes.HasPrefix(r.key, prefix) {
 			continue
@@ -159,7 +159,7 @@ func (s *shard) scanKeys(now int64, prefix []byte, tag uint64, most int, visit f
 	step.seen = len(words) + 1
 	var r record
 	for _, w := range words {
-		if s.record(w.place(), &r); r.alive(now) && bytes.HasPrefix(r.key, prefix) {
+		if s.record(w.position(), &r); r.alive(now) && bytes.HasPrefix(r.key, prefix) {
 			visit(r.key)
 			step.visited++
 			step.bytes += len(r.key)
@@ -187,12 +187,12 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Ite
 			next = w.tag()
 			break
 		}
-		s.record(w.place(), &r)
+		s.record(w.position(), &r)
 		if !r.alive(now) {
 			continue
 		}
 		used += walkItemCost + len(r.key) + r.length
-		item := Item{Key: r.key, Value: r.value, Info: r.info(now), Account: s.ledger.of(r.account).owner()}
+		item := Item{Key: r.key, Value: r.value, Info: r.info(now), Account: s.accountTable.of(r.account).owner()}
 		if r.chain == none {
 			visit(item)
 			continue

@@ -217,11 +217,11 @@ func (s *connections) authenticate(ctx context.Context, conn *pipeline.Conn) err
 // pause returns how long to wait at most before a dial, when so many before it
 // failed in a row.
 func (o *options) pause(failures int) time.Duration {
-	pause := o.firstPause
-	for ; failures > 1 && pause < o.longestPause; failures-- {
+	pause := o.minBackoff
+	for ; failures > 1 && pause < o.maxBackoff; failures-- {
 		pause = add(pause, pause)
 	}
-	return min(pause, o.longestPause)
+	return min(pause, o.maxBackoff)
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -22,8 +22,8 @@ const (
 	DefaultTimeout      = pipeline.DefaultSilence
 	DefaultDialTimeout  = 5 * time.Second
 	DefaultAttempts     = 3
-	DefaultFirstPause   = 20 * time.Millisecond
-	DefaultLongestPause = 250 * time.Millisecond
+	DefaultMinBackoff   = 20 * time.Millisecond
+	DefaultMaxBackoff   = 250 * time.Millisecond
 	DefaultMaxValueSize = pipeline.DefaultMaxAnswer
 )
 
@@ -50,8 +50,8 @@ type options struct {
 	dialTimeout  time.Duration
 	patience     time.Duration
 	attempts     int
-	firstPause   time.Duration
-	longestPause time.Duration
+	minBackoff   time.Duration
+	maxBackoff   time.Duration
 	maxValueSize int
 	limits       pipeline.EngineLimits
 	connections  int
@@ -84,8 +84,8 @@ func applyOptions(opts []Option) (*options, error) {
 		dialTimeout:  DefaultDialTimeout,
 		patience:     DefaultPatience,
 		attempts:     DefaultAttempts,
-		firstPause:   DefaultFirstPause,
-		longestPause: DefaultLongestPause,
+		minBackoff:   DefaultMinBackoff,
+		maxBackoff:   DefaultMaxBackoff,
 		maxValueSize: DefaultMaxValueSize,
 		connections:  1,
 		dial:         address.Dial,
@@ -199,14 +199,14 @@ func WithAttempts(n int) Option {
 // doubles from first to longest with every further one, and up to half of it is
 // random, so that the clients of a restarted server do not come back all at
 // once. A connection that broke before it answered anything was a failure, too.
-// Defaults: DefaultFirstPause, DefaultLongestPause.
+// Defaults: DefaultMinBackoff, DefaultMaxBackoff.
 //
 // Between those attempts calls fail at once with ErrUnavailable. Two zeros switch
 // off both: each call tries to connect for itself.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithBackoff")
-		o.firstPause, o.longestPause = first, longest
+		o.minBackoff, o.maxBackoff = first, longest
 		if first < 0 || longest < first {
 			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
 		}

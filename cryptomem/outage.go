@@ -25,7 +25,7 @@ const shortestProbe = 500 * time.Millisecond
 // pauses reports whether dials wait at all after a failure: backoff.Rest rounds
 // down what is shorter. If not, nothing is remembered either, and each call finds
 // out for itself.
-func (s *connections) pauses() bool { return s.opts.longestPause >= 2 }
+func (s *connections) pauses() bool { return s.opts.maxBackoff >= 2 }
 
 // lose begins an outage, unless there is one.
 func (s *connections) lose(cause error, silent bool) {

@@ -82,7 +82,7 @@ func (h *Handler) beginUpload(r *wire.Request, size int) (*upload, error) {
 		return nil, nil
 	}
 	var err error
-	if s.Staged, err = h.Cache.Stage(r.Key, size); err != nil {
+	if s.Upload, err = h.Cache.BeginUpload(r.Key, size); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -90,7 +90,7 @@ func (h *Handler) beginUpload(r *wire.Request, size int) (*upload, error) {
 
 // An upload is a command that stores a value that is on its way into the cache.
 type upload struct {
-	*cache.Staged
+	*cache.Upload
 	command wire.Command
 	ttl     time.Duration
 	version uint64 // that CAS expects

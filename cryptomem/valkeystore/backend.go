@@ -11,13 +11,13 @@ import (
 
 // The calls that valkey-go keeps in flight on one connection lie in a ring of
 // 1 << ringScale places. A caller that meets a full ring is held whatever its
-// context says, so all rooms together are smaller than one ring, with what the
+// context says, so all limits together are smaller than one ring, with what the
 // sweepers and valkey-go's own pings take left over.
 const (
-	ringScale    = 10
-	clusterRooms = 16 // by hash slot, so that a stopped node leaves room to others
-	singleRoom   = 1<<ringScale - 32
-	clusterRoom  = (1<<ringScale - 64) / clusterRooms
+	ringScale     = 10
+	clusterLimits = 16 // by hash slot, so that a stopped node leaves capacity to others
+	singleLimit   = 1<<ringScale - 32
+	clusterLimit  = (1<<ringScale - 64) / clusterLimits
 )
 
 // A backend is a connected client, with what is known of its connections.
@@ -26,7 +26,7 @@ type backend struct {
 	network *network // nil for a client of the user's
 	prefix  string
 	cluster bool
-	rooms   []room
+	limits  []callLimit
 	flushes *semaphore.Weighted // one at a time
 	scans   *semaphore.Weighted
 	plain   atomic.Bool // the server is older than scripts that begin with #!lua
@@ -39,14 +39,14 @@ type backend struct {
 }
 
 func newBackend(c valkey.Client, n *network, prefix string) *backend {
-	b := &backend{client: c, network: n, prefix: prefix, cluster: c.Mode() == valkey.ClientModeCluster, probes: make(map[uint16]*probe), flushes: semaphore.NewWeighted(1), scans: semaphore.NewWeighted(mostScans)}
-	rooms, size, slots := 1, int64(singleRoom), 1
+	b := &backend{client: c, network: n, prefix: prefix, cluster: c.Mode() == valkey.ClientModeCluster, probes: make(map[uint16]*probe), flushes: semaphore.NewWeighted(1), scans: semaphore.NewWeighted(maxScans)}
+	rooms, size, slots := 1, int64(singleLimit), 1
 	if b.cluster {
-		rooms, size, slots = clusterRooms, clusterRoom, hashSlots
+		rooms, size, slots = clusterLimits, clusterLimit, hashSlots
 	}
-	b.rooms, b.reached = make([]room, rooms), make([]atomic.Uint32, slots)
-	for i := range b.rooms {
-		b.rooms[i].size, b.rooms[i].places = size, semaphore.NewWeighted(size)
+	b.limits, b.reached = make([]callLimit, rooms), make([]atomic.Uint32, slots)
+	for i := range b.limits {
+		b.limits[i].size, b.limits[i].inFlight = size, semaphore.NewWeighted(size)
 	}
 	return b
 }
@@ -60,20 +60,20 @@ func (b *backend) slot(name []byte) uint16 {
 	return hashSlot(b.prefix, name)
 }
 
-func (b *backend) room(slot uint16) *room {
-	return &b.rooms[int(slot)*len(b.rooms)/hashSlots]
+func (b *backend) limit(slot uint16) *callLimit {
+	return &b.limits[int(slot)*len(b.limits)/hashSlots]
 }
 
-// enter waits under ctx for room on the connection to the slot's node, and for that
+// enter waits under ctx for capacity on the connection to the slot's node, and for that
 // connection. Without an error the caller has a place, to leave or to abandon.
 func (b *backend) enter(ctx context.Context, slot uint16) error {
-	r := b.room(slot)
-	if err := r.places.Acquire(ctx, 1); err != nil {
+	r := b.limit(slot)
+	if err := r.inFlight.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	err := b.reach(ctx, slot)
 	if err != nil {
-		r.leave()
+		r.release()
 	}
 	return err
 }

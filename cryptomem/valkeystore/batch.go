@@ -28,7 +28,7 @@ type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
 	cmds   valkey.Commands
-	slots  []uint16 // one of each room that the batch takes a place in
+	slots  []uint16 // one of each limit that the batch counts against
 }
 
 func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
@@ -104,25 +104,25 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 		if abandoned {
 			b.abandon(slot)
 		} else {
-			b.room(slot).leave()
+			b.limit(slot).release()
 		}
 	}
 }
 
-// slotsOf returns one slot for each room that the requests need, in the order in
+// slotsOf returns one slot for each limit that the requests need, in the order in
 // which everybody takes them.
 func (b *backend) slotsOf(rs []*cryptomem.Request) []uint16 {
 	if !b.cluster {
 		return []uint16{0}
 	}
-	var slots [clusterRooms]uint16
-	var used [clusterRooms]bool
+	var slots [clusterLimits]uint16
+	var used [clusterLimits]bool
 	for _, r := range rs {
 		slot := b.slot(r.Name)
-		i := int(slot) * clusterRooms / hashSlots
+		i := int(slot) * clusterLimits / hashSlots
 		slots[i], used[i] = slot, true
 	}
-	out := make([]uint16, 0, clusterRooms)
+	out := make([]uint16, 0, clusterLimits)
 	for i, slot := range slots {
 		if used[i] {
 			out = append(out, slot)
@@ -131,12 +131,12 @@ func (b *backend) slotsOf(rs []*cryptomem.Request) []uint16 {
 	return out
 }
 
-// enterAll takes a place for a batch in the room of each slot.
+// enterAll counts a batch against the limit of each slot.
 func (b *backend) enterAll(ctx context.Context, slots []uint16) error {
 	for i, slot := range slots {
-		if err := b.room(slot).places.Acquire(ctx, 1); err != nil {
+		if err := b.limit(slot).inFlight.Acquire(ctx, 1); err != nil {
 			for _, slot := range slots[:i] {
-				b.room(slot).leave()
+				b.limit(slot).release()
 			}
 			return err
 		}

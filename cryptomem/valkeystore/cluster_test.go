@@ -77,7 +77,7 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 			_, version, err := c.getv(name, false)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.cas(name, "2", version, 0, false)).Error().NotTo(HaveOccurred())
-			Expect(c.add("lock of "+name, "me", patience, true)).Error().NotTo(HaveOccurred())
+			Expect(c.add("lock of "+name, "me", testTimeout, true)).Error().NotTo(HaveOccurred())
 		}
 	})
 
@@ -90,7 +90,7 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 				&cryptomem.Request{Command: wire.Set, Name: []byte("once " + name), Value: []byte(name)},
 			)
 		}
-		c.store.DoAll(within(patience), rs)
+		c.store.DoAll(within(testTimeout), rs)
 		for _, r := range rs {
 			Expect(r.Err).NotTo(HaveOccurred())
 			if r.Command == wire.Get {
@@ -151,7 +151,7 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 		var others []string
 		for _, name := range names(100) {
 			Expect(c.set(name, name, 0)).To(Succeed())
-			if cluster.Primary(name) != stopped && valkeystore.Room(name) != valkeystore.Room("name 0") {
+			if cluster.Primary(name) != stopped && valkeystore.LimitOf(name) != valkeystore.LimitOf("name 0") {
 				others = append(others, name)
 			}
 		}
@@ -170,7 +170,7 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 		}
 		cancel()
 		for range cap(ended) {
-			Eventually(ended).WithTimeout(patience).Should(Receive(MatchError(context.Canceled)))
+			Eventually(ended).WithTimeout(testTimeout).Should(Receive(MatchError(context.Canceled)))
 		}
 	})
 })

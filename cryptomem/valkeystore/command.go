@@ -148,14 +148,14 @@ func (s *Store) do(ctx context.Context, r *cryptomem.Request) error {
 	}
 	if r.Sealer != nil {
 		if err := r.Sealer.SealRequest(r); err != nil {
-			b.room(slot).leave()
+			b.limit(slot).release()
 			return err
 		}
 	}
 	f := newFrame(b.prefix, r)
 	result, err := s.send(ctx, b, r, f)
 	if err != nil {
-		b.room(slot).leave()
+		b.limit(slot).release()
 		f.release()
 		return err
 	}
@@ -163,17 +163,17 @@ func (s *Store) do(ctx context.Context, r *cryptomem.Request) error {
 		if errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded) {
 			b.abandon(slot)
 		} else {
-			b.room(slot).leave()
+			b.limit(slot).release()
 		}
 		return s.lost(ctx, r.Command, lost) // and the frame may still be read
 	}
-	b.room(slot).leave()
+	b.limit(slot).release()
 	err = s.answer(r, result)
 	f.release()
 	return err
 }
 
-// notEntered returns the error of a request that got neither room nor connection.
+// notEntered returns the error of a request that got neither capacity nor connection.
 func (s *Store) notEntered(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return err

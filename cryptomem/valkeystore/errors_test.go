@@ -115,7 +115,7 @@ var _ = Describe("What a server refuses", func() {
 		Eventually(func() error { _, err = c.get("name"); return err }).Should(HaveOccurred())
 		surelyNot(err, "LOADING", cryptomem.ErrUnavailable)
 		surelyNot(c.set("name", "new", 0), "LOADING", cryptomem.ErrUnavailable)
-		Eventually(reloaded).WithTimeout(patience).Should(BeClosed())
+		Eventually(reloaded).WithTimeout(testTimeout).Should(BeClosed())
 		untouched()
 	})
 
@@ -201,7 +201,7 @@ var _ = Describe("What a server refuses", func() {
 		cluster := func() *valkeytest.Server {
 			s := startServer("--cluster-enabled", "yes", "--cluster-require-full-coverage", "yes")
 			s.Must("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-			Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(patience).Should(ContainSubstring("cluster_state:ok"))
+			Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(testTimeout).Should(ContainSubstring("cluster_state:ok"))
 			return s
 		}
 
@@ -210,7 +210,7 @@ var _ = Describe("What a server refuses", func() {
 			c = caller{open("valkey://"+server.Addr, atOnce)}
 			Expect(c.set("name", "old", 0)).To(Succeed())
 			server.Must("CLUSTER", "DELSLOTS", "1")
-			Eventually(func() string { return server.Text("CLUSTER", "INFO") }).WithTimeout(patience).Should(ContainSubstring("cluster_state:fail"))
+			Eventually(func() string { return server.Text("CLUSTER", "INFO") }).WithTimeout(testTimeout).Should(ContainSubstring("cluster_state:fail"))
 			surelyNot(c.set("name", "new", 0), "CLUSTERDOWN", cryptomem.ErrUnavailable)
 		})
 
@@ -224,7 +224,7 @@ var _ = Describe("What a server refuses", func() {
 			other.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(server.Addr, ":")[1])
 			app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
 			var err error
-			Eventually(func() error { err = app.set("name", "1", 0); return err }).WithTimeout(patience).Should(MatchError(ContainSubstring("MOVED")))
+			Eventually(func() error { err = app.set("name", "1", 0); return err }).WithTimeout(testTimeout).Should(MatchError(ContainSubstring("MOVED")))
 			surelyNot(err, "+cluster|slots", cryptomem.ErrUnavailable)
 		})
 
@@ -234,14 +234,14 @@ var _ = Describe("What a server refuses", func() {
 			other.Must("CLUSTER", "DELSLOTSRANGE", "0", "16383")
 			server.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(other.Addr, ":")[1])
 			id := server.Text("CLUSTER", "MYID")
-			Eventually(func() string { return other.Text("CLUSTER", "NODES") }).WithTimeout(patience).Should(MatchRegexp(id + ".*0-16383"))
+			Eventually(func() string { return other.Text("CLUSTER", "NODES") }).WithTimeout(testTimeout).Should(MatchRegexp(id + ".*0-16383"))
 			other.Must("CLUSTER", "SETSLOT", "5798", "IMPORTING", id)
 			var err error
 			Eventually(func() error {
 				other.Must("ASKING")
 				err = other.Do("MGET", "{name}1", "{name}2").Error()
 				return err
-			}).WithTimeout(patience).Should(MatchError(HavePrefix("TRYAGAIN")))
+			}).WithTimeout(testTimeout).Should(MatchError(HavePrefix("TRYAGAIN")))
 			Expect(valkeystore.RefusalOf(err.Error())).To(MatchError(cryptomem.ErrUnavailable))
 		})
 	})

@@ -25,13 +25,13 @@ func InFlight(s *Store) (n int) {
 	if b == nil {
 		return 0
 	}
-	for i := range b.rooms {
-		r := &b.rooms[i]
+	for i := range b.limits {
+		r := &b.limits[i]
 		free := int64(0)
-		for r.places.TryAcquire(1) {
+		for r.inFlight.TryAcquire(1) {
 			free++
 		}
-		r.places.Release(free)
+		r.inFlight.Release(free)
 		n += int(r.size - free)
 	}
 	return n
@@ -47,4 +47,4 @@ var HashSlot = hashSlot
 var SlotTag = slotTag
 
 // Room returns which room of a cluster the name belongs to.
-func Room(name string) int { return int(hashSlot("", []byte(name))) * clusterRooms / hashSlots }
+func LimitOf(name string) int { return int(hashSlot("", []byte(name))) * clusterLimits / hashSlots }

@@ -29,7 +29,7 @@ var _ = Describe("Under load, a cluster", func() {
 		GinkgoHelper()
 		for i := range 80 {
 			name := fmt.Sprintf("w%d/%d", i/10, i%10)
-			Eventually(func() error { return caller{l.store}.set("after/{"+name+"}", "1", 0) }).WithTimeout(patience).Should(Succeed())
+			Eventually(func() error { return caller{l.store}.set("after/{"+name+"}", "1", 0) }).WithTimeout(testTimeout).Should(Succeed())
 		}
 		l.answered(500)
 	}
@@ -81,10 +81,10 @@ var _ = Describe("Under load, a cluster", func() {
 		replica := cluster.ReplicaOf(primary)
 		from := l.now()
 		primary.Stop()
-		Eventually(replica.IsPrimary).WithTimeout(patience).Should(BeTrue())
+		Eventually(replica.IsPrimary).WithTimeout(testTimeout).Should(BeTrue())
 		l.answered(500)
 		primary.Continue()
-		Eventually(primary.IsPrimary).WithTimeout(patience).Should(BeFalse())
+		Eventually(primary.IsPrimary).WithTimeout(testTimeout).Should(BeFalse())
 		recovered()
 		to := l.now()
 		l.answered(500)
@@ -111,7 +111,7 @@ func switched(l *load, w *valkeytest.Watched) int64 {
 	Eventually(func(g Gomega) {
 		g.Expect(caller{l.store}.set("after", "1", 0)).To(Succeed())
 		g.Expect(w.Replica.Must("DEL", "after").AsInt64()).To(BeEquivalentTo(1))
-	}).WithTimeout(patience).Should(Succeed())
+	}).WithTimeout(testTimeout).Should(Succeed())
 	return l.now()
 }
 
@@ -148,7 +148,7 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		c := caller{store}
 		Expect(c.set("name", "1", 0)).To(Succeed())
 		w.FailOver()
-		Eventually(func() error { return c.set("name", "2", 0) }).WithTimeout(patience).Should(Succeed())
+		Eventually(func() error { return c.set("name", "2", 0) }).WithTimeout(testTimeout).Should(Succeed())
 		Expect(c.get("name")).To(Equal("2"))
 	})
 })

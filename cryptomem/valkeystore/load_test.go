@@ -153,7 +153,7 @@ func kind(err error) string {
 func (l *load) answered(n int64) {
 	GinkgoHelper()
 	from := l.done.Load()
-	Eventually(l.done.Load).WithTimeout(patience).Should(BeNumerically(">=", from+n))
+	Eventually(l.done.Load).WithTimeout(testTimeout).Should(BeNumerically(">=", from+n))
 }
 
 // linearizable expects every name's history to be that of one place in which

@@ -36,13 +36,13 @@ type options struct {
 	refresh     time.Duration
 	clock       clock.Clock
 
-	firstPause, longestPause time.Duration
+	minBackoff, maxBackoff time.Duration
 }
 
 func newOptions(opts []Option) (options, error) {
 	o := options{
 		timeout: DefaultTimeout, dialTimeout: DefaultDialTimeout, refresh: DefaultRefresh,
-		clock: clock.New(), firstPause: cryptomem.DefaultFirstPause, longestPause: cryptomem.DefaultLongestPause, //nolint:forbidigo // the default
+		clock: clock.New(), minBackoff: cryptomem.DefaultMinBackoff, maxBackoff: cryptomem.DefaultMaxBackoff, //nolint:forbidigo // the default
 	}
 	var problems []error
 	for _, opt := range opts {
@@ -104,11 +104,11 @@ func WithRefresh(d time.Duration) Option {
 // WithBackoff sets the pauses before a request that was surely not applied is sent
 // again: from first they double to longest, up to half of each is random, and they
 // go on as long as the caller's deadline leaves room, or for the timeout if there is
-// none. Two zeros switch it off. Defaults: cryptomem.DefaultFirstPause,
-// cryptomem.DefaultLongestPause.
+// none. Two zeros switch it off. Defaults: cryptomem.DefaultMinBackoff,
+// cryptomem.DefaultMaxBackoff.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
-		o.firstPause, o.longestPause = first, longest
+		o.minBackoff, o.maxBackoff = first, longest
 		if first < 0 || longest < first {
 			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
 		}

@@ -17,7 +17,7 @@ func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 	if r.Err == nil || !passes(r.Err) {
 		return r.Err
 	}
-	for p := s.newPatience(ctx); p.rest(ctx); {
+	for p := s.newRetrier(ctx); p.wait(ctx); {
 		if r.Err = s.do(ctx, r); r.Err == nil || !passes(r.Err) {
 			break
 		}
@@ -42,7 +42,7 @@ func (s *Store) DoAll(ctx context.Context, rs []*cryptomem.Request) {
 // repeat carries out again what has to be. On one node that is all or nothing:
 // there, a request may name what a later one names that was carried out.
 func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
-	p := s.newPatience(ctx)
+	p := s.newRetrier(ctx)
 	for {
 		var again []*cryptomem.Request
 		for _, r := range rs {
@@ -51,7 +51,7 @@ func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
 			}
 		}
 		b := s.backend.Load()
-		if len(again) == 0 || len(again) < len(rs) && (b == nil || !b.cluster) || !p.rest(ctx) {
+		if len(again) == 0 || len(again) < len(rs) && (b == nil || !b.cluster) || !p.wait(ctx) {
 			return
 		}
 		rs = again
@@ -65,28 +65,28 @@ func passes(err error) bool {
 	return errors.Is(err, cryptomem.ErrUnavailable) && !errors.Is(err, cryptomem.ErrMaybeApplied)
 }
 
-// A patience is for how long, and with which pauses, something is tried again.
-type patience struct {
+// A retrier says for how long, and with which pauses, something is tried again.
+type retrier struct {
 	store *Store
 	end   time.Time
 	pause time.Duration
 }
 
-func (s *Store) newPatience(ctx context.Context) patience {
+func (s *Store) newRetrier(ctx context.Context) retrier {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = s.opts.clock.Now().Add(s.opts.timeout)
 	}
-	return patience{store: s, end: end, pause: s.opts.firstPause}
+	return retrier{store: s, end: end, pause: s.opts.minBackoff}
 }
 
-// rest waits for the next try and reports whether there is one.
-func (p *patience) rest(ctx context.Context) bool {
+// wait waits for the next try and reports whether there is one.
+func (p *retrier) wait(ctx context.Context) bool {
 	o := &p.store.opts
 	if p.pause <= 0 || !o.clock.Now().Add(p.pause).Before(p.end) {
 		return false
 	}
 	err := backoff.Rest(ctx, o.clock, rand.Reader, p.store.closing, p.pause)
-	p.pause = min(2*p.pause, o.longestPause)
+	p.pause = min(2*p.pause, o.maxBackoff)
 	return err == nil
 }

@@ -14,8 +14,8 @@ import (
 // in newer servers.
 const nodeShift = 52
 
-// mostScans is how many SCANs run at once.
-const mostScans = 16
+// maxScans is how many SCANs run at once.
+const maxScans = 16
 
 // A step is what one SCAN of one node has found.
 type step struct {

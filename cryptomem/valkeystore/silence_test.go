@@ -65,8 +65,8 @@ var _ = Describe("What gets no answer", func() {
 		c := connected()
 		server.Stop()
 		ended := make(chan error, 2)
-		go func() { ended <- set(within(patience), c, "new") }()
-		go func() { ended <- get(within(patience), c) }()
+		go func() { ended <- set(within(testTimeout), c, "new") }()
+		go func() { ended <- get(within(testTimeout), c) }()
 		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(Equal(2))
 		server.Kill()
 		Expect([]error{<-ended, <-ended}).To(ConsistOf(
@@ -78,7 +78,7 @@ var _ = Describe("What gets no answer", func() {
 	It("may have been applied if the server stays silent, which is not the caller's deadline", func() {
 		c := connected(valkeystore.WithTimeout(50 * time.Millisecond))
 		server.Stop()
-		err := set(within(patience), c, "new")
+		err := set(within(testTimeout), c, "new")
 		Expect(err).To(MatchError(cryptomem.ErrMaybeApplied))
 		Expect(err).To(MatchError(cryptomem.ErrTimeout))
 		Expect(err).NotTo(MatchError(context.DeadlineExceeded))
@@ -89,7 +89,7 @@ var _ = Describe("What gets no answer", func() {
 		c := connected()
 		server.Stop()
 		ended := make(chan error, 1)
-		go func() { ended <- set(within(patience), c, "new") }()
+		go func() { ended <- set(within(testTimeout), c, "new") }()
 		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(Equal(1))
 		Expect(c.store.Close()).To(Succeed())
 		err := <-ended
@@ -115,7 +115,7 @@ var _ = Describe("What was surely not applied", func() {
 		for _, send := range []func(*cryptomem.Request) error{
 			c.do,
 			func(r *cryptomem.Request) error {
-				c.store.DoAll(within(patience), []*cryptomem.Request{r})
+				c.store.DoAll(within(testTimeout), []*cryptomem.Request{r})
 				return r.Err
 			},
 		} {
@@ -178,7 +178,7 @@ var _ = Describe("A node that does not answer", func() {
 		sent := 0
 		for range callers {
 			var err error
-			Eventually(ended).WithTimeout(patience).Should(Receive(&err), "the node is stopped all the while, and given up after an hour")
+			Eventually(ended).WithTimeout(testTimeout).Should(Receive(&err), "the node is stopped all the while, and given up after an hour")
 			Expect(err).To(MatchError(context.DeadlineExceeded))
 			if errors.Is(err, cryptomem.ErrMaybeApplied) {
 				sent++
@@ -206,10 +206,10 @@ var _ = Describe("A node that does not answer", func() {
 			}()
 		}
 		for range cap(short) {
-			Eventually(short).WithTimeout(patience).Should(Receive(Equal(context.DeadlineExceeded)))
+			Eventually(short).WithTimeout(testTimeout).Should(Receive(Equal(context.DeadlineExceeded)))
 		}
 		server.Continue()
-		Eventually(long).WithTimeout(patience).Should(Receive(BeNil()))
+		Eventually(long).WithTimeout(testTimeout).Should(Receive(BeNil()))
 	})
 
 	It("holds nobody while its lost connection is made anew", func() {
@@ -227,7 +227,7 @@ var _ = Describe("A node that does not answer", func() {
 			}()
 		}
 		for range cap(ended) {
-			Eventually(ended).WithTimeout(patience).Should(Receive(Equal(context.DeadlineExceeded)), "surely not sent")
+			Eventually(ended).WithTimeout(testTimeout).Should(Receive(Equal(context.DeadlineExceeded)), "surely not sent")
 		}
 		server.Continue()
 		Expect(c.set("name", "new", 0)).To(Succeed())
@@ -265,7 +265,7 @@ var _ = Describe("A node that does not answer", func() {
 				}()
 			}
 			for range names {
-				Eventually(ended).WithTimeout(patience).Should(Receive())
+				Eventually(ended).WithTimeout(testTimeout).Should(Receive())
 			}
 			server.Continue()
 			for _, name := range names {

@@ -195,7 +195,7 @@ var _ = Describe("A store on one node", Ordered, func() {
 			name := "many:" + strconv.Itoa(i)
 			rs[i] = &cryptomem.Request{Command: wire.Set, Name: []byte(name), Value: []byte("v")}
 		}
-		c.store.DoAll(within(patience), rs)
+		c.store.DoAll(within(testTimeout), rs)
 		Expect(c.set("mine", "1", 0)).To(Succeed())
 		Expect(c.flush("many:")).To(BeEquivalentTo(5000))
 		Expect(server.Must("DBSIZE").AsInt64()).To(BeEquivalentTo(1))
@@ -219,7 +219,7 @@ var _ = Describe("A store on one node", Ordered, func() {
 			{Command: wire.Get, Name: name},
 			{Command: wire.Touch, Name: name},
 		}
-		c.store.DoAll(within(patience), rs)
+		c.store.DoAll(within(testTimeout), rs)
 		Expect(rs[0].Err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(rs[1].Err).NotTo(HaveOccurred())
 		Expect(string(rs[2].Answer)).To(Equal("1"))

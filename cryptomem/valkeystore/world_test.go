@@ -16,7 +16,7 @@ import (
 
 // patience is for how long a call may take in specs that do not say otherwise: no
 // spec waits for it unless something is broken.
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
 func within(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -67,7 +67,7 @@ var sealer = func() *sealing.Sealer {
 // A caller sends requests to a store and opens what comes back.
 type caller struct{ store cryptomem.Store }
 
-func (c caller) do(r *cryptomem.Request) error { return c.store.Do(within(patience), r) }
+func (c caller) do(r *cryptomem.Request) error { return c.store.Do(within(testTimeout), r) }
 
 func (c caller) set(name, value string, ttl time.Duration) error {
 	return c.do(&cryptomem.Request{Command: wire.Set, Name: []byte(name), Value: seal(name, value, time.Time{}), TTL: ttl})

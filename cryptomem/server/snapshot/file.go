@@ -160,7 +160,7 @@ func store(c *cache.Cache, now int64, it Item, ttl time.Duration) error {
 		_, err := c.Set(now, it.Key, it.Value, ttl)
 		return err
 	}
-	st, err := c.Stage(it.Key, it.Large.Size())
+	st, err := c.BeginUpload(it.Key, it.Large.Size())
 	if err != nil {
 		return err
 	}

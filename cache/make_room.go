@@ -5,7 +5,7 @@ import "errors"
 // maxTries bounds how often a write makes room: others may take what it made.
 const maxTries = 16
 
-// retry makes room for as long as attempt fails with errNoRoom. The caller has
+// retry makes room for as long as attempt fails with errNoSpace. The caller has
 // seen it fail once, for need pages. attempt runs under the shard's lock.
 func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error {
 	want := 0
@@ -22,7 +22,7 @@ func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error
 		s.budget.put(s.grant)
 		s.grant = 0
 		s.unlock()
-		if !errors.Is(err, errNoRoom) {
+		if !errors.Is(err, errNoSpace) {
 			return err
 		}
 	}
@@ -38,18 +38,18 @@ func (c *Cache) makeRoom(now int64, need int) bool {
 	if int64(need) > c.budget.max-c.budget.reserved {
 		return false
 	}
-	c.room.Lock()
-	defer c.room.Unlock()
-	for !c.budget.take(need, false) {
+	c.reclaimMu.Lock()
+	defer c.reclaimMu.Unlock()
+	for !c.budget.reserve(need, false) {
 		if !c.reclaimOne(now) {
-			return c.budget.take(need, false)
+			return c.budget.reserve(need, false)
 		}
 	}
 	return true
 }
 
 // reclaimOne reclaims a segment, from the fullest shard that has one to give.
-// The caller holds room.
+// The caller holds reclaimMu.
 func (c *Cache) reclaimOne(now int64) bool {
 	tried := make([]bool, len(c.shards))
 	for range c.shards {
@@ -68,7 +68,7 @@ func (c *Cache) reclaimOne(now int64) bool {
 }
 
 // reclaimFrom runs one victim of the shard to its end, letting go of the lock
-// between steps, and reports whether it could. The caller holds room, and so
+// between steps, and reports whether it could. The caller holds reclaimMu, and so
 // the reserve.
 func (c *Cache) reclaimFrom(now int64, s *shard) bool {
 	s.mu.Lock()
