@@ -30,20 +30,23 @@ var (
 var (
 	// ErrBeforeCut: the value was sealed before the time that WithNotBefore or the
 	// keyring sets.
-	ErrBeforeCut = &StaleError{"it was sealed before the cut"}
+	ErrBeforeCut = &StaleError{"before_cut", "it was sealed before the cut"}
 
 	// ErrAhead: the value says that it was sealed later than any clock can show,
 	// as far as WithClockBound knows. The writer's clock is ahead, or this one
 	// behind.
-	ErrAhead = &StaleError{"it was sealed ahead of this clock"}
+	ErrAhead = &StaleError{"ahead", "it was sealed ahead of this clock"}
 
 	// ErrUnstamped: the value does not say when it was sealed, and must.
-	ErrUnstamped = &StaleError{"it does not say when it was sealed"}
+	ErrUnstamped = &StaleError{"unstamped", "it does not say when it was sealed"}
 )
 
 // StaleError is a reason for which a value is stale. errors.Is(err, ErrStale)
 // holds.
-type StaleError struct{ Reason string }
+type StaleError struct {
+	Word   string // the reason as metrics name it: before_cut, ahead, unstamped, superseded
+	Reason string // the reason for people
+}
 
 func (e *StaleError) Error() string { return "sealing: value is stale: " + e.Reason }
 

@@ -49,12 +49,14 @@ const keyFlagsUsage = `
                          $CRYPTOMEM_KEY is the 32-byte secret itself
     --namespace NAME     the part of the key space to work in (default
                          $CRYPTOMEM_NAMESPACE)
+    --not-before TIME    open nothing that was sealed before TIME, such as
+                         2030-01-01T12:00:00Z (default $CRYPTOMEM_NOT_BEFORE)
 `
 
 // otherVariables are those that are read and are no settings of the server.
 var otherVariables = []string{
 	"CRYPTOMEM_CONFIG", "CRYPTOMEM_PROXY_CONFIG", "CRYPTOMEM_SERVER", "CRYPTOMEM_KEY_FILE", "CRYPTOMEM_KEY", "CRYPTOMEM_CA", "CRYPTOMEM_CLIENT_CERT",
-	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN", "CRYPTOMEM_NAMESPACE",
+	"CRYPTOMEM_CLIENT_KEY", "CRYPTOMEM_IDENTITY", "CRYPTOMEM_TOKEN_FILE", "CRYPTOMEM_TOKEN", "CRYPTOMEM_NAMESPACE", "CRYPTOMEM_NOT_BEFORE",
 }
 
 // variableFlags are flags by the names that their variables suggest.
@@ -71,7 +73,7 @@ type clientFlags struct {
 	ca, serverName, cert, certKey string
 	identity, tokenFile           string
 
-	keyFile, namespace string
+	keyFile, namespace, notBefore string
 }
 
 func newClientFlags(fs *pflag.FlagSet) *clientFlags {
@@ -91,6 +93,7 @@ func newClientFlags(fs *pflag.FlagSet) *clientFlags {
 func (f *clientFlags) withKey(fs *pflag.FlagSet) *clientFlags {
 	fs.StringVar(&f.keyFile, "key-file", "", "")
 	fs.StringVar(&f.namespace, "namespace", "", "")
+	fs.StringVar(&f.notBefore, "not-before", "", "")
 	return f
 }
 
@@ -103,6 +106,7 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 		Cert: c.flagOr(f.cert, "CRYPTOMEM_CLIENT_CERT"), CertKey: c.flagOr(f.certKey, "CRYPTOMEM_CLIENT_KEY"),
 		Identity: c.flagOr(f.identity, "CRYPTOMEM_IDENTITY"), TokenFile: c.flagOr(f.tokenFile, "CRYPTOMEM_TOKEN_FILE"),
 		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: c.flagOr(f.namespace, "CRYPTOMEM_NAMESPACE"),
+		NotBefore: c.flagOr(f.notBefore, "CRYPTOMEM_NOT_BEFORE"),
 	}
 	token, _ := c.env("CRYPTOMEM_TOKEN")
 	s.Token = string(access.ParseToken([]byte(token)))
@@ -264,11 +268,18 @@ func (f *clientFlags) withClient(ctx context.Context, c *console, do func(contex
 // withKeyring is withClient with keys that are at hand. How large a value may be is
 // the server's affair.
 func (f *clientFlags) withKeyring(ctx context.Context, c *console, keyring *sealing.Keyring, do func(context.Context, *cryptomem.Client) error) error {
+	s := f.settings(c)
+	cut, err := s.Cut()
+	if err != nil {
+		return usageError(err.Error())
+	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
 	defer cancel()
-	opts := []cryptomem.Option{cryptomem.WithKeyring(keyring), cryptomem.WithMaxValueSize(maxInput + sealing.Overhead)}
-	if namespace := f.settings(c).Namespace; namespace != "" {
-		opts = append(opts, cryptomem.WithNamespace(namespace))
+	opts := []cryptomem.Option{
+		cryptomem.WithKeyring(keyring), cryptomem.WithMaxValueSize(maxInput + sealing.Overhead), cryptomem.WithNotBefore(cut),
+	}
+	if s.Namespace != "" {
+		opts = append(opts, cryptomem.WithNamespace(s.Namespace))
 	}
 	client, err := f.dial(ctx, c, opts...)
 	if err == nil {

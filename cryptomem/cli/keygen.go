@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
@@ -187,8 +188,8 @@ func cut(name string, operands []string) error {
 		before = now().Add(time.Second) // in which this one lies
 	default:
 		var err error
-		if before, err = time.Parse(time.RFC3339, operands[0]); err != nil {
-			return usageError(fmt.Sprintf("%q is neither now nor none nor a time such as 2030-01-01T12:00:00Z", operands[0]))
+		if before, err = quantity.ParseTime(operands[0]); err != nil {
+			return usageError("TIME is neither now nor none: " + err.Error())
 		}
 	}
 	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error {

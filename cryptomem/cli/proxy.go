@@ -193,6 +193,7 @@ func (s *proxyService) reload() {
 	reload(&s.daemon, s.config, next, err, func() {
 		s.level.Set(s.config.LogLevel)
 		s.server.SetLimits(proxyLimits(s.config).ServerConfig())
+		s.upstream.setNotBefore(s.config.NotBefore)
 	})
 }
 

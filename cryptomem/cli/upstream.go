@@ -21,6 +21,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server/config"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 )
 
 // An upstream is where a proxy keeps sealed values: one client for each database
@@ -39,6 +40,7 @@ type upstream struct {
 
 	mu       sync.Mutex // guards what follows
 	keyring  *sealing.Keyring
+	cut      time.Time // zero: none but the key file's
 	clients  map[int]*cryptomem.Client
 	failure  error // why clients should not be sent here
 	draining bool
@@ -52,7 +54,7 @@ var errNotAsked = errors.New("the upstream has not answered yet")
 // openUpstream prepares the clients. It does not connect: the upstream may come
 // up later than the proxy.
 func openUpstream(cfg *config.Proxy, keyFile string, clk clock.Clock, log *slog.Logger) (*upstream, error) {
-	u := &upstream{config: cfg, clock: clk, log: log, clients: make(map[int]*cryptomem.Client), stop: make(chan struct{}), failure: errNotAsked}
+	u := &upstream{config: cfg, clock: clk, log: log, cut: cfg.NotBefore, clients: make(map[int]*cryptomem.Client), stop: make(chan struct{}), failure: errNotAsked}
 	u.shown = shownUpstream(cfg)
 	var err error
 	s := doctor.Client{Addr: cfg.Upstream, TLS: cfg.UpstreamTLS, CA: cfg.UpstreamCA}
@@ -95,10 +97,10 @@ func (u *upstream) client(database int) (*cryptomem.Client, error) {
 	if database > 0 {
 		namespace = fmt.Sprintf("%s/%d", namespace, database)
 	}
-	opts := []cryptomem.Option{
-		cryptomem.WithKeyring(u.keyring), cryptomem.WithNamespace(namespace),
-		cryptomem.WithMaxValueSize(int(cfg.MaxValueSize) + sealedOverhead), cryptomem.WithClock(u.clock),
-	}
+	opts := append(freshnessOptions(cfg),
+		cryptomem.WithKeyring(u.keyring), cryptomem.WithNamespace(namespace), cryptomem.WithNotBefore(u.cut),
+		cryptomem.WithMaxValueSize(int(cfg.MaxValueSize)+sealedOverhead), cryptomem.WithClock(u.clock),
+	)
 	if cfg.BlindNames {
 		opts = append(opts, cryptomem.WithBlindNames())
 	}
@@ -110,6 +112,22 @@ func (u *upstream) client(database int) (*cryptomem.Client, error) {
 		u.clients[database] = c
 	}
 	return c, err
+}
+
+// freshnessOptions say what a client remembers and refuses, but for the cut, which
+// may change.
+func freshnessOptions(cfg *config.Proxy) []cryptomem.Option {
+	opts := []cryptomem.Option{cryptomem.WithFreshness(freshness.Config{Clocks: cfg.ClockBound, Delay: cfg.WriteDelay})}
+	if !cfg.Freshness {
+		opts = append(opts, cryptomem.WithoutFreshness())
+	}
+	if cfg.EnvelopeVersion == config.EnvelopeUnstamped {
+		opts = append(opts, cryptomem.WithEnvelopeVersion(sealing.VersionUnstamped))
+	}
+	if cfg.StampedOnly {
+		opts = append(opts, cryptomem.WithStampedOnly())
+	}
+	return opts
 }
 
 // sealedOverhead is what a string grows by when it is sealed, with room to spare.
@@ -168,6 +186,17 @@ func (u *upstream) rekey(file string) error {
 	old := u.keyring
 	u.keyring = keyring
 	return old.Close()
+}
+
+// setNotBefore makes a cut, in place of the one that was set before; the zero time is
+// none.
+func (u *upstream) setNotBefore(t time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cut = t
+	for _, c := range u.clients {
+		c.NotBefore(t)
+	}
 }
 
 // ready returns why clients should not be sent here, nil if they may be.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/benbjohnson/clock"
 
+	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -30,6 +31,7 @@ type Client struct {
 	KeyFile   string
 	Secret    string // counts where no file is named
 	Namespace string
+	NotBefore string // a time as quantity.ParseTime reads it
 
 	// Write lets the examination store, read and delete a value, under a random
 	// key that begins with Prefix and expires after WriteTTL.
@@ -46,6 +48,18 @@ func (c Client) TLSConfig() (*tls.Config, error) {
 		return nil, nil
 	}
 	return certs.ClientConfig(certs.ClientFiles{CA: c.CA, ServerName: c.ServerName, Cert: c.Cert, Key: c.CertKey})
+}
+
+// Cut is the time of NotBefore, zero if there is none.
+func (c Client) Cut() (time.Time, error) {
+	if c.NotBefore == "" {
+		return time.Time{}, nil
+	}
+	cut, err := quantity.ParseTime(c.NotBefore)
+	if err != nil {
+		return cut, fmt.Errorf("CRYPTOMEM_NOT_BEFORE (--not-before): %w", err)
+	}
+	return cut, nil
 }
 
 // visit is what is found out about a client's set-up.
@@ -66,6 +80,7 @@ var clientChecks = []func(context.Context, *visit){
 	credentials,
 	clientKey,
 	namespace,
+	clientCut,
 	contact,
 	rights,
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -339,6 +340,16 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		doctor.Problem, "sealing key", "it is a directory", "name a file"),
 	Entry("a namespace with a very long name", func(v *visitor) { v.Namespace = strings.Repeat("n", 256) },
 		doctor.Problem, "namespace", "its name is 256 bytes, limit 255", "shorter"),
+	Entry("the key file of another namespace", func(v *visitor) {
+		roots, err := sealing.ReadKeyFile(v.KeyFile)
+		Expect(err).NotTo(HaveOccurred())
+		alice, err := roots.Derive("alice")
+		Expect(err).NotTo(HaveOccurred())
+		v.KeyFile = filepath.Join(filepath.Dir(v.KeyFile), "alice.json")
+		Expect(alice.CreateFile(v.KeyFile)).To(Succeed())
+	}, doctor.Problem, "namespace", `the key file is of the namespace "alice" alone, and cannot be used for "shop"`, "cryptomem keygen derive"),
+	Entry("a cut that is no time", func(v *visitor) { v.NotBefore = "yesterday" },
+		doctor.Problem, "cut", `CRYPTOMEM_NOT_BEFORE (--not-before): "yesterday" is not a time`, "write the time so"),
 	Entry("a secret that is too short", func(v *visitor) { v.KeyFile, v.Secret = "", "hunter2" },
 		doctor.Problem, "sealing key", "CRYPTOMEM_KEY: ", "32 random bytes"),
 	Entry("another namespace than the identity's", func(v *visitor) { v.Namespace = "accounts" },

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/benbjohnson/clock"
 
@@ -34,11 +35,12 @@ type Proxy struct {
 type proxyReport struct {
 	Proxy
 	record
+	keyCut time.Time // of the key file; zero if there is none
 }
 
 // proxyChecks in the order in which their findings are read.
 var proxyChecks = []func(context.Context, *proxyReport){
-	proxyReach, proxyPassword, proxyCertificate, proxyKey, proxyFiles, proxyUpstream, proxyAnswer,
+	proxyReach, proxyPassword, proxyCertificate, proxyKey, proxyFreshness, proxyFiles, proxyUpstream, proxyAnswer,
 }
 
 // ExamineProxy runs every check of a proxy. ctx bounds those that ask the network.
@@ -111,6 +113,7 @@ func proxyKey(_ context.Context, r *proxyReport) {
 		return
 	}
 	if keys := r.keyFile(r.KeyFile); keys != nil {
+		r.keyCut = keys.NotBefore()
 		_ = keys.Close() // they were only looked at
 	}
 }

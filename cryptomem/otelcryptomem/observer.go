@@ -12,6 +12,7 @@ package otelcryptomem
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/benbjohnson/clock"
 	"go.opentelemetry.io/otel"
@@ -21,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -136,8 +138,10 @@ func (o *Observer) Begin(ctx context.Context, c wire.Command) (context.Context, 
 
 // Withheld implements cryptomem.WithheldObserver.
 func (o *Observer) Withheld(c wire.Command, err error) {
-	kind := "not authentic"
+	kind, stale := "not authentic", (*sealing.StaleError)(nil)
 	switch {
+	case errors.As(err, &stale):
+		kind = "stale: " + strings.ReplaceAll(stale.Word, "_", " ")
 	case errors.Is(err, cryptomem.ErrStale):
 		kind = "stale"
 	case errors.Is(err, cryptomem.ErrExpired):

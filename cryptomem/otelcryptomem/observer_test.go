@@ -17,6 +17,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 	"github.com/Zezezknight/cryptomem/cryptomem/otelcryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 )
 
 var _ cryptomem.WithheldObserver = (*otelcryptomem.Observer)(nil)
@@ -92,6 +94,8 @@ var _ = Describe("Observer", func() {
 		))
 	},
 		Entry(nil, cryptomem.ErrStale, "stale"),
+		Entry(nil, freshness.ErrSuperseded, "stale: superseded"),
+		Entry(nil, sealing.ErrBeforeCut, "stale: before cut"),
 		Entry(nil, cryptomem.ErrExpired, "expired"),
 		Entry(nil, cryptomem.ErrNotAuthentic, "not authentic"),
 	)

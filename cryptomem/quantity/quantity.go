@@ -1,5 +1,5 @@
-// Package quantity reads and writes sizes, durations and switches as people write
-// them: in files, variables, flags and scripts.
+// Package quantity reads and writes sizes, durations, times and switches as people
+// write them: in files, variables, flags and scripts.
 package quantity
 
 import (
@@ -171,3 +171,16 @@ func FormatDuration(d time.Duration) string {
 	}
 	return text + rest
 }
+
+// ParseTime reads a time as RFC 3339 has it: "2030-01-01T12:00:00Z", or with an
+// offset from UTC behind it.
+func ParseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time such as 2030-01-01T12:00:00Z", s)
+	}
+	return t, nil
+}
+
+// FormatTime writes a time so that ParseTime reads it back exactly, in UTC.
+func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

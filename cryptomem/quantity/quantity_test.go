@@ -83,6 +83,25 @@ var _ = DescribeTable("A text that is no duration",
 	Entry("days and hours past the end", "106751d24h", "longer"),
 )
 
+var _ = DescribeTable("A time",
+	func(text, written string) {
+		t, err := quantity.ParseTime(text)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(quantity.FormatTime(t)).To(Equal(written))
+		Expect(quantity.ParseTime(written)).To(BeTemporally("==", t))
+	},
+	Entry("in UTC", "2030-01-01T12:00:00Z", "2030-01-01T12:00:00Z"),
+	Entry("elsewhere", "2030-01-01T12:00:00+02:00", "2030-01-01T10:00:00Z"),
+	Entry("to the nanosecond", "2030-01-01T12:00:00.123456789Z", "2030-01-01T12:00:00.123456789Z"),
+)
+
+var _ = DescribeTable("A text that is no time", func(text string) {
+	_, err := quantity.ParseTime(text)
+	Expect(err).To(MatchError(fmt.Sprintf("%q is not a time such as 2030-01-01T12:00:00Z", text)))
+},
+	Entry(nil, "now"), Entry(nil, "2030-01-01"), Entry(nil, "2030-01-01 12:00:00"), Entry(nil, ""),
+)
+
 var _ = DescribeTable("A switch",
 	func(on, off string) {
 		Expect(quantity.ParseSwitch(on)).To(BeTrue())

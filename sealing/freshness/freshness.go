@@ -48,7 +48,7 @@ const (
 
 // ErrSuperseded: the envelope is authentic, and a later state of its name is
 // known. It is a sealing.ErrStale.
-var ErrSuperseded = &sealing.StaleError{Reason: "a later state of this name is known"}
+var ErrSuperseded = &sealing.StaleError{Word: "superseded", Reason: "a later state of this name is known"}
 
 // Config is how much a Table allows for, and remembers. Zero fields mean the
 // defaults.

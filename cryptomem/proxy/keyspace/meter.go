@@ -10,6 +10,7 @@ import (
 	"github.com/benbjohnson/clock"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/sealing"
 )
 
 // Calls are counted by powers of two of the time they took: bucket i has those
@@ -31,12 +32,15 @@ type Meter struct {
 // A Reason is why a request failed.
 type Reason uint8
 
-// The reasons. The first three are about what an upstream handed out: it did not
-// open.
+// The reasons. The first six are about what an upstream handed out: it did not open,
+// or its time is over.
 const (
 	NotAuthentic Reason = iota
 	Expired
-	Stale
+	Superseded
+	BeforeCut
+	Ahead
+	Unstamped
 	Unavailable
 	Timeout
 	MaybeApplied
@@ -51,7 +55,7 @@ const (
 // String returns the reason as it is called in metrics.
 func (r Reason) String() string {
 	return [...]string{
-		"not_authentic", "expired", "stale", "unavailable", "timeout", "maybe_applied",
+		"not_authentic", "expired", "stale_superseded", "stale_before_cut", "stale_ahead", "stale_unstamped", "unavailable", "timeout", "maybe_applied",
 		"busy", "full", "denied", "too_large", "other",
 	}[r]
 }
@@ -62,8 +66,14 @@ func reasonOf(err error) (r Reason, failed bool) {
 	switch {
 	case errors.Is(err, cryptomem.ErrExpired):
 		return Expired, true
+	case errors.Is(err, sealing.ErrBeforeCut):
+		return BeforeCut, true
+	case errors.Is(err, sealing.ErrAhead):
+		return Ahead, true
+	case errors.Is(err, sealing.ErrUnstamped):
+		return Unstamped, true
 	case errors.Is(err, cryptomem.ErrStale):
-		return Stale, true
+		return Superseded, true
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrLost), errors.Is(err, ErrNotSupported):
 		return 0, false
 	}

@@ -79,11 +79,8 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 	}
 }
 
-// ErrNotFound for what the upstream should no longer have had.
-var (
-	errExpired = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrExpired)
-	errStale   = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrStale)
-)
+// errExpired is an ErrNotFound for what the upstream should no longer have had.
+var errExpired = fmt.Errorf("%w: %w", ErrNotFound, cryptomem.ErrExpired)
 
 func answerError(k Kind, err error) error {
 	switch {
@@ -94,7 +91,7 @@ func answerError(k Kind, err error) error {
 	case errors.Is(err, cryptomem.ErrExpired):
 		return errExpired
 	case errors.Is(err, cryptomem.ErrStale):
-		return errStale
+		return fmt.Errorf("%w: %w", ErrNotFound, err) // which tells why
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, cryptomem.ErrTooLarge):

@@ -68,7 +68,7 @@ var metricTable = []metric{
 	}),
 	counter("upstream_requests_total", "Requests to the upstream; several may go in one call.", func(r *Report) float64 { return float64(r.Upstream.Requests) }),
 	{
-		"upstream_failures_total", "Requests that failed, by reason. Not_authentic and expired are values that the upstream handed out and that did not open.", prometheus.CounterValue,
+		"upstream_failures_total", "Requests that failed, by reason. Not_authentic, expired and those that begin with stale are values that the upstream handed out and that are withheld.", prometheus.CounterValue,
 		[]string{"reason"},
 		func(r *Report, emit func(float64, ...string)) {
 			for reason, n := range r.Upstream.Failed {

@@ -14,6 +14,12 @@ import (
 // ProxyFileName is the proxy's file that is read when no other is named.
 const ProxyFileName = "proxy.yaml"
 
+// What envelope_version may be.
+const (
+	EnvelopeStamped   = "0xC2"
+	EnvelopeUnstamped = "0xC1"
+)
+
 // Proxy is a proxy's effective configuration. Sizes are in bytes.
 type Proxy struct {
 	Addr         []string
@@ -33,6 +39,13 @@ type Proxy struct {
 	Namespace  string
 	BlindNames bool
 	Padding    bool
+
+	Freshness       bool
+	ClockBound      time.Duration
+	WriteDelay      time.Duration
+	NotBefore       time.Time // zero: no cut
+	EnvelopeVersion string    // EnvelopeStamped or EnvelopeUnstamped
+	StampedOnly     bool
 
 	Databases          int
 	DefaultTTL         time.Duration
@@ -110,6 +123,9 @@ func proxyRelations(l *loader[Proxy]) {
 	if c.MaxCollectionSize > c.MaxValueSize {
 		l.report(l.chosen("max_collection_size", "max_value_size"), "max_collection_size: %s is more than max_value_size, which is %s",
 			quantity.FormatSize(c.MaxCollectionSize), quantity.FormatSize(c.MaxValueSize))
+	}
+	if c.EnvelopeVersion == EnvelopeUnstamped && (c.StampedOnly || !c.NotBefore.IsZero()) {
+		l.report(l.chosen("stamped_only", "not_before", "envelope_version"), "envelope_version: what is written as 0xC1 does not say when it was sealed, and is refused with stamped_only and with not_before")
 	}
 	for _, text := range c.Addr {
 		a, err := address.Parse(text)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 )
@@ -81,6 +82,36 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 		Name: "padding", Default: "false",
 		Doc:  "Whether values are padded, so that their sizes tell less.",
 		bind: func(c *Proxy) Value { return toggle(&c.Padding) },
+	},
+	{
+		Name: "freshness", Default: "true",
+		Doc:  "Whether the proxy remembers what the upstream has shown, to notice when that is taken back: such a value is as if it were not there. Switch it off only where the upstream answers from replicas that lag behind.",
+		bind: func(c *Proxy) Value { return toggle(&c.Freshness) },
+	},
+	{
+		Name: "clock_bound", Default: "5s",
+		Doc:  "By how much any two clocks of those who share values may differ. What was sealed further ahead is refused, and a cut comes into force this much later.",
+		bind: func(c *Proxy) Value { return duration(&c.ClockBound, time.Millisecond, time.Hour) },
+	},
+	{
+		Name: "write_delay", Default: "55s",
+		Doc:  "How long a write may take until the upstream applies it. What was sealed longer than this and clock_bound before what is known of its name is refused.",
+		bind: func(c *Proxy) Value { return duration(&c.WriteDelay, time.Millisecond, quantity.Day) },
+	},
+	{
+		Name: "not_before", Default: "none", Reload: true,
+		Doc:  "A cut: what was sealed before this time, or does not say when, is as if it were not there. It is in force once the clock is past it by clock_bound. A cut in the key file counts as well, and the later of the two decides.",
+		bind: func(c *Proxy) Value { return moment(&c.NotBefore) },
+	},
+	{
+		Name: "envelope_version", Default: EnvelopeStamped,
+		Doc:  "Version of what is written: 0xC2 says when it was sealed, and 0xC1 is for readers that know no other. Both are read.",
+		bind: func(c *Proxy) Value { return choice(&c.EnvelopeVersion, EnvelopeStamped, EnvelopeUnstamped) },
+	},
+	{
+		Name: "stamped_only", Default: "false",
+		Doc:  "Whether values of version 0xC1 are refused: for when the last writer of such is gone, and what it wrote has expired.",
+		bind: func(c *Proxy) Value { return toggle(&c.StampedOnly) },
 	},
 	{
 		Name: "databases", Default: "16",

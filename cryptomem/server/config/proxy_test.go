@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"os"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -72,6 +73,36 @@ var _ = Describe("A proxy's configuration", func() {
 			Expect(s.Value(c)).NotTo(ContainSubstring("secret"))
 		}
 		Expect(refused(map[string]string{"upstream": "valkey://me:secret@%zz"})).NotTo(ContainSubstring("secret"))
+	})
+
+	It("takes a cut as a time that stays the same, and gives it up again, while the proxy runs", func() {
+		c, err := load(nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.NotBefore).To(BeZero())
+		next, err := load(map[string]string{"not-before": "2030-01-01T13:00:00+01:00"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Changes(next)).To(ConsistOf(HaveField("To", "2030-01-01T12:00:00Z")))
+		Expect(c.Reload(next)).To(Succeed())
+		Expect(c.NotBefore).To(BeTemporally("==", time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)))
+		none, err := load(map[string]string{"not-before": "none"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Reload(none)).To(Succeed())
+		Expect(c.NotBefore).To(BeZero())
+		Expect(refused(map[string]string{"not-before": "now"})).To(ContainSubstring(`a time such as 2030-01-01T12:00:00Z, or none`))
+	})
+
+	It("does not refuse what the proxy itself writes", func() {
+		for _, flag := range []string{"stamped-only", "not-before"} {
+			value := map[string]string{"stamped-only": "true", "not-before": "2030-01-01T12:00:00Z"}[flag]
+			Expect(load(map[string]string{flag: value})).NotTo(BeNil())
+			Expect(refused(map[string]string{flag: value, "envelope-version": "0xC1"})).To(ContainSubstring("what is written as 0xC1 does not say when it was sealed"))
+		}
+		c, err := load(map[string]string{"envelope-version": "0xC1"})
+		Expect(err).NotTo(HaveOccurred())
+		next, err := load(map[string]string{"envelope-version": "0xC1"})
+		Expect(err).NotTo(HaveOccurred())
+		next.NotBefore = time.Unix(0, 0)
+		Expect(c.Reload(next)).NotTo(Succeed(), "nor after a reload")
 	})
 
 	It("changes while the proxy runs only where that is said", func() {

@@ -80,6 +80,29 @@ func within[T int | int64 | time.Duration](p *T, s string, parse func(string) (T
 	return nil
 }
 
+// moment is a point in time, or none. A word such as now would be another time at
+// every reload.
+func moment(p *time.Time) Value {
+	return optional(p, Value{
+		Kind:    "time",
+		Allowed: "a time such as 2030-01-01T12:00:00Z",
+		Set: func(s string) error {
+			t, err := quantity.ParseTime(s)
+			if err != nil {
+				return errNotAllowed
+			}
+			*p = t
+			return nil
+		},
+		String: func() string {
+			if p.IsZero() {
+				return ""
+			}
+			return quantity.FormatTime(*p)
+		},
+	})
+}
+
 func choice(p *string, options ...string) Value {
 	return Value{
 		Kind:    "choice",

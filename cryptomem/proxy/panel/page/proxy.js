@@ -30,7 +30,8 @@ const charts = {
 let samples = [];
 
 const sum = (list) => list.reduce((a, b) => a + b, 0);
-const unopened = (s) => (s.upstream.failed.not_authentic ?? 0) + (s.upstream.failed.expired ?? 0) + (s.upstream.failed.stale ?? 0);
+const withheld = (reason) => reason === "not_authentic" || reason === "expired" || reason.startsWith("stale_");
+const unopened = (s) => sum(Object.entries(s.upstream.failed).filter(([reason]) => withheld(reason)).map(([, n]) => n));
 const refused = (s) => sum((s.proxy.refused ?? []).map((r) => r.count));
 
 /** derive turns consecutive samples of one proxy into points. */
