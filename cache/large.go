@@ -88,7 +88,7 @@ type Upload struct {
 	charged int64  // bytes that the account knows to be on their way
 }
 
-// Stage starts a value of size bytes for key, which it copies. It is meant for
+// BeginUpload starts a value of size bytes for key, which it copies. It is meant for
 // values of LargeValueSize and more; smaller ones waste most of a page.
 // Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull or
 // ErrAccountFull for a value larger than the memory limit or the account's.

@@ -23,7 +23,7 @@ import (
 //     [Client.Update], [Client.Touch], [Client.Increment]
 //   - Many: [Client.GetMany], [Client.SetMany], [Client.DeleteMany],
 //     [Client.Batch], [Client.AccessAll]
-//   - Load: [Client.GetOrLoad], [Client.Invalidate], [Client.Patience]
+//   - Load: [Client.GetOrLoad], [Client.Invalidate], [Client.FallbackContext]
 //   - Lock: [Client.TryLock], [Client.Lock]
 //   - List: [Client.Keys], [Client.ScanKeys]
 //   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
@@ -47,7 +47,7 @@ type Client struct {
 	background
 	flights  flights
 	leaving  owners
-	turns    turns
+	updates  keyLocks
 	counters counters
 }
 
@@ -159,7 +159,7 @@ func (c *Client) Namespace() string {
 }
 
 // Close ends the connections and fails the calls in flight with ErrClosed. Loads
-// under way end, and give their leases back first, for WithPatience at the most.
+// under way end, and give their leases back first, for WithFallbackTimeout at the most.
 // Close returns when everything that the client started has ended, and nil unless
 // the store does not close well.
 func (c *Client) Close() error {
@@ -167,7 +167,7 @@ func (c *Client) Close() error {
 	c.cancel()
 	var err error
 	if c.below != nil {
-		c.waitFor(c.opts.clock, c.opts.patience)
+		c.waitFor(c.opts.clock, c.opts.fallbackTimeout)
 		err = c.below.Close()
 	}
 	c.wait()

@@ -61,7 +61,7 @@ var _ = Describe("A client that remembers", func() {
 		Expect(err).NotTo(HaveOccurred())
 		store = &liar{Store: inner}
 		c, err := cryptomem.NewClient(store, append([]cryptomem.Option{
-			cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock), cryptomem.WithPatience(time.Hour),
+			cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock), cryptomem.WithFallbackTimeout(time.Hour),
 		}, opts...)...)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)

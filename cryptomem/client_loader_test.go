@@ -58,7 +58,7 @@ var _ = Describe("A loader", func() {
 		store, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
 		Expect(err).NotTo(HaveOccurred())
 		stuck := &stuckStore{Store: store, until: make(chan struct{})}
-		c, err := cryptomem.NewClient(stuck, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock), cryptomem.WithPatience(time.Hour))
+		c, err := cryptomem.NewClient(stuck, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock), cryptomem.WithFallbackTimeout(time.Hour))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)
 		load := func(v string) cryptomem.Loader {
@@ -128,7 +128,7 @@ var _ = Describe("A loader", func() {
 
 	It("runs at once when the store does not answer, and its value is returned", func() {
 		held := newHeldDialer(w.dial)
-		cut := w.client(cryptomem.WithDialer(held.dial), cryptomem.WithPatience(time.Second))
+		cut := w.client(cryptomem.WithDialer(held.dial), cryptomem.WithFallbackTimeout(time.Second))
 		held.after(0)
 		got := make(chan []byte, 1)
 		began := w.clock.Now()

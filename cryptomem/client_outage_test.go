@@ -111,14 +111,14 @@ var _ = Describe("An outage", func() {
 	})
 
 	It("begins when a caller has waited in vain who can do without the server", func() {
-		c := client(cryptomem.WithPatience(time.Second))
+		c := client(cryptomem.WithFallbackTimeout(time.Second))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
 		mute()
 		patient := make(chan error, 1)
 		go func() { patient <- get(c) }()
 		impatient := make(chan error, 1)
 		go func() {
-			ctx, cancel := c.Patience(ctx)
+			ctx, cancel := c.FallbackContext(ctx)
 			defer cancel()
 			_, err := c.Get(ctx, "k")
 			impatient <- err
@@ -136,13 +136,13 @@ var _ = Describe("An outage", func() {
 
 	It("is over as soon as the connection that was silent says something", func() {
 		held := newHeldDialer(server.dial)
-		c := client(cryptomem.WithPatience(time.Second), cryptomem.WithDialer(held.dial))
+		c := client(cryptomem.WithFallbackTimeout(time.Second), cryptomem.WithDialer(held.dial))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
 		held.after(0)
 		reach(noRoute)
 		ended := make(chan error, 1)
 		go func() {
-			ctx, cancel := c.Patience(ctx)
+			ctx, cancel := c.FallbackContext(ctx)
 			defer cancel()
 			_, err := c.Get(ctx, "k")
 			ended <- err
@@ -186,7 +186,7 @@ var _ = Describe("An outage", func() {
 	It("may begin again while the connection that the last one gave up is still closing", func() {
 		closes := make(chan struct{})
 		var first sync.Once
-		c := client(cryptomem.WithPatience(time.Second), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+		c := client(cryptomem.WithFallbackTimeout(time.Second), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			nc, err := server.dial(ctx, addr)
 			first.Do(func() { nc = &slowCloser{Conn: nc, until: closes} })
 			return nc, err
@@ -196,7 +196,7 @@ var _ = Describe("An outage", func() {
 			mute()
 			ended := make(chan error, 1)
 			go func() {
-				ctx, cancel := c.Patience(ctx)
+				ctx, cancel := c.FallbackContext(ctx)
 				defer cancel()
 				ended <- getUnder(ctx, c)
 			}()

@@ -41,7 +41,7 @@ func (w *world) client(opts ...cryptomem.Option) *cryptomem.Client {
 	GinkgoHelper()
 	opts = append([]cryptomem.Option{
 		cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock), cryptomem.WithSkew(0),
-		cryptomem.WithPatience(time.Hour), // the mock clock may run ahead of everything
+		cryptomem.WithFallbackTimeout(time.Hour), // the mock clock may run ahead of everything
 	}, opts...)
 	c, err := cryptomem.Dial(context.Background(), "pipe", opts...)
 	Expect(err).NotTo(HaveOccurred())

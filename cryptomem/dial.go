@@ -70,7 +70,7 @@ func (s *connections) connection(ctx context.Context, l *link) (*pipeline.Conn, 
 	case <-d.done:
 		return d.conn, d.err
 	case <-ctx.Done():
-		if impatient(ctx) {
+		if isFallbackTimeout(ctx) {
 			s.lose(fmt.Errorf("connect to %s: %w", s.addr, tooSlow()), true)
 		}
 		return nil, ctx.Err()

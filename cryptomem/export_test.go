@@ -23,9 +23,9 @@ func (c *Client) Counting(key string) int {
 
 // Turns returns how many updates of key are under way or wait for their turn.
 func Turns(c *Client, key string) int {
-	c.turns.mu.Lock()
-	defer c.turns.mu.Unlock()
-	if u := c.turns.byKey[key]; u != nil {
+	c.updates.mu.Lock()
+	defer c.updates.mu.Unlock()
+	if u := c.updates.byKey[key]; u != nil {
 		return u.users
 	}
 	return 0

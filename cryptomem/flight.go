@@ -198,16 +198,16 @@ func (c *Client) loadError(err error) error {
 
 // takeLease gives the flight the lease of the key, or returns what makes a load
 // needless. With neither, the flight is to load without the store.
-func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (sight, error) {
+func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, error) {
 	switch {
 	case l.unstored:
-		return sight{}, nil
+		return lookup{}, nil
 	case f.background:
 		return c.takeRefresh(ctx, f, l)
 	}
 	lease, err := c.newLock(l.key)
 	if err != nil {
-		return sight{}, err
+		return lookup{}, err
 	}
 	lease.note = true
 	var waitedFor []byte
@@ -218,11 +218,11 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (sight, e
 			c.flights.mu.Lock()
 			f.lease, f.holder, f.since = lease, lease.owner, c.flights.leases.Add(1)
 			c.flights.mu.Unlock()
-			return sight{}, nil
+			return lookup{}, nil
 		case found.kind > leased:
 			return found, nil
 		case ctx.Err() != nil:
-			return sight{}, ctx.Err()
+			return lookup{}, ctx.Err()
 		case !errors.Is(err, ErrLocked),
 			// The load that this one waited for came to nothing, and others were
 			// faster. Not again.
@@ -231,21 +231,21 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (sight, e
 			c.flights.mu.Lock()
 			c.forget(f) // without a lease nobody could tell that it is void
 			c.flights.mu.Unlock()
-			return sight{}, nil
+			return lookup{}, nil
 		case found.kind == leased:
 			waitedFor = found.holder
 		}
 		if err := c.rest(ctx, pause); err != nil {
-			return sight{}, err
+			return lookup{}, err
 		}
 	}
 }
 
 // tryLease takes the lease, or sees what is there in its place.
-func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found sight, err error) {
-	ctx, cancel := c.Patience(ctx)
+func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found lookup, err error) {
+	ctx, cancel := c.FallbackContext(ctx)
 	defer cancel()
-	err = lease.take(ctx, l.lease, func(get *operation) (bool, error) {
+	err = lease.acquire(ctx, l.lease, func(get *operation) (bool, error) {
 		found = l.see(get)
 		return found.kind == vacant || found.kind == leased && c.leaving.has(found.holder), nil
 	})
@@ -254,28 +254,28 @@ func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found s
 
 // takeRefresh makes this the one flight, of all processes, that loads what is
 // stale under the key, unless that has been done by now.
-func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (sight, error) {
-	ctx, cancel := c.Patience(ctx)
+func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (lookup, error) {
+	ctx, cancel := c.FallbackContext(ctx)
 	defer cancel()
 	lock, err := c.TryLock(ctx, l.key+refreshSuffix, TTL(l.lease))
 	if err != nil {
-		return sight{}, err
+		return lookup{}, err
 	}
 	f.lease, f.swap = lock, true
 	op, err := c.begin(CommandGetItem, l.key)
 	if err != nil {
-		return sight{}, err
+		return lookup{}, err
 	}
 	defer op.end()
 	if err := c.do(ctx, op); err != nil {
-		return sight{}, err
+		return lookup{}, err
 	}
 	f.version = op.Version
 	found := l.see(op)
 	if found.kind == stale {
-		return sight{}, nil
+		return lookup{}, nil
 	}
-	return sight{kind: fresh}, nil // or there is nothing to renew
+	return lookup{kind: fresh}, nil // or there is nothing to renew
 }
 
 // keepLease renews the flight's lease until stop is called.
@@ -291,7 +291,7 @@ func (f *flight) keepLease(ctx context.Context) (stop func()) {
 // if either is gone, because the key was changed meanwhile.
 func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
 	// Also if nobody waits any more, now that the work is done.
-	ctx, cancel := c.Patience(context.WithoutCancel(ctx))
+	ctx, cancel := c.FallbackContext(context.WithoutCancel(ctx))
 	defer cancel()
 	command, version := CommandSwap, f.version
 	var err error
@@ -325,7 +325,7 @@ func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, t
 // release gives the flight's lease back, if it still has one.
 func (c *Client) release(ctx context.Context, f *flight) {
 	if f.lease != nil {
-		ctx, cancel := c.Patience(ctx)
+		ctx, cancel := c.FallbackContext(ctx)
 		defer cancel()
 		_ = f.lease.Unlock(ctx) // expires by itself if this fails
 	}
@@ -342,8 +342,8 @@ func runLoader(ctx context.Context, l *loading) (value []byte, ttl time.Duration
 			err = fmt.Errorf("loader panicked: %v", p)
 		}
 	}()
-	v := &verdict{ttl: l.ttl}
-	value, err = l.load(context.WithValue(ctx, verdictKey{}, v))
+	v := &loaderOptions{ttl: l.ttl}
+	value, err = l.load(context.WithValue(ctx, loaderOptionsKey{}, v))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return value, v.ttl, err

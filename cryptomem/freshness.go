@@ -165,7 +165,7 @@ func (op *operation) judge(now time.Time) error {
 		return err
 	}
 	if op.Command == CommandGetDel {
-		return fresh.Taken(op.known, e, op.stamp, now)
+		return fresh.GetDeleted(op.known, e, op.stamp, now)
 	}
 	return fresh.Hit(op.known, e, now)
 }

@@ -118,7 +118,7 @@ func (s *counters) withdraw(key string, in *increment) (int64, error) {
 func (s *counters) run(c *Client, key string) {
 	for {
 		runtime.Gosched() // so that those who were just answered come along
-		batch := s.take(key)
+		batch := s.nextBatch(key)
 		if batch == nil {
 			return
 		}
@@ -131,7 +131,7 @@ func (s *counters) run(c *Client, key string) {
 }
 
 // take returns all that wait, or ends the key's goroutine with nil.
-func (s *counters) take(key string) *increments {
+func (s *counters) nextBatch(key string) *increments {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.byKey[key]

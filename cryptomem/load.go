@@ -71,7 +71,7 @@ type loading struct {
 // loaded, by whatever client: it may be older than that. Those who waited for it
 // get it all the same, and the next call loads anew.
 //
-// The store is there to save work: when it cannot be read, for WithPatience at
+// The store is there to save work: when it cannot be read, for WithFallbackTimeout at
 // the most, GetOrLoad loads all the same, and a loaded value that cannot be
 // stored is returned all the same; the observer is told. What is stored and
 // cannot be opened, or not be decoded by Typed, counts as missing and is
@@ -139,13 +139,13 @@ func (c *Client) Invalidate(ctx context.Context, keys ...string) error {
 }
 
 // look asks the store for the value.
-func (c *Client) look(ctx context.Context, l *loading) (sight, error) {
+func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 	op, err := c.begin(CommandGet, l.key)
 	if err != nil {
-		return sight{}, err
+		return lookup{}, err
 	}
 	defer op.end()
-	ctx, cancel := c.Patience(ctx)
+	ctx, cancel := c.FallbackContext(ctx)
 	defer cancel()
 	l.began = c.flights.leases.Load()
 	asked := c.opts.clock.Now()
@@ -154,76 +154,76 @@ func (c *Client) look(ctx context.Context, l *loading) (sight, error) {
 	l.lease = max(l.lease, min(4*c.opts.clock.Since(asked), DefaultLease))
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return sight{}, nil
+		return lookup{}, nil
 	case err != nil:
-		return sight{}, err
+		return lookup{}, err
 	}
 	return l.see(op), nil
 }
 
-// A sight is what the store has under a key, as one who loads sees it.
-type sight struct {
-	kind   sightKind
+// A lookup is what a load finds in the store under a key.
+type lookup struct {
+	kind   lookupKind
 	value  []byte // if stale or fresh
 	holder []byte // if leased
 }
 
-type sightKind uint8
+type lookupKind uint8
 
 const (
-	vacant sightKind = iota // nothing, or nothing of use
-	leased                  // somebody loads
-	absent                  // there is nothing to load
-	stale                   // a value whose TTL is over
+	vacant lookupKind = iota // nothing, or nothing of use
+	leased                   // another client loads
+	absent                   // there is nothing to load
+	stale                    // a value whose TTL is over
 	fresh
 )
 
-// result is what GetOrLoad makes of a sight that needs no load.
-func (s sight) result() ([]byte, error) {
+// result is what GetOrLoad makes of a lookup that needs no load.
+func (s lookup) result() ([]byte, error) {
 	if s.kind == absent {
 		return nil, absence{}
 	}
 	return s.value, nil
 }
 
-// see looks at what op was answered with.
-func (l *loading) see(op *operation) sight {
+// see decides what the answer to op means.
+func (l *loading) see(op *operation) lookup {
 	value, err := op.open(nil)
 	if err == nil && (l.usable == nil || l.usable(value)) {
 		// The seal's word, not the server's, and open has just proved it.
 		expiry, err := sealedExpiry(op)
 		if err == nil && !expiry.IsZero() && !op.client.opts.clock.Now().Before(expiry.Add(-l.stale)) {
-			return sight{kind: stale, value: value}
+			return lookup{kind: stale, value: value}
 		}
-		return sight{kind: fresh, value: value}
+		return lookup{kind: fresh, value: value}
 	}
 	switch note, err := op.openNote(); {
 	case err == nil && len(note) == ownerSize:
-		return sight{kind: leased, holder: note}
+		return lookup{kind: leased, holder: note}
 	case err == nil && string(note) == absenceNote:
-		return sight{kind: absent}
+		return lookup{kind: absent}
 	}
-	return sight{}
+	return lookup{}
 }
 
 // KeepFor, called by a loader with the context that it was given, sets the TTL
 // of the value that it returns in place of the caller's; 0 means no expiry.
 // Outside of a loader it does nothing.
 func KeepFor(ctx context.Context, ttl time.Duration) {
-	if v, ok := ctx.Value(verdictKey{}).(*verdict); ok {
+	if v, ok := ctx.Value(loaderOptionsKey{}).(*loaderOptions); ok {
 		v.mu.Lock()
 		v.ttl = ttl
 		v.mu.Unlock()
 	}
 }
 
-// A verdict is what a loader says of its value.
-type verdict struct {
+// loaderOptions is what a loader sets for its value.
+type loaderOptions struct {
 	mu  sync.Mutex
 	ttl time.Duration
 }
 
-type verdictKey struct{}
+type loaderOptionsKey struct{}
 
 // NotFoundFor is what a loader returns that finds nothing to load, so that this
 // is remembered for the ttl, which must be positive: until then, GetOrLoad

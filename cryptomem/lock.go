@@ -71,7 +71,7 @@ func (c *Client) TryLock(ctx context.Context, key string, opts ...StoreOption) (
 	if err != nil {
 		return nil, err
 	}
-	if err := l.take(ctx, ttl, l.isFree); err != nil {
+	if err := l.acquire(ctx, ttl, l.isFree); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -186,7 +186,7 @@ var errRaced = fmt.Errorf("%w: it was faster", ErrLocked)
 // take tries to put this holder's mark where there is none, or where free says
 // so of what is there, in one round trip or two. The lock is held if it returns
 // nil; ErrLocked if what is there is not free.
-func (l *Lock) take(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
+func (l *Lock) acquire(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
 	err := errRaced
 	for attempt := 0; attempt < 3 && errors.Is(err, errRaced); attempt++ { // who was faster may have given it up
 		err = l.takeOnce(ctx, ttl, free)
@@ -319,7 +319,7 @@ func (o *owners) has(owner []byte) bool {
 
 // free gives up what is under the lock's key if it is this holder's.
 func (l *Lock) free() error {
-	ctx, cancel := l.client.Patience(context.Background())
+	ctx, cancel := l.client.FallbackContext(context.Background())
 	defer cancel()
 	version, err := l.look(ctx)
 	if err == nil {

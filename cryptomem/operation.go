@@ -27,7 +27,7 @@ type operation struct {
 	envelope  []byte // what is sent
 	uncertain bool   // an earlier attempt may have been applied
 
-	known      freshness.Look     // of the name, when the last attempt began
+	known      freshness.Snapshot // of the name, when the last attempt began
 	stamp      sealing.Stamp      // of what removes: when
 	sent       freshness.Envelope // what envelope is known by
 	everything bool               // FLUSH: of all that the client can name
@@ -189,7 +189,7 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 		return nil // gone, as was asked; most likely by the first attempt
 	case c.ctx.Err() != nil && errors.Is(err, ErrUnavailable):
 		err = ErrClosed
-	case impatient(ctx) && errIsContext(ctx, err):
+	case isFallbackTimeout(ctx) && errIsContext(ctx, err):
 		err = tooSlow()
 	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err): // no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -39,33 +39,33 @@ type Clock = clock.Clock
 type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
 
 type options struct {
-	clock        clock.Clock
-	keyring      *sealing.Keyring
-	ownKeyring   bool     // made here, closed here
-	keyFile      *keyFile // to be followed
-	sealing      []sealing.Option
-	blindNames   bool
-	ttl          time.Duration
-	timeout      time.Duration
-	dialTimeout  time.Duration
-	patience     time.Duration
-	attempts     int
-	minBackoff   time.Duration
-	maxBackoff   time.Duration
-	maxValueSize int
-	limits       pipeline.EngineLimits
-	connections  int
-	failover     Failover
-	dial         DialFunc
-	tls          *tls.Config
-	identity     string
-	token        []byte
-	random       io.Reader
-	observer     Observer
-	freshness    freshness.Config
-	forgetful    bool     // without freshness
-	unstamped    bool     // writes version 0xC1
-	connecting   []string // the options given that are about connections
+	clock           clock.Clock
+	keyring         *sealing.Keyring
+	ownKeyring      bool     // made here, closed here
+	keyFile         *keyFile // to be followed
+	sealing         []sealing.Option
+	blindNames      bool
+	ttl             time.Duration
+	timeout         time.Duration
+	dialTimeout     time.Duration
+	fallbackTimeout time.Duration
+	attempts        int
+	minBackoff      time.Duration
+	maxBackoff      time.Duration
+	maxValueSize    int
+	limits          pipeline.EngineLimits
+	connections     int
+	failover        Failover
+	dial            DialFunc
+	tls             *tls.Config
+	identity        string
+	token           []byte
+	random          io.Reader
+	observer        Observer
+	freshness       freshness.Config
+	forgetful       bool     // without freshness
+	unstamped       bool     // writes version 0xC1
+	connecting      []string // the options given that are about connections
 }
 
 // newOptions returns the options of a Client, which needs keys.
@@ -79,16 +79,16 @@ func newOptions(opts []Option) (*options, error) {
 
 func applyOptions(opts []Option) (*options, error) {
 	o := &options{
-		clock:        clock.New(), //nolint:forbidigo // the default
-		timeout:      DefaultTimeout,
-		dialTimeout:  DefaultDialTimeout,
-		patience:     DefaultPatience,
-		attempts:     DefaultAttempts,
-		minBackoff:   DefaultMinBackoff,
-		maxBackoff:   DefaultMaxBackoff,
-		maxValueSize: DefaultMaxValueSize,
-		connections:  1,
-		dial:         address.Dial,
+		clock:           clock.New(), //nolint:forbidigo // the default
+		timeout:         DefaultTimeout,
+		dialTimeout:     DefaultDialTimeout,
+		fallbackTimeout: DefaultFallbackTimeout,
+		attempts:        DefaultAttempts,
+		minBackoff:      DefaultMinBackoff,
+		maxBackoff:      DefaultMaxBackoff,
+		maxValueSize:    DefaultMaxValueSize,
+		connections:     1,
+		dial:            address.Dial,
 	}
 	var problems []error
 	for _, opt := range opts {

@@ -45,13 +45,13 @@ func (s *connections) lose(cause error, silent bool) {
 }
 
 // doubt begins an outage if a call's context has ended after the server was
-// silent for as long as one can be patient.
+// silent for most of the fallback timeout.
 func (s *connections) doubt(ctx context.Context, conn *pipeline.Conn) {
 	if ctx.Err() == nil {
 		return
 	}
 	// The time runs from when the request left, which is after the caller's began.
-	if conn.Quiet() >= s.opts.patience-s.opts.patience/8 {
+	if conn.Quiet() >= s.opts.fallbackTimeout-s.opts.fallbackTimeout/8 {
 		s.lose(tooSlow(), true)
 	}
 }

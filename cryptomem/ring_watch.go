@@ -45,8 +45,8 @@ func (s *ringStore) look(i int) {
 }
 
 // within carries out a request of the ring's own.
-func (s *ringStore) within(patience time.Duration, r *Request, i int) error {
-	ctx, cancel := s.failover.Clock.WithTimeout(s.ctx, patience)
+func (s *ringStore) within(timeout time.Duration, r *Request, i int) error {
+	ctx, cancel := s.failover.Clock.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	return s.stores[i].Do(ctx, r)
 }

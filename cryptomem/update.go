@@ -56,11 +56,11 @@ func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) err
 // update takes the client's turn on the key and swaps in what change makes of the
 // value, as often as it takes.
 func (c *Client) update(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (_ []byte, failed error) {
-	mine, err := c.turns.take(ctx, key)
+	mine, err := c.updates.acquire(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { c.turns.leave(key, mine, errors.Is(failed, ErrUnavailable)) }()
+	defer func() { c.updates.leave(key, mine, errors.Is(failed, ErrUnavailable)) }()
 	for pause := time.Duration(0); ; pause = min(max(2*pause, firstRetry), longestRetry) {
 		value, lost, err := c.updateOnce(ctx, key, life, change)
 		if !lost {
@@ -99,35 +99,35 @@ func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, chan
 	return value, lost, err
 }
 
-// turns let one goroutine at a time change what is under a key: in one process it
+// keyLocks let one goroutine at a time change what is under a key: in one process it
 // costs less to wait than to be too late.
-type turns struct {
+type keyLocks struct {
 	mu    sync.Mutex
-	byKey map[string]*turn
+	byKey map[string]*keyLock
 }
 
-type turn struct {
-	taken  chan struct{} // holds one token while somebody's turn it is
+type keyLock struct {
+	taken  chan struct{} // holds one token while it is held
 	broken chan struct{} // closed when there is nothing to wait for
 
-	users int  // who have it or wait for it; guarded by turns.mu
-	over  bool // broken is closed; guarded by turns.mu
+	users int  // who have it or wait for it; guarded by keyLocks.mu
+	over  bool // broken is closed; guarded by keyLocks.mu
 }
 
-// take waits under ctx until it is the caller's turn, which ends with leave. The
-// turn is nil for those who need none: the store is out of reach, and they should
+// acquire waits under ctx for the lock of key, which leave releases. The
+// lock is nil for callers that need none: the store is out of reach, and they should
 // not have to find that out one after the other.
-func (t *turns) take(ctx context.Context, key string) (*turn, error) {
+func (t *keyLocks) acquire(ctx context.Context, key string) (*keyLock, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // also if it is the caller's turn: select would toss a coin
+		return nil, err // also if the lock is free: select would toss a coin
 	}
 	t.mu.Lock()
 	u := t.byKey[key]
 	if u == nil {
 		if t.byKey == nil {
-			t.byKey = make(map[string]*turn)
+			t.byKey = make(map[string]*keyLock)
 		}
-		u = &turn{taken: make(chan struct{}, 1), broken: make(chan struct{})}
+		u = &keyLock{taken: make(chan struct{}, 1), broken: make(chan struct{})}
 		t.byKey[key] = u
 	}
 	u.users++
@@ -144,8 +144,8 @@ func (t *turns) take(ctx context.Context, key string) (*turn, error) {
 	}
 }
 
-// leave ends a turn, and with unavailable lets all who wait go ahead.
-func (t *turns) leave(key string, u *turn, unavailable bool) {
+// leave releases a lock, and with unavailable lets all who wait go ahead.
+func (t *keyLocks) leave(key string, u *keyLock, unavailable bool) {
 	if u == nil {
 		return
 	}
@@ -164,7 +164,7 @@ func (t *turns) leave(key string, u *turn, unavailable bool) {
 	t.drop(key, u)
 }
 
-func (t *turns) drop(key string, u *turn) {
+func (t *keyLocks) drop(key string, u *keyLock) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if u.users--; u.users == 0 && t.byKey[key] == u {

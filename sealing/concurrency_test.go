@@ -103,7 +103,7 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 		Expect(each(func(int) error {
 			var envelope []byte
 			mine := map[string]int{}
-			for range 2*sealing.SealsPerHalf/goroutines + 1 {
+			for range 2*sealing.SealsPerSubkey/goroutines + 1 {
 				var err error
 				if envelope, err = s.Seal(envelope[:0], nil, nil, never, stamp); err != nil {
 					return err
@@ -119,7 +119,7 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 		})).To(Succeed())
 		Expect(seals).To(HaveLen(3))
 		for _, n := range seals {
-			Expect(n).To(BeNumerically("<=", sealing.SealsPerHalf))
+			Expect(n).To(BeNumerically("<=", sealing.SealsPerSubkey))
 		}
 	})
 })

@@ -31,7 +31,7 @@ const (
 
 	// Overhead is how many bytes a stamped envelope is longer than the value in
 	// it, padding aside; an unstamped one is StampSize bytes shorter.
-	Overhead = stampedSize + halfSize + nonceSize + tagSize
+	Overhead = stampedSize + noncePrefixSize + nonceSize + tagSize
 
 	// StampSize is what a sealing time takes in an envelope, in bytes.
 	StampSize = 8
@@ -47,7 +47,7 @@ const (
 	stampedSize   = offStamp + StampSize
 
 	// Behind the header:
-	offNonce = halfSize
+	offNonce = noncePrefixSize
 	offText  = offNonce + nonceSize
 
 	leastSize = unstampedSize + offText + tagSize

@@ -35,19 +35,19 @@ func (kr *Keyring) Derive(namespace string) (*Keyring, error) {
 	}
 	derived := &Keyring{namespace: namespace, primary: kr.primary, notBefore: kr.notBefore}
 	for _, k := range kr.keys {
-		if err := derived.take(&k.secret, k.secret, infoSeal); err != nil {
+		if err := derived.derive(&k.secret, k.secret, infoSeal); err != nil {
 			return nil, errors.Join(err, derived.Close())
 		}
 		derived.keys = append(derived.keys, k)
 	}
-	if err := derived.take(&derived.nameRoot, kr.nameRoot, infoName); err != nil {
+	if err := derived.derive(&derived.nameRoot, kr.nameRoot, infoName); err != nil {
 		return nil, errors.Join(err, derived.Close())
 	}
 	return derived, nil
 }
 
 // take derives *key for kr's namespace from a root, which may be nil.
-func (kr *Keyring) take(key *secretKey, root secretKey, info string) error {
+func (kr *Keyring) derive(key *secretKey, root secretKey, info string) error {
 	if root == nil {
 		*key = nil
 		return nil

@@ -113,10 +113,10 @@ func WithStampedOnly() Option {
 // sealed so are open to everyone: never use it with keys that matter. Reads are
 // made one at a time.
 func WithRandom(r io.Reader) Option {
-	return func(c *config) error { c.random = &locked{r: r}; return nil }
+	return func(c *config) error { c.random = &lockedReader{r: r}; return nil }
 }
 
-// WithClock sets the clock that HalfLifetime is measured with. Default: the real
+// WithClock sets the clock that SubkeyLifetime is measured with. Default: the real
 // one. Open is told the time by its caller.
 func WithClock(clk clock.Clock) Option {
 	return func(c *config) error { c.clock = clk; return nil }

@@ -19,7 +19,7 @@
 //
 // Keys live in a [Keyring]. Root keys never touch data: from each, HKDF-SHA256
 // derives a data key for every namespace, and from that XAES derives an
-// AES-256-GCM key for every SealsPerHalf values. A root key is good for 2^49
+// AES-256-GCM key for every SealsPerSubkey values. A root key is good for 2^49
 // values; rotate keys to limit what a stolen one reads, not because they wear
 // out.
 //
@@ -52,8 +52,8 @@ type keySet struct {
 	byID    map[uint32]*xaes // nil value: retired
 	primary uint32
 	cut     int64 // Unix milliseconds, 0 = none: the keyring's
-	sealing sealHalf
-	opened  openedHalves
+	sealing subkeySource
+	opened  aeadCache
 	names   wireNames
 }
 
@@ -118,7 +118,7 @@ func newKeySet(kr *Keyring, c *config) (*keySet, error) {
 		byID:    byID,
 		primary: kr.primary,
 		cut:     cutMillis(kr.notBefore),
-		sealing: sealHalf{key: primary, random: c.random, clock: c.clock},
+		sealing: subkeySource{key: primary, random: c.random, clock: c.clock},
 		names:   newWireNames(c.namespace, nameKey),
 	}, nil
 }
@@ -148,7 +148,7 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time, stamp Stamp
 	if h.Padded {
 		size = paddedSize(size)
 	}
-	half, err := ks.sealing.take()
+	sub, err := ks.sealing.next()
 	if err != nil {
 		return dst, err
 	}
@@ -164,7 +164,7 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time, stamp Stamp
 		plaintext = padded
 	}
 	ad, pooled := authenticated(out, envelope[:h.size()], name)
-	err = ks.sealing.seal(half, sealed, plaintext, ad)
+	err = ks.sealing.seal(sub, sealed, plaintext, ad)
 	pooled.release()
 	if err != nil {
 		clear(envelope)
@@ -181,7 +181,7 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time, stamp Stamp
 //
 // All of dst's capacity may be written to and must not overlap name or
 // envelope, neither of which is kept. With room in dst, Open allocates only for a
-// nonce half that it has not met lately.
+// nonce prefix that it has not met lately.
 func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error) {
 	ks := s.keys.Load()
 	if ks == nil {
@@ -199,11 +199,11 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 		}
 	}
 	sealed := envelope[h.size():]
-	half := ks.opened.find(key, sealed[:halfSize])
-	fresh := half == nil
+	aead := ks.opened.find(key, sealed[:noncePrefixSize])
+	fresh := aead == nil
 	if fresh {
 		var err error
-		if half, err = deriveOpened(key, sealed[:halfSize]); err != nil {
+		if aead, err = deriveAEAD(key, sealed[:noncePrefixSize]); err != nil {
 			return dst, err
 		}
 	}
@@ -211,13 +211,13 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 	size := len(envelope) - h.overhead()
 	room := slices.Grow(dst, size)
 	ad, pooled := authenticated(room[:len(dst)+size], envelope[:h.size()], name)
-	out, err := half.open(room, sealed[halfSize:], ad)
+	out, err := aead.open(room, sealed[noncePrefixSize:], ad)
 	pooled.release()
 	if err != nil {
 		return dst, ErrNotAuthentic
 	}
 	if fresh {
-		ks.opened.keep(half)
+		ks.opened.add(aead)
 	}
 	value := out[len(dst):]
 	ms := now.UnixMilli()

@@ -57,7 +57,7 @@ var _ = Describe("Wycheproof's vectors", Label("fips"), func() {
 				random, err := cipher.NewGCMWithRandomNonce(block)
 				Expect(err).NotTo(HaveOccurred())
 				for _, aead := range []cipher.AEAD{plain, random} {
-					h := openedHalf{cipher: aead, prefix: aead.NonceSize()}
+					h := cachedAEAD{cipher: aead, prefix: aead.NonceSize()}
 					msg, err := h.open(nil, sealed, t.AAD)
 					if t.Result == "valid" {
 						valid++

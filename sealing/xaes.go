@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	keySize   = 32 // AES-256
-	halfSize  = 12 // the part of an XAES nonce that picks the subkey
-	nonceSize = 12 // the part that is AES-GCM's nonce
-	tagSize   = 16
+	keySize         = 32 // AES-256
+	noncePrefixSize = 12 // the part of an XAES nonce that picks the subkey
+	nonceSize       = 12 // the part that is AES-GCM's nonce
+	tagSize         = 16
 )
 
 // xaes is XAES-256-GCM (https://c2sp.org/XAES-256-GCM) up to the point where
@@ -41,14 +41,14 @@ func newXAES(key []byte) (*xaes, error) {
 	return x, nil
 }
 
-// derive returns AES-256 under the subkey of half, which is halfSize bytes.
-func (x *xaes) derive(half []byte) (cipher.Block, error) {
+// derive returns AES-256 under the subkey of prefix, which is noncePrefixSize bytes.
+func (x *xaes) derive(prefix []byte) (cipher.Block, error) {
 	subkey := make([]byte, keySize)
 	defer clear(subkey)
 	for i := range 2 {
 		m := subkey[i*aes.BlockSize:][:aes.BlockSize]
 		m[1], m[2] = byte(i+1), 'X'
-		copy(m[4:], half)
+		copy(m[4:], prefix)
 		subtle.XORBytes(m, m, x.k1[:])
 		x.block.Encrypt(m, m)
 	}

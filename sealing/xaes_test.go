@@ -15,11 +15,11 @@ import (
 func sealXAES(key, nonce, plaintext, ad []byte) []byte {
 	x, err := newXAES(key)
 	Expect(err).NotTo(HaveOccurred())
-	block, err := x.derive(nonce[:halfSize])
+	block, err := x.derive(nonce[:noncePrefixSize])
 	Expect(err).NotTo(HaveOccurred())
 	gcm, err := cipher.NewGCM(block)
 	Expect(err).NotTo(HaveOccurred())
-	return gcm.Seal(nil, nonce[halfSize:], plaintext, ad)
+	return gcm.Seal(nil, nonce[noncePrefixSize:], plaintext, ad)
 }
 
 var _ = Describe("XAES-256-GCM", func() {

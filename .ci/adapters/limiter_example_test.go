@@ -71,7 +71,7 @@ var _ = Describe("httprate", func() {
 var _ = Describe("limiter", func() {
 	It("counts every one of 500 times 500 calls", func() {
 		server := cryptomemtest.NewServer(GinkgoTB())
-		instance := limiter.New(limiterstore.New(server.Client(cryptomem.WithPatience(time.Minute)), adapter.WithClock(server.Clock),
+		instance := limiter.New(limiterstore.New(server.Client(cryptomem.WithFallbackTimeout(time.Minute)), adapter.WithClock(server.Clock),
 			adapter.WithLogger(slog.New(slog.DiscardHandler))), limiter.Rate{Limit: 1 << 30, Period: time.Hour})
 		done := make(chan struct{})
 		for range 500 {

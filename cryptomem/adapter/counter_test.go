@@ -73,7 +73,7 @@ var _ = Describe("Counter", func() {
 		var counters [2]*adapter.Counter
 		for i := range counters {
 			// Who comes too late pauses, which takes a clock that goes on.
-			client := server.Client(cryptomem.WithClock(clock.New()), cryptomem.WithPatience(time.Minute))
+			client := server.Client(cryptomem.WithClock(clock.New()), cryptomem.WithFallbackTimeout(time.Minute))
 			counters[i] = adapter.NewCounter(client)
 		}
 		w := adapter.Window{Start: server.Clock.Now(), Length: time.Minute}

@@ -47,12 +47,12 @@ func (s *Store) settle(ctx context.Context, key string) error {
 }
 
 // owed is a set of keys that are still to be deleted. Its zero value is empty.
-type owed struct {
+type pendingDeletes struct {
 	mu   sync.Mutex
 	keys map[string]struct{}
 }
 
-func (o *owed) has(key string) bool {
+func (o *pendingDeletes) has(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	_, ok := o.keys[key]
@@ -60,7 +60,7 @@ func (o *owed) has(key string) bool {
 }
 
 // add reports false if it had to drop another key for this one.
-func (o *owed) add(key string) (room bool) {
+func (o *pendingDeletes) add(key string) (room bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	room = true
@@ -78,7 +78,7 @@ func (o *owed) add(key string) (room bool) {
 	return room
 }
 
-func (o *owed) paid(key string) {
+func (o *pendingDeletes) paid(key string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.keys, key)

@@ -3,7 +3,7 @@
 // bytes by a name, as session stores and caches of web frameworks do, and does
 // three things that every one of them needs:
 //
-//   - Each call has a bound, the client's cryptomem.WithPatience, a second by
+//   - Each call has a bound, the client's cryptomem.WithFallbackTimeout, a second by
 //     default: a store that is away slows one request but holds none, and the
 //     calls after that fail at once until it is back.
 //   - A value that cannot be opened is absent. Its key may have been retired, or
@@ -36,7 +36,7 @@ import (
 type Store struct {
 	client  *cryptomem.Client
 	options options
-	owed    owed
+	owed    pendingDeletes
 
 	unopened, failures counter
 }
@@ -131,9 +131,9 @@ func (s *Store) Delete(ctx context.Context, name string) (found bool, err error)
 }
 
 // Bound returns a context for one call, which ends with ctx or when the client's
-// patience is over; see cryptomem.WithPatience.
+// patience is over; see cryptomem.WithFallbackTimeout.
 func (s *Store) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return s.client.Patience(ctx)
+	return s.client.FallbackContext(ctx)
 }
 
 // Absent reports whether err says that there is nothing that can be opened:

@@ -133,7 +133,7 @@ var _ = Describe("Store", func() {
 			DeferCleanup(far.Close)
 			return near, nil
 		}
-		client := server.Client(cryptomem.WithDialer(silent), cryptomem.WithPatience(time.Millisecond), cryptomem.WithClock(clock.New()))
+		client := server.Client(cryptomem.WithDialer(silent), cryptomem.WithFallbackTimeout(time.Millisecond), cryptomem.WithClock(clock.New()))
 		store := adapter.New(client)
 		_, _, err := store.Get(ctx, "name")
 		Expect(err).To(MatchError(cryptomem.ErrTimeout))

@@ -169,14 +169,14 @@ var _ = Describe("A server process under attack", Ordered, func() {
 			was := before
 			before = resident()
 			return before - was
-		}).WithPolling(2 * ebbInterval).WithTimeout(time.Minute).Should(BeNumerically("~", 0, 256<<10))
+		}).WithPolling(2 * scavengeInterval).WithTimeout(time.Minute).Should(BeNumerically("~", 0, 256<<10))
 	})
 
 	for _, a := range attacks {
 		It("by "+a.by+" serves the others, and gives back what it took", func() {
 			during := attack(a.clients, a.behave)
 			Expect(during-before).To(BeNumerically("<", 24<<20), "bytes taken")
-			Eventually(resident).WithPolling(ebbInterval/4).WithTimeout(time.Minute).Should(BeNumerically("<", before*11/10), "within a tenth of %d before", before)
+			Eventually(resident).WithPolling(scavengeInterval/4).WithTimeout(time.Minute).Should(BeNumerically("<", before*11/10), "within a tenth of %d before", before)
 			service()
 			AddReportEntry("resident", fmt.Sprintf("before %d KiB, during %d KiB, after %d KiB", before>>10, during>>10, resident()>>10))
 		})

@@ -136,7 +136,7 @@ type console struct {
 
 // flush waits for what is yet to be written to standard error, for a while.
 func (c *console) flush() {
-	if w, ok := c.err.(*patientWriter); ok {
+	if w, ok := c.err.(*asyncWriter); ok {
 		w.flush(clock.New())
 	}
 }

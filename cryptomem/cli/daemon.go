@@ -25,12 +25,12 @@ type daemon struct {
 	console *console
 	args    []string // for reading the configuration again
 
-	level    slog.LevelVar
-	log      *slog.Logger
-	certs    *certs.Source // nil without TLS
-	followed []*followed   // the certificate, and others
-	clients  clientServer
-	failed   chan error // of listeners
+	level   slog.LevelVar
+	log     *slog.Logger
+	certs   *certs.Source   // nil without TLS
+	watched []*watchedFiles // the certificate, and others
+	clients clientServer
+	failed  chan error // of listeners
 }
 
 // A clientServer answers clients.
@@ -80,9 +80,9 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 	notify(ready)
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
-	settle := time.NewTicker(ebbInterval)
+	settle := time.NewTicker(scavengeInterval)
 	defer settle.Stop()
-	var connections ebb
+	var connections scavenger
 	for {
 		select {
 		case err := <-d.failed:
@@ -94,7 +94,7 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 			p.reload()
 			notify(ready)
 		case <-settle.C:
-			if connections.fell(d.clients.Stats()) {
+			if connections.due(d.clients.Stats()) {
 				runtime.GC() // for what pools keep until the second one
 				debug.FreeOSMemory()
 			}
@@ -107,8 +107,8 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 
 // look is a program's, where it has nothing to add.
 func (d *daemon) look() {
-	for _, f := range d.followed {
-		f.look()
+	for _, f := range d.watched {
+		f.check()
 	}
 }
 

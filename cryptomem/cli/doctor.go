@@ -90,7 +90,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 	case err != nil:
 		return err
 	}
-	patient := doctor.Patient{Config: cfg, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles}
+	patient := doctor.Setup{Config: cfg, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles}
 	if runtime.GOOS == "linux" {
 		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
 	}

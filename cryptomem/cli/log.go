@@ -31,10 +31,10 @@ func newLogger(c *console, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, opts))
 }
 
-// A patientWriter never holds up who writes to it, and never fails: a log whose
+// An asyncWriter never holds up who writes to it, and never fails: a log whose
 // reader has stopped, or has gone, costs lines of the log and no service.
 // It is safe for concurrent use.
-type patientWriter struct {
+type asyncWriter struct {
 	out io.Writer
 
 	mu      sync.Mutex // guards what follows; never held while out is written to
@@ -44,10 +44,10 @@ type patientWriter struct {
 	written chan struct{} // closed when it ends
 }
 
-func newPatientWriter(out io.Writer) *patientWriter { return &patientWriter{out: out} }
+func newAsyncWriter(out io.Writer) *asyncWriter { return &asyncWriter{out: out} }
 
 // Write implements io.Writer.
-func (w *patientWriter) Write(b []byte) (int, error) {
+func (w *asyncWriter) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.pending)+len(b) > maxUnwritten {
@@ -63,7 +63,7 @@ func (w *patientWriter) Write(b []byte) (int, error) {
 }
 
 // write writes until nothing is left.
-func (w *patientWriter) write() {
+func (w *asyncWriter) write() {
 	for {
 		w.mu.Lock()
 		b := w.pending
@@ -81,7 +81,7 @@ func (w *patientWriter) write() {
 
 // takeLost returns how many writes were lost since it last told, once there is
 // room to say so.
-func (w *patientWriter) takeLost() int {
+func (w *asyncWriter) takeLost() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.pending) > maxUnwritten/2 {
@@ -93,7 +93,7 @@ func (w *patientWriter) takeLost() int {
 }
 
 // flush waits until everything is written, but no longer than lastWords.
-func (w *patientWriter) flush(clk clock.Clock) {
+func (w *asyncWriter) flush(clk clock.Clock) {
 	w.mu.Lock()
 	written := w.written
 	w.mu.Unlock()

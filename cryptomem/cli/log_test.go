@@ -19,7 +19,7 @@ var _ = Describe("A log whose reader has stopped", func() {
 		reader, writer, err := os.Pipe()
 		Expect(err).NotTo(HaveOccurred())
 		defer writer.Close() //nolint:errcheck // only what was read counts
-		w := newPatientWriter(writer)
+		w := newAsyncWriter(writer)
 		s := &service{daemon: daemon{console: &console{err: w}, log: slog.New(slog.NewTextHandler(w, nil))}}
 		line := strings.Repeat("x", 1<<10)
 		for range 2000 { // which is more than the pipe and the log hold
@@ -48,7 +48,7 @@ var _ = Describe("A log whose reader has stopped", func() {
 		reader, writer, err := os.Pipe()
 		Expect(err).NotTo(HaveOccurred())
 		defer reader.Close() //nolint:errcheck // nothing was read
-		w := newPatientWriter(writer)
+		w := newAsyncWriter(writer)
 		_, _ = w.Write(make([]byte, maxUnwritten))
 		clk := clock.NewMock()
 		ended := make(chan struct{})
@@ -61,7 +61,7 @@ var _ = Describe("A log whose reader has stopped", func() {
 		reader, writer, err := os.Pipe()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(reader.Close()).To(Succeed())
-		w := newPatientWriter(writer)
+		w := newAsyncWriter(writer)
 		for range 3 {
 			Expect(w.Write([]byte("line\n"))).To(Equal(5))
 		}

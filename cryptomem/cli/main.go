@@ -34,7 +34,7 @@ func Main(otherwise ...string) int {
 	if len(args) == 0 {
 		args = otherwise
 	}
-	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newPatientWriter(os.Stderr), env: variable}, args)
+	return run(ctx, &console{in: os.Stdin, out: os.Stdout, err: newAsyncWriter(os.Stderr), env: variable}, args)
 }
 
 // variable looks up an environment variable. Who fills one from a file, or a

@@ -29,19 +29,19 @@ func notify(state string) {
 	_, _ = systemd.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
 }
 
-// patience is what systemd is asked for while a snapshot is loaded or saved,
+// systemdExtension is what systemd is asked for while a snapshot is loaded or saved,
 // twice in that time: however large it is, TimeoutStartSec and TimeoutStopSec
 // need not know.
-const patience = 30 * time.Second
+const systemdExtension = 30 * time.Second
 
 // takingLong asks systemd for more time until done is called, and for the
 // watchdog's sake says that the server is alive.
 func takingLong() (done func()) {
-	ask := func() { notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\n%s", patience.Microseconds(), alive)) }
+	ask := func() { notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\n%s", systemdExtension.Microseconds(), alive)) }
 	ask()
 	over := make(chan struct{})
 	go func() {
-		again := time.NewTicker(patience / 2)
+		again := time.NewTicker(systemdExtension / 2)
 		defer again.Stop()
 		for {
 			select {

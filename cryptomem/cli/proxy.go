@@ -112,7 +112,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	var err error
 	if cfg.TLSCert != "" {
-		s.followed = append(s.followed, follow("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
+		s.watched = append(s.watched, watchFiles("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
 		if s.certs, err = certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey}); err != nil {
 			return nil, unreadableConfig{err}
 		}
@@ -121,7 +121,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	if keyFile == "" {
 		return nil, usageError(`no key: name a file that "cryptomem keygen" made with --key-file, CRYPTOMEM_PROXY_KEY_FILE or CRYPTOMEM_KEY_FILE`)
 	}
-	s.followed = append(s.followed, follow("the key file", s.log, func() error { return s.upstream.rekey(keyFile) }, keyFile))
+	s.watched = append(s.watched, watchFiles("the key file", s.log, func() error { return s.upstream.rekey(keyFile) }, keyFile))
 	if s.upstream, err = openUpstream(cfg, keyFile, s.clk, s.log); err != nil {
 		return nil, err
 	}

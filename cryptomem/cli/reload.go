@@ -13,7 +13,7 @@ type reloadable[C any] interface {
 }
 
 // reload takes up what next sets differently and can change while the daemon
-// runs, has it applied, and reads all followed files again. It says what waits for a
+// runs, has it applied, and reads all watched files again. It says what waits for a
 // restart. A configuration that is wrong, or could not be read for err, changes
 // nothing.
 func reload[C any](d *daemon, running reloadable[C], next *C, err error, apply func()) {
@@ -29,8 +29,8 @@ func reload[C any](d *daemon, running reloadable[C], next *C, err error, apply f
 	logChanges(d.log, changes)
 	apply()
 	whole := true
-	for _, f := range d.followed {
-		whole = f.again() && whole
+	for _, f := range d.watched {
+		whole = f.reloadNow() && whole
 	}
 	if !whole {
 		d.log.Error("reload: incomplete, what failed stays as it was")

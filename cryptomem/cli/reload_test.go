@@ -104,7 +104,7 @@ var _ = Describe("A server that is told to reload", func() {
 	It("notices a change that came while it started", func() {
 		write("identities.yaml", identity("two"))
 		for range 2 {
-			s.followed[0].look()
+			s.watched[0].check()
 		}
 		Expect(open("one")).To(MatchError(access.ErrWrongToken))
 		Expect(open("two")).To(Succeed())

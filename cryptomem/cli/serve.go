@@ -88,14 +88,14 @@ func newService(c *console, args []string) (*service, error) {
 	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	s.denials = newDenials(s.log, s.operations.clk)
 	if cfg.TLSCert != "" {
-		s.followed = append(s.followed, follow("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
+		s.watched = append(s.watched, watchFiles("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
 			return nil, unreadableConfig{err}
 		}
 		s.warnOfCertificate(s.operations.clk.Now())
 	}
 	if cfg.Identities != "" {
-		s.followed = append(s.followed, follow("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))
+		s.watched = append(s.watched, watchFiles("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))
 		if s.identities, err = access.Load(cfg.Identities); err != nil {
 			return nil, judged(err)
 		}
@@ -119,7 +119,7 @@ func (s *service) listening() listening {
 
 // warnOfLostLines says so where the log has holes, once it is read again.
 func (s *service) warnOfLostLines() {
-	w, ok := s.console.err.(*patientWriter)
+	w, ok := s.console.err.(*asyncWriter)
 	if !ok {
 		return
 	}

@@ -98,7 +98,7 @@ func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON b
 		return err
 	}
 	defer client.Close() //nolint:errcheck // it was only asked
-	look := looker{client, f.timeout.duration()}
+	look := statsReader{client, f.timeout.duration()}
 	switch {
 	case watch:
 		return watchStats(ctx, c.out, look, f.address(c), interval, count)
@@ -117,12 +117,12 @@ func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON b
 }
 
 // A looker asks a server for its statistics.
-type looker struct {
+type statsReader struct {
 	client  *cryptomem.Client
 	timeout time.Duration
 }
 
-func (l looker) text(ctx context.Context) ([]byte, error) {
+func (l statsReader) text(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	text, err := l.client.Stats(ctx, "")
@@ -132,7 +132,7 @@ func (l looker) text(ctx context.Context) ([]byte, error) {
 	return escapeJSON(text), err
 }
 
-func (l looker) report(ctx context.Context) (*stats.Report, error) {
+func (l statsReader) report(ctx context.Context) (*stats.Report, error) {
 	text, err := l.text(ctx)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ var _ = Describe("A certificate that is renewed under load", func() {
 		}
 		for range 20 {
 			renew()
-			s.followed[0].again()
+			s.watched[0].reloadNow()
 		}
 		stop()
 		Expect(<-done + <-done).To(BeNumerically(">", 0))
@@ -104,8 +104,8 @@ var _ = Describe("A certificate that clients refuse for its dates", func() {
 		Expect(log.String()).To(ContainSubstring("valid_from=2000-01-02T03:04:05Z valid_until=2001-01-02T03:04:05Z"))
 
 		issue(future, future.AddDate(1, 0, 0))
-		s.followed[0].look()
-		s.followed[0].look()
+		s.watched[0].check()
+		s.watched[0].check()
 		Expect(log.String()).To(ContainSubstring(`level=WARN msg="the certificate is not valid yet: clients refuse it"`))
 
 		issue(past, future)

@@ -62,10 +62,10 @@ func (c Client) Cut() (time.Time, error) {
 	return cut, nil
 }
 
-// visit is what is found out about a client's set-up.
-type visit struct {
+// A clientReport is what is found out about a client's set-up.
+type clientReport struct {
 	Client
-	record
+	findings
 	token   []byte           // of the identity
 	keys    *sealing.Keyring // nil if there are none
 	unable  bool             // whether what is needed to ask the server is missing
@@ -73,7 +73,7 @@ type visit struct {
 }
 
 // clientChecks in the order in which their findings are read.
-var clientChecks = []func(context.Context, *visit){
+var clientChecks = []func(context.Context, *clientReport){
 	privacy,
 	authorities,
 	clientCertificate,
@@ -91,23 +91,23 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 	if c.Timeout == 0 {
 		c.Timeout = askTimeout
 	}
-	v := &visit{Client: c, record: record{clk: c.Clock}}
+	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
 	for _, check := range clientChecks {
 		check(ctx, v)
 	}
 	if v.keys != nil {
 		_ = v.keys.Close() // always nil
 	}
-	return v.findings
+	return v.list
 }
 
 // Stranger asks who answers at a client's address where the client gets no answer, and
 // returns what is wrong there, if it can tell.
 func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
 	c.Identity = "" // the token is for no stranger
-	v := &visit{Client: c, record: record{clk: c.Clock}}
+	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
 	contact(ctx, v)
-	for _, f := range v.findings {
+	for _, f := range v.list {
 		if f.Severity == Problem && f.Subject == "server" {
 			return f, true
 		}
@@ -116,7 +116,7 @@ func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
 }
 
 // privacy asks who on the way can look on.
-func privacy(_ context.Context, v *visit) {
+func privacy(_ context.Context, v *clientReport) {
 	const subject = "on the way"
 	switch {
 	case v.SpeaksTLS():
@@ -133,7 +133,7 @@ func privacy(_ context.Context, v *visit) {
 }
 
 // authorities asks whether the server's certificate can be checked.
-func authorities(_ context.Context, v *visit) {
+func authorities(_ context.Context, v *clientReport) {
 	const subject = "authorities"
 	if v.CA == "" {
 		return
@@ -151,7 +151,7 @@ func authorities(_ context.Context, v *visit) {
 
 // clientCertificate asks whether the client can show who it is by certificate,
 // and whether anybody else could.
-func clientCertificate(_ context.Context, v *visit) {
+func clientCertificate(_ context.Context, v *clientReport) {
 	const subject = "client certificate"
 	if v.Cert == "" && v.CertKey == "" {
 		return
@@ -172,7 +172,7 @@ func clientCertificate(_ context.Context, v *visit) {
 
 // credentials asks whether there is a token for the identity, and who else has
 // it.
-func credentials(_ context.Context, v *visit) {
+func credentials(_ context.Context, v *clientReport) {
 	const subject = "token"
 	const advice = "set CRYPTOMEM_TOKEN_FILE (--token-file) to the file that \"cryptomem token\" wrote"
 	if v.Identity == "" {
@@ -203,7 +203,7 @@ func credentials(_ context.Context, v *visit) {
 }
 
 // clientKey asks whether values can be sealed.
-func clientKey(_ context.Context, v *visit) {
+func clientKey(_ context.Context, v *clientReport) {
 	const subject = "sealing key"
 	var err error
 	switch {
@@ -225,7 +225,7 @@ func clientKey(_ context.Context, v *visit) {
 }
 
 // namespace asks whether the namespace can be one, and the keys are good for it.
-func namespace(_ context.Context, v *visit) {
+func namespace(_ context.Context, v *clientReport) {
 	if n := len(v.Namespace); n > sealing.MaxNamespace {
 		v.found(Problem, "namespace", fmt.Sprintf("its name is %d bytes, limit %d", n, sealing.MaxNamespace), "choose a shorter --namespace")
 		v.unable = true

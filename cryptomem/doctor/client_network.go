@@ -17,7 +17,7 @@ import (
 
 // contact asks whether the client gets through to a cryptomem server that knows
 // it, and what that server thinks of the time.
-func contact(parent context.Context, v *visit) {
+func contact(parent context.Context, v *clientReport) {
 	ctx, cancel := timeout.Context(parent, v.clk, v.Timeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
@@ -63,7 +63,7 @@ func contact(parent context.Context, v *visit) {
 }
 
 // handshake speaks TLS as the client commands do.
-func (v *visit) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+func (v *clientReport) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	cfg, err := v.TLSConfig()
 	if err != nil {
 		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
@@ -77,7 +77,7 @@ func (v *visit) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error)
 }
 
 // noHandshake says why there is no TLS.
-func (v *visit) noHandshake(ctx context.Context, err error) {
+func (v *clientReport) noHandshake(ctx context.Context, err error) {
 	const subject = "server certificate"
 	var (
 		other     tls.RecordHeaderError
@@ -111,7 +111,7 @@ func (v *visit) noHandshake(ctx context.Context, err error) {
 }
 
 // speaksNoTLS says what listens instead of a server with TLS.
-func (v *visit) speaksNoTLS(ctx context.Context) {
+func (v *clientReport) speaksNoTLS(ctx context.Context) {
 	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		v.unreachable(Problem, v.Addr, err)
@@ -130,7 +130,7 @@ func (v *visit) speaksNoTLS(ctx context.Context) {
 
 // noAnswer says why a server that took the connection does not answer, or not in
 // time.
-func (v *visit) noAnswer(ctx context.Context, err error, late bool) {
+func (v *clientReport) noAnswer(ctx context.Context, err error, late bool) {
 	switch {
 	case !v.SpeaksTLS() && v.hearsTLS(ctx):
 		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
@@ -147,18 +147,18 @@ func (v *visit) noAnswer(ctx context.Context, err error, late bool) {
 	}
 }
 
-func (v *visit) silent() {
+func (v *clientReport) silent() {
 	v.found(Problem, "server", fmt.Sprintf("%s takes connections, and does not answer within %v", v.Addr, v.Timeout),
 		"see whether it is a cryptomem server, and whether that is overloaded")
 }
 
-func (v *visit) stranger(why string) {
+func (v *clientReport) stranger(why string) {
 	v.found(Problem, "server", v.Addr+" is something else than cryptomem: "+why, "correct the address; on its machine, ss -ltnp tells what holds the port")
 }
 
 // hearsTLS reports whether the server answers a TLS handshake. Nothing is sent
 // to it beyond that, so that it does not matter who it is.
-func (v *visit) hearsTLS(ctx context.Context) bool {
+func (v *clientReport) hearsTLS(ctx context.Context) bool {
 	ctx, cancel := timeout.Context(ctx, v.clk, v.Timeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
@@ -174,7 +174,7 @@ func (v *visit) hearsTLS(ctx context.Context) bool {
 }
 
 // admitted judges the answer to AUTH.
-func (v *visit) admitted(answer wire.Response) bool {
+func (v *clientReport) admitted(answer wire.Response) bool {
 	const subject = "identity"
 	switch answer.Status {
 	case wire.OK:
@@ -192,7 +192,7 @@ func (v *visit) admitted(answer wire.Response) bool {
 }
 
 // welcomed judges the answer to PING.
-func (v *visit) welcomed(answer wire.Response, took time.Duration) bool {
+func (v *clientReport) welcomed(answer wire.Response, took time.Duration) bool {
 	switch answer.Status {
 	case wire.OK:
 		v.welcome = true
@@ -208,17 +208,17 @@ func (v *visit) welcomed(answer wire.Response, took time.Duration) bool {
 	return v.welcome
 }
 
-func (v *visit) old(question string, answer wire.Response) {
+func (v *clientReport) old(question string, answer wire.Response) {
 	v.found(Warning, "server", fmt.Sprintf("%s speaks an older protocol, with SET, GET and DELETE only: to %s it answers %q", v.Addr, question, answer.Value),
 		"replace it by this release: batches, locks, statistics and authentication need more")
 }
 
-func (v *visit) busy(answer wire.Response) {
+func (v *clientReport) busy(answer wire.Response) {
 	v.found(Problem, "server", fmt.Sprintf("%s is at a limit: %q", v.Addr, answer.Value), "try again later; on the server, raise the limit or find out who uses it up")
 }
 
 // time judges the answer to STATS.
-func (v *visit) time(answer wire.Response, asked time.Time, took time.Duration) {
+func (v *clientReport) time(answer wire.Response, asked time.Time, took time.Duration) {
 	if answer.Status != wire.OK {
 		v.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "ask with such a one, or see that NTP runs on both")
 		return

@@ -21,7 +21,7 @@ const WriteTTL = 10 * time.Second
 
 // rights asks whether the client may do in its namespace what it is there for:
 // with the client that services use, on a key that nobody else has.
-func rights(ctx context.Context, v *visit) {
+func rights(ctx context.Context, v *clientReport) {
 	if !v.welcome {
 		return
 	}
@@ -57,7 +57,7 @@ func rights(ctx context.Context, v *visit) {
 }
 
 // open returns a client as the commands make it.
-func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Client, error) {
+func (v *clientReport) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Client, error) {
 	opts := []cryptomem.Option{cryptomem.WithClock(v.clk), cryptomem.WithKeyring(keys), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 		return address.Dial(ctx, addr)
 	})}
@@ -79,7 +79,7 @@ func (v *visit) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Cli
 }
 
 // roundTrip seals and stores a value, reads and opens it, and removes it.
-func (v *visit) roundTrip(ctx context.Context, client *cryptomem.Client, key string) {
+func (v *clientReport) roundTrip(ctx context.Context, client *cryptomem.Client, key string) {
 	value := []byte("a value of cryptomem doctor")
 	if err := client.Set(ctx, key, value, cryptomem.TTL(WriteTTL)); errors.Is(err, cryptomem.ErrDenied) {
 		v.denied("write", err)
@@ -104,7 +104,7 @@ func (v *visit) roundTrip(ctx context.Context, client *cryptomem.Client, key str
 
 // denied says what an identity may not do. One that is held to prefixes is
 // denied every other key, and rightly so.
-func (v *visit) denied(verb string, err error) {
+func (v *clientReport) denied(verb string, err error) {
 	who := v.Identity
 	if who == "" {
 		who = "this client"
@@ -122,7 +122,7 @@ func (v *visit) denied(verb string, err error) {
 }
 
 // where is the part of the key space that is asked about.
-func (v *visit) where() string {
+func (v *clientReport) where() string {
 	where := "without a namespace"
 	if v.Namespace != "" {
 		where = "in the namespace " + v.Namespace

@@ -3,7 +3,7 @@
 // the server can be reached, and whether clocks agree. And a client's: whether it
 // gets through to the server, is who it says it is, and can seal.
 //
-//	findings := doctor.Examine(ctx, doctor.Patient{Config: cfg, Clock: clock.New()})
+//	findings := doctor.Examine(ctx, doctor.Setup{Config: cfg, Clock: clock.New()})
 //	findings := doctor.ExamineClient(ctx, doctor.Client{Addr: "localhost:8080", Clock: clock.New()})
 //
 // It changes nothing, unless a client is to try that it may. It reads the files
@@ -46,8 +46,8 @@ type Finding struct {
 	Advice   string // what to do; empty if there is nothing to do
 }
 
-// A Patient is a set-up to be examined. Config and Clock must be set.
-type Patient struct {
+// A Setup is what Examine examines. Config and Clock must be set.
+type Setup struct {
 	Config *config.Config
 	Clock  clock.Clock
 
@@ -60,29 +60,29 @@ type Patient struct {
 	Identity, Token string
 }
 
-// record collects the findings of one examination.
-type record struct {
-	clk      clock.Clock
-	findings []Finding
+// findings collects the findings of one examination.
+type findings struct {
+	clk  clock.Clock
+	list []Finding
 }
 
-func (r *record) fine(subject, format string, args ...any) {
-	r.findings = append(r.findings, Finding{Fine, subject, fmt.Sprintf(format, args...), ""})
+func (r *findings) fine(subject, format string, args ...any) {
+	r.list = append(r.list, Finding{Fine, subject, fmt.Sprintf(format, args...), ""})
 }
 
-func (r *record) found(s Severity, subject, text, advice string) {
-	r.findings = append(r.findings, Finding{s, subject, text, advice})
+func (r *findings) found(s Severity, subject, text, advice string) {
+	r.list = append(r.list, Finding{s, subject, text, advice})
 }
 
-// report is what is found out about a server's set-up.
-type report struct {
-	Patient
-	record
+// A serverReport is what is found out about a server's set-up.
+type serverReport struct {
+	Setup
+	findings
 	answered bool // whether a server did
 }
 
 // checks in the order in which their findings are read.
-var checks = []func(context.Context, *report){
+var checks = []func(context.Context, *serverReport){
 	exposure,
 	adminExposure,
 	identitiesFile,
@@ -100,10 +100,10 @@ var checks = []func(context.Context, *report){
 }
 
 // Examine runs every check. ctx bounds those that ask the network.
-func Examine(ctx context.Context, p Patient) []Finding {
-	r := &report{Patient: p, record: record{clk: p.Clock}}
+func Examine(ctx context.Context, p Setup) []Finding {
+	r := &serverReport{Setup: p, findings: findings{clk: p.Clock}}
 	for _, check := range checks {
 		check(ctx, r)
 	}
-	return r.findings
+	return r.list
 }

@@ -32,7 +32,7 @@ var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // A setup is a patient in good health: a running server with TLS, a token, a
 // key, and a place for its snapshot. Specs plant their mistakes in it.
 type setup struct {
-	doctor.Patient
+	doctor.Setup
 	clk       *clock.Mock // the Clock
 	authority *certs.Authority
 	said      stats.Report // what the server says about itself
@@ -135,7 +135,7 @@ func serious(findings []doctor.Finding) (list []doctor.Finding) {
 var _ = Describe("A set-up in good health", func() {
 	It("gives no reason to worry, and a list of what was looked at", func(ctx context.Context) {
 		s := healthy()
-		findings := doctor.Examine(ctx, s.Patient)
+		findings := doctor.Examine(ctx, s.Setup)
 		Expect(serious(findings)).To(BeEmpty())
 		Expect(len(findings)).To(BeNumerically(">=", 11))
 		for _, f := range findings {
@@ -150,7 +150,7 @@ var _ = Describe("A server that answers", func() {
 		s := healthy()
 		s.said.About.Version, s.said.About.Addr = "v1.2.3", []string{"localhost:9", "localhost:10"}
 		var texts []string
-		for _, f := range doctor.Examine(ctx, s.Patient) {
+		for _, f := range doctor.Examine(ctx, s.Setup) {
 			texts = append(texts, f.Text)
 		}
 		Expect(texts).To(ContainElement(And(
@@ -164,7 +164,7 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 	func(ctx context.Context, plant func(*setup), severity doctor.Severity, subject, text, advice string) {
 		s := healthy()
 		plant(s)
-		found := serious(doctor.Examine(ctx, s.Patient))
+		found := serious(doctor.Examine(ctx, s.Setup))
 		Expect(found).To(HaveLen(1), "one mistake, one finding")
 		Expect(found[0].Severity).To(Equal(severity))
 		Expect(found[0].Subject).To(Equal(subject))

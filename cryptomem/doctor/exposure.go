@@ -8,7 +8,7 @@ import (
 )
 
 // exposure asks who can reach the server, and what they may do then.
-func exposure(_ context.Context, r *report) {
+func exposure(_ context.Context, r *serverReport) {
 	const subject = "who can connect"
 	c := r.Config
 	exposed := false
@@ -47,7 +47,7 @@ func isUnix(addr string) bool {
 }
 
 // adminExposure asks who can look in.
-func adminExposure(_ context.Context, r *report) {
+func adminExposure(_ context.Context, r *serverReport) {
 	const subject = "admin address"
 	c := r.Config
 	switch {

@@ -15,7 +15,7 @@ import (
 )
 
 // identitiesFile asks whether those who may come are listed as they should be.
-func identitiesFile(_ context.Context, r *report) {
+func identitiesFile(_ context.Context, r *serverReport) {
 	const subject = "identities"
 	file := r.Config.Identities
 	if file == "" {
@@ -34,7 +34,7 @@ func identitiesFile(_ context.Context, r *report) {
 }
 
 // certificate asks whether TLS will work, and for how much longer.
-func certificate(_ context.Context, r *report) {
+func certificate(_ context.Context, r *serverReport) {
 	const subject = "certificate"
 	c := r.Config
 	if c.TLSCert == "" {
@@ -58,7 +58,7 @@ func certificate(_ context.Context, r *report) {
 }
 
 // clientAuthorities asks whether client certificates can be checked.
-func clientAuthorities(_ context.Context, r *report) {
+func clientAuthorities(_ context.Context, r *serverReport) {
 	const subject = "client authorities"
 	file := r.Config.TLSClientCA
 	if file == "" {
@@ -75,7 +75,7 @@ func clientAuthorities(_ context.Context, r *report) {
 }
 
 // privateKeyMode asks who can pretend to be the server.
-func privateKeyMode(_ context.Context, r *report) {
+func privateKeyMode(_ context.Context, r *serverReport) {
 	file := r.Config.TLSKey
 	if _, err := os.Stat(file); err != nil {
 		return // there is none, or the certificate's check has said so
@@ -87,7 +87,7 @@ func privateKeyMode(_ context.Context, r *report) {
 
 // sealingKey asks whether the key that seals values is in order, where there is
 // one: a server needs none.
-func sealingKey(_ context.Context, r *report) {
+func sealingKey(_ context.Context, r *serverReport) {
 	if r.KeyFile == "" {
 		return
 	}
@@ -97,7 +97,7 @@ func sealingKey(_ context.Context, r *report) {
 }
 
 // snapshotFile asks whether the store will survive a restart.
-func snapshotFile(_ context.Context, r *report) {
+func snapshotFile(_ context.Context, r *serverReport) {
 	const subject = "snapshot"
 	file := r.Config.Snapshot
 	if file == "" {
@@ -127,7 +127,7 @@ func snapshotFile(_ context.Context, r *report) {
 }
 
 // snapshotHolder asks whether another server than this one keeps the snapshot.
-func snapshotHolder(_ context.Context, r *report) {
+func snapshotHolder(_ context.Context, r *serverReport) {
 	const subject = "snapshot"
 	file := r.Config.Snapshot
 	if file == "" || r.answered {

@@ -32,7 +32,7 @@ func proxyFreshness(_ context.Context, r *proxyReport) {
 }
 
 // clientCut asks whether something is no longer opened because of its age.
-func clientCut(_ context.Context, v *visit) {
+func clientCut(_ context.Context, v *clientReport) {
 	own, err := v.Cut()
 	if err != nil {
 		v.found(Problem, "cut", err.Error(), "write the time so, or leave it out")
@@ -47,7 +47,7 @@ func clientCut(_ context.Context, v *visit) {
 }
 
 // cut says which cut there is, if any, and since when it holds.
-func (r *record) cut(own, keys time.Time, clockBound time.Duration) {
+func (r *findings) cut(own, keys time.Time, clockBound time.Duration) {
 	cut := later(own, keys)
 	if cut.IsZero() {
 		return

@@ -9,7 +9,7 @@ import (
 )
 
 // memory asks whether the store fits this machine.
-func memory(_ context.Context, r *report) {
+func memory(_ context.Context, r *serverReport) {
 	const subject = "memory"
 	c := r.Config
 	switch {
@@ -30,7 +30,7 @@ func memory(_ context.Context, r *report) {
 func inMiB(n int64) string { return quantity.FormatSize(n >> 20 << 20) }
 
 // openFiles asks whether as many can connect as are allowed to.
-func openFiles(_ context.Context, r *report) {
+func openFiles(_ context.Context, r *serverReport) {
 	const subject = "open files"
 	switch {
 	case r.MaxFiles == 0:
@@ -42,7 +42,7 @@ func openFiles(_ context.Context, r *report) {
 
 // tooFewFiles reports that fewer can connect than are allowed to, because a process
 // may have only so many files open.
-func (r *record) tooFewFiles(subject string, most uint64, connections int) bool {
+func (r *findings) tooFewFiles(subject string, most uint64, connections int) bool {
 	need := stats.FilesFor(connections)
 	if most >= need {
 		return false
@@ -53,7 +53,7 @@ func (r *record) tooFewFiles(subject string, most uint64, connections int) bool 
 }
 
 // storePolicy asks what happens when the store is full.
-func storePolicy(_ context.Context, r *report) {
+func storePolicy(_ context.Context, r *serverReport) {
 	const subject = "full store"
 	c := r.Config
 	if c.Eviction == "none" && c.DefaultTTL == 0 {

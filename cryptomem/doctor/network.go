@@ -22,7 +22,7 @@ const askTimeout = 5 * time.Second
 
 // reachability asks every address for an answer, and a server that is there
 // what it thinks of the time and of its own limits.
-func reachability(ctx context.Context, r *report) {
+func reachability(ctx context.Context, r *serverReport) {
 	c := r.Config
 	for _, a := range c.Addr {
 		r.ask(ctx, a, c.TLSOnly())
@@ -32,7 +32,7 @@ func reachability(ctx context.Context, r *report) {
 	}
 }
 
-func (r *report) ask(ctx context.Context, addr string, secure bool) {
+func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 	const subject = "server"
 	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
@@ -105,7 +105,7 @@ func whichServer(answer wire.Response) string {
 
 // adminTaken asks, where no server of this configuration runs, whether somebody
 // else has its admin address.
-func adminTaken(ctx context.Context, r *report) {
+func adminTaken(ctx context.Context, r *serverReport) {
 	addr := r.Config.Admin
 	if addr == "" || r.answered {
 		return // whoever answers is taken to be the one that has it
@@ -123,7 +123,7 @@ func adminTaken(ctx context.Context, r *report) {
 
 // handshake speaks TLS and compares the certificate that is shown with the one
 // that is configured. Whom to trust is not the question here.
-func (r *report) handshake(ctx context.Context, addr string, conn net.Conn) (net.Conn, bool) {
+func (r *serverReport) handshake(ctx context.Context, addr string, conn net.Conn) (net.Conn, bool) {
 	c := tls.Client(conn, &tls.Config{
 		MinVersion:         tls.VersionTLS13,
 		InsecureSkipVerify: true, //nolint:gosec // the certificate is compared below, byte for byte

@@ -34,7 +34,7 @@ type Proxy struct {
 // proxyReport is what is found out about a proxy's set-up.
 type proxyReport struct {
 	Proxy
-	record
+	findings
 	keyCut time.Time // of the key file; zero if there is none
 }
 
@@ -45,11 +45,11 @@ var proxyChecks = []func(context.Context, *proxyReport){
 
 // ExamineProxy runs every check of a proxy. ctx bounds those that ask the network.
 func ExamineProxy(ctx context.Context, p Proxy) []Finding {
-	r := &proxyReport{Proxy: p, record: record{clk: p.Clock}}
+	r := &proxyReport{Proxy: p, findings: findings{clk: p.Clock}}
 	for _, check := range proxyChecks {
 		check(ctx, r)
 	}
-	return r.findings
+	return r.list
 }
 
 // proxyReach asks who can read everything.

@@ -17,7 +17,7 @@
 // # When the store fails
 //
 // An HTTP cache takes no errors. A store that is away is a miss, within the bound
-// of cryptomem.WithPatience, and so is a value that cannot be opened; both are
+// of cryptomem.WithFallbackTimeout, and so is a value that cannot be opened; both are
 // logged and told to adapter.WithErrorHandler. An answer that could not be
 // replaced or deleted is not returned any more: its key is deleted, at once or
 // before the next Get.

@@ -10,7 +10,7 @@
 // A session that cannot be opened, because its key was retired or somebody
 // altered it, is not found: its visitor is logged out and can log in. A commit or
 // a logout happens though the visitor has gone, within the bound of
-// cryptomem.WithPatience. While the store is away, scs answers with its ErrorFunc.
+// cryptomem.WithFallbackTimeout. While the store is away, scs answers with its ErrorFunc.
 package scsstore
 
 import (

@@ -23,7 +23,7 @@ func BenchmarkTable(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	looks := make([]Look, len(names))
+	looks := make([]Snapshot, len(names))
 	for i, name := range names {
 		looks[i] = table.Begin(name)
 		table.Written(looks[i], Envelope{table.Stamp(now), uint64(i + 1)})

@@ -3,10 +3,10 @@
 // long ago. It is the memory beside a [sealing.Sealer], which judges each envelope
 // by itself, and knows no network.
 //
-//	look := table.Begin(name)                    // before the request is sent
+//	snapshot := table.Begin(name)                    // before the request is sent
 //	value, err := sealer.Open(nil, name, envelope, now)
 //	h, _ := sealing.ParseHeader(envelope)
-//	err = table.Hit(look, freshness.Envelope{Stamp: h.Stamp, ID: h.ID()}, now)
+//	err = table.Hit(snapshot, freshness.Envelope{Stamp: h.Stamp, ID: h.ID()}, now)
 //	// ErrSuperseded: as if it were not there
 //
 // There are two memories, both bounded.
@@ -92,8 +92,8 @@ type Envelope struct {
 	ID    uint64
 }
 
-// Look is what was known of a name when a request for it began.
-type Look struct {
+// A Snapshot is what was known of a name when a request for it began.
+type Snapshot struct {
 	tag     uint64
 	stamp   sealing.Stamp // the newest known of it, or of a flush
 	current uint64        // the id of the envelope last seen there; 0 = not known
@@ -162,8 +162,8 @@ func (t *Table) Stamp(now time.Time) sealing.Stamp {
 
 // Begin notes what is known of a name, as the server sees it. Call it before the
 // request is sent.
-func (t *Table) Begin(name []byte) Look {
-	l := Look{tag: t.hash.sum(name), seq: t.seq.Load()}
+func (t *Table) Begin(name []byte) Snapshot {
+	l := Snapshot{tag: t.hash.sum(name), seq: t.seq.Load()}
 	s := t.shard(l.tag)
 	s.mu.Lock()
 	if p := s.find(l.tag); p.ok() {
@@ -178,7 +178,7 @@ func (t *Table) Begin(name []byte) Look {
 // and learns from it unless it is refused: the error is nil or a
 // *sealing.StaleError. Refused, the value is to be withheld as if nothing were
 // there, though a swap by its version may still replace it.
-func (t *Table) Hit(l Look, e Envelope, now time.Time) error {
+func (t *Table) Hit(l Snapshot, e Envelope, now time.Time) error {
 	ms := now.UnixMilli()
 	t.passCut(ms)
 	if err := t.judge(l, e, ms); err != nil {
@@ -197,7 +197,7 @@ func (t *Table) Hit(l Look, e Envelope, now time.Time) error {
 
 // Taken is Hit for a request that removes what it returns. The stamp is the
 // request's own.
-func (t *Table) Taken(l Look, e Envelope, stamp sealing.Stamp, now time.Time) error {
+func (t *Table) GetDeleted(l Snapshot, e Envelope, stamp sealing.Stamp, now time.Time) error {
 	if err := t.Hit(l, e, now); err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (t *Table) Taken(l Look, e Envelope, stamp sealing.Stamp, now time.Time) er
 }
 
 // Miss learns that nothing was there.
-func (t *Table) Miss(l Look) {
+func (t *Table) Miss(l Snapshot) {
 	s := t.shard(l.tag)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +222,7 @@ func (t *Table) Miss(l Look) {
 
 // Written learns that a write of the envelope was acknowledged. Of a write that
 // was refused, or whose outcome is unknown, nothing can be learned.
-func (t *Table) Written(l Look, e Envelope) {
+func (t *Table) Written(l Snapshot, e Envelope) {
 	s := t.shard(l.tag)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,7 +231,7 @@ func (t *Table) Written(l Look, e Envelope) {
 
 // Deleted learns that a removal was acknowledged, whether or not there was
 // something. The stamp is the request's own.
-func (t *Table) Deleted(l Look, stamp sealing.Stamp) { t.Written(l, Envelope{Stamp: stamp}) }
+func (t *Table) Deleted(l Snapshot, stamp sealing.Stamp) { t.Written(l, Envelope{Stamp: stamp}) }
 
 // Flushed learns that everything was removed by a request of this stamp. Of a
 // flush of some names, by a prefix, nothing is to be learned.
@@ -256,7 +256,7 @@ func (t *Table) passCut(ms int64) {
 }
 
 // judge applies the rules about time.
-func (t *Table) judge(l Look, e Envelope, ms int64) error {
+func (t *Table) judge(l Snapshot, e Envelope, ms int64) error {
 	if e.Stamp == 0 {
 		return nil // it says nothing of its time: identity decides
 	}

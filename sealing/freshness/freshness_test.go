@@ -48,8 +48,8 @@ var _ = Describe("A table", func() {
 			"another was written":               func() { write(unstamped(2)) },
 			"it was deleted":                    func() { t.Deleted(t.Begin(name), t.Stamp(now)) },
 			"nothing was there":                 func() { t.Miss(t.Begin(name)) },
-			"it was taken":                      func() { Expect(t.Taken(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(Succeed()) },
-			"another was taken":                 func() { Expect(t.Taken(t.Begin(name), unstamped(2), t.Stamp(now), now)).To(Succeed()) },
+			"it was taken":                      func() { Expect(t.GetDeleted(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(Succeed()) },
+			"another was taken":                 func() { Expect(t.GetDeleted(t.Begin(name), unstamped(2), t.Stamp(now), now)).To(Succeed()) },
 			"another was written, and replaced": func() { write(unstamped(2)); write(unstamped(3)) },
 		} {
 			It("refuses it once "+what, func() {
@@ -92,9 +92,9 @@ var _ = Describe("A table", func() {
 	})
 
 	It("refuses what was taken, even if it was never seen before", func() {
-		Expect(t.Taken(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(Succeed())
+		Expect(t.GetDeleted(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(Succeed())
 		Expect(read(unstamped(1))).To(MatchError(ErrSuperseded))
-		Expect(t.Taken(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(MatchError(ErrSuperseded))
+		Expect(t.GetDeleted(t.Begin(name), unstamped(1), t.Stamp(now), now)).To(MatchError(ErrSuperseded))
 	})
 
 	It("remembers nothing of a miss under a name that it does not know", func() {
@@ -107,7 +107,7 @@ var _ = Describe("A table", func() {
 			"from reading":  func() { Expect(read(at(0, 1))).To(Succeed()) },
 			"from writing":  func() { write(at(0, 1)) },
 			"from deleting": func() { t.Deleted(t.Begin(name), t.Stamp(now)) },
-			"from taking":   func() { Expect(t.Taken(t.Begin(name), at(-time.Hour, 9), t.Stamp(now), now)).To(Succeed()) },
+			"from taking":   func() { Expect(t.GetDeleted(t.Begin(name), at(-time.Hour, 9), t.Stamp(now), now)).To(Succeed()) },
 			"from a flush":  func() { t.Flushed(t.Stamp(now)) },
 		} {
 			It("refuses what was sealed more than W before, "+what, func() {
@@ -221,9 +221,9 @@ var _ = Describe("A table", func() {
 			names, dead := 0, 0
 			for i := range t.shards {
 				s := &t.shards[i]
-				size += len(s.sets)*int(unsafe.Sizeof(set{})) + len(s.dead)*int(unsafe.Sizeof(graves{}))
+				size += len(s.sets)*int(unsafe.Sizeof(set{})) + len(s.dead)*int(unsafe.Sizeof(tombstones{}))
 				names += len(s.sets) * ways
-				dead += len(s.dead) * deadWays
+				dead += len(s.dead) * tombstoneWays
 			}
 			Expect(names).To(Equal(DefaultNames))
 			Expect(dead).To(Equal(DefaultNames / 4))
@@ -274,7 +274,7 @@ var _ = Describe("A table", func() {
 				t.Written(t.Begin(name), Envelope{t.Stamp(now), id})
 				_ = t.Hit(t.Begin(name), Envelope{t.Stamp(now), id}, now)
 				_ = t.Hit(l, at(-time.Hour, 1), now)
-				_ = t.Taken(t.Begin(name), Envelope{t.Stamp(now), id}, t.Stamp(now), now)
+				_ = t.GetDeleted(t.Begin(name), Envelope{t.Stamp(now), id}, t.Stamp(now), now)
 				t.Deleted(t.Begin(name), t.Stamp(now))
 				t.Miss(t.Begin(name))
 			})).To(BeZero())
@@ -305,7 +305,7 @@ var _ = Describe("A table", func() {
 					case 1:
 						_ = t.Hit(l, e, now)
 					case 2:
-						_ = t.Taken(l, e, t.Stamp(now), now)
+						_ = t.GetDeleted(l, e, t.Stamp(now), now)
 					case 3:
 						t.Miss(l)
 						t.Flushed(e.Stamp)

@@ -15,8 +15,8 @@ const (
 	ways     = 8
 	readWays = ways / 2 // ways [0, readWays) are for names that were only read
 
-	// Envelopes that are dead: as many places as names / 4, in sets of deadWays.
-	deadWays = 8
+	// Envelopes that are dead: as many places as names / 4, in sets of tombstoneWays.
+	tombstoneWays = 8
 
 	maxNames = 1 << 28
 )
@@ -25,7 +25,7 @@ const (
 type shard struct {
 	mu   sync.Mutex
 	sets []set
-	dead []graves
+	dead []tombstones
 	_    [64]byte // keeps the locks of two shards out of one cache line
 }
 
@@ -37,28 +37,28 @@ type set struct {
 	stamps  [ways]sealing.Stamp
 }
 
-// graves holds envelopes that are dead under their names; the earliest to die gives
-// its place to the next.
-type graves [deadWays]grave
+// tombstones holds envelopes that are dead under their names; the earliest to die gives
+// its slot to the next.
+type tombstones [tombstoneWays]tombstone
 
-type grave struct {
+type tombstone struct {
 	key uint64 // of name and envelope
 	seq uint64 // 0 = free
 }
 
-// place is where a set has a name. The zero place is nowhere.
-type place struct {
+// A slot is where a set has a name. The zero slot is nowhere.
+type slot struct {
 	set *set
 	way int
 }
 
-func (p place) ok() bool             { return p.set != nil }
-func (p place) current() uint64      { return p.set.current[p.way] }
-func (p place) stamp() sealing.Stamp { return p.set.stamps[p.way] }
+func (p slot) ok() bool             { return p.set != nil }
+func (p slot) current() uint64      { return p.set.current[p.way] }
+func (p slot) stamp() sealing.Stamp { return p.set.stamps[p.way] }
 
 func (s *shard) init(sets int) {
 	s.sets = make([]set, sets)
-	s.dead = make([]graves, max(sets/4, 1))
+	s.dead = make([]tombstones, max(sets/4, 1))
 }
 
 func (t *Table) shard(tag uint64) *shard { return &t.shards[tag%shardCount] }
@@ -67,19 +67,19 @@ func (s *shard) setOf(tag uint64) *set {
 	return &s.sets[tag/shardCount&uint64(len(s.sets)-1)]
 }
 
-func (s *shard) find(tag uint64) place {
+func (s *shard) find(tag uint64) slot {
 	set := s.setOf(tag)
 	for way := range set.tags {
 		if set.tags[way] == tag {
-			return place{set, way}
+			return slot{set, way}
 		}
 	}
-	return place{}
+	return slot{}
 }
 
 // learn notes the envelope that an answer showed to be current, of id 0 for none,
 // and the stamp that the name has reached.
-func (s *shard) learn(t *Table, l Look, e Envelope, own bool) {
+func (s *shard) learn(t *Table, l Snapshot, e Envelope, own bool) {
 	p := s.find(l.tag)
 	s.settle(t, l, p, e.ID)
 	if p = s.hold(p, l.tag, e.ID, own); e.Stamp > p.stamp() {
@@ -90,7 +90,7 @@ func (s *shard) learn(t *Table, l Look, e Envelope, own bool) {
 // settle: what was current when the request began, and is not what its answer
 // shows, was replaced or removed in between. What came to be current since then
 // is left alone: nobody knows which of the two came first.
-func (s *shard) settle(t *Table, l Look, p place, id uint64) {
+func (s *shard) settle(t *Table, l Snapshot, p slot, id uint64) {
 	if l.current != 0 && l.current != id {
 		s.bury(t, l.tag, l.current)
 	}
@@ -99,10 +99,10 @@ func (s *shard) settle(t *Table, l Look, p place, id uint64) {
 	}
 }
 
-// hold returns the place of a name. A name that has none, or that was only read
-// and is now written, gets the front place of its kind; the last of the kind is
+// hold returns the slot of a name. A name that has none, or that was only read
+// and is now written, gets the front slot of its kind; the last of the kind is
 // forgotten.
-func (s *shard) hold(p place, tag, id uint64, own bool) place {
+func (s *shard) hold(p slot, tag, id uint64, own bool) slot {
 	if p.ok() && (p.way >= readWays || !own) {
 		return p
 	}
@@ -124,10 +124,10 @@ func (s *shard) hold(p place, tag, id uint64, own bool) place {
 		set.tags[way], set.current[way], set.stamps[way] = set.tags[way-1], set.current[way-1], set.stamps[way-1]
 	}
 	set.tags[front], set.current[front], set.stamps[front] = tag, id, stamp
-	return place{set, front}
+	return slot{set, front}
 }
 
-func (s *shard) gravesOf(tag, id uint64) (*graves, uint64) {
+func (s *shard) tombstonesOf(tag, id uint64) (*tombstones, uint64) {
 	key := mix(tag, id)
 	return &s.dead[key>>32&uint64(len(s.dead)-1)], key
 }
@@ -135,23 +135,23 @@ func (s *shard) gravesOf(tag, id uint64) (*graves, uint64) {
 // bury notes that an envelope is not current under a name any more, and never will
 // be again.
 func (s *shard) bury(t *Table, tag, id uint64) {
-	graves, key := s.gravesOf(tag, id)
+	buried, key := s.tombstonesOf(tag, id)
 	oldest := 0
-	for i, g := range graves {
+	for i, g := range buried {
 		if g.key == key && g.seq != 0 {
 			return
 		}
-		if g.seq < graves[oldest].seq {
+		if g.seq < buried[oldest].seq {
 			oldest = i
 		}
 	}
-	graves[oldest] = grave{key: key, seq: t.seq.Add(1)}
+	buried[oldest] = tombstone{key: key, seq: t.seq.Add(1)}
 }
 
 // isDead reports whether the envelope was known to be dead when the request began.
-func (s *shard) isDead(l Look, id uint64) bool {
-	graves, key := s.gravesOf(l.tag, id)
-	for _, g := range graves {
+func (s *shard) isDead(l Snapshot, id uint64) bool {
+	buried, key := s.tombstonesOf(l.tag, id)
+	for _, g := range buried {
 		if g.key == key && g.seq != 0 && g.seq <= l.seq {
 			return true
 		}

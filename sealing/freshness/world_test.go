@@ -54,14 +54,14 @@ const (
 )
 
 type call struct {
-	verb   verb
-	client int8
-	phase  phase
-	at     int // when it was sent
-	look   Look
-	stamp  sealing.Stamp // of a removal
-	wrote  int8          // the envelope of a write
-	found  int8          // the envelope of an answer
+	verb     verb
+	client   int8
+	phase    phase
+	at       int // when it was sent
+	snapshot Snapshot
+	stamp    sealing.Stamp // of a removal
+	wrote    int8          // the envelope of a write
+	found    int8          // the envelope of an answer
 
 	knew    knowledge // when it began
 	overlap bool      // another call of the client ended meanwhile
@@ -92,7 +92,7 @@ type memory struct {
 	way     int8 // where the name is; -1 before it is known
 	current uint64
 	stamp   sealing.Stamp
-	dead    graves
+	dead    tombstones
 	last    uint64
 	seq     uint64
 }
@@ -102,7 +102,7 @@ var oneName = []byte("name")
 func (m *memory) load(t *Table) {
 	tag := t.hash.sum(oneName)
 	s := t.shard(tag)
-	p := place{s.setOf(tag), int(m.way)}
+	p := slot{s.setOf(tag), int(m.way)}
 	*p.set = set{}
 	if m.way >= 0 {
 		p.set.tags[p.way], p.set.current[p.way], p.set.stamps[p.way] = tag, m.current, m.stamp
@@ -236,7 +236,7 @@ func (x *explorer) begin(w *world, client int8, v verb) bool {
 	}
 	c := call{verb: v, client: client, phase: sent, at: w.now, knew: w.known[client]}
 	x.with(w, client, func(t *Table) {
-		c.look = t.Begin(oneName)
+		c.snapshot = t.Begin(oneName)
 		if v != get {
 			c.stamp = t.Stamp(x.clock(w, client))
 		}
@@ -304,15 +304,15 @@ func (x *explorer) finish(w *world, i, found int8) (err error) {
 	x.with(w, c.client, func(t *Table) {
 		switch {
 		case c.verb == write:
-			t.Written(c.look, w.envelope(c.wrote))
+			t.Written(c.snapshot, w.envelope(c.wrote))
 		case c.verb == remove:
-			t.Deleted(c.look, c.stamp)
+			t.Deleted(c.snapshot, c.stamp)
 		case found == 0:
-			t.Miss(c.look)
+			t.Miss(c.snapshot)
 		case c.verb == take:
-			err = t.Taken(c.look, w.envelope(found), c.stamp, now)
+			err = t.GetDeleted(c.snapshot, w.envelope(found), c.stamp, now)
 		default:
-			err = t.Hit(c.look, w.envelope(found), now)
+			err = t.Hit(c.snapshot, w.envelope(found), now)
 		}
 	})
 	return err

@@ -42,7 +42,7 @@ type mutateFlags struct {
 	n, seeds, workers int
 	seed              uint64
 	commit, dir       string
-	patience          time.Duration
+	grace             time.Duration
 	list, survivors   bool
 	packages          []string
 }
@@ -54,7 +54,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.Uint64Var(&f.seed, "seed", 1, "that draws them")
 	set.StringVar(&f.commit, "commit", "", "draw by this text instead, such as a commit's hash")
 	set.IntVar(&f.seeds, "seeds", 500, "that the simulator may run for each on tier 1; a tenth on tier 2")
-	set.DurationVar(&f.patience, "patience", 20*time.Second, "what a program may take beyond ten times its usual time before it counts as hanging")
+	set.DurationVar(&f.grace, "grace", 20*time.Second, "what a program may take beyond ten times its usual time before it counts as hanging")
 	set.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "mutants to try at a time")
 	set.StringVar(&f.dir, "write", "dist/mutate", "keep verdicts and survivors in this directory, and go on from what is there")
 	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
@@ -124,7 +124,7 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Patience: f.patience}
+	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Grace: f.grace}
 	if err := trial.Prepare(); err != nil {
 		return false, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // A Tally counts the fates of mutants.
-type Tally struct {
+type Counts struct {
 	All, Simulator, Specs, Equivalent, Survived int
 	Run, RunSimulator                           int // in code that the simulator runs, equivalents left out
 
@@ -17,7 +17,7 @@ type Tally struct {
 }
 
 // Add counts one more.
-func (t *Tally) Add(v *Verdict) {
+func (t *Counts) Add(v *Verdict) {
 	t.All++
 	switch v.fate() {
 	case "simulator":
@@ -43,11 +43,11 @@ func (t *Tally) Add(v *Verdict) {
 
 // Found is the share of mutants that were found, equivalents left out, in
 // percent.
-func (t *Tally) Found() float64 { return percent(t.Simulator+t.Specs, t.All-t.Equivalent) }
+func (t *Counts) Found() float64 { return percent(t.Simulator+t.Specs, t.All-t.Equivalent) }
 
 // FoundByRunning is the share that the simulator found of those in code that it
 // runs, in percent.
-func (t *Tally) FoundByRunning() float64 { return percent(t.RunSimulator, t.Run) }
+func (t *Counts) FoundByRunning() float64 { return percent(t.RunSimulator, t.Run) }
 
 func percent(n, of int) float64 {
 	if of == 0 {
@@ -57,7 +57,7 @@ func percent(n, of int) float64 {
 }
 
 // median is how many seconds it took to find half of them.
-func (t *Tally) median() float64 {
+func (t *Counts) median() float64 {
 	if len(t.seconds) == 0 {
 		return 0
 	}
@@ -67,11 +67,11 @@ func (t *Tally) median() float64 {
 
 // Table returns who found what, by package and by kind of change.
 func Table(verdicts []*Verdict) string {
-	var total Tally
-	packages, kinds := map[string]*Tally{}, map[string]*Tally{}
-	add := func(m map[string]*Tally, key string, v *Verdict) {
+	var total Counts
+	packages, kinds := map[string]*Counts{}, map[string]*Counts{}
+	add := func(m map[string]*Counts, key string, v *Verdict) {
 		if m[key] == nil {
-			m[key] = &Tally{}
+			m[key] = &Counts{}
 		}
 		m[key].Add(v)
 	}
@@ -81,7 +81,7 @@ func Table(verdicts []*Verdict) string {
 		add(kinds, v.Kind, v)
 	}
 	var b strings.Builder
-	for _, group := range []map[string]*Tally{packages, kinds, {"all": &total}} {
+	for _, group := range []map[string]*Counts{packages, kinds, {"all": &total}} {
 		fmt.Fprintf(&b, "%-24s %7s %9s %6s %10s %8s %6s %14s %7s\n", "", "mutants", "simulator", "specs", "equivalent", "survived", "found", "sim. where run", "median")
 		var names []string
 		for name := range group {

@@ -23,11 +23,11 @@ import (
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
 // use.
 type Trial struct {
-	Root     string // the module's directory
-	Dir      string // for what is built; somebody else's to remove
-	Clock    clock.Clock
-	Seeds    int           // that the simulator may run on tier 1; a tenth of them on tier 2
-	Patience time.Duration // a program that takes ten times as long as without a mutant, and this besides, hangs
+	Root  string // the module's directory
+	Dir   string // for what is built; somebody else's to remove
+	Clock clock.Clock
+	Seeds int           // that the simulator may run on tier 1; a tenth of them on tier 2
+	Grace time.Duration // a program that takes ten times as long as without a mutant, and this besides, hangs
 
 	covered *coverage
 	slowest time.Duration // of the simulator's rounds, without a mutant
@@ -189,7 +189,7 @@ func (t *Trial) control(how, pkg string) (control, error) {
 const unhurried = 10 * time.Minute
 
 // limit is how long a program may take that takes so long without a mutant.
-func (t *Trial) limit(without time.Duration) time.Duration { return t.Patience + 10*without }
+func (t *Trial) limit(without time.Duration) time.Duration { return t.Grace + 10*without }
 
 func hash(name string) (string, error) {
 	f, err := os.Open(name)

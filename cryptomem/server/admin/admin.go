@@ -43,10 +43,10 @@ type Config struct {
 
 // A Server serves the admin pages. Close ends it.
 type Server struct {
-	config Config
-	http   http.Server
-	feed   *feed
-	rooms  *rooms
+	config  Config
+	http    http.Server
+	feed    *feed
+	limiter *connLimiter
 }
 
 // New returns a Server that has begun to take samples for the page.
@@ -60,7 +60,7 @@ func New(c Config) *Server {
 	if c.Subject == nil {
 		c.Subject = ofServer(c.Report)
 	}
-	s := &Server{config: c, feed: newFeed(c.Subject, c.Clock), rooms: newRooms(c.Clock)}
+	s := &Server{config: c, feed: newFeed(c.Subject, c.Clock), limiter: newConnLimiter(c.Clock)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -91,13 +91,13 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 // Serve serves connections from l, which it closes, until Close; then it
 // returns http.ErrServerClosed. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(s.rooms.limit(l))
+	return s.http.Serve(s.limiter.limit(l))
 }
 
 // Close stops listening and ends what is under way.
 func (s *Server) Close() error {
 	s.feed.close()
-	defer s.rooms.spares.close()
+	defer s.limiter.spares.close()
 	return s.http.Close()
 }
 

@@ -34,10 +34,10 @@ const (
 // longAgo is a deadline that ends what waits.
 var longAgo = time.Unix(1, 0)
 
-// rooms bounds the connections of all of a Server's listeners together.
-type rooms struct {
+// A connLimiter bounds the connections of all of a Server's listeners together.
+type connLimiter struct {
 	clk    clock.Clock
-	spares *spares
+	spares *spareFiles
 
 	mu      sync.Mutex // guards what follows
 	open    int
@@ -45,8 +45,8 @@ type rooms struct {
 	changed chan struct{} // closed when there may be room
 }
 
-func newRooms(clk clock.Clock) *rooms {
-	return &rooms{clk: clk, spares: newSpares(), changed: make(chan struct{})}
+func newConnLimiter(clk clock.Clock) *connLimiter {
+	return &connLimiter{clk: clk, spares: openSpareFiles(), changed: make(chan struct{})}
 }
 
 // A listener bounds the connections of another one, and the time that each of
@@ -54,13 +54,13 @@ func newRooms(clk clock.Clock) *rooms {
 // profiles that take longer.
 type listener struct {
 	net.Listener
-	*rooms
+	*connLimiter
 	closed chan struct{}
 	once   sync.Once
 }
 
-func (r *rooms) limit(l net.Listener) *listener {
-	return &listener{Listener: l, rooms: r, closed: make(chan struct{})}
+func (r *connLimiter) limit(l net.Listener) *listener {
+	return &listener{Listener: l, connLimiter: r, closed: make(chan struct{})}
 }
 
 // Accept implements net.Listener.
@@ -82,7 +82,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open++
-	c := &timedConn{Conn: conn, rooms: l.rooms, since: l.clk.Now()}
+	c := &timedConn{Conn: conn, limiter: l.connLimiter, since: l.clk.Now()}
 	c.place = l.waiting.PushBack(c)
 	return c, nil
 }
@@ -120,7 +120,7 @@ func (l *listener) makeRoom() bool {
 // evict makes room where all connections are open, and one of them has waited for
 // long enough. Otherwise it returns when to look again: after some time, or when
 // something has changed.
-func (r *rooms) evict() (wait time.Duration, changed <-chan struct{}) {
+func (r *connLimiter) evict() (wait time.Duration, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.open < MaxConnections {
@@ -141,7 +141,7 @@ func (r *rooms) evict() (wait time.Duration, changed <-chan struct{}) {
 }
 
 // tell wakes who waits for room; it needs the lock.
-func (r *rooms) tell() {
+func (r *connLimiter) tell() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -149,7 +149,7 @@ func (r *rooms) tell() {
 // A timedConn is a connection that has a room.
 type timedConn struct {
 	net.Conn
-	rooms *rooms
+	limiter *connLimiter
 
 	// Guarded by their lock.
 	place  *list.Element // among those that wait for a request, nil while one is answered
@@ -158,7 +158,7 @@ type timedConn struct {
 }
 
 func (c *timedConn) Write(b []byte) (int, error) {
-	late := c.rooms.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
+	late := c.limiter.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
 	defer late.Stop()
 	return c.Conn.Write(b)
 }
@@ -166,7 +166,7 @@ func (c *timedConn) Write(b []byte) (int, error) {
 // Close implements net.Conn.
 func (c *timedConn) Close() error {
 	err := c.Conn.Close()
-	r := c.rooms
+	r := c.limiter
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c.closed {
@@ -183,20 +183,20 @@ func (c *timedConn) Close() error {
 // leave takes the connection from those that wait; it needs the lock.
 func (c *timedConn) leave() {
 	if c.place != nil {
-		c.rooms.waiting.Remove(c.place)
+		c.limiter.waiting.Remove(c.place)
 		c.place = nil
 	}
 }
 
 // begin notes that a request has arrived, and end that it is answered.
 func (c *timedConn) begin() {
-	c.rooms.mu.Lock()
-	defer c.rooms.mu.Unlock()
+	c.limiter.mu.Lock()
+	defer c.limiter.mu.Unlock()
 	c.leave()
 }
 
 func (c *timedConn) end() {
-	r := c.rooms
+	r := c.limiter
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !c.closed {

@@ -7,28 +7,28 @@ import (
 	"syscall"
 )
 
-// spareFiles is how many file descriptors are kept.
-const spareFiles = 8
+// maxSpareFiles is how many file descriptors are kept.
+const maxSpareFiles = 8
 
-// spares are file descriptors that are kept for when the process has used up all
+// spareFiles are file descriptors that are kept for when the process has used up all
 // others: a health check that is not answered then would have a server ended that
 // recovers by itself.
-type spares struct {
+type spareFiles struct {
 	mu    sync.Mutex // guards files
 	files []*os.File
 }
 
-func newSpares() *spares {
-	s := new(spares)
+func openSpareFiles() *spareFiles {
+	s := new(spareFiles)
 	s.refill()
 	return s
 }
 
 // refill takes what is missing, as far as there is any.
-func (s *spares) refill() {
+func (s *spareFiles) refill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.files) < spareFiles {
+	for len(s.files) < maxSpareFiles {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
 			return // there is none, or no such file here
@@ -38,7 +38,7 @@ func (s *spares) refill() {
 }
 
 // release gives one back to the process, and reports whether there was one.
-func (s *spares) release() bool {
+func (s *spareFiles) release() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.files) == 0 {
@@ -51,7 +51,7 @@ func (s *spares) release() bool {
 }
 
 // close gives all back.
-func (s *spares) close() {
+func (s *spareFiles) close() {
 	for s.release() {
 	}
 }

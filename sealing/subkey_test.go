@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("The nonce half that values are sealed with", func() {
+var _ = Describe("The subkey that values are sealed with", func() {
 	var (
 		clk *clock.Mock
 		s   *Sealer
@@ -21,34 +21,34 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 		s, err = New(kr, WithClock(clk))
 		Expect(err).NotTo(HaveOccurred())
 	})
-	seal := func() [halfSize]byte {
+	seal := func() [noncePrefixSize]byte {
 		GinkgoHelper()
 		envelope, err := s.Seal(nil, []byte("name"), nil, time.Time{}, 1)
 		Expect(err).NotTo(HaveOccurred())
-		return [halfSize]byte(envelope[stampedSize:])
+		return [noncePrefixSize]byte(envelope[stampedSize:])
 	}
 
 	It("serves 2^16 values and no more", func() {
 		first := seal()
-		for range SealsPerHalf - 1 {
+		for range SealsPerSubkey - 1 {
 			if seal() != first {
-				Fail("the half changed early")
+				Fail("the subkey changed early")
 			}
 		}
 		Expect(seal()).NotTo(Equal(first))
 	})
 
 	It("is never followed by one that was there before", func() {
-		seen := map[[halfSize]byte]bool{}
+		seen := map[[noncePrefixSize]byte]bool{}
 		for range 100 {
 			h := seal()
 			Expect(seen).NotTo(HaveKey(h))
 			seen[h] = true
-			s.keys.Load().sealing.current.Load().seals.Store(SealsPerHalf)
+			s.keys.Load().sealing.current.Load().seals.Store(SealsPerSubkey)
 		}
 	})
 
-	It("has low halves that are random, not counted", func() {
+	It("has nonce prefixes that are random, not counted", func() {
 		gap := map[byte]bool{}
 		last := byte(0)
 		for range 64 {
@@ -62,7 +62,7 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 
 	It("is given up at the end of its lifetime by a slow writer", func() {
 		first := seal()
-		clk.Add(HalfLifetime - 1)
+		clk.Add(SubkeyLifetime - 1)
 		for range ageCheck / 2 {
 			Expect(seal()).To(Equal(first))
 		}
@@ -75,7 +75,7 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 		for range 1000 {
 			seal()
 		}
-		clk.Add(HalfLifetime)
+		clk.Add(SubkeyLifetime)
 		for range ageCheck {
 			seal()
 		}
@@ -83,7 +83,7 @@ var _ = Describe("The nonce half that values are sealed with", func() {
 	})
 
 	It("is given up when the clock was set back", func() {
-		clk.Add(HalfLifetime)
+		clk.Add(SubkeyLifetime)
 		first := seal()
 		clk.Set(time.Unix(0, 0))
 		Expect(seal()).NotTo(Equal(first))

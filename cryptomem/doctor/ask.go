@@ -26,7 +26,7 @@ func isAbsent(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
 }
 
-func (r *record) unreachable(severity Severity, addr string, err error) {
+func (r *findings) unreachable(severity Severity, addr string, err error) {
 	const subject = "server"
 	var dns *net.DNSError
 	var form *address.Error
@@ -110,7 +110,7 @@ func exchange(conn net.Conn, requests []wire.Request) ([]wire.Response, error) {
 var errHungUp = errors.New("it hung up")
 
 // statistics reads the answer to STATS; nil, with a finding, if that cannot be.
-func (r *record) statistics(text []byte) *stats.Report {
+func (r *findings) statistics(text []byte) *stats.Report {
 	said := new(stats.Report)
 	if json.Unmarshal(text, said) != nil || said.About.Now.IsZero() {
 		r.found(Unknown, "clock", "the server does not tell the time", "")
@@ -121,7 +121,7 @@ func (r *record) statistics(text []byte) *stats.Report {
 
 // clock compares what both sides think of the time. Clients judge a value's
 // expiry by their own clock.
-func (r *record) clock(theirs, ours time.Time, took time.Duration) {
+func (r *findings) clock(theirs, ours time.Time, took time.Duration) {
 	skew := theirs.Sub(ours)
 	if max(skew, -skew) <= sealing.DefaultSkew+took/2 {
 		r.fine("clock", "server and client agree to within %v", (max(skew, -skew) + took/2).Round(10*time.Microsecond))

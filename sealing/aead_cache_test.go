@@ -9,40 +9,40 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("The halves that values were opened with", func() {
+var _ = Describe("The AEADs that values were opened with", func() {
 	var (
 		key *xaes
-		o   *openedHalves
+		o   *aeadCache
 	)
 	BeforeEach(func() {
 		var err error
 		key, err = newXAES(make([]byte, keySize))
 		Expect(err).NotTo(HaveOccurred())
-		o = &openedHalves{}
+		o = &aeadCache{}
 	})
-	// half returns the nth half of set 0.
-	half := func(n int) []byte {
-		return binary.BigEndian.AppendUint32(make([]byte, halfSize-4), uint32(n))
+	// prefix returns the nth nonce prefix of set 0.
+	prefix := func(n int) []byte {
+		return binary.BigEndian.AppendUint32(make([]byte, noncePrefixSize-4), uint32(n))
 	}
 	keep := func(n int) {
 		GinkgoHelper()
-		h, err := deriveOpened(key, half(n))
+		h, err := deriveAEAD(key, prefix(n))
 		Expect(err).NotTo(HaveOccurred())
-		o.keep(h)
+		o.add(h)
 	}
-	kept := func(n int) bool { return o.find(key, half(n)) != nil }
+	kept := func(n int) bool { return o.find(key, prefix(n)) != nil }
 
 	It("are kept until their set is full", func() {
-		for n := range openedWays {
+		for n := range cacheWays {
 			keep(n)
 		}
-		for n := range openedWays {
+		for n := range cacheWays {
 			Expect(kept(n)).To(BeTrue())
 		}
 	})
 
 	It("make room by the least recently used", func() {
-		for n := range openedWays {
+		for n := range cacheWays {
 			keep(n)
 		}
 		Expect(kept(0)).To(BeTrue()) // which is a use
@@ -68,7 +68,7 @@ var _ = Describe("The halves that values were opened with", func() {
 		keep(1)
 		other, err := newXAES(append(make([]byte, keySize-1), 1))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(o.find(other, half(1))).To(BeNil())
+		Expect(o.find(other, prefix(1))).To(BeNil())
 	})
 
 	It("are none that did not open an authentic value", func() {

@@ -7,36 +7,36 @@ import (
 )
 
 const (
-	openedSets = 256 // picked by the half's first byte, which is random
-	openedWays = 4
+	cacheSets = 256 // picked by the first byte of the nonce prefix, which is random
+	cacheWays = 4
 )
 
-// openedHalves keeps the ciphers of the halves that values were opened with
-// lately, at most openedSets × openedWays of them: deriving one costs several
+// An aeadCache keeps the ciphers of the subkeys that values were opened with
+// recently, at most cacheSets × cacheWays of them: deriving one costs several
 // times what a small value does. In each set the least recently used goes.
 //
 // Finding takes no lock and, but for the first use after a fill, writes
-// nothing that another processor reads. Only a half that opened an authentic
+// nothing that another processor reads. Only a subkey that opened an authentic
 // value is kept, so made-up envelopes cost a derivation each and evict nothing.
-type openedHalves struct {
+type aeadCache struct {
 	fills atomic.Uint32 // the time in which least recently is told
-	fill  sync.Mutex    // held while a half is put into its set
-	sets  [openedSets][openedWays]atomic.Pointer[openedHalf]
+	fill  sync.Mutex    // held while a subkey is put into its set
+	sets  [cacheSets][cacheWays]atomic.Pointer[cachedAEAD]
 }
 
-type openedHalf struct {
+type cachedAEAD struct {
 	key    *xaes
-	bytes  [halfSize]byte
+	bytes  [noncePrefixSize]byte
 	cipher cipher.AEAD
 	prefix int // how much of the nonce the cipher wants apart from the text
 	used   atomic.Uint32
 }
 
-// find returns the kept half of key, or nil.
-func (o *openedHalves) find(key *xaes, half []byte) *openedHalf {
-	set := &o.sets[half[0]]
+// find returns the cached AEAD of key and nonce prefix, or nil.
+func (o *aeadCache) find(key *xaes, prefix []byte) *cachedAEAD {
+	set := &o.sets[prefix[0]]
 	for i := range set {
-		if h := set[i].Load(); h != nil && h.bytes == [halfSize]byte(half) && h.key == key {
+		if h := set[i].Load(); h != nil && h.bytes == [noncePrefixSize]byte(prefix) && h.key == key {
 			if now := o.fills.Load(); h.used.Load() != now {
 				h.used.Store(now)
 			}
@@ -46,8 +46,8 @@ func (o *openedHalves) find(key *xaes, half []byte) *openedHalf {
 	return nil
 }
 
-func deriveOpened(key *xaes, half []byte) (*openedHalf, error) {
-	block, err := key.derive(half)
+func deriveAEAD(key *xaes, prefix []byte) (*cachedAEAD, error) {
+	block, err := key.derive(prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +59,16 @@ func deriveOpened(key *xaes, half []byte) (*openedHalf, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &openedHalf{key: key, bytes: [halfSize]byte(half), cipher: aead, prefix: aead.NonceSize()}, nil
+	return &cachedAEAD{key: key, bytes: [noncePrefixSize]byte(prefix), cipher: aead, prefix: aead.NonceSize()}, nil
 }
 
-// open appends to dst the plaintext of what follows a half in an envelope.
-func (h *openedHalf) open(dst, sealed, ad []byte) ([]byte, error) {
+// open appends to dst the plaintext of what follows a subkey in an envelope.
+func (h *cachedAEAD) open(dst, sealed, ad []byte) ([]byte, error) {
 	return h.cipher.Open(dst, sealed[:h.prefix], sealed[h.prefix:], ad)
 }
 
-// keep puts a half that proved authentic into its set.
-func (o *openedHalves) keep(h *openedHalf) {
+// add puts a subkey that proved authentic into its set.
+func (o *aeadCache) add(h *cachedAEAD) {
 	o.fill.Lock()
 	defer o.fill.Unlock()
 	if o.find(h.key, h.bytes[:]) != nil { // another caller was first

@@ -8,15 +8,15 @@ import (
 )
 
 var _ = Describe("What a server gives back when its clients leave", func() {
-	var e *ebb
+	var e *scavenger
 	var accepted uint64
 	at := func(connections int, inFlight int64) bool {
 		if more := connections - e.last.Connections; more > 0 {
 			accepted += uint64(more)
 		}
-		return e.fell(serve.ServerStats{Connections: connections, Accepted: accepted, InFlight: inFlight})
+		return e.due(serve.ServerStats{Connections: connections, Accepted: accepted, InFlight: inFlight})
 	}
-	BeforeEach(func() { e, accepted = &ebb{}, 0 })
+	BeforeEach(func() { e, accepted = &scavenger{}, 0 })
 
 	It("waits until it is a megabyte and a quarter of all", func() {
 		Expect(at(250, 0)).To(BeFalse())

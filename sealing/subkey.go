@@ -13,45 +13,45 @@ import (
 )
 
 const (
-	// SealsPerHalf is how many values are sealed before a new random nonce half,
-	// and so a new AES-256 key, is drawn. With m seals a half and N seals in all
+	// SealsPerSubkey is how many values are sealed before a new random nonce prefix,
+	// and so a new AES-256 key, is drawn. With m seals a subkey and N seals in all
 	// under one data key, two nonces are the same with a probability of about
 	// N·m/2^97: with 2^16 that is 2^-32 after 2^49 seals.
-	SealsPerHalf = 1 << 16
+	SealsPerSubkey = 1 << 16
 
-	// HalfLifetime is how long a half is used at most, so that a slow writer's
-	// subkey does not stay in memory, and a copy of it useful, for days. Reading
-	// the clock costs a third of sealing 64 bytes; so, beyond a half's first
-	// ageCheck values, it is read for one in ageCheck, and a half past its time may
+	// SubkeyLifetime is how long a subkey is used at most, so that it does
+	// not stay in memory, and a copy of it useful, for days in a slow writer. Reading
+	// the clock costs a third of sealing 64 bytes; so, beyond a subkey's first
+	// ageCheck values, it is read for one in ageCheck, and a subkey past its time may
 	// seal fewer than that many values more.
-	HalfLifetime = time.Hour
+	SubkeyLifetime = time.Hour
 
 	ageCheck = 64 // a power of two
 )
 
-// half is one random nonce half and the cipher of its subkey.
+// A subkey is one random nonce prefix and the cipher that the prefix derives.
 //
 // The counter shares a cache line with what every seal reads anyway, so one
 // atomic addition is all that concurrent callers contend for.
-type half struct {
+type subkey struct {
 	seals  atomic.Uint64
-	bytes  [halfSize]byte
+	bytes  [noncePrefixSize]byte
 	born   time.Time
-	cipher cipher.AEAD // nonce as sealHalf.random demands
+	cipher cipher.AEAD // nonce as subkeySource.random demands
 }
 
-// sealHalf hands out the half that values are sealed with at present.
-type sealHalf struct {
+// A subkeySource hands out the subkey that values are sealed with at present.
+type subkeySource struct {
 	key    *xaes
 	random io.Reader // nil: nonces come from crypto/cipher itself
 	clock  clock.Clock
 
-	current atomic.Pointer[half]
-	rotate  sync.Mutex // held while a half is made
+	current atomic.Pointer[subkey]
+	rotate  sync.Mutex // held while a subkey is made
 }
 
-// take counts one seal and returns the half to use for it.
-func (s *sealHalf) take() (*half, error) {
+// next counts one seal and returns the subkey to use for it.
+func (s *subkeySource) next() (*subkey, error) {
 	if h := s.current.Load(); s.admits(h) {
 		return h, nil
 	}
@@ -60,7 +60,7 @@ func (s *sealHalf) take() (*half, error) {
 	if h := s.current.Load(); s.admits(h) { // another caller was first
 		return h, nil
 	}
-	h, err := s.fresh()
+	h, err := s.draw()
 	if err != nil {
 		return nil, err
 	}
@@ -68,27 +68,27 @@ func (s *sealHalf) take() (*half, error) {
 	return h, nil
 }
 
-// admits counts a seal and reports whether it is within the half's bounds.
-func (s *sealHalf) admits(h *half) bool {
+// admits counts a seal and reports whether it is within the subkey's bounds.
+func (s *subkeySource) admits(h *subkey) bool {
 	if h == nil {
 		return false
 	}
 	n := h.seals.Add(1)
 	if (n < ageCheck || n%ageCheck == 0) && !h.young(s.clock.Now()) {
-		h.seals.Store(SealsPerHalf) // nobody else may use it either
+		h.seals.Store(SealsPerSubkey) // nobody else may use it either
 		return false
 	}
-	return n <= SealsPerHalf
+	return n <= SealsPerSubkey
 }
 
-// young: a clock set back ends a half as well, for its age is no longer known.
-func (h *half) young(now time.Time) bool {
+// young: a clock set back ends a subkey as well, for its age is no longer known.
+func (h *subkey) young(now time.Time) bool {
 	age := now.Sub(h.born)
-	return age >= 0 && age < HalfLifetime
+	return age >= 0 && age < SubkeyLifetime
 }
 
-func (s *sealHalf) fresh() (*half, error) {
-	h := &half{born: s.clock.Now()}
+func (s *subkeySource) draw() (*subkey, error) {
+	h := &subkey{born: s.clock.Now()}
 	h.seals.Store(1)
 	var err error
 	if s.random == nil {
@@ -104,7 +104,7 @@ func (s *sealHalf) fresh() (*half, error) {
 		return nil, err
 	}
 	// NewGCMWithRandomNonce writes its nonce before the ciphertext, which after
-	// the half is just what an XAES nonce looks like.
+	// the subkey is just what an XAES nonce looks like.
 	if s.random == nil {
 		h.cipher, err = cipher.NewGCMWithRandomNonce(block)
 	} else {
@@ -115,8 +115,8 @@ func (s *sealHalf) fresh() (*half, error) {
 
 // seal fills sealed, which is what follows an envelope's header, with nonce,
 // ciphertext and tag. The plaintext may be the bytes at offNonce of sealed itself.
-func (s *sealHalf) seal(h *half, sealed, plaintext, ad []byte) error {
-	*(*[halfSize]byte)(sealed) = h.bytes
+func (s *subkeySource) seal(h *subkey, sealed, plaintext, ad []byte) error {
+	*(*[noncePrefixSize]byte)(sealed) = h.bytes
 	if s.random == nil {
 		h.cipher.Seal(sealed[:offNonce], nil, plaintext, ad) //nolint:gosec // G407: this cipher draws its own nonce
 		return nil
@@ -131,13 +131,13 @@ func (s *sealHalf) seal(h *half, sealed, plaintext, ad []byte) error {
 	return nil
 }
 
-// locked makes a reader safe for the many goroutines that draw nonces.
-type locked struct {
+// lockedReader makes a reader safe for the many goroutines that draw nonces.
+type lockedReader struct {
 	mu sync.Mutex
 	r  io.Reader
 }
 
-func (l *locked) Read(p []byte) (int, error) {
+func (l *lockedReader) Read(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return io.ReadFull(l.r, p)

@@ -15,16 +15,16 @@ import (
 // watchInterval is how often files are looked at for changes.
 const watchInterval = 5 * time.Second
 
-// A followed is something that is kept in files and read again when they
+// A watchedFiles is something that is kept in files and read again when they
 // change. It is for one goroutine.
-type followed struct {
+type watchedFiles struct {
 	what   string
 	files  []string
 	reload func() error
 	log    *slog.Logger
 
 	applied fileState // when they were last read, unless they could not be
-	seen    fileState // at the last look
+	seen    fileState // at the last check
 	failure string    // of the last attempt
 }
 
@@ -33,32 +33,32 @@ type followed struct {
 // is no state of any files.
 type fileState [sha256.Size]byte
 
-// follow begins to watch files. It comes before they are read for the first
+// watchFiles begins to watch files. It comes before they are read for the first
 // time, so that no change is missed.
-func follow(what string, log *slog.Logger, reload func() error, files ...string) *followed {
-	f := &followed{what: what, files: files, reload: reload, log: log}
+func watchFiles(what string, log *slog.Logger, reload func() error, files ...string) *watchedFiles {
+	f := &watchedFiles{what: what, files: files, reload: reload, log: log}
 	f.applied = f.state()
 	f.seen = f.applied
 	return f
 }
 
 // state describes the files, of which one that cannot be read is its error.
-func (f *followed) state() fileState {
+func (f *watchedFiles) state() fileState {
 	sum := sha256.New()
 	for _, file := range f.files {
 		if file == "" {
 			continue // which is not configured
 		}
-		text, err := safefile.Read(file, access.MaxFileSize) // the highest limit of all that are followed
+		text, err := safefile.Read(file, access.MaxFileSize) // the highest limit of all that are watched
 		fmt.Fprintf(sum, "%x %v\n", sha256.Sum256(text), err)
 	}
 	return fileState(sum.Sum(nil))
 }
 
-// look reads the files again if they have changed and nobody is writing them
-// any more, that is, if they have not changed since the last look. Files that
+// check reads the files again if they have changed and are not being written
+// any more, that is, have not changed since the last check. Files that
 // could not be read are tried again, but the same error is logged once.
-func (f *followed) look() {
+func (f *watchedFiles) check() {
 	now := f.state()
 	settled := now == f.seen
 	f.seen = now
@@ -67,13 +67,13 @@ func (f *followed) look() {
 	}
 }
 
-// again reads the files now, and reports whether that succeeded.
-func (f *followed) again() bool {
-	f.failure = "" // whoever asks is told
+// reloadNow reads the files now, and reports whether that succeeded.
+func (f *watchedFiles) reloadNow() bool {
+	f.failure = "" // who asks is told
 	return f.apply(f.state())
 }
 
-func (f *followed) apply(now fileState) bool {
+func (f *watchedFiles) apply(now fileState) bool {
 	err := f.reload()
 	f.applied = now
 	if err == nil {

@@ -20,7 +20,7 @@ var _ = Describe("What is kept in files", func() {
 		log       *bytes.Buffer
 		reads     int
 		failure   error // of reading
-		f         *followed
+		f         *watchedFiles
 	)
 	write := func(name, text string) string {
 		GinkgoHelper()
@@ -35,11 +35,11 @@ var _ = Describe("What is kept in files", func() {
 			reads++
 			return failure
 		}
-		f = follow("the file", slog.New(slog.NewTextHandler(log, nil)), read, file, "")
+		f = watchFiles("the file", slog.New(slog.NewTextHandler(log, nil)), read, file, "")
 	})
 	look := func(times int) {
 		for range times {
-			f.look()
+			f.check()
 		}
 	}
 	changed := func() bool {
@@ -120,10 +120,10 @@ var _ = Describe("What is kept in files", func() {
 	})
 
 	It("is read whenever somebody asks, who is told each time what failed", func() {
-		Expect(f.again()).To(BeTrue())
+		Expect(f.reloadNow()).To(BeTrue())
 		failure = errors.New("line 1: wrong")
-		Expect(f.again()).To(BeFalse())
-		Expect(f.again()).To(BeFalse())
+		Expect(f.reloadNow()).To(BeFalse())
+		Expect(f.reloadNow()).To(BeFalse())
 		Expect(strings.Count(log.String(), "is wrong")).To(Equal(2))
 	})
 })

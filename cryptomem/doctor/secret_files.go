@@ -33,7 +33,7 @@ const (
 
 // keyFile looks at a file of sealing keys, and returns them if they are in order
 // and secret; else nil.
-func (r *record) keyFile(file string) *sealing.Keyring {
+func (r *findings) keyFile(file string) *sealing.Keyring {
 	const subject = "sealing key"
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		r.found(Problem, subject, file+" does not exist", `copy the file that the other clients use; for the first one, "cryptomem keygen --output FILE" makes it`)
@@ -61,7 +61,7 @@ func (r *record) keyFile(file string) *sealing.Keyring {
 
 // servedCertificate looks at a certificate that clients are shown, and returns it if
 // it works and will for some time; else nil.
-func (r *record) servedCertificate(subject, file, key string) *x509.Certificate {
+func (r *findings) servedCertificate(subject, file, key string) *x509.Certificate {
 	if _, err := certs.Load(certs.Files{Cert: file, Key: key}); err != nil {
 		r.found(Problem, subject, err.Error(), remedy(err, `name a certificate and the key that belongs to it; "cryptomem certs" makes both`))
 		return nil
@@ -79,7 +79,7 @@ func (r *record) servedCertificate(subject, file, key string) *x509.Certificate 
 
 // expired reports a certificate that cannot be used at this time, or not for
 // long, with what to do about it.
-func (r *record) expired(subject, file string, cert *x509.Certificate, renew string) bool {
+func (r *findings) expired(subject, file string, cert *x509.Certificate, renew string) bool {
 	const orClock = ", or check this machine's clock"
 	now := r.clk.Now()
 	switch {
@@ -107,13 +107,13 @@ func whose(file string) string {
 }
 
 // exposed reports a secret file that others could have read or put there.
-func (r *record) exposed(subject string, e *safefile.ExposedError, why string) {
+func (r *findings) exposed(subject string, e *safefile.ExposedError, why string) {
 	r.found(Problem, subject, e.Name+" "+e.Text+": "+why, e.Advice)
 }
 
 // tooOpen reports a file that others may use in a way that they should not. What is
 // for its owner alone may be a group's where [safefile.CheckMode] allows it.
-func (r *record) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
+func (r *findings) tooOpen(subject, file string, forbidden fs.FileMode, why string) bool {
 	info, err := os.Stat(file)
 	if err == nil && info.IsDir() {
 		err = &fs.PathError{Op: "read", Path: file, Err: errors.New("it is a directory")}
