@@ -57,7 +57,7 @@ func (c *Client) AccessAll(ctx context.Context, all []*Access) {
 	for i, a := range all {
 		e := &p.entries[i]
 		if a.Err = e.err; e.op != nil {
-			e.op.endAccess(a)
+			e.op.endAccess(ctx, a)
 		}
 	}
 	clear(p.entries)
@@ -83,14 +83,14 @@ func (c *Client) beginAccess(a *Access) entry {
 }
 
 // endAccess puts the answer into a and gives the operation back.
-func (op *operation) endAccess(a *Access) {
+func (op *operation) endAccess(ctx context.Context, a *Access) {
 	switch a.Command {
 	case CommandGet, CommandGetItem:
 		a.Value, a.Expires, a.Version = a.Value[:0], time.Time{}, op.Version
 		if a.Err != nil {
 			break
 		}
-		if a.Value, a.Err = op.open(a.Value); a.Err == nil {
+		if a.Value, a.Err = op.client.read(ctx, op, a.Value); a.Err == nil {
 			a.Expires, a.Err = sealing.Expiry(op.Answer)
 		}
 	case CommandSwap:

@@ -77,7 +77,7 @@ func (b *Batch) Run(ctx context.Context) []Result {
 			continue
 		}
 		if e.err == nil && e.op.Command == CommandGet {
-			r.Value, r.Err = e.op.open(nil)
+			r.Value, r.Err = b.client.read(ctx, e.op, nil)
 		}
 		e.op.end()
 	}

@@ -211,7 +211,10 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 	}
 	lease.note = true
 	var waitedFor []byte
+	w := c.watch(l.key)
+	defer w.end()
 	for pause := firstLook; ; pause = min(2*pause, longestLook) {
+		w.begin()
 		found, err := c.tryLease(ctx, lease, l)
 		switch {
 		case err == nil:
@@ -235,7 +238,7 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 		case found.kind == leased:
 			waitedFor = found.holder
 		}
-		if err := c.rest(ctx, pause); err != nil {
+		if err := w.rest(ctx, pause); err != nil {
 			return lookup{}, err
 		}
 	}

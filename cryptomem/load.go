@@ -152,6 +152,13 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 	err = c.do(ctx, op)
 	// No lease can be held that is over before word of it is here.
 	l.lease = max(l.lease, min(4*c.opts.clock.Since(asked), DefaultLease))
+	if err == nil && op.Near {
+		if found := l.see(op); found.kind == fresh || found.kind == absent {
+			return found, nil
+		}
+		op.Fresh = true // what is to be loaded, or waited for, is for the store to say
+		err = c.do(ctx, op)
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return lookup{}, nil

@@ -37,6 +37,10 @@ type Outcome struct {
 
 	// Sent and Received are the sizes of the sealed values, in bytes.
 	Sent, Received int
+
+	// Near tells that no server was asked: the answer is a copy which the store
+	// keeps close by.
+	Near bool
 }
 
 // Failed reports whether the request got no proper answer.
@@ -58,7 +62,7 @@ func WithObserver(o Observer) Option {
 func (c *Client) observed(ctx context.Context, op *operation) error {
 	ctx, end := c.opts.observer.Begin(ctx, op.Command)
 	err := c.attempt(ctx, op)
-	end(Outcome{Err: err, Sent: len(op.Value), Received: len(op.Answer)})
+	end(Outcome{Err: err, Sent: len(op.Value), Received: len(op.Answer), Near: op.Near})
 	return err
 }
 
@@ -87,7 +91,7 @@ func (c *Client) observeAll(ctx context.Context, entries []*entry) (end func()) 
 	}
 	return func() {
 		for i, e := range entries {
-			ends[i](Outcome{Err: e.err, Sent: len(e.op.Value), Received: len(e.op.Answer)})
+			ends[i](Outcome{Err: e.err, Sent: len(e.op.Value), Received: len(e.op.Answer), Near: e.op.Near})
 		}
 	}
 }

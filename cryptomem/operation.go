@@ -217,6 +217,8 @@ func (op *operation) open(dst []byte) ([]byte, error) {
 	case err == nil:
 	case errors.Is(err, ErrNotAuthentic) && op.isNote():
 		return dst, ErrNotFound
+	case op.Near: // and will be asked for anew
+		return dst, err
 	default:
 		op.client.observeWithheld(op.Command, err)
 		return dst, err

@@ -28,6 +28,16 @@ type Store interface {
 	Close() error
 }
 
+// A Watcher is a Store that hears of changes. It is what those who wait use in
+// place of asking again and again.
+type Watcher interface {
+	// Watch returns a channel that is closed when what is under the name may have
+	// changed since a GET or GetItem that began later than Watch and has ended; a
+	// nil channel if nothing would be heard of it. It may be closed without a
+	// change, and a change may go unheard. Call stop once.
+	Watch(name []byte) (changed <-chan struct{}, stop func())
+}
+
 // A Command is what a Request asks for.
 type Command = wire.Command
 
@@ -77,6 +87,14 @@ type Request struct {
 	// that, so that no envelope grows old in a queue. Its error ends the
 	// request, which is then not sent.
 	Sealer Sealer
+
+	// Fresh asks GET for what the store has now, and not for a copy that it may
+	// keep close by: any such copy is dropped.
+	Fresh bool
+
+	// Near is set in the answer of GET if that is a copy which the store kept
+	// close by, so that the value may have changed since.
+	Near bool
 
 	// Answer is the room for the value of the answer, then that value. A store
 	// uses its capacity if it suffices.

@@ -22,6 +22,20 @@ func (c *Client) GetAppend(ctx context.Context, dst []byte, key string) ([]byte,
 	if err := c.do(ctx, op); err != nil {
 		return dst, err
 	}
+	return c.read(ctx, op, dst)
+}
+
+// read opens what op, a GET, was answered with. A near copy that does not open, or
+// is stale, is dropped, and the store asked for what it has.
+func (c *Client) read(ctx context.Context, op *operation, dst []byte) ([]byte, error) {
+	value, err := op.open(dst)
+	if err == nil || !op.Near {
+		return value, err
+	}
+	op.Fresh = true
+	if err := c.do(ctx, op); err != nil {
+		return dst, err
+	}
 	return op.open(dst)
 }
 

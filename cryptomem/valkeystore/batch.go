@@ -28,6 +28,7 @@ type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
 	cmds   valkey.Commands
+	marks  []mark
 	slots  []uint16 // one of each limit that the batch counts against
 }
 
@@ -65,6 +66,7 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 	switch r.Command {
 	case wire.Flush:
 		r.Err = s.flush(ctx, b, r)
+		s.settle(r, mark{}, r.Err)
 		return
 	case wire.Scan:
 		r.Err = s.scan(ctx, b, r)
@@ -86,6 +88,7 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 		return
 	}
 	t.rs, t.frames, t.cmds = append(t.rs, r), append(t.frames, f), append(t.cmds, cmd)
+	t.marks = append(t.marks, s.mark(r))
 }
 
 func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
@@ -95,9 +98,11 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 		if lost := result.NonValkeyError(); lost != nil {
 			abandoned = abandoned || errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded)
 			r.Err = s.lost(ctx, r.Command, lost)
+			s.settle(r, t.marks[i], r.Err)
 			continue
 		}
 		r.Err = s.answer(r, result)
+		s.settle(r, t.marks[i], r.Err)
 		t.frames[i].release()
 	}
 	for _, slot := range t.slots {

@@ -127,6 +127,14 @@ func (s *Store) do(ctx context.Context, r *cryptomem.Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	m := s.mark(r)
+	err := s.ask(ctx, r)
+	s.settle(r, m, err)
+	return err
+}
+
+// ask carries out one request, whatever is kept near.
+func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 	b, err := s.connected(ctx)
 	if err != nil {
 		return err

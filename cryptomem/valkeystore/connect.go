@@ -92,6 +92,9 @@ func (s *Store) connected(ctx context.Context) (*backend, error) {
 
 func (s *Store) connect(c *connecting) {
 	n := newNetwork(s.opts.clock)
+	if s.near != nil {
+		n.onLost = s.near.voidAll
+	}
 	option := s.client
 	option.DialCtxFn = n.dial
 	client, err := valkey.NewClient(option)

@@ -125,6 +125,9 @@ func (s *Store) unsent(err error) error {
 	if s.closed.Load() {
 		return cryptomem.ErrClosed
 	}
+	if refusal := untracked(err); refusal != nil {
+		return refusal
+	}
 	return fmt.Errorf("%w: %w", cryptomem.ErrUnavailable, err)
 }
 
@@ -133,7 +136,7 @@ func (s *Store) unsent(err error) error {
 func isUnsent(err error) bool {
 	var connect *connectError
 	_, isRefusal := valkey.IsValkeyErr(err) // in the place of an answer: of the greeting
-	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot)
+	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot) || errors.Is(err, valkey.ErrNoCache)
 }
 
 // lost returns the error of a request that was handed to valkey-go and got no

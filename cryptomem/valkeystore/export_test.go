@@ -1,5 +1,12 @@
 package valkeystore
 
+import (
+	"strconv"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
 // Milliseconds is what PX says for a TTL.
 var Milliseconds = milliseconds
 
@@ -48,3 +55,15 @@ var SlotTag = slotTag
 
 // Room returns which room of a cluster the name belongs to.
 func LimitOf(name string) int { return int(hashSlot("", []byte(name))) * clusterLimits / hashSlots }
+
+// FillNear puts that many copies of that size into a near cache of that budget, and
+// returns how it does and what to keep it alive with.
+func FillNear(budget int64, copies, size int) (stats NearStats, cache any) {
+	n := newNear(clock.NewMock(), budget, time.Minute)
+	envelope := make([]byte, size)
+	for i := range copies {
+		name := strconv.AppendInt([]byte("a name of "), int64(i), 10)
+		n.keep(n.mark(name), name, envelope)
+	}
+	return n.stats(), n
+}

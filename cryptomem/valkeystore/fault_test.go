@@ -7,8 +7,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 var _ = Describe("Under load, a cluster", func() {
@@ -104,6 +106,55 @@ var _ = Describe("Under load, a cluster", func() {
 	})
 })
 
+var _ = Describe("Under load, a near cache on a cluster", func() {
+	It("shows nothing wrong, through a failover, a slot that moves and connections that are killed", func() {
+		cluster := valkeytest.StartCluster(GinkgoTB(), 3, true)
+		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second), valkeystore.WithNearCache(budget))
+		l := startLoad(store, 8, 10)
+		l.answered(500)
+		replica := cluster.ReplicaOf(cluster.Primary("w0/0"))
+		replica.Must("CLUSTER", "FAILOVER")
+		cluster.Promoted(replica)
+		l.answered(2000)
+		from, to := cluster.Primary("w1/1"), cluster.Primary("w0/0")
+		if from == to {
+			to = cluster.Primary("w2/2")
+		}
+		cluster.Move("w1/1", from, to)
+		l.answered(2000)
+		for _, n := range cluster.Nodes {
+			n.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		}
+		l.answered(2000)
+		linearizable(l.end())
+		Expect(store.NearStats()).To(And(HaveField("Hits", Not(BeZero())), HaveField("Voided", Not(BeZero()))))
+	})
+
+	It("hears of others' writes on every primary, and of a slot that is served elsewhere", func() {
+		cluster := valkeytest.StartCluster(GinkgoTB(), 3, false)
+		c := caller{open(cluster.URL(), valkeystore.WithNearCache(budget))}
+		other := caller{open(cluster.URL())}
+		for i := range 30 {
+			name := fmt.Sprint("name ", i)
+			Expect(other.set(name, "old", 0)).To(Succeed())
+			c.warm(name)
+			Expect(other.set(name, "new", 0)).To(Succeed())
+			Eventually(func() (string, error) { return c.read(name) }).Should(Equal("new"))
+			c.warm(name)
+		}
+		from, to := cluster.Primary("name 0"), cluster.Primary("name 1")
+		if from == to {
+			to = cluster.Primary("name 2")
+		}
+		cluster.Move("name 0", from, to)
+		Expect(other.set("name 0", "newer", 0)).To(Succeed())
+		Eventually(func() (string, error) { return c.read("name 0") }).Should(Equal("newer"))
+		c.warm("name 0")
+		Expect(other.set("name 0", "newest", 0)).To(Succeed())
+		Eventually(func() (string, error) { return c.read("name 0") }).Should(Equal("newest"))
+	})
+})
+
 // switched waits until what is stored arrives at the former replica, and returns
 // when that was.
 func switched(l *load, w *valkeytest.Watched) int64 {
@@ -139,6 +190,20 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		to := switched(l, w)
 		l.answered(500)
 		AddReportEntry("acknowledged writes that were lost", linearizableBut(l.end(), from, to))
+	})
+
+	It("keeps no near copies of what the former primary had", func() {
+		w := valkeytest.StartWatched(GinkgoTB(), 1)
+		c := caller{open(w.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second), valkeystore.WithNearCache(budget))}
+		Expect(c.set("name", "old", 0)).To(Succeed())
+		c.warm("name")
+		w.FailOver()
+		Eventually(func() error { _, err := w.Replica.Do("SET", "name", "new").ToString(); return err }).WithTimeout(patience).Should(Succeed())
+		Eventually(func() string {
+			r := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
+			_ = c.do(r)
+			return string(r.Answer)
+		}).WithTimeout(patience).Should(Equal("new"))
 	})
 
 	It("is followed even if nobody told", func() {

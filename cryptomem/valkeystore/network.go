@@ -21,6 +21,8 @@ type network struct {
 	// epoch grows whenever a connection is lost, before anybody that uses it
 	// can know, and whenever one is being made.
 	epoch atomic.Uint32
+
+	onLost func() // called at the same moment; may be nil
 }
 
 func newNetwork(clk clock.Clock) *network {
@@ -128,5 +130,8 @@ func (c *conn) failed(err error) error {
 func (c *conn) lose() {
 	if !c.lost.Swap(true) {
 		c.network.epoch.Add(1)
+		if c.network.onLost != nil {
+			c.network.onLost()
+		}
 	}
 }

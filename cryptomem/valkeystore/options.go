@@ -20,6 +20,16 @@ const (
 	// is short: nobody is held by it, and a cluster has other nodes.
 	DefaultDialTimeout = time.Second
 
+	// DefaultNearTTL is for how long a near copy may be served, at the most, when
+	// nothing is heard of a change.
+	DefaultNearTTL = 10 * time.Second
+
+	// MaxNearTTL is the longest such time.
+	MaxNearTTL = time.Minute
+
+	// MinNearCache is the smallest budget of a near cache, in bytes.
+	MinNearCache = 1 << 20
+
 	// DefaultRefresh is how often the topology is asked for, besides whenever a
 	// node or a sentinel tells of a change.
 	DefaultRefresh = 5 * time.Second
@@ -35,13 +45,15 @@ type options struct {
 	dialTimeout time.Duration
 	refresh     time.Duration
 	clock       clock.Clock
+	near        int64 // bytes, 0 for no near cache
+	nearTTL     time.Duration
 
 	minBackoff, maxBackoff time.Duration
 }
 
 func newOptions(opts []Option) (options, error) {
 	o := options{
-		timeout: DefaultTimeout, dialTimeout: DefaultDialTimeout, refresh: DefaultRefresh,
+		timeout: DefaultTimeout, dialTimeout: DefaultDialTimeout, refresh: DefaultRefresh, nearTTL: DefaultNearTTL,
 		clock: clock.New(), minBackoff: cryptomem.DefaultMinBackoff, maxBackoff: cryptomem.DefaultMaxBackoff, //nolint:forbidigo // the default
 	}
 	var problems []error
@@ -98,6 +110,37 @@ func WithRefresh(d time.Duration) Option {
 	return func(o *options) error {
 		o.refresh = d
 		return positive("WithRefresh", d)
+	}
+}
+
+// WithNearCache keeps the sealed envelopes of names that are read often in this
+// process, within that many bytes of memory over all connections. A read that finds
+// its name there asks no server; it is opened and checked like any other.
+//
+// Own writes are seen at once. Those of others are, as soon as the server has told
+// of them (CLIENT TRACKING), normally within a round trip; if it cannot, for it is
+// stopped or cut off, after WithNearTTL at the latest. A lost connection drops
+// everything. A value that takes more than a 256th of the budget is not kept.
+func WithNearCache(bytes int64) Option {
+	return func(o *options) error {
+		o.near = bytes
+		if bytes < MinNearCache {
+			return fmt.Errorf("WithNearCache: %d bytes, at least %d", bytes, MinNearCache)
+		}
+		return nil
+	}
+}
+
+// WithNearTTL sets for how long a near copy may be served without another word of
+// the server, counted from before it was asked for. Default: DefaultNearTTL; at most
+// MaxNearTTL.
+func WithNearTTL(d time.Duration) Option {
+	return func(o *options) error {
+		o.nearTTL = d
+		if d > MaxNearTTL {
+			return fmt.Errorf("WithNearTTL: %v, at most %v", d, MaxNearTTL)
+		}
+		return positive("WithNearTTL", d)
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // Do carries out one request, again while it was surely not applied and the time
 // suffices. See cryptomem.Store.
 func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
+	if s.serveNear(ctx, r) {
+		return nil
+	}
 	r.Err = s.do(ctx, r)
 	if r.Err == nil || !passes(r.Err) {
 		return r.Err
@@ -28,7 +31,7 @@ func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 // DoAll carries out the requests in one go, on every node at once, and those again
 // that were surely not applied. See cryptomem.Store.
 func (s *Store) DoAll(ctx context.Context, rs []*cryptomem.Request) {
-	for len(rs) > 0 {
+	for rs = s.serveAllNear(ctx, rs); len(rs) > 0; {
 		n := len(rs)
 		if b := s.backend.Load(); b == nil || b.cluster {
 			n = distinct(rs)

@@ -21,6 +21,7 @@ type Store struct {
 	backend atomic.Pointer[backend]
 	closed  atomic.Bool
 	closing chan struct{} // closed by Close
+	near    *near         // nil: nothing is kept in this process
 
 	mu         sync.Mutex // guards connecting, and orders it before the wait in Close
 	connecting *connecting
@@ -50,7 +51,12 @@ func New(a Address, opts ...Option) (*Store, error) {
 	if o.tls != nil {
 		a.TLS = true
 	}
-	return &Store{opts: o, client: clientOption(a, o), closing: make(chan struct{})}, nil
+	s := &Store{opts: o, client: clientOption(a, o), closing: make(chan struct{})}
+	if o.near > 0 {
+		s.near = newNear(o.clock, o.near, o.nearTTL)
+		s.track(&s.client)
+	}
+	return s, nil
 }
 
 // FromClient returns a store on a client that the caller has made, and keeps:
@@ -69,6 +75,9 @@ func FromClient(c valkey.Client, opts ...Option) (*Store, error) {
 	o, err := newOptions(opts)
 	if err != nil {
 		return nil, err
+	}
+	if o.near > 0 {
+		return nil, errors.New("WithNearCache: the connections of a client that exists already tell nothing of changes; use Open or New")
 	}
 	s := &Store{opts: o, closing: make(chan struct{})}
 	s.backend.Store(newBackend(c, nil, o.prefix))

@@ -1,0 +1,166 @@
+package valkeystore_test
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	"github.com/Zezezknight/cryptomem/sealing"
+)
+
+// nearHits is an observer that counts what was asked of servers, and what was not.
+type nearHits struct{ near, asked atomic.Int64 }
+
+func (o *nearHits) Begin(ctx context.Context, _ cryptomem.Command) (context.Context, func(cryptomem.Outcome)) {
+	return ctx, func(outcome cryptomem.Outcome) {
+		if outcome.Near {
+			o.near.Add(1)
+		} else {
+			o.asked.Add(1)
+		}
+	}
+}
+
+var _ = Describe("A client with a near cache", func() {
+	var (
+		server *valkeytest.Server
+		clk    *clock.Mock
+		hits   *nearHits
+		ctx    = context.Background()
+	)
+	newClient := func(opts ...cryptomem.Option) *cryptomem.Client {
+		GinkgoHelper()
+		store := open("valkey://"+server.Addr, valkeystore.WithNearCache(budget), valkeystore.WithClock(clk))
+		c, err := cryptomem.NewClient(store, append([]cryptomem.Option{
+			cryptomem.WithSecret([]byte("a secret that only specs may have"[:32])),
+			cryptomem.WithClock(clk), cryptomem.WithObserver(hits),
+		}, opts...)...)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		return c
+	}
+	BeforeEach(func() {
+		server = startServer()
+		clk = clock.NewMock()
+		clk.Set(time.Unix(1.9e9, 0))
+		hits = new(nearHits)
+	})
+	// warm reads until a read asks nobody.
+	warm := func(c *cryptomem.Client, key string) {
+		GinkgoHelper()
+		Eventually(func() int64 {
+			before := hits.near.Load()
+			_, _ = c.Get(ctx, key)
+			return hits.near.Load() - before
+		}).WithTimeout(patience).Should(BeEquivalentTo(1))
+	}
+
+	It("opens and checks what is near like what is not, and tells its observer which is which", func() {
+		c := newClient()
+		Expect(c.Set(ctx, "name", []byte("value"))).To(Succeed())
+		warm(c, "name")
+		asked := hits.asked.Load()
+		Expect(c.Get(ctx, "name")).To(BeEquivalentTo("value"))
+		for _, r := range c.GetMany(ctx, []string{"name", "name"}) {
+			Expect(r.Value, r.Err).To(BeEquivalentTo("value"))
+		}
+		access := &cryptomem.Access{Command: cryptomem.CommandGet, Key: []byte("name")}
+		c.AccessAll(ctx, []*cryptomem.Access{access})
+		Expect(access.Value, access.Err).To(BeEquivalentTo("value"))
+		Expect(c.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) { panic("it is there") })).To(BeEquivalentTo("value"))
+		Expect(hits.asked.Load()).To(Equal(asked))
+	})
+
+	It("serves nothing past its sealed expiry, whatever is near", func() {
+		c := newClient()
+		Expect(c.Set(ctx, "name", []byte("value"), cryptomem.TTL(2*time.Second))).To(Succeed())
+		warm(c, "name")
+		clk.Add(2*time.Second + sealing.DefaultSkew)
+		Expect(c.Get(ctx, "name")).Error().To(MatchError(cryptomem.ErrNotFound))
+	})
+
+	It("does not take a near copy that it knows to be replaced, and asks for what is", func() {
+		c := newClient()
+		Expect(c.Set(ctx, "name", []byte("old"))).To(Succeed())
+		key := server.Text("RANDOMKEY")
+		old, err := server.Must("GET", key).AsBytes()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Set(ctx, "name", []byte("new"))).To(Succeed())
+		Expect(c.Get(ctx, "name")).To(BeEquivalentTo("new"))
+		current, err := server.Must("GET", key).AsBytes()
+		Expect(err).NotTo(HaveOccurred())
+
+		server.Must("SET", key, string(old)) // a server that takes something back
+		Eventually(func() error { _, err := c.Get(ctx, "name"); return err }).Should(MatchError(cryptomem.ErrStale))
+		server.Must("SET", key, string(current))
+		Eventually(func() (string, error) { v, err := c.Get(ctx, "name"); return string(v), err }).Should(Equal("new"))
+	})
+
+	It("asks again for what is near under a key that it no longer has", func() {
+		c := newClient()
+		Expect(c.Set(ctx, "name", []byte("value"))).To(Succeed())
+		warm(c, "name")
+		other, err := sealing.KeyringFromSecret([]byte("another secret for specs, as long"[:32]))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Rekey(other)).To(Succeed())
+		asked := hits.asked.Load()
+		Expect(c.Get(ctx, "name")).Error().To(MatchError(cryptomem.ErrNotAuthentic))
+		Expect(hits.asked.Load()).To(Equal(asked + 1))
+	})
+
+	It("wakes who waits for another's load when the value is stored, by no clock at all", func() {
+		loader, waiter := newClient(), newClient()
+		loading, finish := make(chan struct{}), make(chan struct{})
+		loaded := make(chan error, 1)
+		go func() {
+			_, err := loader.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) {
+				close(loading)
+				<-finish
+				return []byte("value"), nil
+			})
+			loaded <- err
+		}()
+		Eventually(loading).Should(BeClosed())
+		waited := make(chan string, 1)
+		go func() {
+			value, err := waiter.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) { return []byte("loaded twice"), nil })
+			if err != nil {
+				value = []byte(err.Error())
+			}
+			waited <- string(value)
+		}()
+		Eventually(func() int64 { return hits.asked.Load() }).Should(BeNumerically(">=", 5), "the waiter has seen the lease")
+		Consistently(waited).ShouldNot(Receive())
+		close(finish)
+		Eventually(waited).WithTimeout(patience).Should(Receive(Equal("value")))
+		Eventually(loaded).Should(Receive(BeNil()))
+	})
+
+	It("wakes who waits for a load that failed, who then loads", func() {
+		loader, waiter := newClient(), newClient()
+		loading, finish := make(chan struct{}), make(chan struct{})
+		go func() {
+			_, _ = loader.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) {
+				close(loading)
+				<-finish
+				return nil, context.Canceled
+			})
+		}()
+		Eventually(loading).Should(BeClosed())
+		waited := make(chan string, 1)
+		go func() {
+			value, _ := waiter.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) { return []byte("loaded twice"), nil })
+			waited <- string(value)
+		}()
+		Consistently(waited).ShouldNot(Receive())
+		close(finish)
+		Eventually(waited).WithTimeout(patience).Should(Receive(Equal("loaded twice")))
+	})
+})
