@@ -20,7 +20,7 @@ func BenchmarkNearHit(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
+	b.Cleanup(func() { _ = c.Close() })
 	ctx := context.Background()
 	if err := c.Set(ctx, "name", make([]byte, 64)); err != nil {
 		b.Fatal(err)
