@@ -53,7 +53,7 @@ var HashSlot = hashSlot
 // SlotTag returns a key of a slot.
 var SlotTag = slotTag
 
-// Room returns which room of a cluster the name belongs to.
+// LimitOf returns which limit of a cluster the name belongs to.
 func LimitOf(name string) int { return int(hashSlot("", []byte(name))) * clusterLimits / hashSlots }
 
 // FillNear puts that many copies of that size into a near cache of that budget, and

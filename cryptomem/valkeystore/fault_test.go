@@ -198,12 +198,12 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		Expect(c.set("name", "old", 0)).To(Succeed())
 		c.warm("name")
 		w.FailOver()
-		Eventually(func() error { _, err := w.Replica.Do("SET", "name", "new").ToString(); return err }).WithTimeout(patience).Should(Succeed())
+		Eventually(func() error { _, err := w.Replica.Do("SET", "name", "new").ToString(); return err }).WithTimeout(testTimeout).Should(Succeed())
 		Eventually(func() string {
 			r := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
 			_ = c.do(r)
 			return string(r.Answer)
-		}).WithTimeout(patience).Should(Equal("new"))
+		}).WithTimeout(testTimeout).Should(Equal("new"))
 	})
 
 	It("is followed even if nobody told", func() {

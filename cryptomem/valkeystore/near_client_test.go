@@ -59,7 +59,7 @@ var _ = Describe("A client with a near cache", func() {
 			before := hits.near.Load()
 			_, _ = c.Get(ctx, key)
 			return hits.near.Load() - before
-		}).WithTimeout(patience).Should(BeEquivalentTo(1))
+		}).WithTimeout(testTimeout).Should(BeEquivalentTo(1))
 	}
 
 	It("opens and checks what is near like what is not, and tells its observer which is which", func() {
@@ -139,7 +139,7 @@ var _ = Describe("A client with a near cache", func() {
 		Eventually(func() int64 { return hits.asked.Load() }).Should(BeNumerically(">=", 5), "the waiter has seen the lease")
 		Consistently(waited).ShouldNot(Receive())
 		close(finish)
-		Eventually(waited).WithTimeout(patience).Should(Receive(Equal("value")))
+		Eventually(waited).WithTimeout(testTimeout).Should(Receive(Equal("value")))
 		Eventually(loaded).Should(Receive(BeNil()))
 	})
 
@@ -161,6 +161,6 @@ var _ = Describe("A client with a near cache", func() {
 		}()
 		Consistently(waited).ShouldNot(Receive())
 		close(finish)
-		Eventually(waited).WithTimeout(patience).Should(Receive(Equal("loaded twice")))
+		Eventually(waited).WithTimeout(testTimeout).Should(Receive(Equal("loaded twice")))
 	})
 })

@@ -35,7 +35,7 @@ func (c caller) isNear(name string) bool {
 // not kept.
 func (c caller) warm(name string) {
 	GinkgoHelper()
-	Eventually(func() bool { return c.isNear(name) }).WithTimeout(patience).Should(BeTrue())
+	Eventually(func() bool { return c.isNear(name) }).WithTimeout(testTimeout).Should(BeTrue())
 }
 
 var _ = Describe("A near cache", func() {
@@ -124,7 +124,7 @@ var _ = Describe("A near cache", func() {
 			"batch": func() error {
 				set := &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: seal("name", "new", time.Time{})}
 				get := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
-				c.store.DoAll(within(patience), []*cryptomem.Request{set, get})
+				c.store.DoAll(within(testTimeout), []*cryptomem.Request{set, get})
 				Expect(get.Near).To(BeFalse())
 				Expect(sealer.Open(nil, get.Name, get.Answer, time.Unix(2e9, 0))).To(BeEquivalentTo("new"))
 				return set.Err
@@ -198,7 +198,7 @@ var _ = Describe("A near cache", func() {
 		for i, name := range names {
 			rs[i] = &cryptomem.Request{Command: wire.Get, Name: []byte(name)}
 		}
-		c.store.DoAll(within(patience), rs)
+		c.store.DoAll(within(testTimeout), rs)
 		for i, near := range []bool{true, false, false, true} {
 			Expect(rs[i].Near).To(Equal(near), names[i])
 		}
@@ -217,11 +217,11 @@ var _ = Describe("A near cache", func() {
 			for i := range rs {
 				rs[i] = &cryptomem.Request{Command: wire.Set, Name: fmt.Appendf(nil, "%04d/%04d", batch, i), Value: make([]byte, 100)}
 			}
-			c.store.DoAll(within(patience), rs)
+			c.store.DoAll(within(testTimeout), rs)
 			for i := range rs {
 				rs[i] = &cryptomem.Request{Command: wire.Get, Name: rs[i].Name}
 			}
-			c.store.DoAll(within(patience), rs)
+			c.store.DoAll(within(testTimeout), rs)
 			if !c.isNear("hot") {
 				misses++
 			}
@@ -258,7 +258,7 @@ var _ = Describe("A near cache", func() {
 				r := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
 				_ = c.do(r)
 				return string(r.Answer)
-			}).WithTimeout(patience).Should(Equal(strconv.Itoa(i)))
+			}).WithTimeout(testTimeout).Should(Equal(strconv.Itoa(i)))
 		}
 	})
 

@@ -14,7 +14,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// patience is for how long a call may take in specs that do not say otherwise: no
+// testTimeout is for how long a call may take in specs that do not say otherwise: no
 // spec waits for it unless something is broken.
 const testTimeout = 20 * time.Second
 

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -206,15 +207,23 @@ func binary(t testing.TB, mode string) string {
 	return ""
 }
 
-// freeAddr returns an address on which nobody listens at the moment.
+// freeAddr returns an address on which nobody listens at the moment. Its port is
+// below those that systems give to clients, one of which would have it before the
+// server does, and has room for a cluster's own port 10,000 above.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	const first, last = 10_000, 32_000
+	var err error
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first))) //nolint:gosec // any port will do
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatalf("find a free port: %v", err)
+	return ""
 }
 
 func portOf(addr string) int {
