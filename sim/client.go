@@ -316,8 +316,11 @@ func (c *client) sealed(a *script.Action, label string) []byte {
 		expiry = c.wall().Add(a.TTL)
 	}
 	var err error
+	start := len(c.envelope)
 	if c.envelope, err = c.seal().Seal(c.envelope, []byte(a.Key), c.scratch, expiry, 0); err != nil {
 		c.w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
+	} else if v := c.w.sealed.Sent(c.name, c.envelope[start:]); v != nil {
+		c.w.fail(v)
 	}
 	c.w.ledger.Sealed(label, a.Key, expiry)
 	return c.envelope

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/sim/oracle"
+
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
@@ -161,14 +163,15 @@ type gatedConn struct {
 	cut     bool      // the connection is reset before the next write
 	flip    bool
 	written uint64
+	tap     *oracle.Wiretap
 }
 
 // connect returns the two ends of a connection.
 func (b *bubble) connect(lane int) (client, server *gatedConn) {
 	x, y := newDuplex()
 	closed, once := make(chan struct{}), new(sync.Once)
-	client = &gatedConn{Conn: x, b: b, lane: lane, side: script.Up, closed: closed, once: once}
-	server = &gatedConn{Conn: y, b: b, lane: lane, side: script.Down, closed: closed, once: once}
+	client = &gatedConn{Conn: x, b: b, lane: lane, side: script.Up, closed: closed, once: once, tap: oracle.NewWiretap(inTheClear)}
+	server = &gatedConn{Conn: y, b: b, lane: lane, side: script.Down, closed: closed, once: once, tap: oracle.NewWiretap(inTheClear)}
 	client.other, server.other = server, client
 	return client, server
 }
@@ -179,6 +182,7 @@ func (c *gatedConn) identity() uint64 { return uint64(c.lane)<<1 | uint64(c.side
 // Write sends p in fragments, each in its turn and after its delay.
 func (c *gatedConn) Write(p []byte) (n int, err error) {
 	config := &c.b.script.Config
+	c.listen(p)
 	c.with(func(c *gatedConn) { c.writers++ })
 	defer c.with(func(c *gatedConn) { c.writers-- })
 	for n < len(p) {
@@ -230,6 +234,16 @@ func (c *gatedConn) Write(p []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// listen looks for values in the clear in what is written.
+func (c *gatedConn) listen(p []byte) {
+	c.mu.Lock()
+	v := c.tap.Sent(p)
+	c.mu.Unlock()
+	if v != nil {
+		c.b.violate(v.Rule, v.Detail)
+	}
 }
 
 // Close resets the connection at both ends.

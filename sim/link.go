@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
@@ -31,7 +32,12 @@ type pipe struct {
 	tear     bool  // the link is cut in the middle of the next chunk
 	aims     []aim
 	received int64
+
+	tap *oracle.Wiretap
 }
+
+// inTheClear is what no connection may carry: a part of every value that is not short.
+var inTheClear = script.Filler[:16]
 
 type chunk struct {
 	due  int64
@@ -46,7 +52,7 @@ type aim struct {
 }
 
 func newPipe(c *conn, side script.Side) *pipe {
-	p := &pipe{w: c.w, conn: c, side: side}
+	p := &pipe{w: c.w, conn: c, side: side, tap: oracle.NewWiretap(inTheClear)}
 	p.event = p.arrive
 	return p
 }
@@ -60,6 +66,9 @@ func (p *pipe) send(b []byte) int {
 	n := min(len(b), p.room())
 	if n <= 0 {
 		return 0
+	}
+	if v := p.tap.Sent(b[:n]); v != nil {
+		p.w.fail(v)
 	}
 	if p.head == len(p.bytes) {
 		p.bytes, p.head = p.bytes[:0], 0

@@ -35,6 +35,7 @@ type world struct {
 
 	values    map[string]script.Value // written so far, by label
 	ledger    *oracle.Ledger
+	sealed    *oracle.Seal
 	history   []oracle.Op
 	executed  int
 	hash      uint64
@@ -54,10 +55,13 @@ func newWorld(s *script.Script, o Options) *world {
 	if o.Answers {
 		w.answers = map[*script.Action]string{}
 	}
+	var names []string
 	for i := range s.Actions {
 		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip
 		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
+		names = append(names, s.Actions[i].Key)
 	}
+	w.sealed = oracle.NewSeal(s.Config.Blind, names...)
 	for i := range s.Config.Servers {
 		w.servers = append(w.servers, newServer(w, i))
 	}

@@ -14,6 +14,9 @@
 //   - [Ledger] holds what holders of the key have sealed. Whatever the server
 //     does, a value that a client accepts stands there under that very name,
 //     and its expiry is not past.
+//   - [Seal] sees envelopes before they are sent: no nonce may come twice under a
+//     key, and nothing but an envelope may go to a server. [Wiretap] listens to
+//     connections for values in the clear.
 //
 // A broken promise is a [*Violation]; its Rule says which.
 package oracle
@@ -28,6 +31,8 @@ const (
 	RuleLinearizable = "linearizable" // no order of operations explains the answers
 	RuleZones        = "zones"        // a value was seen where another one was certainly stored
 	RuleSealed       = "sealed"       // a client accepted what no holder of the key wrote there, or too late
+	RuleNonce        = "nonce"        // two envelopes have one nonce under one key
+	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed
 )
 
 // A Violation is a broken promise.

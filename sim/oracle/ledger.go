@@ -4,8 +4,9 @@ import (
 	"time"
 )
 
-// A Ledger holds what holders of the key have sealed. Not safe for concurrent
-// use.
+// A Ledger holds what holders of the key have sealed. It cannot see that a value is
+// older than another one that was read, nor a miss where there is a value. Not safe
+// for concurrent use.
 type Ledger struct{ entries map[string]entry }
 
 type entry struct {

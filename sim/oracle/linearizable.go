@@ -37,6 +37,9 @@ func Tractable(ops []Op) bool {
 // Linearizable searches an order of the operations on one key that respects
 // their times and explains their answers. With evict, an item may vanish at
 // any time.
+//
+// It sees one key at a time, so that nothing tells it of an order between two; and
+// of calls whose outcome nobody knows it believes whatever fits.
 func Linearizable(ops []Op, evict bool) *Violation {
 	history := make([]porcupine.Operation, len(ops))
 	for i := range ops {

@@ -108,8 +108,11 @@ func (v Value) Is(content []byte) bool {
 	return true
 }
 
-// filler has an odd period, so that bytes that move are noticed.
-var filler = strings.Repeat("the quick brown fox jumps over a lazy dog. ", 200)
+// Filler is what fills values, again and again. Its period is odd, so that bytes
+// that move are noticed.
+const Filler = "the quick brown fox jumps over a lazy dog. "
+
+var filler = strings.Repeat(Filler, 200)
 
 // Label returns the label at the beginning of a value's content.
 func Label(content []byte) string {
