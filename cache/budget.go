@@ -1,6 +1,10 @@
 package cache
 
-import "github.com/Zezezknight/cryptomem/cache/bounded"
+import (
+	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/cache/bounded"
+)
 
 // pageSize is the unit in which memory is charged: what the operating system
 // gives and takes. Charging whole segments instead would let every open
@@ -17,6 +21,7 @@ func pagesOf(n int) int { return (n + pageSize - 1) / pageSize }
 // the holder of Cache.reclaimMu may use it.
 type budget struct {
 	used     bounded.Counter
+	warm     atomic.Int64 // pages of used that are warm
 	max      int64
 	reserved int64
 }
@@ -40,6 +45,9 @@ func (b *budget) reserve(n int, reserve bool) bool {
 	_, ok := b.used.AddWithin(int64(n), limit)
 	return ok
 }
+
+// fits reports whether n pages could be taken now, but for the reserve.
+func (b *budget) fits(n int) bool { return b.used.Load()+int64(n) <= b.max-b.reserved }
 
 // put gives n pages back.
 func (b *budget) put(n int) { b.used.Add(-int64(n)) }

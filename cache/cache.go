@@ -61,6 +61,8 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 	for n := o.shards; n > 1; n >>= 1 {
 		c.shift--
 	}
+	c.jan.poke = make(poke, 1)
+	c.jan.wake.Store(math.MaxInt64)
 	err := c.reserve()
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
@@ -73,8 +75,6 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 		s.version = first
 		runtime.AddCleanup(c.shared, (*shard).close, s)
 	}
-	c.jan.poke = make(chan struct{}, 1)
-	c.jan.wake.Store(math.MaxInt64)
 	return c, nil
 }
 
@@ -113,7 +113,7 @@ func (c *Cache) makeShards(halvings uint, headroom int) error {
 	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
 	c.shards = nil
 	for range c.options.shards {
-		s, err := newShard(&c.options, c.budget, c.accountTable, 64-c.shift, halvings)
+		s, err := newShard(&c.options, c.budget, c.accountTable, c.jan.poke, 64-c.shift, halvings)
 		if err != nil {
 			c.closeShards()
 			return err

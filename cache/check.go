@@ -153,7 +153,7 @@ func (k *checker) checkRecord(w word) (bytes int) {
 }
 
 func (k *checker) checkSegments() {
-	var used, dead, pages, chainPages, transit int
+	var used, dead, pages, chainPages, transit, free int
 	var state [kinds]int
 	for id := range k.segs {
 		seg := &k.segs[id]
@@ -177,6 +177,8 @@ func (k *checker) checkSegments() {
 			pages += seg.pages
 		case chained:
 			chainPages += seg.pages
+			free += seg.spare
+			k.expect(seg.transit || seg.refs == 0 || seg.spare == 0, "chain %d: an item has %d spare pages", id, seg.spare)
 			if seg.refs > 0 {
 				k.checkChain(int32(id))
 				k.expect(seg.transit != k.owned[int32(id)], "chain %d: in transit %v, an item has it %v", id, seg.transit, k.owned[int32(id)])
@@ -189,14 +191,11 @@ func (k *checker) checkSegments() {
 	k.expect(used == k.used && dead == k.dead, "log: %d bytes, %d dead; counted %d, %d", used, dead, k.used, k.dead)
 	k.expect(pages == k.memory[memRecords], "records: %d pages, %d charged", pages, k.memory[memRecords])
 	k.expect(chainPages-transit == k.memory[memLarge], "large values: %d pages, %d charged", chainPages-transit, k.memory[memLarge])
-	free := len(k.warm) * segmentPages
-	droppedSegs := len(k.warm)
+	warmPages, droppedSegs := k.checkWarm()
+	free += warmPages
 	for _, u := range k.dropped {
-		if u.use == memTransit {
-			transit += u.pages
-		} else {
-			free += u.pages
-		}
+		transit += u.transit
+		free += u.free
 		if u.space == k.space {
 			droppedSegs++
 		}
@@ -211,6 +210,20 @@ func (k *checker) checkSegments() {
 		total += n
 	}
 	k.expect(int64(total) == k.pages.Load(), "memory: %d pages, %d counted", total, k.pages.Load())
+}
+
+// checkWarm verifies the lists of warm segments and returns how many pages and
+// segments are on them.
+func (k *checker) checkWarm() (pages, segments int) {
+	for n, id := range k.warm.lists {
+		for ; id != none; id = k.segs[id].next {
+			k.expect(k.segs[id].kind == unused && k.segs[id].spare == n, "segment %d is warm with %d pages, listed with %d", id, k.segs[id].spare, n)
+			pages += n
+			segments++
+		}
+	}
+	k.expect(pages == k.warm.pages && pages <= k.warm.max, "warm: %d pages, %d counted, limit %d", pages, k.warm.pages, k.warm.max)
+	return pages, segments
 }
 
 func (k *checker) checkChain(head int32) {

@@ -70,7 +70,7 @@ func (s *shard) dropTable(t *table) {
 	s.index.depths[t.depth]--
 	s.memory[memIndex] -= t.pages
 	s.memory[memFree] += t.pages
-	s.dropped = append(s.dropped, unit{space: s.index.space, id: t.unit, pages: t.pages, use: memFree})
+	s.dropped = append(s.dropped, unit{space: s.index.space, id: t.unit, free: t.pages})
 }
 
 // point makes the directory lead to t for every tag that shares t's prefix

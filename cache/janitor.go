@@ -18,8 +18,8 @@ const stuckDelay = time.Second
 // janitor gives the memory of expired items back. It sleeps until the next
 // deadline on the injected clock, and a write with an earlier one wakes it.
 type janitor struct {
-	wake atomic.Int64  // cache time of the next wake-up, MaxInt64 for none
-	poke chan struct{} // capacity 1: something may be due
+	wake atomic.Int64 // cache time of the next wake-up, MaxInt64 for none
+	poke
 
 	mu   sync.Mutex // guards stop and done
 	stop chan struct{}
@@ -33,9 +33,12 @@ func (j *janitor) due(now, expiry int64) {
 	}
 }
 
-func (j *janitor) signal() {
+// poke tells the janitor that something may be due. Its capacity is 1.
+type poke chan struct{}
+
+func (p poke) signal() {
 	select {
-	case j.poke <- struct{}{}:
+	case p <- struct{}{}:
 	default: // a signal is waiting already
 	}
 }
@@ -104,8 +107,8 @@ func (c *Cache) clean(stop, done chan struct{}) {
 }
 
 // Sweep reclaims expired items, looking at up to budget of them (0 or less
-// means no limit), and returns the cache time of the next deadline, 0 if no
-// item expires. A result at or before now means that the budget ran out with
+// means no limit), and returns the cache time of the next deadline, 0 if there is
+// none. Memory that is kept for large values has one, too. A result at or before now means that the budget ran out with
 // work left. The janitor calls it; a simulator may call it instead.
 //
 // A deadline is the end of a bucket: memory comes back an eighth of its time to
@@ -120,10 +123,7 @@ func (c *Cache) Sweep(now int64, budget int) (next int64) {
 		for _, s := range c.shards {
 			s.mu.Lock()
 			walked, stuck := s.expire(now, min(budget, stepBatch))
-			at := s.next
-			if walked > 0 && at > now {
-				s.cool()
-			}
+			at := min(s.next, s.coolIdle(now))
 			s.unlock()
 			if stuck && !c.finish(now, s) {
 				at = now + int64(stuckDelay)
@@ -143,5 +143,5 @@ func (c *Cache) Sweep(now int64, budget int) (next int64) {
 func (c *Cache) finish(now int64, s *shard) bool {
 	c.reclaimMu.Lock()
 	defer c.reclaimMu.Unlock()
-	return c.reclaimFrom(now, s)
+	return c.reclaimFrom(now, s, segmentPages)
 }

@@ -10,13 +10,6 @@ import (
 // bytes: a chain of whole segments, each with only its written pages charged.
 const LargeValueSize = 32 << 10
 
-// Of its memory a shard keeps one part in warmShare ready for large values, up
-// to warmPages, when they come and go.
-const (
-	warmShare = 32
-	warmPages = 1 << 20 / pageSize
-)
-
 // firstPiece is the size of an upload's first buffer, in bytes. From there
 // on there is room for as much again as has come, so that memory follows the
 // bytes received.
@@ -154,26 +147,30 @@ func (st *Upload) extend() error {
 	}
 	st.charged += int64(n)
 	seg, head := &st.s.segs[st.tail], &st.s.segs[st.head]
-	if more := pagesOf(at+n) - seg.pages; more > 0 {
-		seg.pages += more
-		head.weight += more
-		st.s.memory[memTransit] += more
+	more := max(pagesOf(at+n)-seg.pages, 0)
+	warm := min(more, seg.spare)
+	if n == st.Missing() {
+		warm = seg.spare // what is over goes with the value
+		more = max(more, warm)
 	}
+	st.s.refund(warm, memFree)
+	seg.spare -= warm
+	seg.pages += more
+	head.weight += more
+	st.s.memory[memTransit] += more
 	head.size += n
 	st.free = st.s.space.unit(st.tail)[at : at+n]
 	return nil
 }
 
-// link appends a segment to the chain: a warm one if that will be filled.
+// link appends a segment to the chain: a warm one, if there is one for what will
+// be in it. Of that, what is not filled yet stays free memory.
 func (st *Upload) link() bool {
-	s, id := st.s, int32(none)
-	if st.Missing() >= segmentSize {
-		id = s.takeWarm()
-	}
-	if id == none {
-		id = s.newSegment(chained)
-	}
-	if id == none {
+	s := st.s
+	id := s.takeWarm(pagesOf(min(st.Missing(), segmentSize)))
+	if id != none {
+		s.segs[id] = segment{kind: chained, spare: s.segs[id].spare, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
+	} else if id = s.newSegment(chained); id == none {
 		return false
 	}
 	if st.tail == none {
@@ -182,7 +179,6 @@ func (st *Upload) link() bool {
 	} else {
 		s.segs[st.tail].next = id
 	}
-	s.segs[st.head].weight += s.segs[id].pages
 	st.tail = id
 	return true
 }

@@ -12,7 +12,7 @@ func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error
 	for range maxTries {
 		// An attempt may need several times; the grants add up.
 		want += need
-		if !c.makeRoom(now, want) {
+		if !c.makeRoom(now, s, want) {
 			break
 		}
 		s.mu.Lock()
@@ -32,25 +32,51 @@ func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error
 	return ErrFull
 }
 
-// makeRoom takes so many pages of the budget for the caller, reclaiming
-// segments until they are there. It fails when nothing is left to reclaim.
-func (c *Cache) makeRoom(now int64, need int) bool {
+// makeRoom takes so many pages of the budget for a write to the shard, reclaiming
+// memory until they are there. It fails when nothing is left to reclaim.
+func (c *Cache) makeRoom(now int64, s *shard, need int) bool {
 	if int64(need) > c.budget.max-c.budget.reserved {
 		return false
 	}
 	c.reclaimMu.Lock()
 	defer c.reclaimMu.Unlock()
 	for !c.budget.reserve(need, false) {
-		if !c.reclaimOne(now) {
+		if !c.coolOne(need, true) && !c.reclaimOne(now, s, need) && !c.coolOne(need, false) {
 			return c.budget.reserve(need, false)
 		}
 	}
 	return true
 }
 
-// reclaimOne reclaims a segment, from the fullest shard that has one to give.
-// The caller holds reclaimMu.
-func (c *Cache) reclaimOne(now int64) bool {
+// coolOne gives n pages back that are warm in some shard, one that has more than
+// it may have in a full cache, unless any will do.
+func (c *Cache) coolOne(n int, full bool) bool {
+	if c.budget.warm.Load() == 0 {
+		return false
+	}
+	for _, s := range c.shards {
+		s.mu.Lock()
+		keep := 0
+		if full {
+			keep = s.warm.full
+		}
+		s.cool(n, keep)
+		if s.unlock() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// reclaimOne reclaims a segment, or of one with large values as much as is needed:
+// from the shard that is written to if that has its share of the memory and the
+// write is large, so that the next one finds warm pages there, else from the
+// fullest that has some to give. The caller holds reclaimMu.
+func (c *Cache) reclaimOne(now int64, s *shard, need int) bool {
+	large := need >= LargeValueSize/pageSize
+	if large && s.pages.Load() >= c.budget.max/int64(len(c.shards)) && c.reclaimFrom(now, s, need) {
+		return true
+	}
 	tried := make([]bool, len(c.shards))
 	for range c.shards {
 		fullest := none
@@ -60,7 +86,7 @@ func (c *Cache) reclaimOne(now int64) bool {
 			}
 		}
 		tried[fullest] = true
-		if s := c.shards[fullest]; c.reclaimFrom(now, s) {
+		if c.reclaimFrom(now, c.shards[fullest], need) {
 			return true
 		}
 	}
@@ -68,25 +94,29 @@ func (c *Cache) reclaimOne(now int64) bool {
 }
 
 // reclaimFrom runs one victim of the shard to its end, letting go of the lock
-// between steps, and reports whether it could. The caller holds reclaimMu, and so
-// the reserve.
-func (c *Cache) reclaimFrom(now int64, s *shard) bool {
+// between steps, and reports whether it could. One with large values it leaves
+// when the budget has the room that is needed. The caller holds reclaimMu, and so the
+// reserve.
+func (c *Cache) reclaimFrom(now int64, s *shard, need int) bool {
 	s.mu.Lock()
-	if len(s.warm) > 0 {
-		s.cool()
-		s.unlock()
-		return true
-	}
 	if s.victim.seg == none && !s.chooseForRoom(now) {
 		s.mu.Unlock()
 		return false
 	}
 	id, ok := s.victim.seg, true
 	for ok && id != none && s.victim.seg == id {
+		steps := stepBatch
+		if s.segs[id].large > 0 {
+			steps = 1
+		}
 		s.reserve = true
-		_, ok = s.reclaim(now, stepBatch)
+		s.warm.fill(need)
+		_, ok = s.reclaim(now, steps)
 		s.reserve = false
 		s.unlock()
+		if steps == 1 && c.budget.fits(need) {
+			return true
+		}
 		s.mu.Lock()
 	}
 	if !ok {

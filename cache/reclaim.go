@@ -135,6 +135,9 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 // up to budget records. It returns at how many, and whether it is stuck for
 // lack of memory.
 func (s *shard) expire(now int64, budget int) (walked int, stuck bool) {
+	if s.next <= now {
+		s.abandon()
+	}
 	for s.next <= now && walked < budget {
 		if s.victim.seg == none {
 			b, ok := s.due(now)
@@ -152,12 +155,26 @@ func (s *shard) expire(now int64, budget int) (walked int, stuck bool) {
 	return walked, false
 }
 
+// abandon leaves a victim of eviction as it is, the first to be evicted when room
+// is needed again.
+func (s *shard) abandon() {
+	if s.victim.reason == evicting {
+		s.victim.seg = none
+	}
+}
+
 // compact does a write's share of compaction.
 func (s *shard) compact(now int64) {
-	if s.victim.seg == none {
-		if s.dead*deadShare <= s.used {
-			return
-		}
+	many := s.dead*deadShare > s.used
+	if many {
+		s.abandon()
+	}
+	switch {
+	case s.victim.seg != none && s.victim.reason == evicting:
+		return // not before room is needed
+	case s.victim.seg == none && !many:
+		return
+	case s.victim.seg == none:
 		id, ok := s.search.step(s.segs, searchStep)
 		if !ok {
 			return

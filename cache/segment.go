@@ -45,6 +45,7 @@ type segment struct {
 	items int // records that are items
 	large int // pages of the large values of these items
 	pages int // charged
+	spare int // pages behind them that are charged as free, because they are warm
 
 	bucket     int32 // deadline bucket
 	next, prev int32 // in the bucket; next is also the chain's link
@@ -128,59 +129,40 @@ func (s *shard) newSegment(k kind) int32 {
 	return id
 }
 
-// dropSegment lets go of a segment, whose pages are for use k. They stay charged
-// until unlock has given them back to the operating system, but for a few of
-// large values that are kept for the next.
+// dropSegment lets go of a segment, whose pages are for use k. What does not stay
+// warm remains charged until unlock has given it back to the operating system.
 func (s *shard) dropSegment(id int32, k memoryKind) {
 	seg := &s.segs[id]
-	warm := seg.kind == chained && seg.pages == segmentPages && !s.reserve && (len(s.warm)+1)*segmentPages <= s.maxWarm
-	if k != memTransit {
+	u := unit{space: s.space, id: id, free: seg.spare}
+	stays := seg.kind == chained && s.wantsWarm(seg.pages+seg.spare)
+	switch {
+	case k != memTransit:
 		s.memory[k] -= seg.pages
 		s.memory[memFree] += seg.pages
-		k = memFree
-	} else if warm = warm && s.budget.reserve(segmentPages, false); warm {
-		s.memory[memTransit] -= segmentPages
-		s.memory[memFree] += segmentPages
-		s.pages.Add(segmentPages)
+		u.free += seg.pages
+	case stays && s.budget.reserve(seg.pages, false):
+		s.memory[memTransit] -= seg.pages
+		s.memory[memFree] += seg.pages
+		s.pages.Add(int64(seg.pages))
+		u.free += seg.pages
+	default:
+		stays = false
+		u.transit = seg.pages
 	}
 	seg.kind = unused
-	if warm {
-		s.warm = append(s.warm, id)
+	if stays {
+		s.keepWarm(id, u.free)
 		return
 	}
-	s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: seg.pages, use: k})
-}
-
-// takeWarm returns a segment for a chain in transit with all pages written to
-// before, or none. It saves the system calls and faults that giving pages back
-// and taking others costs, several times the copying of the bytes.
-func (s *shard) takeWarm() int32 {
-	n := len(s.warm)
-	if n == 0 {
-		return none
-	}
-	id := s.warm[n-1]
-	s.warm = s.warm[:n-1]
-	s.refund(segmentPages, memFree)
-	s.memory[memTransit] += segmentPages
-	s.segs[id] = segment{kind: chained, pages: segmentPages, bucket: none, next: none, prev: none, queueNext: none, queuePrev: none}
-	return id
-}
-
-// cool makes unlock give the warm segments back.
-func (s *shard) cool() {
-	for _, id := range s.warm {
-		s.dropped = append(s.dropped, unit{space: s.space, id: id, pages: segmentPages, use: memFree})
-	}
-	s.warm = s.warm[:0]
+	s.dropped = append(s.dropped, u)
 }
 
 // unit is memory that nobody uses any more.
 type unit struct {
-	space *memory
-	id    int32
-	pages int
-	use   memoryKind // memFree or memTransit
+	space   *memory
+	id      int32
+	free    int // pages charged as free memory
+	transit int // pages in transit
 }
 
 // unlock releases the shard, having given the memory of dropped units back to
@@ -198,12 +180,9 @@ func (s *shard) unlock() (pages int) {
 		s.mu.Lock()
 		for _, u := range batch[:n] {
 			u.space.recycle(u.id)
-			if u.use == memTransit {
-				s.memory[memTransit] -= u.pages
-			} else {
-				s.refund(u.pages, memFree)
-			}
-			pages += u.pages
+			s.memory[memTransit] -= u.transit
+			s.refund(u.free, memFree)
+			pages += u.free + u.transit
 			if u.space == s.space {
 				s.freeSegs = append(s.freeSegs, u.id)
 			} else {

@@ -18,7 +18,7 @@ const (
 	memRecords memoryKind = iota
 	memLarge
 	memIndex
-	memFree    // dropped, on their way back to the operating system
+	memFree    // dropped, on their way back to the operating system, or warm
 	memTransit // of large values on their way in, or gone and still being read
 	memKinds
 )
@@ -32,8 +32,8 @@ type shard struct {
 	budget  *budget
 	space   *memory // of segments
 	dropped []unit  // to be given back by unlock
-	warm    []int32 // segments kept for the next large value
-	maxWarm int     // pages that these may have
+	warm    warm    // segments kept for large values
+	poke    poke    // of the janitor, who cools them
 	memory  [memKinds]int
 	pages   atomic.Int64 // sum of memory but for what is in transit; read without the lock
 	grant   int          // pages that makeRoom took for the caller
@@ -79,9 +79,9 @@ type counters struct {
 	hits, misses, sets, refused, deleted, expired, evicted, moved uint64
 }
 
-func newShard(o *options, b *budget, l *accountTable, skip, halvings uint) (*shard, error) {
-	s := &shard{budget: b, accountTable: l, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
-	s.maxWarm = int(min(warmPages, o.maxMemory/pageSize/int64(o.shards)/warmShare))
+func newShard(o *options, b *budget, l *accountTable, p poke, skip, halvings uint) (*shard, error) {
+	s := &shard{budget: b, accountTable: l, poke: p, withAccounts: o.accounts, skip: skip, hash: newHasher(o.hashKey), eviction: o.eviction, next: math.MaxInt64}
+	s.warm.init(int(o.maxMemory / pageSize / int64(o.shards)))
 	s.ghost.limit = int(ghostBytes(o) / int64(o.shards) / ghostEntry)
 	s.draws = newDraws(s.hash)
 	s.victim.seg = none
@@ -345,6 +345,7 @@ func (s *shard) putWhole(now int64, h uint64, e *entry, found bool, r *record) b
 	}
 	if !s.put(now, h, e, found, r) {
 		s.unsettle(r.chain)
+		s.need += s.segs[r.chain].weight // both at once the next time
 		return false
 	}
 	return true

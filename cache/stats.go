@@ -31,7 +31,7 @@ type Memory struct {
 	Records int64 `json:"records"` // items, live or not yet reclaimed
 	Large   int64 `json:"large"`   // items' values that have memory of their own
 	Index   int64 `json:"index"`
-	Free    int64 `json:"free"`    // kept for reuse
+	Free    int64 `json:"free"`    // kept for the next large values, or on its way back to the operating system
 	Transit int64 `json:"transit"` // large values on their way in, or gone and still being read
 	Total   int64 `json:"total"`
 }

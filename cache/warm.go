@@ -1,0 +1,130 @@
+package cache
+
+import (
+	"math"
+	"time"
+)
+
+// Freed segments of large values stay warm for the next ones: their pages remain
+// with the process and are charged as free memory. To give pages back and to have
+// others from the operating system costs several times the copying of the bytes
+// that go there.
+const (
+	// Up to one page in warmShare of a shard's share of the limit may be warm, or
+	// warmPages if that is more, but never more than half.
+	warmShare = 8
+	warmPages = 4 << 20 / pageSize
+	// In a full cache warm pages are taken from items: one in warmFullShare may be
+	// warm, or as many as the value needs that is written, but never more than one
+	// in warmFullMost.
+	warmFullShare, warmFullMost = 64, 16
+	// coolPeriod is how often pages are given back that nobody wanted meanwhile.
+	coolPeriod = time.Second
+)
+
+// warm is a shard's stock of warm segments.
+type warm struct {
+	lists     [segmentPages + 1]int32 // the first of each number of pages; they are linked by next
+	pages     int                     // of all
+	least     int                     // pages, since the last cooling
+	share     int                     // of the limit
+	max, full int                     // pages that may be warm, and while the cache is full
+	coolAt    int64                   // cache time of the next cooling, 0 if none is due
+	told      bool                    // the janitor knows that there is something to cool
+}
+
+func (w *warm) init(share int) {
+	for i := range w.lists {
+		w.lists[i] = none
+	}
+	w.max = max(share/warmShare, min(warmPages, share/2))
+	w.share = share
+	w.fill(0)
+}
+
+// fill says that the cache is full, and that a write needs n pages.
+func (w *warm) fill(n int) {
+	w.full = max(w.share/warmFullShare, min(n, w.share/warmFullMost))
+}
+
+// keepWarm keeps a segment of n pages, which are charged as free memory, unless
+// there are enough.
+func (s *shard) keepWarm(id int32, n int) {
+	w := &s.warm
+	s.segs[id] = segment{kind: unused, next: w.lists[n], spare: n}
+	w.lists[n] = id
+	w.pages += n
+	s.budget.warm.Add(int64(n))
+	if !w.told {
+		w.told = true
+		s.poke.signal()
+	}
+}
+
+// wantsWarm reports whether n pages more may be warm.
+func (s *shard) wantsWarm(n int) bool {
+	limit := s.warm.max
+	if s.reserve {
+		limit = s.warm.full
+	}
+	return s.warm.pages+n <= limit
+}
+
+// takeWarm returns a segment for a part of n pages of a large value, which has
+// that many behind it or up to an eighth more, or none.
+func (s *shard) takeWarm(n int) int32 {
+	w := &s.warm
+	if w.pages < n {
+		return none
+	}
+	for pages := n; pages <= min(n+n/8, segmentPages); pages++ {
+		if id := w.lists[pages]; id != none {
+			s.takeFrom(pages)
+			return id
+		}
+	}
+	return none
+}
+
+// takeFrom takes the first segment from the list of those with n pages.
+func (s *shard) takeFrom(n int) int32 {
+	w := &s.warm
+	id := w.lists[n]
+	w.lists[n] = s.segs[id].next
+	w.pages -= n
+	w.least = min(w.least, w.pages)
+	s.budget.warm.Add(-int64(n))
+	return id
+}
+
+// cool makes unlock give back warm segments until at most keep pages are warm,
+// and n or more went: those that fit a value the least likely first.
+func (s *shard) cool(n, keep int) {
+	for pages := segmentPages; pages > 0 && n > 0 && s.warm.pages > keep; {
+		if s.warm.lists[pages] == none {
+			pages--
+			continue
+		}
+		id := s.takeFrom(pages)
+		s.segs[id].spare = 0
+		s.dropped = append(s.dropped, unit{space: s.space, id: id, free: pages})
+		n -= pages
+	}
+}
+
+// coolIdle gives back what was never wanted in the last period, and returns when
+// to come again, MaxInt64 if nothing is warm.
+func (s *shard) coolIdle(now int64) (next int64) {
+	w := &s.warm
+	if now >= w.coolAt {
+		if w.coolAt != 0 {
+			s.cool(w.least, 0)
+		}
+		if w.least = w.pages; w.pages == 0 {
+			w.coolAt, w.told = 0, false
+			return math.MaxInt64
+		}
+		w.coolAt = now + int64(coolPeriod)
+	}
+	return w.coolAt
+}
