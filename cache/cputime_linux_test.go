@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reportCPU locks the benchmark to its thread and reports the processor time
+// reportCPU locks the benchmark to its thread and reports the CPU time
 // it takes per operation, which a busy machine disturbs less than the clock.
 func reportCPU(b *testing.B) {
 	runtime.LockOSThread()

@@ -20,7 +20,7 @@ type Stats struct {
 	Evicted    uint64 `json:"evicted"`     // unexpired items removed to make room
 	MovedBytes uint64 `json:"moved_bytes"` // copied by compaction and eviction
 
-	// TTL counts items by the time they have left.
+	// TTL counts items by remaining TTL.
 	TTL TTLHistogram `json:"ttl"`
 }
 

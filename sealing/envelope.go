@@ -50,7 +50,7 @@ const (
 	offNonce = noncePrefixSize
 	offText  = offNonce + nonceSize
 
-	leastSize = unstampedSize + offText + tagSize
+	minSize = unstampedSize + offText + tagSize
 )
 
 // A Header is what an envelope says in the clear. It is only to be believed of
@@ -74,10 +74,10 @@ func ParseHeader(envelope []byte) (Header, error) {
 }
 
 func (h *Header) parse(envelope []byte) error {
-	if len(envelope) < leastSize {
-		return fmt.Errorf("%w: envelope is %d bytes, the least is %d", ErrMalformed, len(envelope), leastSize)
+	if len(envelope) < minSize {
+		return fmt.Errorf("%w: envelope is %d bytes, the least is %d", ErrMalformed, len(envelope), minSize)
 	}
-	version, flags, least := envelope[0], envelope[offFlags], leastSize
+	version, flags, least := envelope[0], envelope[offFlags], minSize
 	if version == VersionStamped {
 		least = Overhead
 	}

@@ -119,8 +119,8 @@ func (c *client) done(k *call) {
 	k.finish(c, oracle.Done, script.WantOK)
 }
 
-// mostTouches is how often a touch reads and swaps before it gives up.
-const mostTouches = 16
+// maxTouches is how often a touch reads and swaps before it gives up.
+const maxTouches = 16
 
 // touched goes on with a touch, which is two requests: the value is read, sealed
 // anew with another expiry, and swapped in. It reports whether that is not over.
@@ -152,7 +152,7 @@ func (c *client) touched(k *call) bool {
 		if status != wire.Exists && status != wire.NotFound {
 			return false
 		}
-		if k.touches++; k.touches == mostTouches {
+		if k.touches++; k.touches == maxTouches {
 			k.finish(c, oracle.Unknown, script.WantExists)
 			return true
 		}

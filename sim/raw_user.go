@@ -92,9 +92,9 @@ func (r *rawUser) broken(format string, args ...any) {
 	r.b.violate(RuleExpect, fmt.Sprintf(format, args...))
 }
 
-// mostOutgoing is how much a script may have sent, in actions, before the first
+// maxOutgoing is how much a script may have sent, in actions, before the first
 // of it has left.
-const mostOutgoing = 1 << 12
+const maxOutgoing = 1 << 12
 
 // connected opens a connection if there is none, and reports whether there is
 // one. It requires mu.
@@ -106,7 +106,7 @@ func (r *rawUser) connected() bool {
 	if err != nil {
 		return false
 	}
-	outgoing := make(chan []byte, mostOutgoing)
+	outgoing := make(chan []byte, maxOutgoing)
 	r.conn, r.outgoing, r.closed = conn, outgoing, false
 	r.b.work.Go(func() {
 		for b := range outgoing {

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// clockTick is the unit of processor times under /proc: USER_HZ, which Linux
+// clockTick is the unit of CPU times under /proc: USER_HZ, which Linux
 // has fixed at 100 a second.
 const clockTick = time.Second / 100
 
-// ProcessCPU returns the processor time that a process has used, in user and
+// ProcessCPU returns the CPU time that a process has used, in user and
 // system mode, to a hundredth of a second. It works where there is a Linux
 // /proc; the process must be on this machine.
 func ProcessCPU(pid int) (time.Duration, error) {
 	name := fmt.Sprintf("/proc/%d/stat", pid)
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return 0, fmt.Errorf("processor time of a process: %w", err)
+		return 0, fmt.Errorf("CPU time of a process: %w", err)
 	}
 	ticks, err := parseStat(text)
 	if err != nil {
@@ -40,7 +40,7 @@ func parseStat(text []byte) (ticks int64, err error) {
 	for _, field := range [][]byte{fields[utime], fields[stime]} {
 		n, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("processor time %q is not a number", field)
+			return 0, fmt.Errorf("CPU time %q is not a number", field)
 		}
 		ticks += n
 	}

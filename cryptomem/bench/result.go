@@ -53,7 +53,7 @@ type Result struct {
 	Unsent   int64   `json:"unsent"` // due, but never sent: the target cannot keep up with the rate
 	Error    string  `json:"error,omitempty"`
 
-	// ServerCPU is the processor time that the server took for one request; 0
+	// ServerCPU is the CPU time that the server took for one request; 0
 	// if it was not asked for.
 	ServerCPU time.Duration `json:"server_cpu_ns,omitempty"`
 

@@ -22,7 +22,7 @@ func WithProgress(interval time.Duration, f func(Progress)) Option {
 }
 
 // WithServerCPU has cpu read at the begin and the end of what is measured, for
-// the result to tell the processor time of a request. See ProcessCPU.
+// the result to tell the CPU time of a request. See ProcessCPU.
 func WithServerCPU(cpu func() (time.Duration, error)) Option {
 	return func(r *run) { r.cpu = cpu }
 }

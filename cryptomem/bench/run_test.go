@@ -132,7 +132,7 @@ var _ = Describe("A run", func() {
 		Expect(lines).To(ContainElement(MatchRegexp(`^0s of 0s  [0-9,]+/s  p50 .*  p99 .*  max `)))
 	})
 
-	It("divides the server's processor time among the requests", func(ctx context.Context) {
+	It("divides the server's CPU time among the requests", func(ctx context.Context) {
 		var used time.Duration
 		load.Rate = 1000
 		result, err := measure(ctx, bench.Raw(bench.Cryptomem, serving()),

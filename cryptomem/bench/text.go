@@ -35,7 +35,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "%s, %s answers in %v: %s/s", loop, formatCount(float64(r.Requests)), r.Elapsed.Round(10*time.Millisecond), formatCount(r.Rate))
 	if r.ServerCPU > 0 {
-		fmt.Fprintf(&b, ", %s of the server's processor each", formatLatency(r.ServerCPU))
+		fmt.Fprintf(&b, ", %s of the server's CPU time each", formatLatency(r.ServerCPU))
 	}
 	b.WriteString("\n")
 	r.writeTroubles(&b)

@@ -43,7 +43,7 @@ its own there: k00...0 and so on.
     --value-size SIZE    (default 64)
     --ttl DURATION       of what is stored (default 10m; 0 keeps it for good)
     --seed N             the same seed asks for the same keys (default 1)
-    --server-pid PID     a process on this machine whose processor time is to be
+    --server-pid PID     a process on this machine whose CPU time is to be
                          divided among the requests
     --json               print the result as JSON, times in nanoseconds
 

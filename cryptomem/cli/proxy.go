@@ -149,7 +149,7 @@ func (s *proxyService) settings() (proxy.Settings, error) {
 		Space: s.upstream.space, Databases: cfg.Databases,
 		Clock: s.clk, Random: rand.IntN, Logger: s.log,
 		Commands:   redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL, TouchSlack: float64(cfg.TouchSlack) / 100},
-		Requests:   resp.Limits{MaxArg: max(int(cfg.MaxValueSize), leastArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
+		Requests:   resp.Limits{MaxArg: max(int(cfg.MaxValueSize), minArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
 		Scripts:    script.Limits{Steps: cfg.ScriptSteps, Memory: cfg.ScriptMemory},
 		EmptyScans: cfg.EmptyScans, AllowFlushAll: cfg.FlushAll,
 		StrictTransactions: cfg.StrictTransactions,
@@ -164,9 +164,9 @@ func (s *proxyService) settings() (proxy.Settings, error) {
 	return settings, nil
 }
 
-// leastArg is the least that an argument may be, in bytes, however small values
+// minArg is the least that an argument may be, in bytes, however small values
 // are: scripts are arguments, too.
-const leastArg = 1 << 20
+const minArg = 1 << 20
 
 // proxyLimits are those that a reload may change.
 func proxyLimits(cfg *config.Proxy) proxy.Limits {

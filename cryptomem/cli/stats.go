@@ -185,7 +185,7 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 
 	row("requests", "%s%s", thousands(r.Requests("", "")), byCommand(r))
 	row("hit ratio", "%s: %s, %s", ratio(r), counted(r.Cache.Hits, "hit", "hits"), counted(r.Cache.Misses, "miss", "misses"))
-	row("answered", "%s", latencies(r))
+	row("latency", "%s", latencies(r))
 	m := r.Cache.Memory
 	row("memory", "%s of %s, %.1f%%: items %s, large values %s, index %s, kept for reuse %s",
 		inBytes(m.Total), inBytes(r.Cache.MaxMemory), 100*float64(m.Total)/float64(max(r.Cache.MaxMemory, 1)),
@@ -197,9 +197,9 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 	}
 	s := r.Server
 	row("connections", "%d open of %s allowed, %s accepted, %s refused", s.Connections, thousands(uint64(s.MaxConnections)), thousands(s.Accepted), thousands(s.Refused))
-	row("closed", "%s silent, %s slow, %s not of this protocol", thousands(s.IdleTimeouts), thousands(s.FrameTimeouts+s.WriteTimeouts+s.AuthTimeouts), thousands(s.FramingErrors))
+	row("closed", "%s idle, %s slow, %s after a protocol error", thousands(s.IdleTimeouts), thousands(s.FrameTimeouts+s.WriteTimeouts+s.AuthTimeouts), thousands(s.FramingErrors))
 	row("traffic", "%s received, %s sent", inBytes(s.BytesReceived), inBytes(s.BytesSent))
-	row("process", "%s in RAM, %s of processor time, %d goroutines", inBytes(r.Process.Resident), r.Process.CPU.Round(10*time.Millisecond), r.Process.Goroutines)
+	row("process", "%s in RAM, %s of CPU time, %d goroutines", inBytes(r.Process.Resident), r.Process.CPU.Round(10*time.Millisecond), r.Process.Goroutines)
 	if snap := r.Snapshot; snap != nil {
 		row("snapshot", "%s", snapshotLine(r))
 	}
@@ -241,13 +241,13 @@ func ratio(r *stats.Report) string {
 }
 
 func latencies(r *stats.Report) string {
-	half, ok := r.Latency(0.5)
+	p50, ok := r.Latency(0.5)
 	if !ok {
 		return "-"
 	}
-	most, _ := r.Latency(0.99)
-	nearly, _ := r.Latency(0.999)
-	return fmt.Sprintf("half within %v, 99%% within %v, 99.9%% within %v", short(half), short(most), short(nearly))
+	p99, _ := r.Latency(0.99)
+	p999, _ := r.Latency(0.999)
+	return fmt.Sprintf("p50 %v, p99 %v, p99.9 %v", short(p50), short(p99), short(p999))
 }
 
 func snapshotLine(r *stats.Report) string {

@@ -86,13 +86,13 @@ func writeLine(out io.Writer, d *stats.Report, seconds float64, header bool) err
 	return err
 }
 
-// writeScreen fills the terminal with one look.
+// writeScreen fills the terminal with one sample.
 func writeScreen(out io.Writer, addr string, now, d *stats.Report, seconds float64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%scryptomem%s %s at %s, up %s\n\n", clearScreen, bold, plain, now.About.Version, addr, uptime(now))
-	fmt.Fprintf(&b, "%s%.0f%s requests/s   hit ratio %s%s%s   processor %.0f%%\n", bold, rate(d.Requests("", ""), seconds), plain,
+	fmt.Fprintf(&b, "%s%.0f%s requests/s   hit ratio %s%s%s   CPU %.0f%%\n", bold, rate(d.Requests("", ""), seconds), plain,
 		bold, ratio(d), plain, 100*d.Process.CPU.Seconds()/seconds)
-	fmt.Fprintf(&b, "answered %s\n\n", latencies(d))
+	fmt.Fprintf(&b, "latency %s\n\n", latencies(d))
 	fmt.Fprintf(&b, "memory       %s %s of %s\n", bar(now), inBytes(now.Cache.Memory.Total), inBytes(now.Cache.MaxMemory))
 	fmt.Fprintf(&b, "items        %s, %.0f/s stored, %.0f/s deleted, %.0f/s expired, %.0f/s evicted\n", thousands(now.Cache.Items),
 		rate(d.Cache.Sets, seconds), rate(d.Cache.Deleted, seconds), rate(d.Cache.Expired, seconds), rate(d.Cache.Evicted, seconds))
@@ -141,12 +141,12 @@ func writeCommands(b *strings.Builder, d *stats.Report, seconds float64) {
 	_ = w.Flush() // into memory
 }
 
-// writeSlowest lists a few of the slowest batches of late.
+// writeSlowest lists a few of the slowest recent batches.
 func writeSlowest(b *strings.Builder, now *stats.Report) {
 	if len(now.Server.Slowest) == 0 {
 		return
 	}
-	fmt.Fprintln(b, "\nslowest of late")
+	fmt.Fprintln(b, "\nslowest recent requests")
 	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
 	for _, s := range now.Server.Slowest[:min(5, len(now.Server.Slowest))] {
 		fmt.Fprintf(w, "  %v\t%s\t%s\t%d in one batch\t%v ago\t%s\n", short(s.Took), s.Command, inBytes(int64(s.Largest)), s.Requests, s.Ago.Round(time.Second), s.Key)

@@ -154,13 +154,13 @@ func validName(b []byte) bool {
 	return true
 }
 
-// mostName bounds what a client may call itself, in bytes.
-const mostName = 256
+// maxName bounds what a client may call itself, in bytes.
+const maxName = 256
 
 func (s *Session) setName(b []byte) {
 	s.peer.mu.Lock()
 	defer s.peer.mu.Unlock()
-	s.peer.name = string(b[:min(len(b), mostName)])
+	s.peer.name = string(b[:min(len(b), maxName)])
 }
 
 func clientID(s *Session, _ [][]byte) { s.out = resp.AppendInt(s.out, s.id) }
@@ -189,7 +189,7 @@ func clientSetInfo(s *Session, args [][]byte) {
 	}
 	s.peer.mu.Lock()
 	defer s.peer.mu.Unlock()
-	text := string(args[3][:min(len(args[3]), mostName)])
+	text := string(args[3][:min(len(args[3]), maxName)])
 	switch {
 	case command.Is(args[2], "LIB-NAME"):
 		s.peer.library = text

@@ -22,9 +22,9 @@ type counts struct {
 // A refusal is who was refused what.
 type refusal struct{ client, command string }
 
-// mostRefusals is how many refusals are told apart. Whatever else is refused is
+// maxRefusals is how many refusals are told apart. Whatever else is refused is
 // counted under "other": clients choose their names, and what they ask for.
-const mostRefusals = 256
+const maxRefusals = 256
 
 var otherRefusal = refusal{"other", "other"}
 
@@ -38,7 +38,7 @@ func (s *Session) refused(args [][]byte) {
 	c := &s.proxy.counts
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.refused[what]; !known && len(c.refused) >= mostRefusals {
+	if _, known := c.refused[what]; !known && len(c.refused) >= maxRefusals {
 		what = otherRefusal
 	}
 	if c.refused == nil {

@@ -44,7 +44,7 @@ func scan(s *Session, args [][]byte) {
 		return
 	}
 	var names [][]byte
-	next, err := s.space.Upstream().Scan(context.Background(), command.LiteralPrefix(o.Pattern), cursor, min(o.Count, mostScanned), func(name []byte) {
+	next, err := s.space.Upstream().Scan(context.Background(), command.LiteralPrefix(o.Pattern), cursor, min(o.Count, maxScanned), func(name []byte) {
 		if o.Pattern == nil || command.Match(o.Pattern, name) {
 			names = append(names, append([]byte{}, name...))
 		}
@@ -61,8 +61,8 @@ func scan(s *Session, args [][]byte) {
 	s.appendNames(names)
 }
 
-// mostScanned is how many names one step of a scan asks for.
-const mostScanned = 10_000
+// maxScanned is how many names one step of a scan asks for.
+const maxScanned = 10_000
 
 func (s *Session) appendNames(names [][]byte) {
 	s.out = resp.AppendArray(s.out, len(names))
@@ -98,7 +98,7 @@ func (s *Session) ofType(names [][]byte, wanted string) ([][]byte, error) {
 func (s *Session) eachName(prefix string, f func(name []byte) bool) error {
 	more := true
 	for cursor := uint64(0); ; {
-		next, err := s.space.Upstream().Scan(context.Background(), prefix, cursor, mostScanned/10, func(name []byte) { more = more && f(name) })
+		next, err := s.space.Upstream().Scan(context.Background(), prefix, cursor, maxScanned/10, func(name []byte) { more = more && f(name) })
 		if err != nil || next == 0 || !more {
 			return err
 		}
@@ -106,8 +106,8 @@ func (s *Session) eachName(prefix string, f func(name []byte) bool) error {
 	}
 }
 
-// mostListed bounds what KEYS answers and DBSIZE counts.
-const mostListed = 1 << 20
+// maxListed bounds what KEYS answers and DBSIZE counts.
+const maxListed = 1 << 20
 
 func keys(s *Session, args [][]byte) {
 	seen := make(map[string]struct{})
@@ -117,13 +117,13 @@ func keys(s *Session, args [][]byte) {
 			seen[string(name)] = struct{}{}
 			names = append(names, append([]byte{}, name...))
 		}
-		return len(names) < mostListed
+		return len(names) < maxListed
 	})
 	if err != nil {
 		s.scanFailed(err, func() { s.out = resp.AppendArray(s.out, 0) })
 		return
 	}
-	if len(names) == mostListed {
+	if len(names) == maxListed {
 		s.reply("-ERR more than 1048576 names match: use SCAN")
 		return
 	}
@@ -141,7 +141,7 @@ func (s *Session) countNames(limit int) (int, error) {
 }
 
 func dbsize(s *Session, _ [][]byte) {
-	n, err := s.countNames(mostListed)
+	n, err := s.countNames(maxListed)
 	if err != nil {
 		s.scanFailed(err, func() { s.reply(":0") })
 		return

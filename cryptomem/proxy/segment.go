@@ -70,8 +70,8 @@ func accessOf(c *command.Command, args [][]byte) access {
 const (
 	narrowest = 16
 	widest    = 1024
-	mostArgs  = 4096    // of commands that read nothing, whose memory is the input's
-	mostBytes = 1 << 20 // of answers; more of them make the next segment narrower
+	maxArgs   = 4096    // of commands that read nothing, whose memory is the input's
+	maxBytes  = 1 << 20 // of answers; more of them make the next segment narrower
 )
 
 // collect takes a command that has a Run. Its arguments must stay as they are
@@ -82,7 +82,7 @@ func (s *Session) collect(c *command.Command, args [][]byte) {
 	}
 	g := s.segment
 	g.add(c, args)
-	if g.readers >= max(s.width, narrowest) || len(g.args) >= mostArgs {
+	if g.readers >= max(s.width, narrowest) || len(g.args) >= maxArgs {
 		s.flush()
 	}
 }
@@ -120,7 +120,7 @@ func (s *Session) flush() {
 // many large ones fill the memory.
 func (s *Session) widen(asked, brought int) {
 	switch {
-	case brought > mostBytes:
+	case brought > maxBytes:
 		s.width = max(s.width/2, narrowest)
 	case asked >= s.width:
 		s.width = min(max(2*s.width, narrowest), widest)
@@ -129,14 +129,14 @@ func (s *Session) widen(asked, brought int) {
 
 // free gives the segment back.
 func (g *segment) free() {
-	const mostKept = 64 << 10 // of one value's memory
+	const maxKept = 64 << 10 // of one value's memory
 	clear(g.steps)
 	clear(g.args)
 	clear(g.entries)
 	clear(g.asked)
 	for i := range g.requests {
 		r := &g.requests[i]
-		if cap(r.Value) > mostKept {
+		if cap(r.Value) > maxKept {
 			r.Value = nil
 		}
 		*r = keyspace.Request{Value: r.Value[:0]}

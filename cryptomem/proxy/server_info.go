@@ -44,7 +44,7 @@ var sections = []struct {
 	{"Replication", func(*Session) []string { return []string{"role:master", "connected_slaves:0"} }},
 	{"Cluster", func(*Session) []string { return []string{"cluster_enabled:0"} }},
 	{"Keyspace", func(s *Session) []string {
-		n, err := s.countNames(mostCounted)
+		n, err := s.countNames(maxCounted)
 		if n == 0 || err != nil {
 			return nil
 		}
@@ -53,8 +53,8 @@ var sections = []struct {
 }
 
 const (
-	// mostCounted is how many names INFO counts before it leaves it at that.
-	mostCounted = 1000
+	// maxCounted is how many names INFO counts before it leaves it at that.
+	maxCounted = 1000
 	// evictionPolicy is how the proxy calls what the upstream does when it is full.
 	evictionPolicy = "allkeys-lru"
 )

@@ -127,11 +127,11 @@ func (s *Session) Received(n int) { s.end += n }
 // Release gives the input buffer back if it holds next to nothing, so that an
 // idle connection costs none. The next Buffer borrows one again.
 func (s *Session) Release() {
-	const mostKept = 1 << 10
+	const maxKept = 1 << 10
 	switch rest := s.in[s.start:s.end]; {
 	case len(rest) == 0:
 		s.freeInput()
-	case len(rest) <= mostKept && len(s.in) >= blockSize:
+	case len(rest) <= maxKept && len(s.in) >= blockSize:
 		rest = bytes.Clone(rest)
 		s.freeInput()
 		s.in, s.end = rest, len(rest)

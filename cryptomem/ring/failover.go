@@ -8,7 +8,7 @@ type State uint32
 // The states of a server. Without a Failover all are always Up.
 const (
 	Up      State = iota // serves its names
-	Doubted              // did not answer of late, or refused; is still asked for an Interval, and then its names go nowhere
+	Doubted              // did not answer lately, or refused; is still asked for an Interval, and then its names go nowhere
 	Away                 // its names go to the next
 	Lost                 // was back, is silent again, and must not count as away yet: its names go nowhere
 	Back                 // answers again; its names go nowhere until the pause is over and what it holds is removed

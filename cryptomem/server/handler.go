@@ -109,7 +109,7 @@ func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 // Names that SCAN tells at a time: unless the client says otherwise, and at most.
 const (
 	defaultNames = 100
-	mostNames    = 1000
+	maxNames     = 1000
 )
 
 func (h *Handler) scan(now int64, dst []byte, r *wire.Request) []byte {
@@ -125,7 +125,7 @@ func (h *Handler) scan(now int64, dst []byte, r *wire.Request) []byte {
 	}
 	start := len(dst)
 	dst = wire.AppendNumber(wire.BeginResponse(dst), 0)
-	next := h.Cache.ScanKeys(now, cursor, r.Key, int(min(most, mostNames)), func(name []byte) { dst = wire.AppendName(dst, name) })
+	next := h.Cache.ScanKeys(now, cursor, r.Key, int(min(most, maxNames)), func(name []byte) { dst = wire.AppendName(dst, name) })
 	value := start + wire.ResponseHeaderSize
 	wire.AppendNumber(dst[value:value:value+wire.VersionSize], next)
 	return wire.EndResponse(dst, start, wire.OK)

@@ -132,14 +132,14 @@ func (b *batch) check(s *script.Script, file string, run runner) bool {
 	if r.Failure != nil {
 		b.failures++
 	}
-	if b.failures <= mostReports {
+	if b.failures <= maxReports {
 		b.tell(s, file, r, run)
 	}
 	return r.Failure != nil
 }
 
-// mostReports is after how many failures the rest are only counted.
-const mostReports = 5
+// maxReports is after how many failures the rest are only counted.
+const maxReports = 5
 
 // tell reports a failure, or a single run that was asked about.
 func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {

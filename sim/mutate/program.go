@@ -19,8 +19,8 @@ var (
 // Limits of what a program with a mutant in it may take: it may want all there
 // is.
 const (
-	mostMemory = 4 << 30                // bytes
-	lookEvery  = 250 * time.Millisecond // how often that is looked at
+	maxMemory = 4 << 30                // bytes
+	lookEvery = 250 * time.Millisecond // how often that is looked at
 )
 
 // run runs a program to its end, and returns what it says.
@@ -60,7 +60,7 @@ func (t *Trial) watch(pid int, limit time.Duration, over <-chan struct{}, end co
 		switch used, err := resident(pid); {
 		case t.Clock.Since(began) > limit:
 			end(errHangs)
-		case err == nil && used > mostMemory:
+		case err == nil && used > maxMemory:
 			end(errGreedy)
 		}
 	}

@@ -21,7 +21,7 @@ var _ = Describe("A crowd of calls", func() {
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
 
-	// ending returns the processor time that so many calls take to end, of which
+	// ending returns the CPU time that so many calls take to end, of which
 	// all but one wait for room.
 	ending := func(n int, end func(cancel func(), conn *pipeline.Conn)) time.Duration {
 		GinkgoHelper()

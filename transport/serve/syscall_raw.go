@@ -17,7 +17,7 @@ const rawBytes = 64 << 10
 // processor away from one that is not back within 20 µs. Sending through the
 // loopback interface often is not, although it never waits; the processor then
 // changes hands twice a request for nothing. Calls that cannot block need none
-// of that: without it a request costs 4% less processor time and the slowest
+// of that: without it a request costs 4% less CPU time and the slowest
 // one in a thousand takes a quarter of the time. The detector of data races
 // wants to be told, hence the build tag.
 func readSocket(fd int, b []byte) (int, error) {

@@ -31,7 +31,7 @@ func addLongDoubles(old []byte, exists bool, increment []byte, notFloat string) 
 		return nil, errNaN
 	}
 	s := new(big.Float).SetPrec(longDouble).Add(a, b)
-	if s.MantExp(nil) > mostExponent {
+	if s.MantExp(nil) > maxExponent {
 		return nil, errNaN
 	}
 	digits := s.Append(make([]byte, 0, 64), 'f', 17)
@@ -43,11 +43,11 @@ func addLongDoubles(old []byte, exists bool, increment []byte, notFloat string) 
 	return digits, ""
 }
 
-// mostExponent is that of the largest 80-bit number, and leastExponent that of
+// maxExponent is that of the largest 80-bit number, and minExponent that of
 // the smallest, in powers of two.
 const (
-	mostExponent  = 16384
-	leastExponent = -16445
+	maxExponent = 16384
+	minExponent = -16445
 )
 
 // parseLongDouble reads a number as C's strtold does with all of b.
@@ -71,7 +71,7 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 	if err != nil {
 		return nil, false
 	}
-	if e := f.MantExp(nil); f.Sign() != 0 && (e > mostExponent || e < leastExponent) {
+	if e := f.MantExp(nil); f.Sign() != 0 && (e > maxExponent || e < minExponent) {
 		return nil, false
 	}
 	return f, true

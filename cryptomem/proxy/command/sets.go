@@ -157,9 +157,9 @@ func srandmember(c *Context) {
 	c.randomMembers(e.Items, n)
 }
 
-// mostRandom bounds how many members SRANDMEMBER repeats for a negative count:
+// maxRandom bounds how many members SRANDMEMBER repeats for a negative count:
 // an answer of 16 MiB, if they are short.
-const mostRandom = 1 << 20
+const maxRandom = 1 << 20
 
 // randomMembers answers with n different members, or with -n, some of them
 // perhaps several times.
@@ -178,7 +178,7 @@ func (c *Context) randomMembers(members [][]byte, n int) {
 		for _, m := range rest[:n] {
 			c.bulk(m)
 		}
-	case -n > mostRandom:
+	case -n > maxRandom:
 		c.fail("ERR value is out of range, at most 1048576 members at once")
 	default:
 		c.array(-n)

@@ -10,8 +10,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
 )
 
-// mostFolded bounds how many changes go in one swap.
-const mostFolded = 1024
+// maxFolded bounds how many changes go in one swap.
+const maxFolded = 1024
 
 // A fold is the changes that wait for one name. One of their goroutines leads:
 // it carries out what waits and then hands the lead on.
@@ -72,7 +72,7 @@ func (s *Space) Change(name []byte, apply func(*value.Entry)) error {
 // on to what has come meanwhile.
 func (s *Space) lead(sh *shard, f *fold, name []byte) {
 	sh.mu.Lock()
-	n := min(len(f.waiting), mostFolded)
+	n := min(len(f.waiting), maxFolded)
 	batch := f.waiting[:n:n]
 	f.waiting = f.waiting[n:]
 	sh.mu.Unlock()
@@ -179,12 +179,12 @@ func (s *Space) store(ctx context.Context, f *fold, name []byte) error {
 // Back-off between attempts, in which each of several rivals gets its turn.
 const (
 	firstBackOff = 500 * time.Microsecond
-	mostBackOff  = 50 * time.Millisecond
+	maxBackOff   = 50 * time.Millisecond
 )
 
 // backOff waits for a random part of a time that doubles with the attempts.
 func (s *Space) backOff(ctx context.Context, attempt int) error {
-	longest := min(firstBackOff<<min(attempt, 10), mostBackOff)
+	longest := min(firstBackOff<<min(attempt, 10), maxBackOff)
 	timer := s.config.Clock.Timer(time.Duration(s.config.Random(int64(longest))) + 1)
 	defer timer.Stop()
 	select {

@@ -112,7 +112,7 @@ var metricTable = []metric{
 		},
 	},
 	{
-		"items_by_ttl", "Items by the time they have left: up to ttl seconds and more than the next lower one.", prometheus.GaugeValue,
+		"items_by_ttl", "Items by remaining TTL: up to ttl seconds and more than the next lower one.", prometheus.GaugeValue,
 		[]string{"ttl"},
 		func(r *stats.Report, emit func(float64, ...string)) {
 			for i, n := range r.Cache.TTL {

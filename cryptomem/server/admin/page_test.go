@@ -298,11 +298,11 @@ var _ = Describe("The page", Serial, func() {
 		Eventually(v.text("t-ops"), patience).Should(Equal("0"))
 		Expect(v.latest().Text).To(And(
 			HaveKeyWithValue("t-hit", "–"),
-			HaveKeyWithValue("x-slow", ContainSubstring("No requests of late")),
+			HaveKeyWithValue("x-slow", ContainSubstring("No recent requests")),
 			HaveKeyWithValue("x-status", ContainSubstring("No requests yet")),
 		))
 		Expect(v.latest().Text).To(And(
-			HaveKeyWithValue("e-ttl", "Nothing is stored"),
+			HaveKeyWithValue("e-ttl", "No items"),
 			HaveKeyWithValue("c-ops", ContainSubstring("No requests in the last three minutes")),
 		))
 		Expect(v.latest().Overflow).To(BeZero())

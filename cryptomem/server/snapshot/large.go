@@ -13,8 +13,8 @@ import (
 // pieceSize is what is read of a large item at once, in bytes.
 const pieceSize = 128 << 10
 
-// mostFront is what a large item has before its value and after it at most.
-const mostFront = itemHeaderSize + math.MaxUint16
+// maxFront is what a large item has before its value and after it at most.
+const maxFront = itemHeaderSize + math.MaxUint16
 
 // A Large is a value that is read from the file. After an error of Read, nothing
 // of the value counts.
@@ -55,7 +55,7 @@ func (l *Large) Read(b []byte) (int, error) {
 // large hands out the item of a block that is too long to be held in memory. Its
 // payload is from begin to end.
 func (d *decoder) large(fields []byte, begin, end int64) error {
-	front, err := d.payload(begin, int(min(mostFront, end-begin)))
+	front, err := d.payload(begin, int(min(maxFront, end-begin)))
 	if err != nil {
 		return err
 	}

@@ -15,14 +15,14 @@ const set = (id, text) => { if ($(id).textContent !== text) $(id).textContent = 
 const charts = {
   ops: new TimeChart($("c-ops"), { span, series: [], stacked: true, format: count, least: 10, empty: "No commands in the last three minutes", unit: "/s" }),
   lat: new TimeChart($("c-lat"), {
-    span, logarithmic: true, format: time, empty: "Nothing was asked in the last three minutes",
+    span, logarithmic: true, format: time, empty: "No requests in the last three minutes",
     series: [
-      { name: "99%", color: color(4), value: (p) => p.p99 },
-      { name: "half", color: color(1), value: (p) => p.p50 },
+      { name: "p99", color: color(4), value: (p) => p.p99 },
+      { name: "p50", color: color(1), value: (p) => p.p50 },
     ],
   }),
   calls: new TimeChart($("c-calls"), {
-    span, format: count, least: 4, empty: "Nothing was asked in the last three minutes", unit: "/s",
+    span, format: count, least: 4, empty: "No requests in the last three minutes", unit: "/s",
     series: [{ name: "calls", color: color(2), value: (p) => p.calls }],
   }),
 };
@@ -82,28 +82,28 @@ function draw() {
   set("uptime", "up " + age((Date.parse(s.about.now) - Date.parse(s.about.started)) * 1e6));
   tile("ops", points, count(p?.ops), `${count(p?.requests)} requests/s behind`, (x) => x.ops, 1);
   tile("up", points, s.upstream.problem ? "down" : "up", s.upstream.problem ?? s.upstream.addr, (x) => x.calls, 2, Boolean(s.upstream.problem));
-  tile("p99", points, time(p?.p99), p?.p99 ? `half in ${time(p.p50)}` : "nothing was asked", (x) => x.p99, 4);
+  tile("p99", points, time(p?.p99), p?.p99 ? `p50 ${time(p.p50)}` : "no requests", (x) => x.p99, 4);
   tile("conn", points, count(s.connections.open), `of ${count(s.connections.max)} allowed`, (x) => x.clients, 7);
-  tile("bad", points, count(unopened(s)), "values, since the start", (x) => x.unopened, 3, (s.upstream.failed.not_authentic ?? 0) > 0);
-  tile("refused", points, count(refused(s)), "commands, since the start", (x) => x.refused, 5);
+  tile("bad", points, count(unopened(s)), "values, since start", (x) => x.unopened, 3, (s.upstream.failed.not_authentic ?? 0) > 0);
+  tile("refused", points, count(refused(s)), "commands, since start", (x) => x.refused, 5);
   commands(s, points, p);
   charts.lat.update(points);
-  legend($("l-lat"), [["half", color(1), time(p?.p50)], ["99%", color(4), time(p?.p99)]]);
+  legend($("l-lat"), [["p50", color(1), time(p?.p50)], ["p99", color(4), time(p?.p99)]]);
   charts.calls.update(points);
   figures($("d-calls"), [
-    ["requests in a call", p?.calls ? (p.requests / p.calls).toFixed(1) : nothing],
-    ["changes that went along", count(s.proxy.folded)], ["swaps done again", count(s.proxy.lost)],
+    ["requests per call", p?.calls ? (p.requests / p.calls).toFixed(1) : nothing],
+    ["changes combined", count(s.proxy.folded)], ["swaps retried", count(s.proxy.lost)],
   ]);
   const failed = Object.entries(s.upstream.failed).filter(([, n]) => n > 0);
   figures($("d-fail"), failed.length ? failed.map(([why, n]) => [why.replaceAll("_", " "), count(n), why === "not_authentic"]) : [["none", ""]]);
   figures($("d-work"), [
-    ["new", count(p?.accepted) + "/s"], ["refused at the limit", count(s.connections.refused), s.connections.refused > 0],
-    ["closed for slowness", count(s.connections.timed_out), s.connections.timed_out > 0], ["closed for silence", count(s.connections.idle)],
+    ["new", count(p?.accepted) + "/s"], ["refused: limit reached", count(s.connections.refused), s.connections.refused > 0],
+    ["closed: too slow", count(s.connections.timed_out), s.connections.timed_out > 0], ["closed: idle timeout", count(s.connections.idle)],
     ["process in RAM", s.process.resident ? bytes(s.process.resident) : nothing],
-    ["processor", p ? percent(p.cpu) + " of one" : nothing], ["goroutines", count(s.process.goroutines)],
+    ["CPU", p ? percent(p.cpu) + " of one core" : nothing], ["goroutines", count(s.process.goroutines)],
   ]);
-  table($("x-refused"), ["client", "command", "times"], (s.proxy.refused ?? []).toSorted((a, b) => b.count - a.count).slice(0, 20).map((r) => [r.client, r.command, count(r.count)]));
-  table($("x-commands"), ["command", "times"], Object.entries(s.proxy.commands).toSorted((a, b) => b[1] - a[1]).map(([name, n]) => [name, count(n)]));
+  table($("x-refused"), ["client", "command", "count"], (s.proxy.refused ?? []).toSorted((a, b) => b.count - a.count).slice(0, 20).map((r) => [r.client, r.command, count(r.count)]));
+  table($("x-commands"), ["command", "count"], Object.entries(s.proxy.commands).toSorted((a, b) => b[1] - a[1]).map(([name, n]) => [name, count(n)]));
   document.documentElement.dataset.samples = samples.length;
 }
 

@@ -24,8 +24,8 @@ const charts = {
     span, logarithmic: true, format: time, empty: "No requests in the last three minutes",
     series: [
       { name: "99.9%", color: color("--c3"), value: (p) => p.p999 },
-      { name: "99%", color: color("--c4"), value: (p) => p.p99 },
-      { name: "half", color: color("--c1"), value: (p) => p.p50 },
+      { name: "p99", color: color("--c4"), value: (p) => p.p99 },
+      { name: "p50", color: color("--c1"), value: (p) => p.p50 },
     ],
   }),
   hit: new TimeChart($("c-hit"), {
@@ -33,7 +33,7 @@ const charts = {
     series: [{ name: "hit ratio", color: color("--c2"), value: (p) => p.hitRatio }],
   }),
   conn: new TimeChart($("c-conn"), {
-    span, format: count, least: 4, empty: "Nobody is connected",
+    span, format: count, least: 4, empty: "No connections",
     series: [{ name: "open", color: color("--c7"), value: (p) => p.connections }],
   }),
   gone: new TimeChart($("c-gone"), {
@@ -90,11 +90,11 @@ function tiles(s, p, points) {
   };
   const ratio = s.cache.hits + s.cache.misses > 0 ? s.cache.hits / (s.cache.hits + s.cache.misses) : null;
   tile("ops", count(p?.ops), p?.errors > 0 ? [`${count(p.errors)}/s end in an error`] : [`in ${bytes(p?.received)}/s,`, `out ${bytes(p?.sent)}/s`], (x) => x.ops, "--c1", p?.errors > 0);
-  tile("hit", percent(p?.hitRatio), ["since the start", percent(ratio)], (x) => x.hitRatio, "--c2");
-  tile("p99", time(p?.p99), p?.p99 ? ["for 99%,", `half in ${time(p.p50)}`] : ["nothing was asked"], (x) => x.p99, "--c4");
+  tile("hit", percent(p?.hitRatio), ["since start", percent(ratio)], (x) => x.hitRatio, "--c2");
+  tile("p99", time(p?.p99), p?.p99 ? ["p99", `p50 ${time(p.p50)}`] : ["no requests"], (x) => x.p99, "--c4");
   const full = s.cache.memory.total / s.cache.max_memory;
   tile("mem", bytes(s.cache.memory.total), [percent(full), `of ${bytes(s.cache.max_memory)}`], (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
-  tile("items", count(s.cache.items), [s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "nothing is stored"], (x) => x.items, "--c6");
+  tile("items", count(s.cache.items), [s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "no items"], (x) => x.items, "--c6");
   tile("conn", count(s.server.connections), [`of ${count(s.server.max_connections)} allowed`], (x) => x.connections, "--c7", s.server.connections > 0.9 * s.server.max_connections);
 }
 
@@ -158,10 +158,10 @@ function connections(s, p, points) {
   const c = s.server, late = c.frame_timeouts + c.write_timeouts + c.auth_timeouts;
   figures($("d-conn"), [
     ["new", count(p?.accepted) + "/s"],
-    ["refused at a limit", count(c.refused), null, c.refused > 0],
-    ["closed for silence", count(c.idle_timeouts)],
-    ["closed for slowness", count(late), null, late > 0],
-    ["not our protocol", count(c.framing_errors)],
+    ["refused: limit reached", count(c.refused), null, c.refused > 0],
+    ["closed: idle timeout", count(c.idle_timeouts)],
+    ["closed: too slow", count(late), null, late > 0],
+    ["protocol errors", count(c.framing_errors)],
     ...(c.failed_handshakes ? [["failed TLS handshakes", count(c.failed_handshakes), null, true]] : []),
   ]);
 }
@@ -184,10 +184,10 @@ function ttl(counts) {
 function work(s, p) {
   const rows = [
     ["stored", count(p?.stored) + "/s"],
-    ["moved by compaction and eviction", bytes(p?.moved) + "/s"],
+    ["copied by compaction and eviction", bytes(p?.moved) + "/s"],
     ["writes refused, store full", count(s.cache.refused), null, s.cache.refused > 0],
-    ["held for requests under way", bytes(s.server.in_flight_bytes)],
-    ["processor", p ? percent(p.cpu) + " of one" : nothing],
+    ["memory of requests in flight", bytes(s.server.in_flight_bytes)],
+    ["CPU", p ? percent(p.cpu) + " of one core" : nothing],
     ["goroutines", count(s.process.goroutines)],
   ];
   const snap = s.snapshot;
@@ -237,7 +237,7 @@ function records(element, list, by) {
     { text: time(r.took_ns), className: column("took_ns") },
     Math.round(r.ago_ns / 1e9) + " s",
   ]);
-  if (rows.length === 0) rows.push([{ text: "No requests of late", className: "none", span: head.length }]);
+  if (rows.length === 0) rows.push([{ text: "No recent requests", className: "none", span: head.length }]);
   table(element, head, rows);
 }
 
@@ -307,7 +307,7 @@ listen({
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", paused);
-  set("pause", paused ? "Go on" : "Pause");
+  set("pause", paused ? "Resume" : "Pause");
   settled();
   draw();
 });
