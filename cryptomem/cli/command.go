@@ -41,6 +41,7 @@ const usage = `Usage:
     cryptomem doctor [--config FILE] [--SETTING VALUE]...
     cryptomem doctor --client [--write] [flags]
     cryptomem doctor --proxy [--config FILE] [--SETTING VALUE]...
+    cryptomem conformance [--run PATTERN] [--json] [flags]
     cryptomem config [--proxy] [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem completion (bash | zsh | fish)
     cryptomem help [COMMAND | --man]
@@ -51,8 +52,8 @@ the client, and the server holds them in memory until they expire.
 "cryptomem serve" starts the server, on localhost:8080 unless told otherwise.
 "cryptomem help COMMAND" says more.
 
-Exit codes: 0 done, 1 not found (set --nx: found), 2 wrong usage or
-configuration, 3 failed.
+Exit codes: 0 done, 1 not found (set --nx: found; conformance: a case failed),
+2 wrong usage or configuration, 3 failed.
 
 Example:
     $ cryptomem serve &
@@ -91,6 +92,7 @@ func commands() []command {
 		{"bench", benchUsage, runBench},
 		{"stats", statsUsage, showStats},
 		{"doctor", doctorUsage, examine},
+		{"conformance", conformanceUsage, checkConformance},
 		{"config", configUsage, showConfig},
 		{"completion", completionUsage, completion},
 		{"help", helpUsage, help},
@@ -154,7 +156,7 @@ func isTerminal(w io.Writer) bool {
 // Exit codes, which scripts rely on.
 const (
 	exitDone     = 0
-	exitNotFound = 1 // or found, where nothing was to be
+	exitNotFound = 1 // or found, where nothing was to be; or a case of conformance failed
 	exitUsage    = 2
 	exitFailed   = 3
 )
@@ -211,7 +213,7 @@ func (c *console) exit(cmd command, err error) int {
 	switch {
 	case errors.As(err, &unreadable):
 		return exitUsage
-	case errors.Is(err, cryptomem.ErrNotFound), errors.Is(err, cryptomem.ErrExists):
+	case errors.Is(err, cryptomem.ErrNotFound), errors.Is(err, cryptomem.ErrExists), errors.As(err, new(nonconforming)):
 		return exitNotFound
 	}
 	return exitFailed

@@ -9,7 +9,8 @@
 // Every command is one file and one row of the table in command.go. What a
 // command prints on standard output is its result and nothing else; what it has
 // to say about itself goes to standard error. Exit codes: 0 done, 1 not found,
-// 2 the command line or the configuration is wrong, 3 anything else failed.
+// or a case of conformance failed, 2 the command line or the configuration is wrong,
+// 3 anything else failed.
 package cli
 
 import (

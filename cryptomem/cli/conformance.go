@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/benbjohnson/clock"
+	"github.com/spf13/pflag"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/conformance"
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
+	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/address"
+)
+
+const conformanceUsage = `Usage:
+    cryptomem conformance [flags]
+    cryptomem conformance --list [--run PATTERN] [--json]
+
+Holds a server to the protocol, over a socket: docs/protocol.md, rule by rule.
+It uses keys of its own, which it removes again, and changes nothing else.
+
+Prints the Test Anything Protocol, version 14. The exit code is 1 if a case
+failed, and 3 if the server could not be tried.
+
+    --list               print the cases and their rules, and try none
+    --run PATTERN        the cases whose name, or group, matches: "ttl",
+                         "ttl/touch-*", "*/empty"
+    --json               print one JSON object
+    --namespace NAME     use keys of this namespace, as an identity may have to
+                         (default $CRYPTOMEM_NAMESPACE)
+    --max-value-size SIZE
+                         the longest value that the server takes (default 1MiB)
+
+What cannot be tried without knowing more, or without waiting, is skipped until
+it is said:
+
+    --max-connections N  how many connections the server takes from here
+    --frame-timeout DURATION
+                         how long it waits for a request to arrive whole
+    --auth-timeout DURATION
+                         how long it waits for AUTH
+    --alone              nobody else uses the server, so it may be emptied:
+                         FLUSH of all, and the dialogues of testdata/frames
+
+` + clientFlagsUsage + `
+Example:
+    $ cryptomem conformance --addr localhost:8080 --run ttl
+    TAP version 14
+    1..12
+    ok 1 - ttl/set
+    not ok 2 - ttl/add
+    $ cryptomem conformance --list --run 'ttl/add'
+`
+
+// conformanceFlags are the command line of conformance.
+type conformanceFlags struct {
+	client         *clientFlags
+	list, json     bool
+	run            string
+	maxValueSize   sizeFlag
+	maxConnections int
+	frame, auth    durationFlag
+	alone          bool
+}
+
+func newConformanceFlags(fs *pflag.FlagSet) *conformanceFlags {
+	f := &conformanceFlags{client: newClientFlags(fs), maxValueSize: conformance.DefaultMaxValueSize}
+	fs.BoolVar(&f.list, "list", false, "")
+	fs.StringVar(&f.run, "run", "", "")
+	fs.BoolVar(&f.json, "json", false, "")
+	fs.StringVar(&f.client.namespace, "namespace", "", "")
+	fs.Var(&f.maxValueSize, "max-value-size", "")
+	fs.IntVar(&f.maxConnections, "max-connections", 0, "")
+	fs.Var(&f.frame, "frame-timeout", "")
+	fs.Var(&f.auth, "auth-timeout", "")
+	fs.BoolVar(&f.alone, "alone", false, "")
+	return f
+}
+
+// nonconforming is how many cases failed. They are printed already.
+type nonconforming int
+
+func (n nonconforming) Error() string {
+	if n == 1 {
+		return "1 case failed"
+	}
+	return fmt.Sprintf("%d cases failed", int(n))
+}
+
+func checkConformance(ctx context.Context, c *console, args []string) error {
+	fs := pflag.NewFlagSet("conformance", pflag.ContinueOnError)
+	f := newConformanceFlags(fs)
+	operands, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if len(operands) > 0 {
+		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	}
+	want := conformance.All
+	if f.run != "" {
+		if want, err = conformance.Matching(f.run); err != nil {
+			return usageError("--run: " + err.Error())
+		}
+	}
+	suite, err := f.suite(c)
+	if err != nil {
+		return err
+	}
+	var cases []conformance.Case
+	for _, one := range suite.Cases() {
+		if want(one.Name) {
+			cases = append(cases, one)
+		}
+	}
+	switch {
+	case len(cases) == 0:
+		return usageError(fmt.Sprintf("--run: no case matches %q; --list names them", f.run))
+	case f.list:
+		return f.writeCases(c, cases)
+	}
+	return f.try(ctx, c, suite, want, len(cases))
+}
+
+// suite is what is to be tried.
+func (f *conformanceFlags) suite(c *console) (*conformance.Suite, error) {
+	switch {
+	case f.maxConnections < 0:
+		return nil, usageError(fmt.Sprintf("--max-connections is %d, the least is 0", f.maxConnections))
+	case f.maxValueSize < 1:
+		return nil, usageError("--max-value-size must be 1 byte or more")
+	}
+	server, err := f.server(c)
+	if err != nil {
+		return nil, err
+	}
+	return conformance.OfServer(server), nil
+}
+
+// server is the one that the flags name.
+func (f *conformanceFlags) server(c *console) (conformance.Server, error) {
+	var none conformance.Server
+	if err := f.client.ownServer(c, "conformance"); err != nil {
+		return none, err
+	}
+	if err := f.client.oneServer(c, "conformance"); err != nil {
+		return none, err
+	}
+	s := f.client.settings(c)
+	if len(s.Namespace) > sealing.MaxNamespace {
+		return none, usageError(fmt.Sprintf("--namespace is %d bytes, limit %d", len(s.Namespace), sealing.MaxNamespace))
+	}
+	dial, err := dialer(s)
+	if err != nil {
+		return none, err
+	}
+	server := conformance.Server{
+		Dial: dial, Clock: clock.New(), Timeout: f.client.timeout.duration(),
+		Prefix:       sealing.NamespacePrefix(s.Namespace),
+		MaxValueSize: int(f.maxValueSize), MaxConnections: f.maxConnections,
+		FrameTimeout: f.frame.duration(), AuthTimeout: f.auth.duration(), Alone: f.alone,
+	}
+	if s.Identity != "" {
+		if server.Token, err = readToken(s); err != nil {
+			return none, err
+		}
+		server.Identity = s.Identity
+	}
+	return server, nil
+}
+
+// dialer connects to a server as its settings say, TLS included.
+func dialer(s doctor.Client) (func(context.Context) (net.Conn, error), error) {
+	config, err := s.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := address.Dial(ctx, s.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Addr, err)
+		}
+		if config == nil {
+			return conn, nil
+		}
+		secure := config.Clone()
+		if secure.ServerName == "" {
+			secure.ServerName = address.ServerName(s.Addr)
+		}
+		over := tls.Client(conn, secure)
+		if err := over.HandshakeContext(ctx); err != nil {
+			_ = conn.Close() // the handshake's error says more
+			return nil, err
+		}
+		return over, nil
+	}, nil
+}
+
+func (f *conformanceFlags) writeCases(c *console, cases []conformance.Case) error {
+	if f.json {
+		return json.NewEncoder(c.out).Encode(struct {
+			Cases []conformance.Case `json:"cases"`
+		}{cases})
+	}
+	var text strings.Builder
+	for _, one := range cases {
+		fmt.Fprintf(&text, "%s\n    %s\n", one.Name, one.Rule)
+	}
+	_, err := fmt.Fprint(c.out, text.String())
+	return err
+}
+
+// try runs the suite and prints what became of it.
+func (f *conformanceFlags) try(ctx context.Context, c *console, suite *conformance.Suite, want conformance.Filter, cases int) error {
+	var report conformance.Report
+	var tap *conformance.TAP
+	each := report.Add
+	if !f.json {
+		each = func(r conformance.Result) {
+			if tap == nil { // so that nothing is printed of what cannot be tried
+				tap = conformance.NewTAP(c.out, cases)
+			}
+			tap.Write(r)
+		}
+	}
+	failed, err := suite.Run(ctx, want, each)
+	switch {
+	case err != nil:
+		return f.client.explain(c, err)
+	case f.json:
+		err = json.NewEncoder(c.out).Encode(report)
+	default:
+		err = tap.Err()
+	}
+	if err == nil && failed > 0 {
+		err = nonconforming(failed)
+	}
+	return err
+}

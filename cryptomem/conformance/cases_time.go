@@ -1,0 +1,187 @@
+package conformance
+
+import (
+	"math"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+const (
+	// shortTTL is what is waited for, and longestWait how far it is doubled where
+	// answers take so long that nothing can be told from them.
+	shortTTL    = 100 * time.Millisecond
+	longestWait = 3200 * time.Millisecond
+
+	// margin is what two clocks that count nanoseconds may differ by over a wait.
+	margin = 5 * time.Millisecond
+)
+
+// timeCases are about TTLs.
+var timeCases = []serverCase{
+	{"ttl/set", visible, func(t *trial) {
+		p := t.connect()
+		t.lives(p, func(ttl time.Duration) { p.ask(wire.Set, "k", "value", ttl).is(wire.OK) })
+	}},
+	{"ttl/add", visible, func(t *trial) {
+		p := t.connect()
+		t.lives(p, func(ttl time.Duration) {
+			p.ask(wire.Delete, "k", "", 0)
+			p.ask(wire.Add, "k", "value", ttl).is(wire.OK)
+		})
+	}},
+	{"ttl/replace", visible, func(t *trial) {
+		p := t.connect()
+		t.lives(p, func(ttl time.Duration) {
+			p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+			p.ask(wire.Replace, "k", "value", ttl).is(wire.OK)
+		})
+	}},
+	{"ttl/cas", visible, func(t *trial) {
+		p := t.connect()
+		t.lives(p, func(ttl time.Duration) {
+			p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+			p.swap("k", p.item("k").version, "value", ttl).is(wire.OK)
+		})
+	}},
+	{"ttl/touch-shortens", visible, func(t *trial) {
+		p := t.connect()
+		t.lives(p, func(ttl time.Duration) {
+			p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+			p.ask(wire.Touch, "k", "", ttl).is(wire.OK)
+		})
+	}},
+	{"ttl/is-replaced", "SET stores the value in place of whatever was there, its TTL included.", func(t *trial) {
+		p := t.connect()
+		prolong := map[string]func(key string){
+			"set":     func(key string) { p.ask(wire.Set, key, "new", minute).is(wire.OK) },
+			"replace": func(key string) { p.ask(wire.Replace, key, "new", minute).is(wire.OK) },
+			"touch":   func(key string) { p.ask(wire.Touch, key, "", minute).is(wire.OK) },
+			"forever": func(key string) { p.ask(wire.Touch, key, "", 0).is(wire.OK) },
+			"cas":     func(key string) { p.swap(key, p.item(key).version, "new", minute).is(wire.OK) },
+		}
+		for key, change := range prolong {
+			p.ask(wire.Set, key, "old", longestWait).is(wire.OK)
+			if change(key); t.err != nil {
+				return
+			}
+			if left := p.item(key).left; left != 0 && left <= longestWait {
+				t.fail("what %s has prolonged has %v left", key, left)
+			}
+		}
+	}},
+	{"ttl/expired-is-gone", "no unexpired item has that key", func(t *trial) {
+		p := t.connect()
+		commands := []wire.Command{wire.Get, wire.Delete, wire.Replace, wire.Touch, wire.GetV, wire.CAS, wire.GetDel}
+		var versions []uint64
+		for _, c := range commands {
+			p.ask(wire.Set, c.String(), "value", shortTTL).is(wire.OK)
+			a := p.ask(wire.GetV, c.String(), "", 0)
+			if a.Status == wire.NotFound {
+				t.skip("it takes the server longer than %v to answer two requests", shortTTL)
+			}
+			version, _, _ := wire.CutNumber(a.is(wire.OK).Value) // or the trial has failed
+			versions = append(versions, version)
+		}
+		p.ask(wire.Set, "add", "value", shortTTL).is(wire.OK)
+		t.wait(shortTTL + margin)
+		for i, c := range commands {
+			value := ""
+			if c == wire.CAS {
+				value = string(wire.AppendNumber(nil, versions[i]))
+			}
+			p.ask(c, c.String(), value, minute).is(wire.NotFound)
+			p.ask(wire.Get, c.String(), "", 0).is(wire.NotFound)
+		}
+		p.ask(wire.Add, "add", "new", minute).is(wire.OK)
+		p.ask(wire.Get, "add", "", 0).holds("new")
+	}},
+	{"ttl/one-nanosecond", visible, func(t *trial) {
+		p := t.connect()
+		p.ask(wire.Set, "k", "value", 1).is(wire.OK)
+		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
+		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+		p.ask(wire.Touch, "k", "", 1).is(wire.OK)
+		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
+	}},
+	{"ttl/zero", "A TTL of 0 means that the item does not expire, or that it gets the server's default TTL if one is configured; for TOUCH it always means the former.", func(t *trial) {
+		p := t.connect()
+		p.ask(wire.Set, "k", "value", 0).is(wire.OK)
+		p.ask(wire.Get, "k", "", 0).holds("value")
+		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+		p.ask(wire.Touch, "k", "", 0).is(wire.OK)
+		if left := p.item("k").left; left != 0 {
+			t.fail("what was touched with a TTL of 0 has %v left, not 0", left)
+		}
+	}},
+	{"ttl/longest", "A TTL that reaches beyond what the clock can count means no expiry.", func(t *trial) {
+		p := t.connect()
+		for _, c := range []wire.Command{wire.Set, wire.Replace} {
+			p.ask(c, "k", "value", math.MaxInt64).is(wire.OK)
+			p.ask(wire.Get, "k", "", 0).holds("value")
+		}
+		p.ask(wire.Touch, "k", "", math.MaxInt64).is(wire.OK)
+		if left := p.item("k").left; left < 0 || left > 0 && left < math.MaxInt64/2 {
+			t.fail("what was stored with the longest TTL has %d ns left", left)
+		}
+	}},
+	{"ttl/negative", "A negative TTL is an error.", func(t *trial) {
+		p := t.connect()
+		p.ask(wire.Set, "k", "old", 0).is(wire.OK)
+		before := p.item("k")
+		for _, ttl := range []time.Duration{-1, math.MinInt64} {
+			for _, c := range []wire.Command{wire.Set, wire.Add, wire.Replace} {
+				p.ask(c, "k", "new", ttl).is(wire.Error)
+				p.ask(c, "fresh", "new", ttl).is(wire.Error)
+			}
+			p.ask(wire.Touch, "k", "", ttl).is(wire.Error)
+			p.swap("k", before.version, "new", ttl).is(wire.Error)
+			p.item("k").sameAs(before)
+			p.ask(wire.Get, "fresh", "", 0).is(wire.NotFound)
+		}
+	}},
+	{"ttl/ignored", "Commands that do not use the TTL ignore it, whatever it says.", func(t *trial) {
+		p := t.connect()
+		for _, ttl := range []time.Duration{-1, math.MinInt64, 1, math.MaxInt64} {
+			p.ask(wire.Set, "k", "value", minute).is(wire.OK)
+			p.ask(wire.Get, "k", "", ttl).holds("value")
+			p.ask(wire.GetV, "k", "", ttl).is(wire.OK)
+			p.ask(wire.Ping, "", "hello", ttl).holds("hello")
+			p.ask(wire.GetDel, "k", "", ttl).holds("value")
+			p.ask(wire.Delete, "k", "", ttl).is(wire.NotFound)
+		}
+	}},
+}
+
+const visible = "An item is visible as long as less time than its TTL has passed, and gone from the nanosecond on at which that is no longer so, whether or not its memory has been given back."
+
+// lives demands that what store stores under "k" is there as long as its TTL has not
+// passed since before it was sent, and is gone once it has passed since the answer.
+// In between, nobody can tell.
+func (t *trial) lives(p *peer, store func(ttl time.Duration)) {
+	for ttl := shortTTL; ttl <= longestWait; ttl *= 2 {
+		began := t.now()
+		store(ttl)
+		stored := t.now()
+		seen := true
+		for _, share := range []time.Duration{0, ttl / 2, ttl * 9 / 10} {
+			t.wait(share - t.now().Sub(began))
+			a := p.ask(wire.Get, "k", "", 0)
+			passed := t.now().Sub(began)
+			switch {
+			case t.err != nil:
+				return
+			case passed >= ttl-margin:
+				seen = false
+			default:
+				a.holds("value")
+			}
+		}
+		t.wait(stored.Add(ttl + margin).Sub(t.now()))
+		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
+		if seen || t.err != nil {
+			return
+		}
+	}
+	t.skip("answers take too long to tell what lives for %v", longestWait)
+}
