@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/socket"
 	"github.com/Zezezknight/cryptomem/transport/timeout"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
@@ -185,6 +186,8 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 			return nil, err
 		}
 		nc = tc
+	} else if s.opts.ownSockets {
+		nc = socket.Own(nc) // a caller that is alone waits in the kernel
 	}
 	conn := pipeline.NewConn(nc, s.opts.clock, s.opts.limits)
 	err = s.authenticate(ctx, conn)

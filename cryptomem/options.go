@@ -57,6 +57,7 @@ type options struct {
 	connections     int
 	failover        Failover
 	dial            DialFunc
+	ownSockets      bool // what dial makes is known to nobody else
 	tls             *tls.Config
 	identity        string
 	token           []byte
@@ -89,6 +90,7 @@ func applyOptions(opts []Option) (*options, error) {
 		maxValueSize:    DefaultMaxValueSize,
 		connections:     1,
 		dial:            address.Dial,
+		ownSockets:      true,
 	}
 	var problems []error
 	for _, opt := range opts {
@@ -266,7 +268,7 @@ func WithDialer(dial DialFunc) Option {
 		if dial == nil {
 			return errors.New("WithDialer: no function")
 		}
-		o.dial = dial
+		o.dial, o.ownSockets = dial, false
 		return nil
 	}
 }

@@ -35,7 +35,8 @@ const inlineBytes = 32 << 10
 // goroutines, whose calls share writes: the first one to find the outgoing
 // side idle yields once, so that others can add their requests, and then
 // writes for all of them. Whatever a socket's buffers might not hold at once
-// is left to the writing goroutine.
+// is left to the writing goroutine. Who calls alone, time after time, reads its
+// own answers, too, see reading.
 //
 // A Conn does not reconnect: once broken, it fails every call with the reason.
 // A server that shuts down answers what has reached it and then ends the stream;
@@ -45,7 +46,8 @@ type Conn struct {
 	nc     net.Conn
 	clk    clock.Clock
 	start  time.Time
-	inline int // see inlineBytes; 0 where writes block, as on a net.Pipe
+	inline int        // see inlineBytes; 0 where writes block, as on a net.Pipe
+	prompt PromptConn // nil where only the goroutine can read
 
 	heard  atomic.Uint64 // how often bytes have come
 	wake   chan struct{} // one token: the writing side is the goroutine's
@@ -57,6 +59,7 @@ type Conn struct {
 	// the wire is the order of the queue.
 	mu      sync.Mutex
 	engine  *Engine
+	reading reading
 	waiting line // for room
 	writing bool // somebody owns the outgoing side
 	watched bool // the timer is armed
@@ -71,6 +74,8 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 		nc: nc, clk: clk, start: clk.Now(), engine: NewEngine(l),
 		wake: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
+	c.prompt, _ = nc.(PromptConn)
+	c.reading.buffer = c.engine.Buffer()
 	unsent.Bound(nc)
 	if buffered(nc) {
 		c.inline = inlineBytes
@@ -99,8 +104,12 @@ func (c *Conn) Do(ctx context.Context, call *Call) error {
 		return err
 	}
 	c.mu.Lock()
+	alone := c.borrow()
 	c.submit(c.now(), call)
-	c.flush()
+	c.flush(alone)
+	if alone {
+		c.readOwn()
+	}
 	return c.wait(ctx, call)
 }
 
@@ -116,10 +125,11 @@ func (c *Conn) DoAll(ctx context.Context, calls []*Call) error {
 	}
 	c.mu.Lock()
 	now := c.now()
+	c.crowd()
 	for _, call := range calls {
 		c.submit(now, call)
 	}
-	c.flush()
+	c.flush(false)
 	var cut error
 	for _, call := range calls {
 		if err := c.wait(ctx, call); err != nil && errors.Is(err, ctx.Err()) {
@@ -200,9 +210,9 @@ func (c *Conn) admit() (some bool) {
 	return some
 }
 
-// flush sees to it that what is outgoing gets written. It requires mu and
-// releases it.
-func (c *Conn) flush() {
+// flush sees to it that what is outgoing gets written; who is alone does not look
+// for others first. It requires mu and releases it.
+func (c *Conn) flush(alone bool) {
 	if c.writing || c.failed {
 		c.mu.Unlock()
 		return
@@ -213,9 +223,11 @@ func (c *Conn) flush() {
 		c.wake <- struct{}{}
 		return
 	}
-	c.mu.Unlock()
-	runtime.Gosched()
-	c.mu.Lock()
+	if !alone {
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
 	if c.engine.inFlight > c.inline || !c.writeOnce() {
 		c.wake <- struct{}{} // has room: its token is only sent by the owner of the outgoing side
 	}
@@ -271,52 +283,6 @@ func (c *Conn) writeRequests() {
 		for !c.writeOnce() {
 		}
 		c.mu.Unlock()
-	}
-}
-
-// readAnswers is the reading goroutine.
-func (c *Conn) readAnswers() {
-	var done []*Call
-	c.mu.Lock()
-	buffer := c.engine.Buffer()
-	c.mu.Unlock()
-	for {
-		n, err := c.nc.Read(buffer)
-		if n > 0 {
-			c.heard.Add(1)
-		}
-		c.mu.Lock()
-		if n > 0 && !c.failed {
-			now := c.now()
-			violation := c.engine.Received(n, now)
-			done = c.engine.Completed(done[:0])
-			buffer = c.engine.Buffer()
-			if violation != nil {
-				err = violation
-			} else if c.admit() && !c.writing {
-				c.writing = true
-				c.wake <- struct{}{}
-			}
-		}
-		failed := c.failed
-		c.mu.Unlock()
-		// Outside the lock, so that who wakes up does not run into it.
-		for _, call := range done {
-			call.done <- struct{}{}
-		}
-		clear(done)
-		done = done[:0]
-		if failed {
-			return
-		}
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				c.fail(fmt.Errorf("%w by the server: %w", ErrConnClosed, io.ErrUnexpectedEOF))
-			} else {
-				c.fail(fmt.Errorf("read from server: %w", err))
-			}
-			return
-		}
 	}
 }
 

@@ -20,3 +20,10 @@ func Unsent(c *Conn) int {
 
 // Left reports whether all requests have left.
 func Left(c *Conn) bool { return Unsent(c) == 0 }
+
+// InFlight returns how many requests are unanswered.
+func InFlight(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.engine.InFlight()
+}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // maxEvents is how many ready connections a poller learns of at once.
@@ -231,7 +233,7 @@ func (c *serverConn) serveReady(fd uintptr) {
 func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
 	var n int // an error comes again when it is tried for the rest
 	if len(pending) == 1 {
-		n, _ = writeSocket(fd, pending[0])
+		n, _ = socket.Write(fd, pending[0])
 	} else {
 		n, _ = unix.Writev(fd, pending)
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // initRead sets how the connection is read. Over plain sockets, the session
@@ -26,8 +28,8 @@ func (c *serverConn) initRead() {
 	}
 }
 
-func (c *serverConn) setRaw(socket syscall.Conn) {
-	raw, err := socket.SyscallConn()
+func (c *serverConn) setRaw(conn syscall.Conn) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		c.read = func() (int, error) { return 0, err }
 		return
@@ -52,7 +54,7 @@ func (c *serverConn) setRaw(socket syscall.Conn) {
 func readNow(fd int, s Session, limit int) (int, error) {
 	for {
 		b := s.Buffer()
-		n, err := readSocket(fd, b[:min(len(b), limit)])
+		n, err := socket.Read(fd, b[:min(len(b), limit)])
 		switch {
 		case n > 0:
 			return n, nil
@@ -72,11 +74,11 @@ func (c *serverConn) socket() syscall.RawConn {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}
-	socket, ok := conn.(syscall.Conn)
+	under, ok := conn.(syscall.Conn)
 	if !ok {
 		return nil
 	}
-	raw, err := socket.SyscallConn()
+	raw, err := under.SyscallConn()
 	if err != nil {
 		return nil
 	}
@@ -85,8 +87,8 @@ func (c *serverConn) socket() syscall.RawConn {
 
 // arrived returns how many bytes the socket holds, or more.
 func (c *serverConn) arrived() (n int) {
-	if socket := c.socket(); socket != nil {
-		_ = socket.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
+	if raw := c.socket(); raw != nil {
+		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
 	}
 	return n
 }
@@ -124,7 +126,7 @@ func (c *serverConn) readRecord() (n int, err error) {
 // awaitInterruption reads nothing and returns when the connection's deadline
 // passes or it is closed.
 func (c *serverConn) awaitInterruption() {
-	if socket := c.socket(); socket != nil {
-		_ = socket.Read(func(uintptr) bool { return false }) // fails, and is meant to
+	if raw := c.socket(); raw != nil {
+		_ = raw.Read(func(uintptr) bool { return false }) // fails, and is meant to
 	}
 }

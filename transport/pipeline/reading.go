@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+const (
+	// aloneFor is how many calls in a row have to find nobody else in flight before
+	// the next one reads its own answer.
+	aloneFor = 8
+
+	// loneWait is how long a caller waits for its own answer before it leaves that
+	// to the reading goroutine, and how late it may notice the end of its context.
+	loneWait = 100 * time.Microsecond
+)
+
+// reading is the receiving side of a Conn. One party at a time reads:
+//
+//	the goroutine ──► nobody       the answer of the last one of a row of lone calls came
+//	nobody ──► a caller            who is alone: it writes, and reads its own answer
+//	a caller ──► nobody            that came, and still nobody else is there
+//	a caller ──► the goroutine     others have joined, or the answer takes longer
+//	nobody ──► the goroutine       several calls come at once, or the stream ends
+//
+// A lone caller saves being parked and woken, and the reading goroutine the same,
+// which costs more than all the rest of a call. With company it is the other way
+// round: one who reads for all of them, and need not stop, is cheaper.
+type reading struct {
+	by     party
+	own    uint64 // place behind the call of the caller who reads
+	row    int    // calls, one after the other, that found nobody else in flight
+	stirs  bool   // the stream has news that the goroutine saw while others read
+	buffer []byte // of the engine, for whoever reads
+}
+
+type party uint8
+
+const (
+	byGoroutine party = iota
+	byNobody
+	byCaller
+)
+
+// A PromptConn can be waited for only for a moment: what a Conn needs for callers
+// to read. A *socket.Conn is one.
+type PromptConn interface {
+	net.Conn
+
+	// ReadWithin reads as Read does what comes within the time, or is there
+	// already. If that is nothing it returns os.ErrDeadlineExceeded.
+	ReadWithin(b []byte, atMost time.Duration) (int, error)
+
+	// Pause says that from now on only ReadWithin is called, and nobody woken for
+	// what arrives, until Resume.
+	Pause()
+	Resume()
+
+	// AwaitNews waits for the end of a stream that is paused; or, when it is
+	// resumed, for the next bytes. It reads nothing.
+	AwaitNews()
+}
+
+// borrow takes the reading side for a call that is about to be submitted and
+// reports whether it may. It requires mu.
+func (c *Conn) borrow() bool {
+	r := &c.reading
+	switch {
+	case c.prompt == nil:
+		return false
+	case c.engine.InFlight() > 0 || !c.waiting.empty():
+		r.row = 0
+		return false
+	}
+	r.row++
+	if r.by != byNobody || c.failed {
+		return false
+	}
+	r.by, r.own = byCaller, c.engine.next+1
+	return true
+}
+
+// crowd says that several calls are about to be submitted. It requires mu.
+func (c *Conn) crowd() {
+	c.reading.row = 0
+	if c.reading.by == byNobody {
+		c.recall()
+	}
+}
+
+// recall gives the reading side back to the goroutine, which does not have it. It
+// requires mu.
+func (c *Conn) recall() {
+	c.reading.by, c.reading.row = byGoroutine, 0
+	c.prompt.Resume()
+}
+
+// pass decides who reads after some answers and reports whether it is the same
+// party. It requires mu.
+func (c *Conn) pass() (same bool) {
+	r := &c.reading
+	switch {
+	case r.row >= aloneFor && c.engine.InFlight() == 0 && c.waiting.empty() && !r.stirs:
+		if r.by == byGoroutine {
+			c.prompt.Pause()
+		}
+		r.by = byNobody
+		return false
+	case r.by == byCaller && c.engine.first >= r.own:
+		c.recall()
+		return false
+	}
+	return true
+}
+
+// readOwn reads until the caller's own answer has come, or has taken too long.
+func (c *Conn) readOwn() {
+	var few [8]*Call
+	for same := true; same; {
+		n, err := c.prompt.ReadWithin(c.reading.buffer, loneWait)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.mu.Lock()
+			c.recall()
+			c.mu.Unlock()
+			return
+		}
+		_, same = c.take(few[:0], n, err)
+	}
+}
+
+// readAnswers is the reading goroutine.
+func (c *Conn) readAnswers() {
+	var done []*Call
+	for same := true; same || c.rest(); {
+		n, err := c.nc.Read(c.reading.buffer)
+		done, same = c.take(done[:0], n, err)
+	}
+}
+
+// rest waits until it is the goroutine's turn to read. It reports false when the
+// connection has failed.
+func (c *Conn) rest() bool {
+	for {
+		c.mu.Lock()
+		failed, by := c.failed, c.reading.by
+		c.mu.Unlock()
+		if failed || by == byGoroutine {
+			return !failed
+		}
+		c.prompt.AwaitNews()
+		c.mu.Lock()
+		if c.reading.by != byGoroutine {
+			c.reading.stirs = true
+		}
+		if c.reading.by == byNobody {
+			c.recall()
+		}
+		c.mu.Unlock()
+	}
+}
+
+// take notes that n bytes have been read and completes the calls that they
+// answer. It reports whether the same party goes on reading. It appends the calls
+// to done, and clears that.
+func (c *Conn) take(done []*Call, n int, err error) (_ []*Call, same bool) {
+	if n > 0 {
+		c.heard.Add(1)
+	}
+	c.mu.Lock()
+	if n > 0 && !c.failed {
+		violation := c.engine.Received(n, c.now())
+		done = c.engine.Completed(done)
+		c.reading.buffer = c.engine.Buffer()
+		if violation != nil {
+			err = violation
+		} else if c.admit() && !c.writing {
+			c.writing = true
+			c.wake <- struct{}{}
+		}
+	}
+	failed := c.failed
+	same = !failed && (err != nil || c.pass())
+	c.mu.Unlock()
+	// Outside the lock, so that who wakes up does not run into it.
+	for _, call := range done {
+		call.done <- struct{}{}
+	}
+	clear(done)
+	switch {
+	case failed || err == nil:
+		return done, same
+	case errors.Is(err, io.EOF):
+		c.fail(fmt.Errorf("%w by the server: %w", ErrConnClosed, io.ErrUnexpectedEOF))
+	default:
+		c.fail(fmt.Errorf("read from server: %w", err))
+	}
+	return done, false
+}
