@@ -33,6 +33,9 @@ var _ = Describe("docs/simulation.md", func() {
 		for _, block := range blocks("sh") {
 			for line := range strings.Lines(block) {
 				line, _, _ = strings.Cut(line, "#")
+				if strings.Contains(line, "session.txt") {
+					continue // the reader's own scenario has a spec to itself
+				}
 				_, after, ok := strings.Cut(line, "./sim/cmd")
 				Expect(ok).To(BeTrue(), line)
 				args := strings.Fields(after)
@@ -78,6 +81,33 @@ var _ = Describe("docs/simulation.md", func() {
 		_, table, _ := strings.Cut(text, "| planted bug | what is wrong | rule | tier |\n|---|---|---|---|\n")
 		table, _, _ = strings.Cut(table, "\n\n")
 		Expect(strings.Split(table, "\n")).To(Equal(want))
+	})
+
+	It("leads to a scenario of one's own, which passes, fails for a fault and passes again", func() {
+		dir := GinkgoT().TempDir()
+		file, page := filepath.Join(dir, "session.txt"), filepath.Join(dir, "page.html")
+		simulate := func(scenario string, flags ...string) (code int, out string) {
+			Expect(os.WriteFile(file, []byte(scenario), 0o600)).To(Succeed())
+			var b, errs bytes.Buffer
+			code = run(append([]string{"--scenario", file, "--write", dir}, flags...), &b, &errs)
+			Expect(errs.String()).To(BeEmpty())
+			return code, b.String()
+		}
+		own, fault := blocks("scenario")[0], blocks("text")[0]
+
+		code, out := simulate(own)
+		Expect(code).To(Equal(0), out)
+		Expect(out).To(ContainSubstring("0 failures"))
+
+		before, after, ok := strings.Cut(own, "@20ms")
+		Expect(ok).To(BeTrue())
+		code, out = simulate(before+fault+"@20ms"+after, "--minimize=false", "--report", page)
+		Expect(code).To(Equal(1), out)
+		Expect(out).To(ContainSubstring(`@20ms c2 get session => miss, and it came to "bob"`))
+		Expect(os.ReadFile(page)).To(ContainSubstring("expect broken"))
+
+		code, out = simulate(before + fault + "@20ms c2 get session => bob\n")
+		Expect(code).To(Equal(0), out)
 	})
 
 	It("shows a scenario that comes out as it says", func() {
