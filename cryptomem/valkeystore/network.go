@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -106,7 +107,12 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, c.failed(err)
 }
 
+// Write lets those who are about to call go first: while it has not returned,
+// valkey-go collects what they send for its next write. Without that, the first
+// of many who wake up at once has its request written alone, and so has each
+// after it.
 func (c *conn) Write(b []byte) (int, error) {
+	runtime.Gosched()
 	n, err := c.Conn.Write(b)
 	return n, c.failed(err)
 }
