@@ -38,6 +38,25 @@ type Watcher interface {
 	Watch(name []byte) (changed <-chan struct{}, stop func())
 }
 
+// A Swapper is a Store that can change several names in one step.
+type Swapper interface {
+	Store
+
+	// Together reports whether SwapAll may take these names; false if it surely
+	// does not. It waits for nothing.
+	Together(names [][]byte) bool
+
+	// SwapAll carries out all of the requests or none, and nobody sees a part of
+	// it. Each has a name of its own and is a SET, an ADD, a CAS or a GETV. The
+	// latter changes and answers nothing: the name must still have its Version,
+	// or hold nothing if that is 0.
+	//
+	// The error, which is that of each request too, is ErrChanged if a name was
+	// not as an ADD, CAS or GETV wants it, ErrNotSupported for names that cannot
+	// be changed together or are too many, or as those of Do.
+	SwapAll(ctx context.Context, rs []*Request) error
+}
+
 // A Command is what a Request asks for.
 type Command = wire.Command
 

@@ -100,9 +100,11 @@ func (e *evaluation) carryOut() error {
 		return e.changeOne()
 	}
 	for attempt := 1; ; attempt++ {
-		v := view{space: e.s.space}
-		if err := v.prefetch(e.ctx, e.keys); err != nil {
-			return err
+		v := newView(e.s.space)
+		if len(e.keys) <= maxPrefetched {
+			if err := v.read(e.ctx, e.keys); err != nil {
+				return err
+			}
 		}
 		e.lookUp = func(name []byte) (*value.Entry, error) { return v.entry(e.ctx, name) }
 		if !e.run() {
@@ -112,7 +114,10 @@ func (e *evaluation) carryOut() error {
 		case errors.Is(err, keyspace.ErrNotSupported):
 			e.reply = resp.ErrorReply("ERR script changes several names that cannot be changed together: " + v.changed())
 			return nil
-		case !errors.Is(err, keyspace.ErrLost) || attempt == maxSpanAttempts:
+		case !errors.Is(err, keyspace.ErrLost):
+			return err
+		}
+		if err := e.s.space.Rest(e.ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -218,55 +223,6 @@ func (e *evaluation) handle(c *command.Command, args [][]byte, version resp.Vers
 
 // maxPrefetched bounds how many names are read before a script asks for them.
 const maxPrefetched = 1 << 10
-
-// prefetch reads the names at once.
-func (v *view) prefetch(ctx context.Context, names [][]byte) error {
-	if len(names) < 2 || len(names) > maxPrefetched {
-		return nil
-	}
-	requests := make([]keyspace.Request, len(names))
-	asked := make([]*keyspace.Request, len(names))
-	for i, n := range names {
-		requests[i] = keyspace.Request{Kind: keyspace.Look, Name: n}
-		asked[i] = &requests[i]
-	}
-	v.space.Upstream().Do(ctx, asked)
-	for i := range requests {
-		r := &requests[i]
-		if v.find(r.Name) != nil {
-			continue
-		}
-		entry := new(value.Entry)
-		if err := keyspace.EntryOf(r, entry); err != nil {
-			return err
-		}
-		v.names = append(v.names, viewed{name: append([]byte{}, r.Name...), entry: entry, version: r.Version})
-	}
-	return nil
-}
-
-func (v *view) find(name []byte) *viewed {
-	for i := range v.names {
-		if string(v.names[i].name) == string(name) {
-			return &v.names[i]
-		}
-	}
-	return nil
-}
-
-// changed lists the names that have changed, for people.
-func (v *view) changed() string {
-	list := ""
-	for _, n := range v.names {
-		if n.entry.Changed {
-			if list != "" {
-				list += ", "
-			}
-			list += "'" + printable(n.name) + "'"
-		}
-	}
-	return list
-}
 
 func scriptLoad(s *Session, args [][]byte) {
 	sc, text := s.proxy.script(args[2], false)

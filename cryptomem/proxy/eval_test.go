@@ -170,6 +170,8 @@ var _ = Describe("Scripts", func() {
 // together is an upstream that changes several names at once.
 type together struct{ keyspace.Upstream }
 
+func (t together) Together([][]byte) bool { return true }
+
 func (t together) SwapAll(ctx context.Context, rs []*keyspace.Request) error {
 	t.Do(ctx, rs)
 	return nil

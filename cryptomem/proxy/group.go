@@ -56,18 +56,9 @@ func (s *Session) groupSteps(steps []step) *grouping {
 		}
 	}
 	for _, of := range g.groups {
-		of.blind = of.blind && s.isSound(&of.parts[0])
+		of.blind = of.blind && s.succeeds(of.parts[0].step, of.parts[0].args)
 	}
 	return g
-}
-
-// isSound reports whether a part that stores whatever was there does so: an
-// error in its arguments leaves what was there.
-func (s *Session) isSound(p *part) bool {
-	c := s.context(p.step, s.space.Now())
-	c.Args, c.Entries = p.args, []*value.Entry{{}}
-	c.Execute()
-	return !c.Failed()
 }
 
 func (g *grouping) add(i int, st *step, name []byte, args [][]byte) {
@@ -155,11 +146,8 @@ func (s *Session) store(g *group, r *keyspace.Request) bool {
 		return false
 	case !g.blind:
 		return keyspace.Store(r, g.name, &g.entry, g.version)
-	case !g.entry.Exists():
-		*r = keyspace.Request{Kind: keyspace.Delete, Name: g.name}
-	default:
-		*r = keyspace.Request{Kind: keyspace.Set, Name: g.name, Value: g.entry.Append(nil), Expires: g.entry.Expires}
 	}
+	replacement(r, g.name, &g.entry)
 	return true
 }
 

@@ -66,6 +66,24 @@ func accessOf(c *command.Command, args [][]byte) access {
 	return spans
 }
 
+// accessOf is how the command touches its names, given the upstream: MSET sets
+// all of them at once where that can.
+func (s *Session) accessOf(c *command.Command, args [][]byte) access {
+	a := accessOf(c, args)
+	const one = 3 // arguments of an MSET of one name
+	if c.Name != "mset" || a != stores || len(args) <= one || !s.space.Upstream().Together(keysOf(c, args)) {
+		return a
+	}
+	return spans
+}
+
+func keysOf(c *command.Command, args [][]byte) (names [][]byte) {
+	for _, i := range c.AppendKeys(nil, len(args)) {
+		names = append(names, args[i])
+	}
+	return names
+}
+
 // Bounds of how many requests go at once.
 const (
 	narrowest = 16
@@ -81,16 +99,16 @@ func (s *Session) collect(c *command.Command, args [][]byte) {
 		s.segment = segments.Get().(*segment)
 	}
 	g := s.segment
-	g.add(c, args)
+	g.add(c, args, s.accessOf(c, args))
 	if g.readers >= max(s.width, narrowest) || len(g.args) >= maxArgs {
 		s.flush()
 	}
 }
 
-func (g *segment) add(c *command.Command, args [][]byte) {
+func (g *segment) add(c *command.Command, args [][]byte, a access) {
 	start := len(g.args)
 	g.args = append(g.args, args...)
-	st := step{command: c, args: g.args[start:len(g.args):len(g.args)], access: accessOf(c, args)}
+	st := step{command: c, args: g.args[start:len(g.args):len(g.args)], access: a}
 	if st.access != stores && st.access != removes {
 		g.readers += len(args)
 	}

@@ -35,7 +35,8 @@ type Settings struct {
 	EmptyScans bool
 	// AllowFlushAll turns FLUSHALL on.
 	AllowFlushAll bool
-	// StrictTransactions refuses EXEC of commands on several names, for programs
-	// that rely on nobody seeing one change without the other.
+	// StrictTransactions refuses EXEC of commands that change several names, unless
+	// the upstream can change them together: for programs that rely on nobody
+	// seeing one change without the other.
 	StrictTransactions bool
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
@@ -148,13 +149,21 @@ func exec(s *Session, _ [][]byte) {
 		s.reply("-EXECABORT Transaction discarded because of previous errors.")
 		return
 	}
-	steps, single := t.steps()
-	if s.proxy.settings.StrictTransactions && len(single) > 1 {
+	steps, changed := s.steps(&t)
+	if steps != nil {
+		if done, err := s.execTogether(&t, steps); err != nil {
+			s.out = append(s.out, s.upstreamError(err)...)
+			return
+		} else if done {
+			return
+		}
+	}
+	if s.proxy.settings.StrictTransactions && len(changed) > 1 {
 		s.reply("-EXECABORT Transaction changes several names, which strict_transactions refuses.")
 		return
 	}
 	if len(t.watched) > 0 {
-		if done, err := s.execWatched(&t, steps, single); err != nil {
+		if done, err := s.execWatched(&t, steps, changed); err != nil {
 			s.out = append(s.out, s.upstreamError(err)...)
 			return
 		} else if done {
@@ -166,21 +175,19 @@ func exec(s *Session, _ [][]byte) {
 }
 
 // steps returns the transaction's commands on names, nil if there are others
-// between them or some span several names, and the names that they change.
-func (t *transaction) steps() (steps []step, changed map[string]struct{}) {
+// between them, and the names that they change.
+func (s *Session) steps(t *transaction) (steps []step, changed map[string]struct{}) {
 	changed = make(map[string]struct{})
 	plain := true
 	for _, q := range t.queued {
-		st := step{command: q.command, args: q.args}
 		if q.command.Run == nil {
 			plain = false
 			continue
 		}
-		st.access = accessOf(q.command, q.args)
-		plain = plain && st.access != spans
+		st := step{command: q.command, args: q.args, access: accessOf(q.command, q.args)}
 		if st.access != reads {
-			for _, i := range q.command.AppendKeys(nil, len(q.args)) {
-				changed[string(q.args[i])] = struct{}{}
+			for _, name := range keysOf(q.command, q.args) {
+				changed[string(name)] = struct{}{}
 			}
 		}
 		steps = append(steps, st)
@@ -198,7 +205,7 @@ func (s *Session) execQueued(t *transaction) {
 	g := segments.Get().(*segment)
 	for _, q := range t.queued {
 		if q.command.Run != nil {
-			g.add(q.command, q.args)
+			g.add(q.command, q.args, s.accessOf(q.command, q.args))
 			continue
 		}
 		s.run(g, emit)
@@ -235,7 +242,8 @@ func (s *Session) execWatched(t *transaction, steps []step, changed map[string]s
 			return true, nil
 		}
 	}
-	if own < 0 || steps == nil {
+	spanning := func(st step) bool { return st.access == spans }
+	if own < 0 || steps == nil || slices.ContainsFunc(steps, spanning) {
 		return false, nil
 	}
 	return true, s.execExact(t.watched[own], steps)

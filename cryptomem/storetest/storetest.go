@@ -69,6 +69,7 @@ func Run(t *testing.T, newStore func(t *testing.T) cryptomem.Store) {
 		{"Slices", testSlices},
 		{"Sealer", testSealer},
 		{"Batch", testBatch},
+		{"Together", testTogether},
 		{"Flush", testFlush},
 		{"Scan", testScan},
 		{"Ping", testPing},

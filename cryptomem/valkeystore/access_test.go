@@ -55,6 +55,12 @@ func everything(s *valkeystore.Store) error {
 		func() error { return c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("name")}) },
 		func() error { return c.set("name", "1", 0) },
 		func() error { return c.delete("name") },
+		func() error {
+			return s.SwapAll(within(testTimeout), []*cryptomem.Request{
+				{Command: wire.Set, Name: []byte("{slot}1"), Value: seal("{slot}1", "1", time.Time{})},
+				{Command: wire.GetV, Name: []byte("{slot}2")},
+			})
+		},
 		func() error { return c.do(&cryptomem.Request{Command: wire.Ping, Value: []byte("ping")}) },
 		func() error { _, err := c.flush("lo"); return err },
 	}

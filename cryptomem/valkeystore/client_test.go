@@ -58,6 +58,45 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		c = newClient(store)
 	})
 
+	It("changes several keys together, or none, and knows what it has written", func() {
+		c := newClient(store.Store)
+		access := func(command cryptomem.Command, key, value string, version uint64) *cryptomem.Access {
+			return &cryptomem.Access{Command: command, Key: []byte(key), Value: []byte(value), Version: version}
+		}
+		Expect(c.Together([]byte("a"), []byte("b"))).To(BeTrue())
+		Expect(c.SwapAll(ctx, []*cryptomem.Access{
+			access(cryptomem.CommandAdd, "a", "1", 0), access(cryptomem.CommandSet, "b", "1", 0),
+		})).To(Succeed())
+		old := server.Text("GET", server.Text("RANDOMKEY"))
+		look := access(cryptomem.CommandGetItem, "a", "", 0)
+		c.AccessAll(ctx, []*cryptomem.Access{look})
+		Expect(string(look.Value)).To(Equal("1"))
+
+		swap := access(cryptomem.CommandSwap, "a", "2", look.Version)
+		gone := access(cryptomem.CommandSet, "b", "", 0)
+		gone.Expires = time.UnixMilli(1)
+		Expect(c.SwapAll(ctx, []*cryptomem.Access{swap, gone})).To(Succeed())
+		Expect(c.Get(ctx, "a")).To(Equal([]byte("2")))
+		Expect(server.Must("DBSIZE").AsInt64()).To(BeEquivalentTo(1), "what was over is gone")
+		Expect(swap.Version).NotTo(Equal(look.Version))
+
+		late := access(cryptomem.CommandSwap, "a", "3", look.Version)
+		fresh := access(cryptomem.CommandAdd, "c", "3", 0)
+		Expect(c.SwapAll(ctx, []*cryptomem.Access{fresh, late})).To(MatchError(cryptomem.ErrChanged))
+		Expect(late.Err).To(MatchError(cryptomem.ErrChanged))
+		_, err := c.Get(ctx, "c")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+
+		server.Must("SET", server.Text("RANDOMKEY"), old)
+		_, err = c.Get(ctx, "a")
+		Expect(err).To(HaveOccurred(), "what was replaced does not come back")
+	})
+
+	It("changes one key at a time where its store does", func() {
+		Expect(c.Together([]byte("a"))).To(BeFalse())
+		Expect(c.SwapAll(ctx, nil)).To(MatchError(cryptomem.ErrNotSupported))
+	})
+
 	It("gets, sets and deletes", func() {
 		Expect(c.Set(ctx, "name", []byte("value"))).To(Succeed())
 		Expect(c.Get(ctx, "name")).To(BeEquivalentTo("value"))

@@ -3,6 +3,7 @@ package valkeystore_test
 import (
 	"context"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -53,6 +54,27 @@ var _ = Describe("A store on a cluster", Ordered, func() {
 		}
 		return all
 	}
+
+	It("changes names together that are of one slot, and no others", func() {
+		s := c.store.(*valkeystore.Store)
+		change := func(names ...string) error {
+			var rs []*cryptomem.Request
+			var all [][]byte
+			for _, name := range names {
+				rs = append(rs, &cryptomem.Request{Command: wire.Set, Name: []byte(name), Value: seal(name, name, time.Time{})})
+				all = append(all, []byte(name))
+			}
+			err := s.SwapAll(within(testTimeout), rs)
+			Expect(s.Together(all)).To(Equal(err == nil))
+			return err
+		}
+		Expect(change("{a}1", "{a}2", "a")).To(Succeed())
+		Expect(c.get("{a}2")).To(Equal("{a}2"))
+		Expect(change("{a}3", "{b}3")).To(MatchError(cryptomem.ErrNotSupported))
+		Expect(change(make([]string, 1025)...)).To(MatchError(cryptomem.ErrNotSupported))
+		_, err := c.get("{a}3")
+		Expect(err).To(MatchError(cryptomem.ErrNotFound))
+	})
 
 	It("spreads names over all primaries and finds them again", func() {
 		for _, name := range names(300) {

@@ -13,7 +13,7 @@ var Milliseconds = milliseconds
 // Scripts returns all scripts by digest.
 func Scripts() map[string]string {
 	all := make(map[string]string)
-	for _, s := range []script{swap, fence} {
+	for _, s := range []script{swap, swapAll, fence} {
 		all[s.digest], all[s.plainDigest] = shebang+s.body, s.body
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/valkey-io/valkey-go"
@@ -11,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
-// A script runs in the server, with one key. From server 7.0 on it begins with
+// A script runs in the server, with one key or several of one slot. From server 7.0 on it begins with
 // "#!lua": without that a demoted node or a full one runs it up to its first
 // write, and "changed" is all that the caller hears of it.
 type script struct {
@@ -26,16 +27,26 @@ const shebang = "#!lua\n"
 //go:embed swap.lua
 var swapBody string
 
+//go:embed swapall.lua
+var swapAllBody string
+
 //go:embed fence.lua
 var fenceBody string
 
 var (
-	swap  = script{name: "swap", body: swapBody, digest: "2dbf1c6511449519c66d2fe6e8b7ae18449ad897", plainDigest: "67af0d86323e88a4ee4bfd014e2efcd6f2587487"}
-	fence = script{name: "fence", body: fenceBody, digest: "ef80e98c6cde1032fd56942dc1f43983f4220501", plainDigest: "a51551757e7a1a4b4021bd0713a2ec10a0973c5c"}
+	swap    = script{name: "swap", body: swapBody, digest: "2dbf1c6511449519c66d2fe6e8b7ae18449ad897", plainDigest: "67af0d86323e88a4ee4bfd014e2efcd6f2587487"}
+	swapAll = script{name: "swapall", body: swapAllBody, digest: "69170cd3d1602fb88791a084356987617840e1d5", plainDigest: "1dd492e2d68198e07c22c0ca9fde36a0d743fd60"}
+	fence   = script{name: "fence", body: fenceBody, digest: "ef80e98c6cde1032fd56942dc1f43983f4220501", plainDigest: "a51551757e7a1a4b4021bd0713a2ec10a0973c5c"}
 )
 
 // script returns the command that runs the script on the frame's key.
 func (b *backend) script(s *script, f *frame, whole bool, args ...string) valkey.Completed {
+	return b.scriptOf(s, []string{f.key}, whole, args...)
+}
+
+// scriptOf returns the command that runs the script on the keys, which are of one
+// slot.
+func (b *backend) scriptOf(s *script, keys []string, whole bool, args ...string) valkey.Completed {
 	head, text := "EVALSHA", s.digest
 	plain := b.plain.Load()
 	switch {
@@ -46,7 +57,7 @@ func (b *backend) script(s *script, f *frame, whole bool, args ...string) valkey
 	case plain:
 		text = s.plainDigest
 	}
-	return b.client.B().Arbitrary(head, text, "1").Keys(f.key).Args(args...).Build()
+	return b.client.B().Arbitrary(head, text, strconv.Itoa(len(keys))).Keys(keys...).Args(args...).Build()
 }
 
 // again reports whether a script is to be sent whole: the server does not know it,

@@ -1,6 +1,8 @@
 package valkeystore_test
 
 import (
+	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,9 +14,15 @@ import (
 
 // One processor is where the writer of a connection, woken by the first call,
 // would run before the next one has made its own.
-var _ = Describe("Many callers on one processor", Serial, func() {
+var _ = Describe("Many callers on one processor", func() {
 	It("share writes to the server", func() {
-		DeferCleanup(runtime.GOMAXPROCS, runtime.GOMAXPROCS(1))
+		if runtime.GOMAXPROCS(0) > 1 {
+			again := exec.Command(os.Args[0], "-test.run", "TestValkeyStore", "-ginkgo.focus", "Many callers on one processor")
+			again.Env = append(os.Environ(), "GOMAXPROCS=1")
+			output, err := again.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(output))
+			return
+		}
 		server := startServer()
 		c := caller{open("valkey://" + server.Addr)}
 		Expect(c.set("name", "value", 0)).To(Succeed())
@@ -30,7 +38,7 @@ var _ = Describe("Many callers on one processor", Serial, func() {
 		}
 		before := reads()
 
-		const callers, calls = 50, 100
+		const callers, calls = 50, 20
 		var all sync.WaitGroup
 		for range callers {
 			all.Go(func() {

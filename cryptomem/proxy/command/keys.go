@@ -10,7 +10,7 @@ var keyCommands = []Command{
 	{Name: "type", Group: Keys, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: typeOf},
 	{
 		Name: "rename", Group: Keys, Arity: 3, Flags: Write, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: rename,
-		Differs: "the value is stored under the new name and then removed under the old one: another client may see both",
+		Differs: "at once over Valkey in one slot; elsewhere the value is stored under the new name and then removed under the old one: another client may see both",
 	},
 	{
 		Name: "renamenx", Group: Keys, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: renamenx,

@@ -35,12 +35,12 @@ var sessionCommands = []Command{
 	{Name: "multi", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{
 		Name: "exec", Group: Transaction, Arity: 1, Flags: NoScript,
-		Differs: "commands on one name, next to each other, take effect at once; another client may see the changes of several names one after the other",
+		Differs: "all takes effect at once on one name, and on several over Valkey in one slot; elsewhere another client may see their changes one after the other",
 	},
 	{Name: "discard", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{
 		Name: "watch", Group: Transaction, Arity: -2, Flags: Fast | NoScript, FirstKey: 1, LastKey: -1, KeyStep: 1,
-		Differs: "exact where the watched and the changed name are one; other watched names are compared right before the first change",
+		Differs: "exact where the watched and the changed name are one, or lie in one slot over Valkey; elsewhere watched names are compared right before the first change",
 	},
 	{Name: "unwatch", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{Name: "eval", Group: Scripting, Arity: -3, Flags: NoScript, Differs: scriptDiffers},

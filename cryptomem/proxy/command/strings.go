@@ -21,7 +21,7 @@ var stringCommands = []Command{
 	{Name: "mget", Group: Strings, Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: mget},
 	{
 		Name: "mset", Group: Strings, Arity: -3, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: mset,
-		Differs: "each name is set by itself: another client may see some set and others not yet",
+		Differs: "names are set at once over Valkey in one slot; elsewhere another client may see some set and others not yet",
 	},
 	{
 		Name: "msetnx", Group: Strings, Arity: -3, Flags: Write, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: msetnx,

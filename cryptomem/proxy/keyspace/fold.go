@@ -137,7 +137,7 @@ func (s *Space) swap(ctx context.Context, f *fold, name []byte, batch []*change)
 		}
 		s.lost.Add(1)
 		if attempt == s.config.Attempts {
-			return errors.New("others keep changing the value")
+			return errContended
 		}
 		if attempt > 1 { // the first time, it was most likely the value kept here that was old
 			if err := s.backOff(ctx, attempt); err != nil {
@@ -181,6 +181,22 @@ const (
 	firstBackOff = 500 * time.Microsecond
 	maxBackOff   = 50 * time.Millisecond
 )
+
+var errContended = errors.New("others keep changing the value")
+
+// Rest counts that somebody else was faster and waits before the next attempt at
+// a change that is made outside of Change, but not before the second. It returns an
+// error if there have been enough.
+func (s *Space) Rest(ctx context.Context, attempt int) error {
+	s.lost.Add(1)
+	switch {
+	case attempt >= s.config.Attempts:
+		return errContended
+	case attempt == 1:
+		return nil
+	}
+	return s.backOff(ctx, attempt)
+}
 
 // backOff waits for a random part of a time that doubles with the attempts.
 func (s *Space) backOff(ctx context.Context, attempt int) error {

@@ -140,8 +140,21 @@ type metered struct {
 func (u *metered) Do(ctx context.Context, rs []*Request) {
 	began := u.clock.Now()
 	u.Upstream.Do(ctx, rs)
-	took := u.clock.Since(began)
-	m := u.meter
+	u.meter.called(u.clock.Since(began), rs)
+}
+
+// SwapAll implements Upstream. What is not supported has called nobody.
+func (u *metered) SwapAll(ctx context.Context, rs []*Request) error {
+	began := u.clock.Now()
+	err := u.Upstream.SwapAll(ctx, rs)
+	if !errors.Is(err, ErrNotSupported) {
+		u.meter.called(u.clock.Since(began), rs)
+	}
+	return err
+}
+
+// called counts one call with its requests.
+func (m *Meter) called(took time.Duration, rs []*Request) {
 	m.requests.Add(uint64(len(rs)))
 	m.took.Add(int64(took))
 	m.calls[min(bits.Len64(uint64(max(took, 0))>>firstLatency), latencyBuckets-1)].Add(1)

@@ -102,8 +102,28 @@ func answerError(k Kind, err error) error {
 	return err
 }
 
-// SwapAll implements Upstream: no store changes several names together.
-func (s *Sealed) SwapAll(context.Context, []*Request) error { return ErrNotSupported }
+// Together implements Upstream.
+func (s *Sealed) Together(names [][]byte) bool { return s.client.Together(names...) }
+
+// SwapAll implements Upstream.
+func (s *Sealed) SwapAll(ctx context.Context, rs []*Request) error {
+	all := make([]*cryptomem.Access, len(rs))
+	for i, r := range rs {
+		a := &cryptomem.Access{Command: commands[r.Kind], Key: r.Name, Value: r.Value, Version: r.Version}
+		if r.Kind == Delete { // here, it is storing what is over
+			a.Command, r.Expires = cryptomem.CommandSet, longAgo
+		}
+		if r.Expires != 0 {
+			a.Expires = time.UnixMilli(r.Expires)
+		}
+		all[i] = a
+	}
+	err := answerError(Swap, s.client.SwapAll(ctx, all))
+	for i, r := range rs {
+		r.Version, r.Err = all[i].Version, err
+	}
+	return err
+}
 
 // Scan implements Upstream.
 func (s *Sealed) Scan(ctx context.Context, prefix string, cursor uint64, count int, name func([]byte)) (uint64, error) {

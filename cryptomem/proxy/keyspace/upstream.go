@@ -54,8 +54,14 @@ type Upstream interface {
 	// their order. How each went is in its Err.
 	Do(ctx context.Context, rs []*Request)
 
-	// SwapAll carries out several Adds, Swaps and Deletes, all of them or none:
-	// ErrLost, and ErrNotSupported if these names cannot be changed together.
+	// Together reports whether SwapAll may take these names: false if it surely
+	// does not. It waits for nothing.
+	Together(names [][]byte) bool
+
+	// SwapAll carries out several Sets, Adds, Swaps and Deletes, all of them or
+	// none, if for each Look among them the name has its Version, or holds nothing
+	// if that is 0. It returns ErrLost, or ErrNotSupported if these names cannot
+	// be changed together. A Look is not answered.
 	SwapAll(ctx context.Context, rs []*Request) error
 
 	// Scan calls name with some of the names that begin with prefix, about count

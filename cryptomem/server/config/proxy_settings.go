@@ -155,7 +155,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "strict_transactions", Default: "false",
-		Doc:  "Whether EXEC refuses a transaction that changes several names, because others could see one change without the other.",
+		Doc:  "Whether EXEC refuses a transaction that changes several names one after the other, because others could see one change without the next. What the upstream changes in one step is not refused.",
 		bind: func(c *Proxy) Value { return toggle(&c.StrictTransactions) },
 	},
 	{
