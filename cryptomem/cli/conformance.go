@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os/exec"
 	"strings"
 
 	"github.com/benbjohnson/clock"
@@ -19,14 +20,19 @@ import (
 
 const conformanceUsage = `Usage:
     cryptomem conformance [flags]
-    cryptomem conformance --list [--run PATTERN] [--json]
+    cryptomem conformance --envelope [flags] -- COMMAND [ARGUMENT]...
+    cryptomem conformance --list [--envelope] [--run PATTERN] [--json]
 
 Holds a server to the protocol, over a socket: docs/protocol.md, rule by rule.
 It uses keys of its own, which it removes again, and changes nothing else.
 
-Prints the Test Anything Protocol, version 14. The exit code is 1 if a case
-failed, and 3 if the server could not be tried.
+With --envelope, it starts COMMAND, which seals and opens by line as
+docs/conformance.md says, and holds that to docs/sealing.md.
 
+Prints the Test Anything Protocol, version 14. The exit code is 1 if a case
+failed, and 3 if nothing could be tried.
+
+    --envelope           an implementation of envelopes in place of a server
     --list               print the cases and their rules, and try none
     --run PATTERN        the cases whose name, or group, matches: "ttl",
                          "ttl/touch-*", "*/empty"
@@ -54,13 +60,14 @@ Example:
     1..12
     ok 1 - ttl/set
     not ok 2 - ttl/add
-    $ cryptomem conformance --list --run 'ttl/add'
+    $ cryptomem conformance --envelope -- python3 reference.py serve
 `
 
 // conformanceFlags are the command line of conformance.
 type conformanceFlags struct {
 	client         *clientFlags
 	list, json     bool
+	envelope       bool
 	run            string
 	maxValueSize   sizeFlag
 	maxConnections int
@@ -70,6 +77,7 @@ type conformanceFlags struct {
 
 func newConformanceFlags(fs *pflag.FlagSet) *conformanceFlags {
 	f := &conformanceFlags{client: newClientFlags(fs), maxValueSize: conformance.DefaultMaxValueSize}
+	fs.BoolVar(&f.envelope, "envelope", false, "")
 	fs.BoolVar(&f.list, "list", false, "")
 	fs.StringVar(&f.run, "run", "", "")
 	fs.BoolVar(&f.json, "json", false, "")
@@ -99,8 +107,11 @@ func checkConformance(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(operands) > 0 {
+	switch {
+	case len(operands) > 0 && (!f.envelope || f.list):
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
+	case len(operands) == 0 && f.envelope && !f.list:
+		return usageError("--envelope needs a COMMAND to start, behind --")
 	}
 	want := conformance.All
 	if f.run != "" {
@@ -108,10 +119,11 @@ func checkConformance(ctx context.Context, c *console, args []string) error {
 			return usageError("--run: " + err.Error())
 		}
 	}
-	suite, err := f.suite(c)
+	suite, end, err := f.suite(ctx, c, operands)
 	if err != nil {
 		return err
 	}
+	defer end()
 	var cases []conformance.Case
 	for _, one := range suite.Cases() {
 		if want(one.Name) {
@@ -127,19 +139,54 @@ func checkConformance(ctx context.Context, c *console, args []string) error {
 	return f.try(ctx, c, suite, want, len(cases))
 }
 
-// suite is what is to be tried.
-func (f *conformanceFlags) suite(c *console) (*conformance.Suite, error) {
+// suite is what is to be tried, until end.
+func (f *conformanceFlags) suite(ctx context.Context, c *console, command []string) (suite *conformance.Suite, end func(), err error) {
+	if f.envelope {
+		implementation := conformance.Implementation{Clock: clock.New(), Timeout: f.client.timeout.duration()}
+		end := func() {}
+		if len(command) > 0 {
+			if end, err = start(ctx, c, command, &implementation); err != nil {
+				return nil, nil, err
+			}
+		}
+		return conformance.OfEnvelopes(implementation), end, nil
+	}
 	switch {
 	case f.maxConnections < 0:
-		return nil, usageError(fmt.Sprintf("--max-connections is %d, the least is 0", f.maxConnections))
+		return nil, nil, usageError(fmt.Sprintf("--max-connections is %d, the least is 0", f.maxConnections))
 	case f.maxValueSize < 1:
-		return nil, usageError("--max-value-size must be 1 byte or more")
+		return nil, nil, usageError("--max-value-size must be 1 byte or more")
 	}
 	server, err := f.server(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return conformance.OfServer(server), nil
+	return conformance.OfServer(server), func() {}, nil
+}
+
+// start starts an implementation of envelopes. What it says on standard error is for
+// whoever writes it.
+func start(ctx context.Context, c *console, command []string, i *conformance.Implementation) (end func(), err error) {
+	ctx, stop := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: running it is the point
+	cmd.Stderr = c.err
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		i.Requests = in
+		i.Answers, err = cmd.StdoutPipe()
+	}
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("start the implementation: %w", err)
+	}
+	return func() {
+		_ = in.Close() // which asks it to end,
+		stop()         // and this sees to it
+		_ = cmd.Wait() // its exit code says nothing
+	}, nil
 }
 
 // server is the one that the flags name.

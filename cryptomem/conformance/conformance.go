@@ -52,6 +52,7 @@ type Suite struct {
 	cases []boundCase
 	clock clock.Clock
 	begin func(context.Context) error // before the first case
+	end   func()                      // after the last one
 }
 
 type boundCase struct {
@@ -99,6 +100,7 @@ func (s *Suite) Run(ctx context.Context, want Filter, each func(Result)) (failed
 	if err := s.begin(ctx); err != nil {
 		return 0, err
 	}
+	defer s.end()
 	for _, c := range s.cases {
 		if !want(c.Name) {
 			continue

@@ -76,7 +76,7 @@ func OfServer(s Server) *Suite {
 		s.Grace = DefaultGrace
 	}
 	run := rand.Text()[:8]
-	suite := &Suite{clock: s.Clock, begin: s.greet}
+	suite := &Suite{clock: s.Clock, begin: s.greet, end: func() {}}
 	for _, c := range serverCases() {
 		prefix := fmt.Sprintf("%sconformance/%s/%s/", s.Prefix, run, c.name)
 		suite.cases = append(suite.cases, boundCase{Case{c.name, c.rule}, func(ctx context.Context) error {

@@ -25,6 +25,10 @@ class Refused(Exception):
     """Its text is the class of the failure."""
 
 
+class Unsupported(Exception):
+    """What this implementation cannot be asked."""
+
+
 def hkdf(secret, info):
     prk = hmac.digest(bytes(32), secret, "sha256")
     return hmac.digest(prk, info + b"\x01", "sha256")
@@ -229,6 +233,7 @@ def refused_of(stamp, of):
     yield vector("at its expiry", "expired", now_ms=NOW)
     yield vector("long past its expiry", "expired", now_ms=2**62)
     yield vector("at its expiry and the skew", "expired", now_ms=NOW + 500, skew_ms=500)
+    yield vector("past its expiry, and altered", "not authentic", flipped(len(good) - 1), now_ms=NOW)
     yield vector("padded with nothing", "malformed", raw(b""))
     yield vector("padded without a mark", "malformed", raw(bytes(32)))
     yield vector("padded too short", "malformed", raw(b"hello\x80"))
@@ -301,15 +306,21 @@ def check(vectors):
 
 
 def answer(line):
-    """Does one line of `serve`, the harness of docs/sealing.md."""
+    """Does one line of `serve`, which docs/conformance.md describes."""
     verb, *fields = line.rstrip("\n").split(" ")
     field = dict(f.split("=", 1) for f in fields)
     octets = lambda k: bytes.fromhex(field.get(k, ""))
     number = lambda k: int(field.get(k, "0"))
-    secret, kid, stamp = octets("secret"), int(field["key_id"], 16), int(field.get("stamp", "0"), 16)
+    secret, kid, stamp = octets("secret"), int(field.get("key_id", "0"), 16), int(field.get("stamp", "0"), 16)
+    if verb == "name":
+        namespace, name = octets("namespace"), octets("name")
+        shown = blind_name(secret, namespace, name) if number("blind") == 1 else name
+        return ((prefixed(namespace) if namespace else b"") + shown).hex()
     if verb == "seal":
         return seal(secret, kid, octets("namespace"), octets("name"), octets("value"), number("expiry_ms"),
-                    number("padded") == 1, octets("nonce"), stamp).hex()
+                    number("padded") == 1, octets("nonce") or os.urandom(24), stamp).hex()
+    if verb != "open":
+        raise Unsupported
     return open_({kid: secret}, octets("namespace"), octets("name"), octets("envelope"), number("now_ms"),
                  number("skew_ms"), number("clock_bound_ms"), number("not_before_ms"), number("stamped_only") == 1).hex()
 
@@ -320,6 +331,8 @@ def serve():
             print("ok", answer(line), flush=True)
         except Refused as e:
             print("refused", e, flush=True)
+        except Unsupported:
+            print("unsupported", flush=True)
 
 
 if __name__ == "__main__":
