@@ -23,10 +23,16 @@ type Standing struct {
 	Rate      float64       `json:"rate"`                    // requests a second
 	ServerCPU time.Duration `json:"server_cpu_ns,omitempty"` // a request; 0 if unknown
 	P50       time.Duration `json:"p50_ns"`
+	P99       time.Duration `json:"p99_ns"`
 	P999      time.Duration `json:"p99.9_ns"`
 	RateRatio float64       `json:"rate_ratio"`
 	CPURatio  float64       `json:"server_cpu_ratio,omitempty"`
 	TailRatio float64       `json:"p99.9_ratio"`
+
+	Resident int64 `json:"resident,omitempty"` // bytes of memory after the last round; 0 if unknown
+
+	// Run is the round whose rate was the median.
+	Run *Result `json:"-"`
 }
 
 // Compare measures the named servers in turn, A B C A B C, so that whatever
@@ -64,11 +70,15 @@ func Compare(ctx context.Context, names []string, rounds int, measure func(ctx c
 }
 
 func standing(name string, results []*Result) Standing {
+	rate := median(results, func(r *Result) float64 { return r.Rate })
+	middle := results[slices.IndexFunc(results, func(r *Result) bool { return r.Rate == rate })]
 	return Standing{
 		Server:    name,
-		Rate:      median(results, func(r *Result) float64 { return r.Rate }),
+		Run:       middle,
+		Rate:      rate,
 		ServerCPU: median(results, func(r *Result) time.Duration { return r.ServerCPU }),
 		P50:       median(results, func(r *Result) time.Duration { return r.Latency.P50 }),
+		P99:       median(results, func(r *Result) time.Duration { return r.Latency.P99 }),
 		P999:      median(results, func(r *Result) time.Duration { return r.Latency.P999 }),
 	}
 }

@@ -29,6 +29,23 @@ func ProcessCPU(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
+// ProcessMemory returns the memory that a process has resident, in
+// bytes. It works where there is a Linux /proc; the process must be on this
+// machine.
+func ProcessMemory(pid int) (int64, error) {
+	name := fmt.Sprintf("/proc/%d/statm", pid)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return 0, fmt.Errorf("memory of a process: %w", err)
+	}
+	fields := bytes.Fields(text) // size, resident, shared, ...
+	if len(fields) < 3 {
+		return 0, fmt.Errorf("%s: too few fields", name)
+	}
+	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}
+
 // parseStat returns fields 14 and 15, utime and stime, added up. See proc(5).
 // The second field is a name in parentheses, which may hold anything.
 func parseStat(text []byte) (ticks int64, err error) {

@@ -42,6 +42,7 @@ type tally struct {
 	get, set *hdrhistogram.Histogram // from due to answered
 	wait     *hdrhistogram.Histogram // from due to sent
 	last     int64                   // when the last answer came
+	answers  []uint32                // proper ones, in each moment of the run
 }
 
 func newTally() *tally {
@@ -55,6 +56,20 @@ func (t *tally) add(o *tally) {
 	t.set.Merge(o.set)
 	t.wait.Merge(o.wait)
 	t.last = max(t.last, o.last)
+	for i, n := range o.answers {
+		t.at(i, n)
+	}
+}
+
+// moment is the unit of Result.Timeline, in nanoseconds.
+const moment = 100_000_000
+
+// at counts n answers in the i-th moment.
+func (t *tally) at(i int, n uint32) {
+	for len(t.answers) <= i {
+		t.answers = append(t.answers, 0)
+	}
+	t.answers[i] += n
 }
 
 func (t *tally) reset() {
@@ -62,6 +77,7 @@ func (t *tally) reset() {
 	t.get.Reset()
 	t.set.Reset()
 	t.wait.Reset()
+	clear(t.answers)
 }
 
 // all returns the latencies of all requests.
@@ -84,6 +100,7 @@ func (t *tally) record(ops []op, sent, answered int64) {
 			}
 			observe(h, answered-o.due)
 			observe(t.wait, sent-o.due)
+			t.at(int(answered/moment), 1)
 		}
 	}
 	t.last = max(t.last, answered)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -69,6 +70,11 @@ type Result struct {
 
 	// Distribution counts all latencies in steps that grow with them.
 	Distribution []Bucket `json:"distribution"`
+	// Percentiles tells below which latency how many answers were, from the median
+	// to as many nines as there are answers for.
+	Percentiles []Percentile `json:"percentiles"`
+	// Timeline counts answers in each tenth of a second of what was measured.
+	Timeline []uint32 `json:"timeline"`
 }
 
 // Latency tells how long requests took.
@@ -81,6 +87,12 @@ type Latency struct {
 	P999  time.Duration `json:"p99.9_ns"`
 	P9999 time.Duration `json:"p99.99_ns"`
 	Max   time.Duration `json:"max_ns"`
+}
+
+// A Percentile is the latency below which so many of a hundred answers were.
+type Percentile struct {
+	Percent float64       `json:"percent"`
+	Latency time.Duration `json:"latency_ns"`
 }
 
 // A Bucket counts latencies from From up to, but without, To.
@@ -99,7 +111,8 @@ func (r *run) result(t Target) *Result {
 		Elapsed:  time.Duration(max(total.last, r.end) - r.warm),
 		Requests: total.gets + total.sets, Gets: total.gets, Sets: total.sets, Misses: total.misses, Failed: total.failed,
 		Latency: latencyOf(all), Get: latencyOf(total.get), Set: latencyOf(total.set),
-		Distribution: distributionOf(all),
+		Distribution: distributionOf(all), Percentiles: percentilesOf(all),
+		Timeline: total.answers[min(int(r.warm/moment), len(total.answers)):],
 	}
 	result.Rate = float64(result.Requests) / result.Elapsed.Seconds()
 	if total.firstErr != nil {
@@ -124,6 +137,20 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 		Min: time.Duration(h.Min()), Mean: time.Duration(h.Mean()),
 		P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), P9999: at(99.99),
 		Max: time.Duration(h.Max()),
+	}
+}
+
+// percentilesOf returns percentiles at even steps of the logarithm of what is
+// beyond them, as long as there is an answer beyond.
+func percentilesOf(h *hdrhistogram.Histogram) []Percentile {
+	var list []Percentile
+	for step := 0; ; step++ {
+		beyond := math.Pow(10, -float64(step)/10) // of all answers
+		if beyond*float64(h.TotalCount()) < 1 {
+			return list
+		}
+		percent := 100 * (1 - beyond)
+		list = append(list, Percentile{percent, time.Duration(h.ValueAtQuantile(percent))})
 	}
 }
 

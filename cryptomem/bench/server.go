@@ -23,33 +23,53 @@ import (
 type Server struct {
 	Name      string // of the program, or its path
 	Protocol  Protocol
-	arguments func(port string, l Load) []string
+	arguments func(port string, r Room) []string
+}
+
+// Room is what a server is started for.
+type Room struct {
+	Memory    int64 // the limit to keep to by eviction, in bytes
+	ValueSize int   // of the largest value
+	Spread    bool  // over all processors, with a thread for each, and not one on the first
+}
+
+// RoomFor returns room that no load of this kind uses up.
+func RoomFor(l Load) Room { return Room{Memory: int64(memoryFor(l)), ValueSize: l.ValueSize} }
+
+func (r Room) threads() string {
+	if r.Spread {
+		return strconv.Itoa(runtime.NumCPU())
+	}
+	return "1"
 }
 
 // Servers returns those that a comparison can start: cryptomem, which is the
 // program at path, and of the others those that are installed. Each one gets
-// one thread and as much memory as the load can need, writes nothing to disk,
-// and listens on the loopback interface only.
+// one thread, unless it is to spread, and as much memory as it is told, writes
+// nothing to disk, and listens on the loopback interface only.
 func Servers(path string) []Server {
-	servers := []Server{{path, Cryptomem, func(port string, l Load) []string {
+	servers := []Server{{path, Cryptomem, func(port string, r Room) []string {
 		return []string{
 			"serve", "--addr", "127.0.0.1:" + port, "--log-level", "error",
-			"--max-memory", strconv.Itoa(memoryFor(l)), "--max-value-size", strconv.Itoa(max(l.ValueSize, 1<<20)),
+			"--max-memory", strconv.FormatInt(r.Memory, 10), "--max-value-size", strconv.Itoa(max(r.ValueSize, 1<<20)),
 		}
 	}}}
 	for _, s := range []Server{
-		{"memcached", Memcached, func(port string, l Load) []string {
+		{"memcached", Memcached, func(port string, r Room) []string {
 			args := []string{
-				"-l", "127.0.0.1", "-p", port, "-U", "0", "-t", "1",
-				"-m", strconv.Itoa(memoryFor(l) >> 20), "-I", strconv.Itoa(max(2*l.ValueSize, 1<<20)),
+				"-l", "127.0.0.1", "-p", port, "-U", "0", "-t", r.threads(),
+				"-m", strconv.FormatInt(r.Memory>>20, 10), "-I", strconv.Itoa(max(2*r.ValueSize, 1<<20)),
 			}
 			if me, err := user.Current(); err == nil && me.Uid == "0" {
 				args = append(args, "-u", me.Username) // it does not run as root unless told to
 			}
 			return args
 		}},
-		{"redis-server", Redis, func(port string, _ Load) []string {
-			return []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no"}
+		{"redis-server", Redis, func(port string, r Room) []string {
+			return []string{
+				"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
+				"--maxmemory", strconv.FormatInt(r.Memory, 10), "--maxmemory-policy", "allkeys-lru",
+			}
 		}},
 	} {
 		if _, err := exec.LookPath(s.Name); err == nil {
@@ -79,16 +99,19 @@ const startTimeout = 10 * time.Second
 
 // Start runs the server on a free port and waits until it accepts connections.
 // Stop ends it, and so does the end of ctx.
-func (s *Server) Start(ctx context.Context, clk clock.Clock, l Load) (*Process, error) {
+func (s *Server) Start(ctx context.Context, clk clock.Clock, r Room) (*Process, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	argv := append(OnFirstProcessor(), append([]string{s.Name}, s.arguments(port, l)...)...)
+	argv := append([]string{s.Name}, s.arguments(port, r)...)
+	if !r.Spread {
+		argv = append(OnFirstProcessor(), argv...)
+	}
 	p := &Process{Addr: "127.0.0.1:" + port, ended: make(chan struct{})}
 	p.command = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // our own list of servers
 	p.command.Dir = os.TempDir()                               // where no configuration of theirs is
-	p.command.Env = append(withoutSettings(os.Environ()), "GOMAXPROCS=1")
+	p.command.Env = append(withoutSettings(os.Environ()), "GOMAXPROCS="+r.threads())
 	p.command.Cancel = p.terminate
 	p.command.WaitDelay = startTimeout
 	if err := p.command.Start(); err != nil {

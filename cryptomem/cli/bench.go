@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -21,6 +22,8 @@ import (
 const benchUsage = `Usage:
     cryptomem bench [flags]
     cryptomem bench --compare [flags]
+    cryptomem bench --table [--rows NAMES] [--short] [flags]
+    cryptomem bench --trace FILE [flags]
 
 Puts load on a server and shows how long its answers take. It stores keys of
 its own there: k00...0 and so on.
@@ -59,10 +62,31 @@ that are installed, each on a port and a processor of its own, puts the same
 load on each in turn, and prints the medians and how they compare.
 
     --rounds N           for each server (default 5)
+    --report FILE        write a page to look at, too: HTML that needs nothing
+                         else. Also for --table and --trace
+
+With --table, it compares them in each shape of load in turn, from one
+connection to 20 million items, and prints for each what cryptomem takes for
+each 1 of the better of the others, and what it should.
+
+    --rows NAMES         these shapes only, with commas between; none for none
+    --short              one short round of each, without the long ones
+    --trace FILE         replay it as well, with sizes drawn
+
+With --trace alone, it replays a file of requests as a program does that reads
+through its cache, and prints how many of them, and of their bytes, were hits:
+on each of the servers as --compare starts them, for each limit, or on the one
+that --addr and --protocol name. Each line of FILE, which may be gzipped, is an
+object's name and its size in bytes; objects without have --value-size. What is
+stored is as long as a sealed value, on every server.
+
+    --limits SIZES       memory that servers get (default 16MiB,32MiB,64MiB)
+    --drawn              draw sizes of 64 B to 16 KiB from the names instead
 
 Example:
     $ cryptomem bench --connections 50 --rate 50000 --duration 30s
-    $ cryptomem bench --compare --connections 50 --depth 1 --duration 3s
+    $ cryptomem bench --compare --connections 50 --depth 1 --report bench.html
+    $ cryptomem bench --trace requests.txt.gz --limits 64MiB,256MiB,1GiB
 `
 
 // benchFlags are the command line of bench.
@@ -76,6 +100,12 @@ type benchFlags struct {
 	ttl                durationFlag
 	pid, rounds        int
 	json, compare      bool
+	table, short       bool
+	drawn              bool
+	rows               []string
+	trace, report      string
+	limits             sizesFlag
+	command            string // as it was typed
 }
 
 func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
@@ -102,6 +132,14 @@ func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
 	fs.BoolVar(&f.json, "json", false, "")
 	fs.BoolVar(&f.compare, "compare", false, "")
 	fs.IntVar(&f.rounds, "rounds", 5, "")
+	fs.BoolVar(&f.table, "table", false, "")
+	fs.BoolVar(&f.short, "short", false, "")
+	fs.StringSliceVar(&f.rows, "rows", nil, "")
+	fs.StringVar(&f.trace, "trace", "", "")
+	fs.StringVar(&f.report, "report", "", "")
+	fs.BoolVar(&f.drawn, "drawn", false, "")
+	f.limits = sizesFlag{16 << 20, 32 << 20, 64 << 20}
+	fs.Var(&f.limits, "limits", "")
 	return f
 }
 
@@ -126,7 +164,13 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	f.load.Gets, f.load.Fill = f.gets/100, true
 	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
 	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
-	if f.compare {
+	f.command = strings.Join(append([]string{"cryptomem", "bench"}, args...), " ")
+	switch {
+	case f.table:
+		return f.runTable(ctx, c, fs)
+	case f.trace != "":
+		return f.runReplay(ctx, c, fs)
+	case f.compare:
 		return f.runCompare(ctx, c, fs)
 	}
 	target, closeTarget, err := f.target(ctx, c)
@@ -156,14 +200,20 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 		return usageError(fmt.Sprintf("--gets is %g; allowed: 0 to 100", f.gets))
 	case f.duration <= 0:
 		return usageError("--duration is 0s, it must be longer than nothing")
-	case fs.Changed("rounds") && !f.compare:
-		return usageError("--rounds is for --compare only")
-	case f.protocol == "sealed" && !f.compare:
+	case fs.Changed("rounds") && !f.compare && !f.table:
+		return usageError("--rounds is for --compare and --table only")
+	case (f.short || len(f.rows) > 0) && !f.table:
+		return usageError("--short and --rows are for --table only")
+	case (f.drawn || fs.Changed("limits")) && f.trace == "":
+		return usageError("--limits and --drawn are for --trace only")
+	case f.report != "" && !f.compare && !f.table && f.trace == "":
+		return usageError("--report is for --compare, --table and --trace only")
+	case f.protocol == "sealed" && !f.compare && !f.table && f.trace == "":
 		return nil
 	}
 	for _, name := range []string{"tls", "ca", "server-name", "cert", "cert-key", "identity", "token-file", "namespace"} {
 		if fs.Changed(name) {
-			return usageError("--" + name + " is for the sealed protocol only, and not for --compare")
+			return usageError("--" + name + " is for the sealed protocol only, and not for --compare, --table or --trace")
 		}
 	}
 	return nil

@@ -16,39 +16,17 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
 )
 
-// runCompare measures the servers that it starts in turn. The load comes from
-// processes of this program too, so that it can be kept off the processor that
-// the servers have.
-func (f *benchFlags) runCompare(ctx context.Context, c *console, fs *pflag.FlagSet) (err error) {
-	if fs.Changed("addr") || fs.Changed("protocol") || fs.Changed("server-pid") {
-		return usageError("--compare starts the servers itself: --addr, --protocol and --server-pid do not go with it")
+// runCompare measures the servers that it starts in turn.
+func (f *benchFlags) runCompare(ctx context.Context, c *console, fs *pflag.FlagSet) error {
+	if err := f.startsServers(fs); err != nil {
+		return err
 	}
-	self, err := os.Executable()
+	shape := bench.Shape{Name: "compare", Load: f.load}
+	comparison, err := f.compareServers(ctx, c, &shape, f.rounds)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	servers := bench.Servers(self)
-	var names []string
-	var processes []*bench.Process
-	defer func() {
-		for _, p := range processes {
-			err = errors.Join(err, p.Stop())
-		}
-	}()
-	for _, s := range servers {
-		p, err := s.Start(ctx, clock.New(), f.load)
-		if err != nil {
-			return err
-		}
-		processes = append(processes, p)
-		names = append(names, s.Protocol.String())
-	}
-	comparison, err := bench.Compare(ctx, names, f.rounds, func(ctx context.Context, i int) (*bench.Result, error) {
-		return f.measureApart(ctx, c, self, servers[i], processes[i])
-	})
-	if err != nil {
+	if err := f.writeReport(c, &bench.Page{Title: "cryptomem beside others", Runs: runsOf(comparison)}); err != nil {
 		return err
 	}
 	if f.json {
@@ -57,17 +35,84 @@ func (f *benchFlags) runCompare(ctx context.Context, c *console, fs *pflag.FlagS
 	return comparison.WriteText(c.out)
 }
 
+// startsServers refuses flags about a server that runs already.
+func (f *benchFlags) startsServers(fs *pflag.FlagSet) error {
+	if fs.Changed("addr") || fs.Changed("protocol") || fs.Changed("server-pid") {
+		return usageError("--compare and --table start the servers themselves: --addr, --protocol and --server-pid do not go with them")
+	}
+	return nil
+}
+
+func runsOf(c *bench.Comparison) (runs []bench.NamedResult) {
+	for _, s := range c.Servers {
+		runs = append(runs, bench.NamedResult{Server: s.Server, Result: s.Run})
+	}
+	return runs
+}
+
+// compareServers starts the servers that count for the shape and puts its load on
+// each in turn. The load comes from processes of this program too, so that it can
+// be kept off the processor that the servers have.
+func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *bench.Shape, rounds int) (_ *bench.Comparison, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	room := bench.RoomFor(shape.Load)
+	room.Spread = shape.Spread
+	if shape.Memory > 0 {
+		room.Memory = shape.Memory
+	}
+	var servers []bench.Server
+	var names []string
+	var processes []*bench.Process
+	defer func() {
+		for _, p := range processes {
+			err = errors.Join(err, p.Stop())
+		}
+	}()
+	for _, s := range bench.Servers(self) {
+		if !shape.Counts(s.Protocol.String()) {
+			continue
+		}
+		p, err := s.Start(ctx, clock.New(), room)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+		processes = append(processes, p)
+		names = append(names, s.Protocol.String())
+	}
+	comparison, err := bench.Compare(ctx, names, rounds, func(ctx context.Context, i int) (*bench.Result, error) {
+		return f.measureApart(ctx, c, self, shape, servers[i], processes[i])
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range processes {
+		comparison.Servers[i].Resident, _ = bench.ProcessMemory(p.PID) // 0 where nobody knows
+	}
+	return comparison, nil
+}
+
 // measureApart runs the load on one server in a process of its own.
-func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, s bench.Server, p *bench.Process) (*bench.Result, error) {
-	argv := append(
-		bench.OnOtherProcessors(), self, "bench", "--json",
+func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, shape *bench.Shape, s bench.Server, p *bench.Process) (*bench.Result, error) {
+	var argv []string
+	if !shape.Spread {
+		argv = bench.OnOtherProcessors()
+	}
+	l := &shape.Load
+	argv = append(
+		argv, self, "bench", "--json",
 		"--addr", p.Addr, "--protocol", s.Protocol.String(),
-		"--connections", strconv.Itoa(f.load.Connections), "--depth", strconv.Itoa(f.load.Depth),
-		"--rate", strconv.FormatFloat(f.load.Rate, 'g', -1, 64),
-		"--duration", f.duration.String(), "--warmup", f.warmup.String(), "--ttl", f.ttl.String(),
-		"--gets", strconv.FormatFloat(f.gets, 'g', -1, 64), "--keys", strconv.Itoa(f.load.Keys),
-		"--key-size", f.keySize.String(), "--value-size", f.valueSize.String(),
-		"--seed", strconv.FormatUint(f.load.Seed, 10), "--timeout", f.client.timeout.String(),
+		"--connections", strconv.Itoa(l.Connections), "--depth", strconv.Itoa(l.Depth),
+		"--rate", strconv.FormatFloat(l.Rate, 'g', -1, 64),
+		"--duration", f.duration.String(), "--warmup", f.warmup.String(), "--ttl", l.TTL.String(),
+		"--gets", strconv.FormatFloat(100*l.Gets, 'g', -1, 64), "--keys", strconv.Itoa(l.Keys),
+		"--key-size", f.keySize.String(), "--value-size", strconv.Itoa(l.ValueSize),
+		"--seed", strconv.FormatUint(l.Seed, 10), "--timeout", f.client.timeout.String(),
 	)
 	if _, err := bench.ProcessCPU(p.PID); err == nil { // or there is no way to know it here
 		argv = append(argv, "--server-pid", strconv.Itoa(p.PID))
@@ -83,7 +128,7 @@ func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, 
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	if isTerminal(c.err) {
-		fmt.Fprintf(c.err, "%s: %.0f/s\n", s.Protocol, result.Rate)
+		fmt.Fprintf(c.err, "%s: %s: %.0f/s\n", shape.Name, s.Protocol, result.Rate)
 	}
 	return result, nil
 }
