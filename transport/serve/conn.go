@@ -22,18 +22,19 @@ const refusalTimeout = 5 * time.Second
 type serverConn struct {
 	net.Conn
 	polling
-	server  *Server
-	handler session.Handler
-	auth    AuthHandler // the handler or session, as long as it is one to wait for
-	session Session
-	refusal wire.Refusal        // what is answered to a connection over the limits
-	read    func() (int, error) // waits and reads into the session
-	since   int64               // when the connection began
-	active  int64               // when it last received, or sent what had to wait
-	address netip.Prefix
-	memory  *session.Share // its address's
-	slot    slot
-	mayPoll bool // whether a poller may do the waiting
+	server   *Server
+	handler  session.Handler
+	auth     AuthHandler // the handler or session, as long as it is one to wait for
+	session  Session
+	refusal  wire.Refusal        // what is answered to a connection over the limits
+	read     func() (int, error) // waits and reads into the session
+	since    int64               // when the connection began
+	active   int64               // when it last received, or sent what had to wait
+	address  netip.Prefix
+	memory   *session.Share // its address's
+	slot     slot
+	mayPoll  bool // whether a poller may do the waiting
+	attended bool // by a goroutine, see Server.attended
 
 	deadline deadline
 	waitsFor waitKind // what the deadline is about
@@ -156,6 +157,7 @@ func (c *serverConn) failed(err error) {
 
 // finish closes the connection and leaves the server.
 func (c *serverConn) finish() {
+	c.attend(false)
 	_ = c.Close() // everything that matters has been sent
 	if c.session != nil {
 		c.session.Close()
@@ -164,6 +166,18 @@ func (c *serverConn) finish() {
 		_ = closer.Close() // nobody is left to be told
 	}
 	c.server.leave(c)
+}
+
+// attend says whether a goroutine serves the connection, and not a poller.
+func (c *serverConn) attend(by bool) {
+	switch {
+	case by == c.attended:
+	case by:
+		c.server.attended.Add(1)
+	default:
+		c.server.attended.Add(-1)
+	}
+	c.attended = by
 }
 
 // received notes n bytes that have been read into the session.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,29 +20,55 @@ import (
 // maxEvents is how many ready connections a poller learns of at once.
 const maxEvents = 128
 
+const (
+	// keptWait is how long a poller that has just served keeps its processor while
+	// it waits for more, in milliseconds. Requests of few connections follow each
+	// other sooner; to be parked and woken for each costs more than to serve it.
+	keptWait = 8
+
+	// turnTime is how long a poller serves before it lets other goroutines have its
+	// processor, and the runtime look for those whose connections are ready.
+	turnTime = 5 * time.Millisecond
+
+	// busyTime is over how long a poller looks back to find out whether it is busy:
+	// whether it has waited less than a part in busyPart of the time.
+	busyTime = 200 * time.Millisecond
+	busyPart = 16
+)
+
 // pollers serve the short way of socket connections without a goroutine each:
 // bytes are there, their requests are executed, the answers fit the socket's
 // buffer. One goroutine does that for many connections, so that a request costs
 // a read, a write and a share of one wait. Whatever would block or may take
 // long, and every ending, hands the connection to a goroutine of its own.
+//
+// One poller serves all connections until it is busy. Then there is one more, and
+// so on up to one for each processor: a second one that has little to do only takes
+// turns with the first, and makes requests wait for that.
 type pollers struct {
-	all []*poller
+	server *Server
+	all    []*poller
+	open   atomic.Int32 // of all, those that connections are given to
 }
 
-// newPollers starts one poller for each processor.
-func newPollers() (*pollers, error) {
-	p := &pollers{}
+// newPollers starts the pollers of s.
+func newPollers(s *Server) (*pollers, error) {
+	ps := &pollers{server: s}
+	ps.open.Store(1)
 	for range runtime.GOMAXPROCS(0) {
-		one, err := newPoller()
+		one, err := newPoller(ps)
 		if err != nil {
-			p.close()
+			ps.close()
 			return nil, err
 		}
-		p.all = append(p.all, one)
+		ps.all = append(ps.all, one)
 		go one.run()
 	}
-	return p, nil
+	return ps, nil
 }
+
+// of returns the poller that is to serve a connection.
+func (p *pollers) of(fd int) *poller { return p.all[fd%int(p.open.Load())] }
 
 // watch hands c, which waits for its next bytes, to a poller, who may serve it
 // before watch returns. It reports false if c cannot be polled.
@@ -50,7 +77,7 @@ func (p *pollers) watch(c *serverConn) (watched bool) {
 		return false
 	}
 	err := c.raw.Control(func(fd uintptr) {
-		watched = p.all[int(fd)%len(p.all)].add(int(fd), c)
+		watched = p.of(int(fd)).add(int(fd), c)
 	})
 	return err == nil && watched
 }
@@ -64,18 +91,29 @@ func (p *pollers) close() {
 	}
 }
 
-// A poller waits for many connections at once. Its epoll descriptor is itself
-// waited for by the runtime, so that a poller with nothing to do holds no
-// thread.
+// A poller waits for many connections at once. While requests keep coming it does
+// so in the kernel, and keeps its processor. Its epoll descriptor is itself waited
+// for by the runtime, so that a poller with nothing to do holds no thread.
 type poller struct {
-	file *os.File // the epoll descriptor
-	raw  syscall.RawConn
+	pollers *pollers
+	file    *os.File // the epoll descriptor
+	raw     syscall.RawConn
+
+	// Of run.
+	events [maxEvents]syscall.EpollEvent
+	n      int                // of events, those that the last wait found
+	failed error              // how that went
+	park   func(uintptr) bool // waits as the runtime has it
+	keep   func(uintptr)      // waits without giving the processor away
+	turn   int64              // when other goroutines had theirs
+	looked int64              // when it last found out whether it was busy
+	waited int64              // how long it has waited since
 
 	mu    sync.Mutex    // guards conns
 	conns []*serverConn // by file descriptor
 }
 
-func newPoller() (*poller, error) {
+func newPoller(of *pollers) (*poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -84,7 +122,12 @@ func newPoller() (*poller, error) {
 		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{file: os.NewFile(uintptr(fd), "epoll")}
+	p := &poller{pollers: of, file: os.NewFile(uintptr(fd), "epoll")}
+	p.park = func(epoll uintptr) bool {
+		p.n, p.failed = syscall.EpollWait(int(epoll), p.events[:], 0)
+		return p.n > 0 || p.failed != nil && !errors.Is(p.failed, syscall.EINTR)
+	}
+	p.keep = func(epoll uintptr) { p.n, p.failed = socket.Wait(int(epoll), p.events[:], keptWait) }
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
 		return nil, err
@@ -104,6 +147,7 @@ func (p *poller) add(fd int, c *serverConn) bool {
 	if c.ready == nil {
 		c.ready = c.serveReady
 	}
+	c.attend(false)
 	c.polled.Store(true)
 	if p.control(syscall.EPOLL_CTL_ADD, fd) == nil {
 		p.mu.Lock()             // so that nobody adds it again in between
@@ -117,7 +161,11 @@ func (p *poller) add(fd int, c *serverConn) bool {
 		return true
 	}
 	// Unless it was interrupted meanwhile, it is still the caller's.
-	return !c.polled.CompareAndSwap(true, false)
+	if !c.polled.CompareAndSwap(true, false) {
+		return true
+	}
+	c.attend(true)
+	return false
 }
 
 // remove ends waiting for c, which its caller owns.
@@ -140,17 +188,10 @@ func (p *poller) control(op, fd int) error {
 
 // run serves connections until the poller is closed.
 func (p *poller) run() {
-	events := make([]syscall.EpollEvent, maxEvents)
 	ready := make([]*serverConn, 0, maxEvents)
-	n := 0
-	wait := func(epoll uintptr) bool {
-		var err error
-		n, err = syscall.EpollWait(int(epoll), events, 0)
-		return n > 0 || err != nil && !errors.Is(err, syscall.EINTR)
-	}
-	for p.raw.Read(wait) == nil {
+	for p.wait() == nil {
 		p.mu.Lock()
-		for _, e := range events[:max(n, 0)] {
+		for _, e := range p.events[:max(p.n, 0)] {
 			ready = append(ready, p.conns[e.Fd])
 		}
 		p.mu.Unlock()
@@ -165,6 +206,44 @@ func (p *poller) run() {
 	}
 }
 
+// wait waits until connections are ready. An error says that the poller is closed.
+func (p *poller) wait() error {
+	server := p.pollers.server
+	began := server.config.Now()
+	if began-p.turn >= int64(turnTime) {
+		p.turn = began
+		runtime.Gosched()
+	} else if p.n > 0 && server.attended.Load() == 0 {
+		if err := p.raw.Control(p.keep); err != nil {
+			return err
+		}
+		if p.n > 0 {
+			p.measure(began)
+			return nil
+		}
+	}
+	err := p.raw.Read(p.park)
+	p.measure(began)
+	return err
+}
+
+// measure notes a wait that began then, and opens another poller if this one is
+// busy.
+func (p *poller) measure(began int64) {
+	now := p.pollers.server.config.Now()
+	p.waited += now - began
+	past := now - p.looked
+	if past < int64(busyTime) {
+		return
+	}
+	if p.waited < past/busyPart && p.looked != 0 {
+		if open := p.pollers.open.Load(); int(open) < len(p.pollers.all) {
+			p.pollers.open.CompareAndSwap(open, open+1)
+		}
+	}
+	p.looked, p.waited = now, 0
+}
+
 // polling is what a connection needs to be polled.
 type polling struct {
 	raw    syscall.RawConn // nil if it cannot be
@@ -172,6 +251,7 @@ type polling struct {
 	polled atomic.Bool // true: the poller waits, and whoever makes it false is the owner
 	ready  func(fd uintptr)
 	now    int64 // when its last answers were written
+	moves  bool  // to another poller, by and by
 	stay   bool  // what ready found out: whether the poller may go on, or
 	result error // what ended that
 }
@@ -184,6 +264,14 @@ func (c *serverConn) turn() {
 		c.stay, c.result = false, err
 	}
 	if c.stay && c.await(c.now) {
+		if c.moves {
+			c.poller.remove(c)
+			if !c.server.pollers.watch(c) {
+				c.attend(true)
+				go c.resume(nil)
+			}
+			return
+		}
 		c.polled.Store(true)
 		c.recheck()
 		return
@@ -203,6 +291,7 @@ func (c *serverConn) turn() {
 
 // serveReady reads once, executes, and writes what the socket takes at once.
 func (c *serverConn) serveReady(fd uintptr) {
+	c.moves = c.server.pollers.of(int(fd)) != c.poller
 	n, err := readNow(int(fd), c.session, math.MaxInt)
 	c.now = c.server.config.Now()
 	if n == 0 {
@@ -258,6 +347,7 @@ func (c *serverConn) unpoll() {
 }
 
 func (c *serverConn) unwatch() {
+	c.attend(true)
 	c.poller.remove(c)
 	go c.resume(c.result)
 }

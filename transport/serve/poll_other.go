@@ -10,7 +10,7 @@ type (
 	polling struct{ raw syscall.RawConn }
 )
 
-func newPollers() (*pollers, error) { return nil, nil }
+func newPollers(*Server) (*pollers, error) { return nil, nil }
 
 func (*pollers) watch(*serverConn) bool { return false }
 

@@ -110,6 +110,7 @@ type Server struct {
 	watchdog watchdog
 	counters counters
 	draining atomic.Bool
+	attended atomic.Int32 // connections that a goroutine serves by itself
 
 	mu        sync.Mutex // guards what follows
 	closed    bool
@@ -179,7 +180,7 @@ func (s *Server) Serve(l net.Listener) error {
 	s.listeners[l] = struct{}{}
 	if s.pollers == nil {
 		var err error
-		if s.pollers, err = newPollers(); err != nil {
+		if s.pollers, err = newPollers(s); err != nil {
 			s.config.Logger.Warn("connections are not polled, each takes a goroutine", "error", err)
 		}
 	}
@@ -254,6 +255,7 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 	}
 	s.counters.accepted.Add(1)
 	c.refusal = refusal
+	c.attend(true)
 	return c
 }
 

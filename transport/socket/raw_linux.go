@@ -43,3 +43,14 @@ func raw(call uintptr, fd int, b []byte) (int, error) {
 	}
 	return int(n), nil
 }
+
+// Wait waits until descriptors of an epoll instance are ready, for at most so many
+// milliseconds. Unlike a usual system call it keeps the processor meanwhile, so that
+// whoever is woken goes on at once; so the time had better be short.
+func Wait(epoll int, events []syscall.EpollEvent, atMost int) (int, error) {
+	n, _, failed := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(atMost), 0, 0) //nolint:gosec // the kernel wants an address
+	if failed != 0 {
+		return 0, failed
+	}
+	return int(n), nil
+}

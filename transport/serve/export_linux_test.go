@@ -1,0 +1,53 @@
+package serve
+
+import "time"
+
+// Attended returns how many connections a goroutine serves by itself.
+func Attended(s *Server) int { return int(s.attended.Load()) }
+
+// Spread lets as many pollers as there are have connections.
+func Spread(s *Server) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pollers.open.Store(int32(len(s.pollers.all)))
+	return len(s.pollers.all)
+}
+
+// Polled returns how many connections are waited for by the poller that they
+// belong to now, and how many by another one.
+func Polled(s *Server) (placed, misplaced int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pollers.all {
+		p.mu.Lock()
+		for fd, c := range p.conns {
+			switch {
+			case c == nil:
+			case s.pollers.of(fd) == p:
+				placed++
+			default:
+				misplaced++
+			}
+		}
+		p.mu.Unlock()
+	}
+	return placed, misplaced
+}
+
+// OpenAfter returns how many of the pollers have connections after one has waited
+// for a part of the time that it looks back over, by the server's clock.
+func OpenAfter(s *Server, n int, waited time.Duration, sleep func(time.Duration)) int {
+	ps := &pollers{server: s}
+	for range n {
+		ps.all = append(ps.all, &poller{pollers: ps})
+	}
+	ps.open.Store(1)
+	p := ps.all[0]
+	p.measure(s.config.Now())
+	began := s.config.Now()
+	sleep(waited)
+	p.measure(began)
+	sleep(busyTime - waited)
+	p.measure(s.config.Now())
+	return int(ps.open.Load())
+}
