@@ -61,12 +61,10 @@ func (k bucketKey) end() int64 {
 
 type bucket struct {
 	bucketKey
-	first int32 // segment
-	// Segments that take records.
-	open  [pools]int32
+	first int32        // segment
+	open  [pools]int32 // segments that take records
 	items int
-	// Bucket in the same slot.
-	next int32
+	next  int32 // bucket in the same slot
 }
 
 func (b *bucket) frame() frame {

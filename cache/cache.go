@@ -46,9 +46,12 @@ type Info struct {
 
 // New returns an empty cache. Its janitor does not run until Start.
 func New(clk clock.Clock, opts ...Option) (*Cache, error) {
-	o := options{maxMemory: DefaultMaxMemory(), maxValueSize: DefaultMaxValueSize}
+	o := options{maxMemory: machineDecides, maxValueSize: DefaultMaxValueSize}
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if o.maxMemory == machineDecides {
+		o.maxMemory = DefaultMaxMemory()
 	}
 	if o.shards == 0 {
 		o.shards = defaultShards(o.maxMemory)

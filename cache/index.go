@@ -48,13 +48,11 @@ func (w word) position() position { return position(w & positionMask) }
 // table is a part of the index: the words whose tags share the first depth
 // bits.
 type table struct {
-	// The charged pages of its unit.
-	bytes []byte
+	bytes []byte // the charged pages of its unit
 	unit  int32
 	pages int
 	depth uint
-	// Words in use.
-	n int
+	n     int // words in use
 }
 
 func (t *table) word(i int) word {
@@ -124,17 +122,13 @@ func (t *table) roomy() bool {
 
 // index is the directory and the memory of a shard's tables.
 type index struct {
-	space *memory
-	// 1<<depth, by the tag's first bits.
-	dir   []*table
-	depth uint
-	// Tables by depth.
-	depths [maxDepth + 1]int
-	// Units given back.
-	free []int32
-	// First unit never used.
-	fresh int32
-	n     int // words
+	space  *memory
+	dir    []*table // 1<<depth, by the tag's first bits
+	depth  uint
+	depths [maxDepth + 1]int // tables by depth
+	free   []int32           // units given back
+	fresh  int32             // first unit never used
+	n      int               // words
 }
 
 // table returns the tag's table.

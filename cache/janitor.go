@@ -18,12 +18,10 @@ const stuckDelay = time.Second
 // janitor gives the memory of expired items back. It sleeps until the next
 // deadline on the injected clock, and a write with an earlier one wakes it.
 type janitor struct {
-	// Cache time of the next wake-up, MaxInt64 for none.
-	wake atomic.Int64
+	wake atomic.Int64 // cache time of the next wake-up, MaxInt64 for none
 	poke
 
-	// Guards stop and done.
-	mu   sync.Mutex
+	mu   sync.Mutex // guards stop and done
 	stop chan struct{}
 	done chan struct{}
 }
@@ -86,8 +84,7 @@ func (c *Cache) clean(stop, done chan struct{}) {
 			case <-stop:
 				return
 			default:
-				// others first, also on one processor
-				runtime.Gosched()
+				runtime.Gosched() // others first, also on one processor
 				continue
 			}
 		}
@@ -95,8 +92,7 @@ func (c *Cache) clean(stop, done chan struct{}) {
 		if next != 0 {
 			j.wake.Store(next)
 			cancel = c.clk.AfterFunc(time.Duration(next-now), j.signal).Stop
-			// the clock moved between sweep and alarm
-			if c.Now() >= next {
+			if c.Now() >= next { // the clock moved between sweep and alarm
 				j.signal()
 			}
 		}

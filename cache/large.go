@@ -69,18 +69,16 @@ func (s *shard) releaseChain(head int32) {
 //	}
 //	version, err := st.Set(c.Now(), ttl)
 type Upload struct {
-	c      *Cache
-	s      *shard
-	hash   uint64
-	key    []byte
-	size   int
-	filled int
-	head   int32
-	tail   int32
-	// Not filled.
-	free []byte
-	// Bytes that the account knows to be on their way.
-	charged int64
+	c       *Cache
+	s       *shard
+	hash    uint64
+	key     []byte
+	size    int
+	filled  int
+	head    int32
+	tail    int32
+	free    []byte // not filled
+	charged int64  // bytes that the account knows to be on their way
 }
 
 // BeginUpload starts a value of size bytes for key, which it copies. It is meant for
@@ -152,8 +150,7 @@ func (st *Upload) extend() error {
 	more := max(pagesOf(at+n)-seg.pages, 0)
 	warm := min(more, seg.spare)
 	if n == st.Missing() {
-		// what is over goes with the value
-		warm = seg.spare
+		warm = seg.spare // what is over goes with the value
 		more = max(more, warm)
 	}
 	st.s.refund(warm, memFree)
@@ -241,8 +238,7 @@ func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version u
 	}
 	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.account}, ttl, cond, version)
 	if err == nil {
-		// the item's now
-		st.head = none
+		st.head = none // the item's now
 	}
 	return v, err
 }
@@ -250,8 +246,7 @@ func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version u
 // Ref is a large value being read where it lies: its memory stays as it is
 // until Release, whatever becomes of the item. The zero Ref refers to nothing.
 type Ref struct {
-	// Whose memory lives as long as it does.
-	c    *Cache
+	c    *Cache // whose memory lives as long as it does
 	s    *shard
 	head int32
 	size int

@@ -120,8 +120,7 @@ func (c *Cache) reclaimFrom(now int64, s *shard, need int) bool {
 		s.mu.Lock()
 	}
 	if !ok {
-		// it stays as it is: a segment that is partly dead
-		s.victim.seg = none
+		s.victim.seg = none // it stays as it is: a segment that is partly dead
 	}
 	s.unlock()
 	return ok

@@ -28,6 +28,9 @@ const (
 	shardMemory           = 16 << 20
 	// minShardMemory is the least that a shard works with, in bytes.
 	minShardMemory = 64 << 10
+
+	// machineDecides stands for DefaultMaxMemory, which reads files to tell.
+	machineDecides = math.MinInt64
 )
 
 // Eviction is what a full cache does with a write.

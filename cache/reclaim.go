@@ -16,15 +16,11 @@ const (
 
 // victim is the segment being reclaimed, none between two.
 type victim struct {
-	seg int32
-	// offset of the next record to look at.
-	offset int
-	// Bytes when chosen.
-	used int
-	// Bytes moved.
-	kept int
-	// Segments evicted before it, in a row, that were mostly kept.
-	spared int
+	seg    int32
+	offset int // of the next record to look at
+	used   int // bytes when chosen
+	kept   int // bytes moved
+	spared int // segments evicted before it, in a row, that were mostly kept
 	reason reason
 }
 
@@ -87,8 +83,7 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 			s.ghost.add(s.hash.sum(r.key), s.index.n)
 			s.drop(t, at, p, &r)
 		}
-		// of no meaning once the segment is gone
-		s.victim.offset += r.size
+		s.victim.offset += r.size // of no meaning once the segment is gone
 	}
 	return walked, true
 }
@@ -119,8 +114,7 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 		}
 	}
 	if r.chain != none {
-		// it passes to the copy
-		s.segs[r.chain].refs++
+		s.segs[r.chain].refs++ // it passes to the copy
 	}
 	to, ok := s.appendRecord(key, q, r)
 	if !ok {
@@ -193,12 +187,9 @@ func (s *shard) compact(now int64) {
 // search finds a segment worth compacting: the one with the least alive among
 // the next few hundred, a few per call.
 type search struct {
-	// The next segment to look at.
-	cursor int
-	// Looked at so far.
-	seen int
-	// None yet if 0.
-	best int32
+	cursor int   // the next segment to look at
+	seen   int   // looked at so far
+	best   int32 // none yet if 0
 }
 
 const (

@@ -86,8 +86,7 @@ type Item struct {
 	Key, Value []byte
 	Large      net.Buffers
 	Info
-	// The name of the account that it is charged to, empty for none.
-	Account string
+	Account string // the name of the account that it is charged to, empty for none
 }
 
 // Scan walks the store in small steps, for a copy of it that does not stop the

@@ -9,8 +9,7 @@ import (
 
 // background is the goroutines of something that can be closed.
 type background struct {
-	// Guards closed, and orders spawn before wait.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards closed, and orders spawn before wait
 	closed  bool
 	running sync.WaitGroup
 }

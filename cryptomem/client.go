@@ -35,16 +35,13 @@ import (
 // sent again, and so is what does no harm twice: reading, and deleting. A
 // write whose answer is lost ends in ErrMaybeApplied.
 type Client struct {
-	opts *options
-	// Why the client cannot work at all: bad options.
-	err    error
+	opts   *options
+	err    error // why the client cannot work at all: bad options
 	sealer *sealing.Sealer
-	// Nil: remembers nothing.
-	fresh *freshness.Table
-	below Store
+	fresh  *freshness.Table // nil: remembers nothing
+	below  Store
 
-	// Ends with Close.
-	ctx    context.Context
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
 	background
@@ -68,8 +65,7 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 		return nil, c.err
 	}
 	if err := connectAll(ctx, c.below); err != nil {
-		// always nil
-		_ = c.Close()
+		_ = c.Close() // always nil
 		return nil, err
 	}
 	return c, nil
@@ -110,8 +106,7 @@ func newServerClient(addr string, opts []Option) *Client {
 	c := newClient(o, err)
 	if c.err == nil {
 		if c.below, c.err = openServers(addr, o, c.sealer.Namespace()); c.err != nil {
-			// always nil: there is no store
-			_ = c.Close()
+			_ = c.Close() // always nil: there is no store
 		}
 	}
 	return c
@@ -130,8 +125,7 @@ func newClient(o *options, err error) *Client {
 	}
 	c.sealer, c.err = sealing.New(o.keyring, sealOpts...)
 	if o.ownKeyring {
-		// the sealer has derived what it needs
-		_ = o.keyring.Close()
+		_ = o.keyring.Close() // the sealer has derived what it needs
 	}
 	if c.err == nil {
 		c.err = c.remember()
@@ -178,8 +172,7 @@ func (c *Client) Close() error {
 	}
 	c.wait()
 	if c.sealer != nil {
-		// always nil
-		_ = c.sealer.Close()
+		_ = c.sealer.Close() // always nil
 	}
 	return err
 }

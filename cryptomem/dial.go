@@ -17,13 +17,11 @@ import (
 
 // A link is one of the connections to a server, made anew whenever it is broken.
 type link struct {
-	conn atomic.Pointer[pipeline.Conn]
-	// What conn had heard when it was made; guarded by connections.turn.
-	greeted uint64
+	conn    atomic.Pointer[pipeline.Conn]
+	greeted uint64 // what conn had heard when it was made; guarded by connections.turn
 
-	mu sync.Mutex
-	// The one under way, which all callers wait for.
-	dialing *dial
+	mu      sync.Mutex
+	dialing *dial // the one under way, which all callers wait for
 }
 
 // live returns the link's connection, nil if it is broken.
@@ -36,14 +34,12 @@ func (l *link) live() *pipeline.Conn {
 
 func (l *link) close() {
 	if conn := l.conn.Load(); conn != nil {
-		// always nil
-		_ = conn.Close()
+		_ = conn.Close() // always nil
 	}
 }
 
 type dial struct {
-	// Closed when conn and err are set.
-	done chan struct{}
+	done chan struct{} // closed when conn and err are set
 	conn *pipeline.Conn
 	err  error
 }
@@ -92,12 +88,10 @@ func (s *connections) redial(l *link, d *dial) {
 	l.mu.Unlock()
 	close(d.done)
 	if old != nil && d.err == nil && old != d.conn {
-		// it is broken; this only waits for its goroutines
-		_ = old.Close()
+		_ = old.Close() // it is broken; this only waits for its goroutines
 	}
 	if d.err == nil && s.ctx.Err() != nil {
-		// Close may have passed by before the connection was in place
-		_ = d.conn.Close()
+		_ = d.conn.Close() // Close may have passed by before the connection was in place
 	}
 }
 
@@ -136,8 +130,7 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 		s.install(l, conn)
 	case s.ctx.Err() != nil:
 		err = ErrClosed
-	case o != nil:
-		// somebody could not wait, and ended the dial
+	case o != nil: // somebody could not wait, and ended the dial
 		err = o.cause
 	default:
 		s.failures++
@@ -189,14 +182,12 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	if s.opts.tls != nil {
 		tc := tls.Client(nc, s.opts.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {
-			// the handshake's error says more
-			_ = nc.Close()
+			_ = nc.Close() // the handshake's error says more
 			return nil, err
 		}
 		nc = tc
 	} else if s.opts.ownSockets {
-		// a caller that is alone waits in the kernel
-		nc = socket.Own(nc)
+		nc = socket.Own(nc) // a caller that is alone waits in the kernel
 	}
 	conn := pipeline.NewConn(nc, s.opts.clock, s.opts.limits)
 	err = s.authenticate(ctx, conn)
@@ -207,8 +198,7 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
 			err = fmt.Errorf("somebody is there and says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
 		}
-		// always nil
-		_ = conn.Close()
+		_ = conn.Close() // always nil
 		return nil, err
 	}
 	return conn, nil

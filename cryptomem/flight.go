@@ -24,37 +24,29 @@ var errGoexit = errors.New("loader ended its goroutine (runtime.Goexit)")
 type flight struct {
 	key    string
 	cancel context.CancelFunc
-	// Closed when value and err are set.
-	loaded chan struct{}
-	// Closed when the value is stored as well, as far as possible.
-	done  chan struct{}
-	value []byte
-	err   error
+	loaded chan struct{} // closed when value and err are set
+	done   chan struct{} // closed when the value is stored as well, as far as possible
+	value  []byte
+	err    error
 
 	// Of the flight's own goroutine:
-	lease *Lock // held, and to be given back; nil if not
-	// What has version is to be swapped, and not the lease itself.
-	swap bool
-	// version of the stale value.
-	version uint64
-	// The store knows no leases.
-	plain bool
+	lease   *Lock  // held, and to be given back; nil if not
+	swap    bool   // what has version is to be swapped, and not the lease itself
+	version uint64 // of the stale value
+	plain   bool   // the store knows no leases
 
 	// Guarded by flights.mu:
 	waiting    int
 	background bool
-	// holder of the lease under the key.
-	holder []byte
-	// What flights.leases was with that lease; 0 without one.
-	since uint64
+	holder     []byte // of the lease under the key
+	since      uint64 // what flights.leases was with that lease; 0 without one
 }
 
 // flights are the loads under way that a caller may join, one a key.
 type flights struct {
-	mu    sync.Mutex
-	byKey map[string]*flight
-	// Taken so far.
-	leases atomic.Uint64
+	mu     sync.Mutex
+	byKey  map[string]*flight
+	leases atomic.Uint64 // taken so far
 }
 
 // join returns the key's flight, after starting it if there is none. Each join
@@ -148,8 +140,7 @@ func (c *Client) leave(f *flight) {
 	defer c.flights.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
-		// nobody should join what is being cancelled
-		c.forget(f)
+		c.forget(f) // nobody should join what is being cancelled
 	}
 }
 
@@ -241,8 +232,7 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 			waitedFor != nil && found.kind == leased && !bytes.Equal(waitedFor, found.holder):
 			f.plain = errors.Is(err, ErrNotSupported)
 			c.flights.mu.Lock()
-			// without a lease nobody could tell that it is void
-			c.forget(f)
+			c.forget(f) // without a lease nobody could tell that it is void
 			c.flights.mu.Unlock()
 			return lookup{}, nil
 		case found.kind == leased:
@@ -331,8 +321,7 @@ func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, t
 		return
 	}
 	if c.do(ctx, op) == nil && !f.swap {
-		// the value is in its place
-		f.lease = nil
+		f.lease = nil // the value is in its place
 	}
 }
 
@@ -341,8 +330,7 @@ func (c *Client) release(ctx context.Context, f *flight) {
 	if f.lease != nil {
 		ctx, cancel := c.FallbackContext(ctx)
 		defer cancel()
-		// expires by itself if this fails
-		_ = f.lease.Unlock(ctx)
+		_ = f.lease.Unlock(ctx) // expires by itself if this fails
 	}
 	if f.background {
 		c.leave(f)

@@ -46,15 +46,12 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, opts ..
 
 // An increment waits to be swapped in with others.
 type increment struct {
-	// The caller's, who waits.
-	ctx   context.Context
+	ctx   context.Context // the caller's, who waits
 	delta int64
 	life  lifetime
-	// Nil while it waits; guarded by counters.mu.
-	batch *increments
+	batch *increments // nil while it waits; guarded by counters.mu
 
-	// Closed when the following are set.
-	done chan struct{}
+	done chan struct{} // closed when the following are set
 	sum  int64
 	err  error
 }
@@ -62,9 +59,8 @@ type increment struct {
 // increments are those of one swap. It runs under a context with the values of
 // the first one's, which ends with the last caller, or the client.
 type increments struct {
-	all []*increment
-	// Callers that still are; guarded by counters.mu.
-	waiting int
+	all     []*increment
+	waiting int // callers that still are; guarded by counters.mu
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -121,8 +117,7 @@ func (s *counters) withdraw(key string, in *increment) (int64, error) {
 // run carries out the key's increments until none waits.
 func (s *counters) run(c *Client, key string) {
 	for {
-		// so that those who were just answered come along
-		runtime.Gosched()
+		runtime.Gosched() // so that those who were just answered come along
 		batch := s.nextBatch(key)
 		if batch == nil {
 			return

@@ -60,8 +60,7 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	if err != nil {
 		return err
 	}
-	// there is nothing to keep
-	life.keep = false
+	life.keep = false // there is nothing to keep
 	err = c.storeFor(ctx, CommandAdd, key, value, life)
 	if !errors.Is(err, ErrExists) {
 		return err
@@ -73,8 +72,7 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	}
 	_, swapped := c.swap(ctx, key, value, item.Version, life)
 	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
-		// somebody else was faster
-		return err
+		return err // somebody else was faster
 	}
 	return swapped
 }

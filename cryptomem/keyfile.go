@@ -48,8 +48,7 @@ type keyFile struct {
 
 // read reads the file and remembers which one it was.
 func (f *keyFile) read() (*sealing.Keyring, error) {
-	// before reading: what changes meanwhile is read again
-	seen, err := os.Stat(f.path)
+	seen, err := os.Stat(f.path) // before reading: what changes meanwhile is read again
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +82,7 @@ func (c *Client) followKeyFile(f *keyFile, ticker *clock.Ticker) {
 		kr, err := f.read()
 		if err == nil {
 			err = c.Rekey(kr)
-			// the sealer has derived what it needs
-			_ = kr.Close()
+			_ = kr.Close() // the sealer has derived what it needs
 		}
 		if o, ok := c.opts.observer.(KeyObserver); ok {
 			o.Rekeyed(err)

@@ -42,19 +42,14 @@ func KeepTTL() StoreOption { return StoreOption{kind: untilThen} }
 
 // A lifetime is what the options of one call amount to.
 type lifetime struct {
-	ttl time.Duration
-	// until in place of ttl, if fixed.
-	until time.Time
+	ttl   time.Duration
+	until time.Time // in place of ttl, if fixed
 	fixed bool
-	// keep that of the value that is replaced, if there is one.
-	keep bool
-	// given by an option other than KeepTTL.
-	given bool
+	keep  bool // that of the value that is replaced, if there is one
+	given bool // by an option other than KeepTTL
 
-	// The value is the one that was there, and as old as it was.
-	resealed bool
-	// Then: when that was sealed.
-	stamp sealing.Stamp
+	resealed bool          // the value is the one that was there, and as old as it was
+	stamp    sealing.Stamp // then: when that was sealed
 }
 
 // lifetime returns what the options say, of a client with its own default.
@@ -96,8 +91,7 @@ func (l lifetime) from(now time.Time) (expiry time.Time, ttl time.Duration) {
 	case !l.fixed, l.until.IsZero():
 		return time.Time{}, 0
 	}
-	// for what is over already, not for good
-	return l.until, max(l.until.Sub(now), 1)
+	return l.until, max(l.until.Sub(now), 1) // for what is over already, not for good
 }
 
 var errKeepUnread = errors.New("KeepTTL needs to read before it writes, which a batch cannot")

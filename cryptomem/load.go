@@ -51,15 +51,11 @@ type loading struct {
 	life              []StoreOption
 	ttl, stale, lease time.Duration
 	load              Loader
-	// Nil: every value is.
-	usable func(value []byte) bool
+	usable            func(value []byte) bool // nil: every value is
 
-	// The store has just failed: do without it.
-	unstored bool
-	// What flights.leases was before the store was asked.
-	began uint64
-	// Whose lease the store then showed.
-	holder []byte
+	unstored bool   // the store has just failed: do without it
+	began    uint64 // what flights.leases was before the store was asked
+	holder   []byte // whose lease the store then showed
 }
 
 // GetOrLoad returns the value under the key. If there is none, it has load make
@@ -91,8 +87,7 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 		return nil, err
 	}
 	if _, l.ttl = life.from(c.opts.clock.Now()); l.ttl > 0 {
-		// else TTLs from the sum come out too short
-		l.stale = min(l.stale, math.MaxInt64-l.ttl)
+		l.stale = min(l.stale, math.MaxInt64-l.ttl) // else TTLs from the sum come out too short
 	}
 	if l.lease < 0 {
 		return nil, fmt.Errorf("lease is %v, must be positive", l.lease)
@@ -116,8 +111,7 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		// else it is only being stored
-		if !isClosed(f.loaded) {
+		if !isClosed(f.loaded) { // else it is only being stored
 			return nil, ctx.Err()
 		}
 	}
@@ -162,8 +156,7 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 		if found := l.see(op); found.kind == fresh || found.kind == absent {
 			return found, nil
 		}
-		// what is to be loaded, or waited for, is for the store to say
-		op.Fresh = true
+		op.Fresh = true // what is to be loaded, or waited for, is for the store to say
 		err = c.do(ctx, op)
 	}
 	switch {
@@ -177,11 +170,9 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 
 // A lookup is what a load finds in the store under a key.
 type lookup struct {
-	kind lookupKind
-	// If stale or fresh.
-	value []byte
-	// If leased.
-	holder []byte
+	kind   lookupKind
+	value  []byte // if stale or fresh
+	holder []byte // if leased
 }
 
 type lookupKind uint8

@@ -44,20 +44,14 @@ type Lock struct {
 	client *Client
 	key    string
 	owner  []byte
-	// The lease of a load: see note.
-	note bool
+	note   bool // the lease of a load: see note
 
-	// Guards the rest.
-	mu sync.Mutex
-	// Also the version by which the lock is swapped.
-	fence uint64
-	// A swap's outcome is unknown, and with it the version.
-	unsure bool
-	// ttl for how long it was last taken or extended.
-	ttl     time.Duration
+	mu      sync.Mutex    // guards the rest
+	fence   uint64        // also the version by which the lock is swapped
+	unsure  bool          // a swap's outcome is unknown, and with it the version
+	ttl     time.Duration // for how long it was last taken or extended
 	expires time.Time
-	// Nil unless KeepAlive.
-	renewal *renewal
+	renewal *renewal // nil unless KeepAlive
 }
 
 // TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
@@ -268,8 +262,7 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 	case errors.Is(err, ErrStale):
 		return false, nil // whose it is by now, the store does not say
 	case errors.Is(err, ErrNotAuthentic):
-		// maybe under a key that came later
-		return false, fmt.Errorf("%w: %w", ErrLocked, err)
+		return false, fmt.Errorf("%w: %w", ErrLocked, err) // maybe under a key that came later
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return false, err
 	}
@@ -281,8 +274,7 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 // that is broken now can arrive after what is sent over the next one.
 func (l *Lock) giveBack(ttl time.Duration) {
 	c := l.client
-	// by then it is gone by itself
-	over := c.opts.clock.Now().Add(ttl)
+	over := c.opts.clock.Now().Add(ttl) // by then it is gone by itself
 	c.leaving.add(l.owner)
 	c.spawn(func() {
 		missing := 0

@@ -12,12 +12,10 @@ import (
 // without it has waited in vain. Calls then fail at once, with the cause, while
 // one dial after the other finds out whether the server is back.
 type outage struct {
-	cause error
-	began time.Time
-	// Nothing is to be had from connections that are still there.
-	silent bool
-	// What they had heard by then.
-	heard uint64
+	cause  error
+	began  time.Time
+	silent bool   // nothing is to be had from connections that are still there
+	heard  uint64 // what they had heard by then
 }
 
 // shortestProbe is how long a dial may take, at the least, that finds out
@@ -39,8 +37,7 @@ func (s *connections) lose(cause error, silent bool) {
 		return
 	}
 	if hurry := s.dialing.Load(); hurry != nil {
-		// the next one will be given less time
-		(*hurry)()
+		(*hurry)() // the next one will be given less time
 	}
 	if !s.spawn(s.probe) {
 		s.out.Store(nil)
@@ -127,15 +124,12 @@ func (s *connections) tryAgain(o *outage) bool {
 			conn = nil
 		}
 	}
-	// before calls fail that may be tried again
-	s.out.Store(nil)
+	s.out.Store(nil) // before calls fail that may be tried again
 	for _, old := range silent {
-		// always nil
-		_ = old.Close()
+		_ = old.Close() // always nil
 	}
 	if conn != nil {
-		// no link needs it
-		_ = conn.Close()
+		_ = conn.Close() // no link needs it
 	}
 	if s.ctx.Err() != nil {
 		for i := range s.links {

@@ -39,14 +39,10 @@ type RingServer struct {
 // servers and the same Failover, that a server is away for all of them or for none,
 // and that one which answers carries out what it has received within Pause.
 type Failover struct {
-	// DefaultFailoverPause is a good one; 0 means no stand-ins.
-	Pause time.Duration
-	// Default DefaultStandIn.
-	StandIn time.Duration
-	// Prefix of all names that the clients of this ring use; not empty.
-	Prefix []byte
-	// Default: the real one.
-	Clock Clock
+	Pause   time.Duration // DefaultFailoverPause is a good one; 0 means no stand-ins
+	StandIn time.Duration // default DefaultStandIn
+	Prefix  []byte        // of all names that the clients of this ring use; not empty
+	Clock   Clock         // default: the real one
 }
 
 // Defaults of a Failover.
@@ -57,14 +53,12 @@ const (
 
 // ringStore is the Store that several stores are together.
 type ringStore struct {
-	ring     *ring.Ring
-	stores   []Store
-	failover Failover
-	// Why not, by server.
-	unflushed []atomic.Pointer[error]
+	ring      *ring.Ring
+	stores    []Store
+	failover  Failover
+	unflushed []atomic.Pointer[error] // why not, by server
 
-	// Ends with Close.
-	ctx    context.Context
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	background
 }

@@ -20,8 +20,7 @@ func (s *ringStore) scan(ctx context.Context, r *Request) error {
 	asked := r.Cursor
 	r.Cursor &= 1<<serverShift - 1
 	if err := s.note(ctx, i, s.stores[i].Do(ctx, r)); err != nil {
-		// it may be sent again
-		r.Cursor = asked
+		r.Cursor = asked // it may be sent again
 		return err
 	}
 	switch {

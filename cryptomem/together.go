@@ -89,8 +89,7 @@ func (c *Client) attemptAll(ctx context.Context, s Swapper, ops []*operation) er
 		}()
 	}
 	requests := make([]*Request, len(ops))
-	// stands for all: one that writes, if any does
-	last := ops[0]
+	last := ops[0] // stands for all: one that writes, if any does
 	for i, op := range ops {
 		requests[i] = &op.Request
 		if op.Sealer != nil {

@@ -19,9 +19,8 @@ import (
 //		w.rest(ctx, pause)
 //	}
 type watch struct {
-	client *Client
-	// Nil: hears of nothing.
-	store   Watcher
+	client  *Client
+	store   Watcher // nil: hears of nothing
 	name    []byte
 	changed <-chan struct{}
 	stop    func()

@@ -39,8 +39,7 @@ func (s *Sealer) stale(ks *keySet, h *Header, now int64) error {
 		cut += bound
 	}
 	if now < cut {
-		// not in force yet
-		cut = 0
+		cut = 0 // not in force yet
 	}
 	sealed := h.Stamp.Millis()
 	switch {

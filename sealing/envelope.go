@@ -59,12 +59,10 @@ type Header struct {
 	Version byte
 	Padded  bool
 	KeyID   uint32
-	// When it was sealed; 0: it does not say.
-	Stamp Stamp
+	Stamp   Stamp // when it was sealed; 0: it does not say
 
-	id uint64
-	// Unix milliseconds, 0 = none.
-	expiry uint64
+	id     uint64
+	expiry uint64 // Unix milliseconds, 0 = none
 }
 
 // ParseHeader reads the header of an envelope and refuses whatever Seal never

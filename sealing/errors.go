@@ -44,10 +44,8 @@ var (
 // StaleError is a reason for which a value is stale. errors.Is(err, ErrStale)
 // holds.
 type StaleError struct {
-	// The reason as metrics name it: before_cut, ahead, unstamped, superseded.
-	Word string
-	// The reason for people.
-	Reason string
+	Word   string // the reason as metrics name it: before_cut, ahead, unstamped, superseded
+	Reason string // the reason for people
 }
 
 func (e *StaleError) Error() string { return "sealing: value is stale: " + e.Reason }
@@ -60,9 +58,8 @@ var ErrClosed = errors.New("sealing: closed")
 
 // KeyError names the key that is missing. errors.Is(err, ErrUnknownKey) holds.
 type KeyError struct {
-	ID uint32
-	// The keyring knew the key and retired it.
-	Retired bool
+	ID      uint32
+	Retired bool // the keyring knew the key and retired it
 }
 
 func (e *KeyError) Error() string {

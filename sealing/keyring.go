@@ -37,20 +37,16 @@ const (
 // A Sealer copies what it needs out of a keyring; changes reach it by
 // [Sealer.Rekey]. A Keyring is for one goroutine at a time.
 type Keyring struct {
-	// "": keys and nameRoot are roots; else they are derived for it.
-	namespace string
+	namespace string // "": keys and nameRoot are roots; else they are derived for it
 	keys      []ringKey
 	primary   uint32
-	// Nil: no blind names.
-	nameRoot secretKey
-	// Zero: no cut.
-	notBefore time.Time
+	nameRoot  secretKey // nil: no blind names
+	notBefore time.Time // zero: no cut
 }
 
 type ringKey struct {
-	id uint32
-	// Nil: retired.
-	secret  secretKey
+	id      uint32
+	secret  secretKey // nil: retired
 	created time.Time
 }
 
@@ -74,8 +70,7 @@ func newSecret(what string, b []byte) (secretKey, error) {
 
 func randomSecret() secretKey {
 	var s [KeySize]byte
-	// it does not fail, it aborts
-	_, _ = rand.Read(s[:])
+	_, _ = rand.Read(s[:]) // it does not fail, it aborts
 	return func() []byte { return s[:] }
 }
 
@@ -90,8 +85,7 @@ type KeyInfo struct {
 	ID      uint32
 	Primary bool
 	Retired bool
-	// Zero: unknown.
-	Created time.Time
+	Created time.Time // zero: unknown
 }
 
 // NewKeyring returns a keyring of one fresh random key, with a root for blind

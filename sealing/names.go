@@ -14,10 +14,8 @@ const BlindNameSize = 16
 
 // wireNames turns a user's name into what the server sees as the key.
 type wireNames struct {
-	// prefix of the namespace.
-	prefix string
-	// macs of *nameMAC; nil: names are sent as they are.
-	macs *sync.Pool
+	prefix string     // of the namespace
+	macs   *sync.Pool // of *nameMAC; nil: names are sent as they are
 }
 
 type nameMAC struct {
@@ -33,8 +31,7 @@ func newWireNames(namespace string, key []byte) wireNames {
 		keyed := hmac.New(sha256.New, key).(hash.Cloner)
 		clear(key)
 		w.macs = &sync.Pool{New: func() any {
-			// of standard hashes: never fails
-			c, _ := keyed.Clone()
+			c, _ := keyed.Clone() // of standard hashes: never fails
 			return &nameMAC{Hash: c}
 		}}
 	}
@@ -48,8 +45,7 @@ func (w wireNames) append(dst, name []byte) []byte {
 	}
 	m := w.macs.Get().(*nameMAC)
 	m.Reset()
-	// a hash does not fail
-	_, _ = m.Write(name)
+	_, _ = m.Write(name) // a hash does not fail
 	dst = append(dst, m.Sum(m.sum[:0])[:BlindNameSize]...)
 	w.macs.Put(m)
 	return dst

@@ -33,10 +33,9 @@ type config struct {
 	skew       int64 // milliseconds
 	clockBound int64 // milliseconds
 	notBefore  time.Time
-	// Others are refused.
-	stamped bool
-	random  io.Reader
-	clock   clock.Clock
+	stamped    bool // others are refused
+	random     io.Reader
+	clock      clock.Clock
 }
 
 // WithNamespace separates users of one keyring: values sealed in one namespace

@@ -34,23 +34,20 @@ const (
 // The counter shares a cache line with what every seal reads anyway, so one
 // atomic addition is all that concurrent callers contend for.
 type subkey struct {
-	seals atomic.Uint64
-	bytes [noncePrefixSize]byte
-	born  time.Time
-	// Nonce as subkeySource.random demands.
-	cipher cipher.AEAD
+	seals  atomic.Uint64
+	bytes  [noncePrefixSize]byte
+	born   time.Time
+	cipher cipher.AEAD // nonce as subkeySource.random demands
 }
 
 // A subkeySource hands out the subkey that values are sealed with at present.
 type subkeySource struct {
-	key *xaes
-	// Nil: nonces come from crypto/cipher itself.
-	random io.Reader
+	key    *xaes
+	random io.Reader // nil: nonces come from crypto/cipher itself
 	clock  clock.Clock
 
 	current atomic.Pointer[subkey]
-	// Held while a subkey is made.
-	rotate sync.Mutex
+	rotate  sync.Mutex // held while a subkey is made
 }
 
 // next counts one seal and returns the subkey to use for it.
@@ -60,8 +57,7 @@ func (s *subkeySource) next() (*subkey, error) {
 	}
 	s.rotate.Lock()
 	defer s.rotate.Unlock()
-	// another caller was first
-	if h := s.current.Load(); s.admits(h) {
+	if h := s.current.Load(); s.admits(h) { // another caller was first
 		return h, nil
 	}
 	h, err := s.draw()
@@ -79,8 +75,7 @@ func (s *subkeySource) admits(h *subkey) bool {
 	}
 	n := h.seals.Add(1)
 	if (n < ageCheck || n%ageCheck == 0) && !h.young(s.clock.Now()) {
-		// nobody else may use it either
-		h.seals.Store(SealsPerSubkey)
+		h.seals.Store(SealsPerSubkey) // nobody else may use it either
 		return false
 	}
 	return n <= SealsPerSubkey
@@ -127,8 +122,7 @@ func (s *subkeySource) seal(h *subkey, sealed, plaintext, ad []byte) error {
 		return nil
 	}
 	text := sealed[offText : len(sealed)-tagSize]
-	// before the nonce lands on it
-	copy(text, plaintext)
+	copy(text, plaintext) // before the nonce lands on it
 	nonce := sealed[offNonce:offText]
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return fmt.Errorf("sealing: draw a nonce: %w", err)

@@ -22,8 +22,7 @@ const (
 // kept and used for as many second halves as AES-GCM with random nonces allows.
 type xaes struct {
 	block cipher.Block
-	// CMAC's subkey for whole last blocks.
-	k1 [aes.BlockSize]byte
+	k1    [aes.BlockSize]byte // CMAC's subkey for whole last blocks
 }
 
 func newXAES(key []byte) (*xaes, error) {

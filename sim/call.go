@@ -62,7 +62,7 @@ func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 // what a user of the product makes of it.
 func (e *clientEnd) answered(k *call) {
 	w := e.c.w
-	k.op.Return = w.server.clk.elapsed()
+	k.op.Return, k.op.Ended = w.server.clk.elapsed(), w.turn
 	honest := !w.corrupt && w.server.liar == nil
 	if honest && k.place >= 0 {
 		answers := e.conn.server.answers

@@ -124,6 +124,9 @@ func (c *client) act(a *script.Action) {
 	case script.Cancel:
 		c.cancel()
 		return
+	case script.Deliver:
+		w.deliver(c.index, a.Side, a.Count)
+		return
 	case script.Rotate:
 		c.primary = (c.primary + 1) % keyCount
 		if c.sealer != nil {
@@ -196,7 +199,7 @@ func (c *client) call(a *script.Action) {
 	w.noteCall(k, c.index)
 	k.op = oracle.Op{
 		Client: c.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
-		Call: w.server.clk.elapsed(), Return: oracle.Never,
+		Call: w.server.clk.elapsed(), Return: oracle.Never, Began: w.turn,
 	}
 	c.request(k, a)
 	if w.failure == nil {

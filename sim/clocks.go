@@ -15,8 +15,7 @@ import (
 // how far the wall clock was off when the time was taken.)
 type wallClock struct {
 	clock.Clock
-	// Guards everything below.
-	mu    sync.Mutex
+	mu    sync.Mutex // guards everything below
 	step  time.Duration
 	place *time.Location
 	steps map[*time.Location]time.Duration
@@ -63,12 +62,9 @@ func (c *wallClock) Since(t time.Time) time.Duration {
 type machineClock struct {
 	clock.Clock
 	start time.Time
-	// Parts per million.
-	drift int64
-	// Until when it starves, nanoseconds after start.
-	idle atomic.Int64
-	// If not 0, the time at which it stands, nanoseconds after start.
-	still atomic.Int64
+	drift int64        // parts per million
+	idle  atomic.Int64 // until when it starves, nanoseconds after start
+	still atomic.Int64 // if not 0, the time at which it stands, nanoseconds after start
 }
 
 // stop makes the clock stand still, or go on.
@@ -112,8 +108,7 @@ func (c *machineClock) whenFed(f func()) {
 type scriptClock struct {
 	clock.Clock
 	start time.Time
-	// Nanoseconds after start.
-	now atomic.Int64
+	now   atomic.Int64 // nanoseconds after start
 }
 
 func newScriptClock() *scriptClock {

@@ -12,10 +12,8 @@ import (
 type dialogue struct {
 	testdata.Dialogue
 	variables map[string][]byte
-	// step that comes next.
-	step int
-	// part of it.
-	part int
+	step      int // that comes next
+	part      int // of it
 }
 
 // newDialogue returns the dialogue of that name, which the parser has seen to.

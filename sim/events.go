@@ -2,8 +2,7 @@ package sim
 
 // An event is something that is due.
 type event struct {
-	// Virtual nanoseconds.
-	at   int64
+	at   int64 // virtual nanoseconds
 	rank uint64
 	do   func()
 }

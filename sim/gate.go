@@ -21,32 +21,23 @@ import (
 // An open gate, on tier 3, lets everybody through at once, as far as nothing
 // holds them.
 type gate struct {
-	// Waits until nothing holds a ticket; nil if the gate is not open.
-	open func(*ticket)
+	open func(*ticket) // waits until nothing holds a ticket; nil if the gate is not open
 
-	// Guards everything below.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards everything below
 	waiting []*ticket
-	// How often each identity has come.
-	passed map[uint64]uint64
-	// One token: somebody has come since the last look.
-	arrived chan struct{}
+	passed  map[uint64]uint64 // how often each identity has come
+	arrived chan struct{}     // one token: somebody has come since the last look
 }
 
 // A ticket is a goroutine that waits to be let through.
 type ticket struct {
-	// Identity and how often it has come: no two are the same.
-	id    uint64
+	id    uint64 // identity and how often it has come: no two are the same
 	ready time.Time
-	// lane of the client whose call begins.
-	lane int
-	// step of the script that the call is.
-	step int
-	// Nil for the beginning of a call.
-	conn *gatedConn
-	side script.Side
-	// It has been found out whether it is to wait for an expiry.
-	aimed bool
+	lane  int        // of the client whose call begins
+	step  int        // of the script that the call is
+	conn  *gatedConn // nil for the beginning of a call
+	side  script.Side
+	aimed bool // it has been found out whether it is to wait for an expiry
 	open  chan struct{}
 }
 
@@ -156,28 +147,20 @@ func (g *gate) behind(t *ticket) bool {
 // A gatedConn is one end of a connection whose writes pass a gate, in fragments.
 type gatedConn struct {
 	net.Conn
-	b    *bubble
-	lane int
-	// side that it writes to.
-	side   script.Side
+	b      *bubble
+	lane   int
+	side   script.Side // that it writes to
 	other  *gatedConn
 	closed chan struct{}
-	// Both ends close together.
-	once *sync.Once
+	once   *sync.Once // both ends close together
 
-	// Guards everything below.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards everything below
 	stalled time.Time
-	// Until when it writes one byte at a time.
-	trickle time.Time
-	// It closes its sending half once nothing is to be sent.
-	finish bool
-	// writers in Write.
-	writers int
-	// The connection is reset in the middle of the next write.
-	tear bool
-	// The connection is reset before the next write.
-	cut     bool
+	trickle time.Time // until when it writes one byte at a time
+	finish  bool      // it closes its sending half once nothing is to be sent
+	writers int       // in Write
+	tear    bool      // the connection is reset in the middle of the next write
+	cut     bool      // the connection is reset before the next write
 	flip    bool
 	written uint64
 	tap     *oracle.Wiretap
@@ -272,15 +255,13 @@ func (c *gatedConn) Close() error {
 // finished closes the sending half.
 func (c *gatedConn) finished() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		// it may be closed already
-		_ = half.CloseWrite()
+		_ = half.CloseWrite() // it may be closed already
 	}
 }
 
 // reset closes both ends.
 func (c *gatedConn) reset() {
-	// a pipe closes without error
-	_ = c.Close()
+	_ = c.Close()       // a pipe closes without error
 	_ = c.other.Close() // likewise
 }
 

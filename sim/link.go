@@ -105,7 +105,7 @@ func (p *pipe) close() {
 
 // schedule makes sure that what comes next will be delivered.
 func (p *pipe) schedule() {
-	if p.due || p.blocked || p.ended {
+	if p.due || p.blocked || p.ended || p.w.byHand {
 		return
 	}
 	at := p.w.now

@@ -15,13 +15,10 @@ type lyingConn struct {
 	net.Conn
 	liar *sharedLiar
 
-	// Guards everything below.
-	mu sync.Mutex
-	// Not yet a whole request.
-	received []byte
+	mu       sync.Mutex // guards everything below
+	received []byte     // not yet a whole request
 	asked    []wire.Request
-	// Not yet a whole answer.
-	answered []byte
+	answered []byte // not yet a whole answer
 }
 
 // A sharedLiar is a liar that several connections may ask.

@@ -16,8 +16,7 @@ type rawEnd struct {
 	outgoing []byte
 	received []byte
 	closed   bool
-	// dialogue that is being played; nil when none is.
-	dialogue *dialogue
+	dialogue *dialogue // that is being played; nil when none is
 }
 
 // raw returns the raw connection of that index.

@@ -15,15 +15,12 @@ type rawUser struct {
 	b     *bubble
 	index int
 
-	// Guards everything below.
-	mu sync.Mutex
-	// Nil while there is none.
-	conn     net.Conn
+	mu       sync.Mutex // guards everything below
+	conn     net.Conn   // nil while there is none
 	outgoing chan []byte
 	received []byte
 	closed   bool
-	// dialogue that is being played; nil when none is.
-	dialogue *dialogue
+	dialogue *dialogue // that is being played; nil when none is
 	changed  chan struct{}
 }
 
@@ -117,8 +114,7 @@ func (r *rawUser) connected() bool {
 				break
 			}
 		}
-		// until it is closed
-		for range outgoing {
+		for range outgoing { // until it is closed
 		}
 	})
 	r.b.work.Go(func() { r.read(conn, outgoing) })
@@ -143,8 +139,7 @@ func (r *rawUser) read(conn net.Conn, outgoing chan []byte) {
 			}
 			close(outgoing)
 			r.mu.Unlock()
-			// both ends are done with it
-			_ = conn.Close()
+			_ = conn.Close() // both ends are done with it
 			return
 		}
 		r.mu.Unlock()
@@ -179,8 +174,7 @@ func (r *rawUser) play(name string) {
 		err = fmt.Errorf("still busy with @%s", r.dialogue.Name)
 	}
 	if err == nil && r.conn != nil {
-		// a pipe closes without error
-		_ = r.conn.Close()
+		_ = r.conn.Close() // a pipe closes without error
 		r.conn = nil
 	}
 	if err == nil && !r.connected() {
@@ -191,8 +185,7 @@ func (r *rawUser) play(name string) {
 		return
 	}
 	r.received, r.dialogue = nil, d
-	// as golden dialogues want it
-	r.b.machine.stop(true)
+	r.b.machine.stop(true) // as golden dialogues want it
 	r.b.mu.Lock()
 	r.b.pending++
 	r.b.mu.Unlock()
@@ -234,7 +227,6 @@ func (r *rawUser) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn != nil {
-		// a pipe closes without error
-		_ = r.conn.Close()
+		_ = r.conn.Close() // a pipe closes without error
 	}
 }

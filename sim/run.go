@@ -69,12 +69,21 @@ func Run(s *script.Script, o Options) *Result {
 
 // live is a world's whole life.
 func (w *world) live() {
-	defer func() {
-		if reason := recover(); reason != nil {
-			w.violate(RulePanic, "%v", reason)
-		}
-	}()
+	defer w.recovered()
 	w.play()
+	w.conclude()
+}
+
+// recovered makes a panic of the product a promise that it has broken.
+func (w *world) recovered() {
+	if reason := recover(); reason != nil {
+		w.violate(RulePanic, "%v", reason)
+	}
+}
+
+// conclude ends the run and judges it.
+func (w *world) conclude() {
+	defer w.recovered()
 	w.heal()
 	w.judge()
 	for _, s := range w.servers {

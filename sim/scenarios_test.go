@@ -21,8 +21,10 @@ func scenarios() []testdata.Scenario {
 	return all
 }
 
-// isRing reports whether a scenario has several servers, which tier 1 alone has.
-func isRing(s testdata.Scenario) bool { return strings.Contains(s.Text, "\nservers ") }
+// isOneTier reports whether tier 1 alone has the world of a scenario.
+func isOneTier(s testdata.Scenario) bool {
+	return strings.Contains(s.Text, "\nservers ") || strings.Contains(s.Text, "\nby-hand ")
+}
 
 var _ = Describe("the scenarios", func() {
 	for _, file := range scenarios() {
@@ -44,7 +46,7 @@ var _ = Describe("the scenarios", func() {
 			Expect(sim.Run(again, sim.Options{}).Hash).To(Equal(sim.Run(s, sim.Options{}).Hash))
 		})
 
-		if isRing(file) {
+		if isOneTier(file) {
 			continue
 		}
 		It(file.Name+", with goroutines at liberty", func() {
@@ -64,7 +66,7 @@ var _ = Describe("the scenarios", func() {
 					wrong = append(wrong, err.Error())
 					continue
 				}
-				if isRing(file) {
+				if isOneTier(file) {
 					continue
 				}
 				r := run(s, sim.Options{Answers: true})
@@ -108,7 +110,7 @@ var _ = Describe("a demand that is turned wrong", func() {
 		with(func(run runner) {
 			for _, file := range scenarios() {
 				s, err := script.Parse(file.Text)
-				if isRing(file) && tier != 1 {
+				if isOneTier(file) && tier != 1 {
 					continue
 				}
 				if err != nil {

@@ -89,7 +89,7 @@ func (s *node) restart(back int64) {
 	}
 	s.close()
 	s.down = true
-	s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Outcome: oracle.Done})
+	s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Began: s.w.turn, Ended: s.w.turn, Outcome: oracle.Done})
 	s.w.cover(StateRestarted)
 	if back <= s.w.now {
 		s.start()

@@ -71,18 +71,14 @@ type stress struct {
 	clk    clock.Clock
 	start  time.Time
 	faults bool
-	// Read only.
-	values map[string]script.Value
-	// Read only.
-	ledger *oracle.Ledger
+	values map[string]script.Value // read only
+	ledger *oracle.Ledger          // read only
 	server *server.Server
 	dial   func() (net.Conn, error)
 
-	// Guards everything below.
-	mu  sync.Mutex
-	ops [][]oracle.Op
-	// conns of each client, the last one.
-	conns   map[int]net.Conn
+	mu      sync.Mutex // guards everything below
+	ops     [][]oracle.Op
+	conns   map[int]net.Conn // of each client, the last one
 	failure *Failure
 }
 
@@ -175,8 +171,7 @@ func (w *stress) client(index int) {
 		working.Go(func() { w.hand(client, index, hand) })
 	}
 	working.Wait()
-	// always nil
-	_ = client.Close()
+	_ = client.Close() // always nil
 }
 
 // hand makes every so many-th call of a client.
@@ -209,8 +204,7 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 			ops = append(ops, op.Attempted(w.faults)...)
 		case a.Verb == script.Cut:
 			w.mu.Lock()
-			// it may be closed already
-			_ = w.conns[index].Close()
+			_ = w.conns[index].Close() // it may be closed already
 			w.mu.Unlock()
 		case a.Verb == script.Sweep:
 			w.server.Cache().Sweep(w.server.Cache().Now(), a.Count)

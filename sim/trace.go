@@ -12,10 +12,8 @@ import (
 // A Trace is everything that happened in a run, for people to look at.
 type Trace struct {
 	Lanes []Lane
-	// Marks in order of time.
-	Marks []Mark
-	// Calls in order of their beginning.
-	Calls []TraceCall
+	Marks []Mark      // in order of time
+	Calls []TraceCall // in order of their beginning
 	Ends  time.Duration
 }
 
@@ -27,9 +25,8 @@ type Lane struct {
 
 // A Mark is something at one instant.
 type Mark struct {
-	At time.Duration
-	// Its Lane's ID; 0 is the server.
-	Lane int
+	At   time.Duration
+	Lane int // its Lane's ID; 0 is the server
 	Kind MarkKind
 	Text string
 }
@@ -50,10 +47,8 @@ type TraceCall struct {
 	Lane     int
 	From, To time.Duration
 	Text     string
-	// Empty if the run ended before it did.
-	Outcome string
-	// Its end broke a rule.
-	Broke bool
+	Outcome  string // empty if the run ended before it did
+	Broke    bool   // its end broke a rule
 }
 
 // note keeps a mark if the run is recorded.
@@ -103,8 +98,7 @@ func (w *world) noteBroken(k *call, lane int) {
 	if t.Broke = true; t.Outcome == "" {
 		w.noteEnd(k, "not what it may")
 	}
-	// the verdict's
-	w.trace.Marks[len(w.trace.Marks)-1].Lane = lane
+	w.trace.Marks[len(w.trace.Marks)-1].Lane = lane // the verdict's
 }
 
 // finish completes a trace when the run is over.

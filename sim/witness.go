@@ -27,8 +27,7 @@ func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
 // HandleLarge is Handle for an answer that may refer to the store's memory.
 func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	if e.conn.node.liar != nil {
-		// a liar makes its answers up itself
-		return e.Handle(now, dst, r), nil
+		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
 	}
 	e.conn.node.meet(now, r)
 	start := len(dst)
@@ -111,8 +110,7 @@ type witnessed struct {
 	e    *serverEnd
 	r    wire.Request
 	room []byte
-	// When it began.
-	now int64
+	now  int64 // when it began
 }
 
 // Buffer implements session.Upload.

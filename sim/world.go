@@ -21,6 +21,8 @@ type world struct {
 	step   int  // actions begun
 	over   bool // nothing recurs any more
 	window int  // bytes that a pipe holds
+	byHand bool // nothing arrives until the script delivers it
+	turn   int  // counts actions where many happen at one instant, by hand; else 0
 
 	servers []*node
 	server  *node // the first
@@ -48,7 +50,7 @@ type world struct {
 }
 
 func newWorld(s *script.Script, o Options) *world {
-	w := &world{script: s, options: o, window: s.Config.Window, values: map[string]script.Value{}, ledger: oracle.NewLedger()}
+	w := &world{script: s, options: o, window: s.Config.Window, byHand: s.Config.ByHand, values: map[string]script.Value{}, ledger: oracle.NewLedger()}
 	if o.Record {
 		w.trace = &Trace{}
 	}
@@ -105,6 +107,9 @@ func (w *world) next() {
 
 // act lets one action happen.
 func (w *world) act(a *script.Action) {
+	if w.byHand {
+		w.turn++
+	}
 	w.mix(uint64(a.Verb)<<32 | uint64(a.Actor.Index))
 	if a.Verb.IsFault() || a.Actor.Kind == script.Server {
 		w.note(laneOf(a.Actor), Fault, "%s", a)
@@ -171,12 +176,18 @@ func (w *world) heal() {
 		}
 	}
 	w.window = max(w.window, 64<<10)
+	if w.byHand {
+		w.byHand = false
+		w.turn++ // what follows comes after all that the script did
+	}
 	for _, c := range w.conns {
 		c.server.cut = false
 		for _, p := range []*pipe{c.up, c.down} {
 			p.stalled, p.trickles, p.flip, p.tear = 0, 0, false, false
 		}
 		c.client.drained()
+		c.up.schedule()
+		c.down.schedule()
 	}
 	w.settle()
 	w.healRings(calm)

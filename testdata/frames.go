@@ -33,27 +33,22 @@ var frames embed.FS
 
 // A Dialogue is one golden file.
 type Dialogue struct {
-	// Name of the file, without directory and ending.
-	Name string
-	// What it shows.
-	About string
-	Steps []Step
-	// The server closes the connection in the end.
-	Closes bool
+	Name   string // of the file, without directory and ending
+	About  string // what it shows
+	Steps  []Step
+	Closes bool // the server closes the connection in the end
 }
 
 // A Step is what one side says before the other one does.
 type Step struct {
-	// Otherwise the server.
-	Client bool
+	Client bool // otherwise the server
 	Parts  []Part
 }
 
 // A Part is bytes, or a variable of 8 bytes that the server's answer decides.
 type Part struct {
-	Bytes []byte
-	// Empty for bytes.
-	Variable string
+	Bytes    []byte
+	Variable string // empty for bytes
 }
 
 // VariableSize is the size of a variable, in bytes.

@@ -16,11 +16,10 @@ const DefaultTTL = 24 * time.Hour
 type Option func(*options)
 
 type options struct {
-	ttl    time.Duration
-	prefix string
-	clock  cryptomem.Clock
-	// Nil: the default one at the time.
-	logger  *slog.Logger
+	ttl     time.Duration
+	prefix  string
+	clock   cryptomem.Clock
+	logger  *slog.Logger // nil: the default one at the time
 	onError func(error)
 }
 

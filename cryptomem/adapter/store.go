@@ -71,8 +71,7 @@ func (s *Store) Name(name string) string {
 		sum := sha256.Sum256([]byte(name))
 		return string(sum[:])
 	}
-	// HMAC takes "a" and "a\x00" for one key
-	prefix := sha256.Sum256([]byte(s.options.prefix))
+	prefix := sha256.Sum256([]byte(s.options.prefix)) // HMAC takes "a" and "a\x00" for one key
 	mac := hmac.New(sha256.New, prefix[:])
 	mac.Write([]byte(name))
 	return string(mac.Sum(nil))

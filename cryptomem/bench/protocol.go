@@ -25,8 +25,7 @@ type Protocol interface {
 // An Answer is what a server said to one request.
 type Answer struct {
 	Kind AnswerKind
-	// The value of a hit, or the reason of a refusal.
-	Text []byte
+	Text []byte // the value of a hit, or the reason of a refusal
 }
 
 // An AnswerKind tells answers apart.
@@ -77,8 +76,7 @@ func (cryptomemProtocol) AppendSet(dst, key, value []byte, ttl time.Duration) []
 func appendFrame(dst []byte, r *wire.Request) []byte {
 	dst, err := wire.AppendRequest(dst, r)
 	if err != nil {
-		// Load bounds keys and values far below what a header can say
-		panic(err)
+		panic(err) // Load bounds keys and values far below what a header can say
 	}
 	return dst
 }

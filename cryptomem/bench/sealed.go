@@ -32,8 +32,7 @@ type sealedLane struct {
 	ttl        []cryptomem.StoreOption
 }
 
-// the client is its owner's
-func (s *sealedLane) Close() error { return nil }
+func (s *sealedLane) Close() error { return nil } // the client is its owner's
 
 func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) error {
 	for i := range ops {
@@ -45,8 +44,7 @@ func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) err
 			s.get(ctx, o)
 		}
 		if ctx.Err() != nil {
-			// it was given up, not answered
-			return ctx.Err()
+			return ctx.Err() // it was given up, not answered
 		}
 		answered(1)
 	}

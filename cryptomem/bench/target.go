@@ -73,9 +73,8 @@ type rawLane struct {
 	work     *workload
 	out      []byte
 	key      []byte
-	// in[:filled] is received and not parsed.
-	in     []byte
-	filled int
+	in       []byte // in[:filled] is received and not parsed
+	filled   int
 }
 
 func (r *rawLane) Close() error { return r.conn.Close() }

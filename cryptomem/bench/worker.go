@@ -16,8 +16,7 @@ type worker struct {
 	recorder *recorder
 	ops      []op
 	timer    *clock.Timer
-	// The lane is closed already.
-	broken bool
+	broken   bool // the lane is closed already
 }
 
 // serve sends requests and waits for their answers until the time is over.
@@ -77,8 +76,7 @@ func (w *worker) wait(ctx context.Context, ns int64) bool {
 	if w.timer == nil {
 		w.timer = w.run.clk.Timer(time.Duration(ns))
 	} else {
-		// fired and drained, or it would not be here
-		w.timer.Reset(time.Duration(ns))
+		w.timer.Reset(time.Duration(ns)) // fired and drained, or it would not be here
 	}
 	select {
 	case <-w.timer.C:

@@ -87,8 +87,7 @@ func issueCerts(_ context.Context, _ *console, args []string) error {
 // renewCerts replaces each certificate by one that is valid for longer.
 func renewCerts(dir string, names []string, valid certs.Span) error {
 	if _, err := os.Stat(filepath.Join(dir, "ca.pem")); err != nil {
-		// a new authority could not renew what another one has signed
-		return err
+		return err // a new authority could not renew what another one has signed
 	}
 	authority, err := authorityIn(dir)
 	if err != nil {

@@ -143,8 +143,7 @@ func candidates(words []string) (found []candidate) {
 // the one before it.
 func completed(words []string) (cmd command, last, before string) {
 	last = words[len(words)-1]
-	// with nothing but its flags
-	name := "serve"
+	name := "serve" // with nothing but its flags
 	if len(words) > 1 {
 		before = words[len(words)-2]
 		if !strings.HasPrefix(words[0], "-") {

@@ -178,8 +178,7 @@ func checkProxyFiles(c *console, cfg *config.Proxy) error {
 	} else if keyring, err := sealing.ReadKeyFile(file); err != nil {
 		f.note("key_file", err)
 	} else {
-		// it was only looked at
-		_ = keyring.Close()
+		_ = keyring.Close() // it was only looked at
 	}
 	return f.err()
 }

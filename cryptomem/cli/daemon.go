@@ -21,21 +21,16 @@ import (
 // until they are told to end; they read their configuration again when they are
 // told to, and some files when those change.
 type daemon struct {
-	// name in the log.
-	name    string
+	name    string // in the log
 	console *console
-	// args for reading the configuration again.
-	args []string
+	args    []string // for reading the configuration again
 
-	level slog.LevelVar
-	log   *slog.Logger
-	// Nil without TLS.
-	certs *certs.Source
-	// The certificate, and others.
-	watched []*watchedFiles
+	level   slog.LevelVar
+	log     *slog.Logger
+	certs   *certs.Source   // nil without TLS
+	watched []*watchedFiles // the certificate, and others
 	clients clientServer
-	// failed of listeners.
-	failed chan error
+	failed  chan error // of listeners
 }
 
 // A clientServer answers clients.
@@ -47,10 +42,8 @@ type clientServer interface {
 
 // A program is the server or the proxy, as far as they differ while they run.
 type program interface {
-	// Reads the configuration again.
-	reload()
-	// Every watchInterval, reads files again that have changed.
-	look()
+	reload() // reads the configuration again
+	look()   // every watchInterval, reads files again that have changed
 }
 
 // openLog begins the log, with what is odd in the environment.
@@ -102,8 +95,7 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 			notify(ready)
 		case <-settle.C:
 			if connections.due(d.clients.Stats()) {
-				// for what pools keep until the second one
-				runtime.GC()
+				runtime.GC() // for what pools keep until the second one
 				debug.FreeOSMemory()
 			}
 		case <-look.C:

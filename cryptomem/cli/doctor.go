@@ -92,8 +92,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 	}
 	patient := doctor.Setup{Config: cfg, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles}
 	if runtime.GOOS == "linux" {
-		// the default is three quarters of it
-		patient.Memory = cache.DefaultMaxMemory() / 3 * 4
+		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
 	}
 	client := (&clientFlags{}).settings(c)
 	patient.KeyFile, patient.Identity = client.KeyFile, client.Identity
@@ -170,8 +169,7 @@ func examineClient(ctx context.Context, c *console, args []string) error {
 		client := one.settings(c)
 		client.Write, client.Prefix = *write, *prefix
 		for _, f := range doctor.ExamineClient(ctx, client) {
-			// as of the files, which are the same for all servers
-			if !slices.Contains(findings, f) {
+			if !slices.Contains(findings, f) { // as of the files, which are the same for all servers
 				findings = append(findings, f)
 			}
 		}

@@ -50,8 +50,7 @@ func flush(ctx context.Context, c *console, args []string) error {
 	default:
 		prefix = operands[0]
 	}
-	// nothing is sealed or opened: any key will do
-	keyring, err := sealing.NewKeyring(time.Now())
+	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
 	if err != nil {
 		return err
 	}

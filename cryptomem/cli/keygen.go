@@ -185,8 +185,7 @@ func cut(name string, operands []string) error {
 	switch operands[0] {
 	case "none":
 	case "now":
-		// in which this one lies
-		before = now().Add(time.Second)
+		before = now().Add(time.Second) // in which this one lies
 	default:
 		var err error
 		if before, err = quantity.ParseTime(operands[0]); err != nil {
@@ -213,8 +212,7 @@ func deriveKeyFile(roots, namespace, output string) error {
 		return err
 	}
 	derived, err := kr.Derive(namespace)
-	// always nil
-	_ = kr.Close()
+	_ = kr.Close() // always nil
 	if err != nil {
 		return err
 	}
@@ -232,8 +230,7 @@ func replaceDerived(derived *sealing.Keyring, output string) error {
 		return fmt.Errorf("not overwritten: %w", err)
 	}
 	namespace := old.Namespace()
-	// always nil
-	_ = old.Close()
+	_ = old.Close() // always nil
 	if namespace != derived.Namespace() {
 		return fmt.Errorf("%s exists, is not of the namespace %q, and is not overwritten", output, derived.Namespace())
 	}

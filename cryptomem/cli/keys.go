@@ -46,8 +46,7 @@ func keys(ctx context.Context, c *console, args []string) error {
 	default:
 		return usageError("more than one PREFIX is given")
 	}
-	// nothing is sealed or opened: any key will do
-	keyring, err := sealing.NewKeyring(time.Now())
+	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
 	if err != nil {
 		return err
 	}

@@ -23,15 +23,11 @@ type listener struct {
 
 // listening is what to listen on.
 type listening struct {
-	// The latter for TLS.
-	addr, tlsAddr []string
+	addr, tlsAddr []string // the latter for TLS
 	mode          os.FileMode
-	// Nil without TLS.
-	certs *certs.Source
-	// Whether addr, and sockets without a name, speak TLS.
-	tlsOnly bool
-	// Whether strangers could use a socket.
-	exposed func(a address.Address, tls bool) bool
+	certs         *certs.Source                          // nil without TLS
+	tlsOnly       bool                                   // whether addr, and sockets without a name, speak TLS
+	exposed       func(a address.Address, tls bool) bool // whether strangers could use a socket
 }
 
 // open opens all addresses or none. Sockets that systemd hands over take the
@@ -40,8 +36,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
-				// nobody has connected yet
-				_ = l.Close()
+				_ = l.Close() // nobody has connected yet
 			}
 		}
 	}()
@@ -95,8 +90,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
-		// nothing is lost with it
-		_ = l.Close()
+		_ = l.Close() // nothing is lost with it
 	}
 }
 
@@ -131,8 +125,7 @@ func listenLoopback(ctx context.Context, port uint16) (listeners []net.Listener,
 		switch {
 		case failed == nil:
 			listeners = append(listeners, l)
-			// the same, where any would do
-			port = address.Of(l.Addr()).Port
+			port = address.Of(l.Addr()).Port // the same, where any would do
 		case hasLoopback(ctx, host):
 			closeAll(listeners)
 			return nil, failed

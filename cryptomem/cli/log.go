@@ -37,15 +37,11 @@ func newLogger(c *console, format string, level slog.Leveler) *slog.Logger {
 type asyncWriter struct {
 	out io.Writer
 
-	// Guards what follows; never held while out is written to.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows; never held while out is written to
 	pending []byte
-	// Writes that found no room.
-	lost int
-	// Whether a goroutine is.
-	writing bool
-	// Closed when it ends.
-	written chan struct{}
+	lost    int           // writes that found no room
+	writing bool          // whether a goroutine is
+	written chan struct{} // closed when it ends
 }
 
 func newAsyncWriter(out io.Writer) *asyncWriter { return &asyncWriter{out: out} }
@@ -79,8 +75,7 @@ func (w *asyncWriter) write() {
 			return
 		}
 		w.mu.Unlock()
-		// there is nobody to tell
-		_, _ = w.out.Write(b)
+		_, _ = w.out.Write(b) // there is nobody to tell
 	}
 }
 

@@ -26,8 +26,7 @@ func notifyReloading() {
 }
 
 func notify(state string) {
-	// a service manager that cannot be reached is not the server's concern
-	_, _ = systemd.SdNotify(false, state)
+	_, _ = systemd.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
 }
 
 // systemdExtension is what systemd is asked for while a snapshot is loaded or saved,

@@ -95,8 +95,7 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 	}
 	if err != nil {
 		for _, l := range listeners {
-			// nobody has connected yet
-			_ = l.Close()
+			_ = l.Close() // nobody has connected yet
 		}
 		return errors.Join(err, s.end())
 	}

@@ -87,8 +87,7 @@ func settingsHelp[C any](settings []config.SettingOf[C]) string {
 	for _, s := range settings {
 		form := "--" + s.Flag() + " " + strings.ToUpper(s.Kind())
 		if s.Kind() == "switch" {
-			// alone it means true, so its value cannot be a word of its own
-			form = "--" + s.Flag() + "[=SWITCH]"
+			form = "--" + s.Flag() + "[=SWITCH]" // alone it means true, so its value cannot be a word of its own
 		}
 		fmt.Fprintf(&b, "    %s (default %s)\n        %s\n", form, s.Default, wrap(s.Doc, 70, "\n        "))
 	}

@@ -25,8 +25,7 @@ type socket struct {
 	path string
 	made os.FileInfo
 	once sync.Once
-	// err of closing.
-	err error
+	err  error // of closing
 }
 
 // listenUnix makes the socket at path for those whom mode lets in. Where
@@ -48,8 +47,7 @@ func listenUnix(ctx context.Context, path string, mode os.FileMode) (net.Listene
 		return nil, err
 	}
 	s := &socket{UnixListener: l.(*net.UnixListener), path: path}
-	// whatever is there by then
-	s.SetUnlinkOnClose(false)
+	s.SetUnlinkOnClose(false) // whatever is there by then
 	if s.made, err = os.Lstat(path); err == nil {
 		err = os.Chmod(path, mode)
 	}
@@ -74,8 +72,7 @@ func (s *socket) Close() error {
 // remove removes the file if it is the socket's own.
 func (s *socket) remove() {
 	if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(now, s.made) {
-		// the next start does, if this cannot
-		_ = os.Remove(s.path)
+		_ = os.Remove(s.path) // the next start does, if this cannot
 	}
 }
 

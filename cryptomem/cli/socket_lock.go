@@ -45,8 +45,7 @@ func lockDirectory(ctx context.Context, dir string) (unlock func(), err error) {
 				err = fmt.Errorf("another process has locked it for %v", lockTimeout)
 			}
 		}
-		// nothing was written
-		_ = f.Close()
+		_ = f.Close() // nothing was written
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 }

@@ -138,8 +138,7 @@ func writeCommands(b *strings.Builder, d *stats.Report, seconds float64) {
 		}
 		fmt.Fprintln(w)
 	}
-	// into memory
-	_ = w.Flush()
+	_ = w.Flush() // into memory
 }
 
 // writeSlowest lists a few of the slowest recent batches.
@@ -152,6 +151,5 @@ func writeSlowest(b *strings.Builder, now *stats.Report) {
 	for _, s := range now.Server.Slowest[:min(5, len(now.Server.Slowest))] {
 		fmt.Fprintf(w, "  %v\t%s\t%s\t%d in one batch\t%v ago\t%s\n", short(s.Took), s.Command, inBytes(int64(s.Largest)), s.Requests, s.Ago.Round(time.Second), s.Key)
 	}
-	// into memory
-	_ = w.Flush()
+	_ = w.Flush() // into memory
 }

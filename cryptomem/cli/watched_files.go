@@ -23,12 +23,9 @@ type watchedFiles struct {
 	reload func() error
 	log    *slog.Logger
 
-	// When they were last read, unless they could not be.
-	applied fileState
-	// seen at the last check.
-	seen fileState
-	// failure of the last attempt.
-	failure string
+	applied fileState // when they were last read, unless they could not be
+	seen    fileState // at the last check
+	failure string    // of the last attempt
 }
 
 // A fileState is of what the files hold, not of when they were written: one
@@ -52,8 +49,7 @@ func (f *watchedFiles) state() fileState {
 		if file == "" {
 			continue // which is not configured
 		}
-		// the highest limit of all that are watched
-		text, err := safefile.Read(file, access.MaxFileSize)
+		text, err := safefile.Read(file, access.MaxFileSize) // the highest limit of all that are watched
 		fmt.Fprintf(sum, "%x %v\n", sha256.Sum256(text), err)
 	}
 	return fileState(sum.Sum(nil))

@@ -91,8 +91,7 @@ var connectionCases = []serverCase{
 func dialogueCases() []serverCase {
 	all, err := testdata.Dialogues()
 	if err != nil {
-		// they are part of the binary
-		panic(err)
+		panic(err) // they are part of the binary
 	}
 	var cases []serverCase
 	for _, d := range all {

@@ -14,40 +14,30 @@ import (
 //	client ── requests ──► queue of fates, to the server ──► answers, when due ──► client
 type link struct {
 	server *Server
-	// The far end of what the client holds.
-	client net.Conn
-	// up to the server.
-	up net.Conn
+	client net.Conn // the far end of what the client holds
+	up     net.Conn // to the server
 
-	// Closed with the link.
-	ended chan struct{}
-	// One token: there are answers.
-	wake chan struct{}
-	end  sync.Once
+	ended chan struct{} // closed with the link
+	wake  chan struct{} // one token: there are answers
+	end   sync.Once
 
-	// Guards what follows.
-	mu sync.Mutex
-	// fates of the requests without an answer, in order.
-	fates []fate
-	// answers on their way to the client.
-	answers []answer
+	mu      sync.Mutex // guards what follows
+	fates   []fate     // of the requests without an answer, in order
+	answers []answer   // on their way to the client
 }
 
 // A fate is what happens to a request.
 type fate struct {
 	command wire.Command
-	// As busy, without the server.
-	refused bool
-	// Carried out, and the connection ends before its answer.
-	lost bool
+	refused bool // as busy, without the server
+	lost    bool // carried out, and the connection ends before its answer
 }
 
 // An answer goes to the client when it is due.
 type answer struct {
 	bytes []byte
 	due   time.Time
-	// End the connection in its place.
-	last bool
+	last  bool // end the connection in its place
 }
 
 // newLink connects to the server and returns the client's end.
@@ -63,8 +53,7 @@ func newLink(s *Server) net.Conn {
 }
 
 func (l *link) close() {
-	// always nil, as that of the other
-	_ = l.client.Close()
+	_ = l.client.Close() // always nil, as that of the other
 	_ = l.up.Close()
 	l.end.Do(func() { close(l.ended) })
 }
@@ -106,8 +95,7 @@ func (l *link) carryRequests() {
 // readAnswers takes whole answers from the server, each for the next request that
 // was sent to it.
 func (l *link) readAnswers() {
-	// behind the answers that are on their way
-	defer l.answer(nil)
+	defer l.answer(nil) // behind the answers that are on their way
 	var in []byte
 	chunk := make([]byte, 32<<10)
 	for {

@@ -59,15 +59,12 @@ type Server struct {
 	t      TB
 	server *server.Server
 
-	// Guards what follows.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	down    bool
 	conns   []net.Conn
 	latency time.Duration
-	// How many requests are still to be refused.
-	busy int
-	// How many answers are still to be lost.
-	lost int
+	busy    int // how many requests are still to be refused
+	lost    int // how many answers are still to be lost
 }
 
 // NewServer starts a server that ends with the test. FLUSH is allowed.
@@ -127,8 +124,7 @@ func (s *Server) Down() {
 	defer s.mu.Unlock()
 	s.down = true
 	for _, c := range s.conns {
-		// always nil
-		_ = c.Close()
+		_ = c.Close() // always nil
 	}
 	s.conns = nil
 }

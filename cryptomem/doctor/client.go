@@ -18,25 +18,20 @@ import (
 // A Client is a client's set-up to be examined. Addr and Clock must be set;
 // everything else may be empty.
 type Client struct {
-	Addr  string
-	Clock clock.Clock
-	// Timeout for all that is asked of the server; 0 is 5 s.
-	Timeout time.Duration
+	Addr    string
+	Clock   clock.Clock
+	Timeout time.Duration // for all that is asked of the server; 0 is 5 s
 
-	// Speak TLS, even if none of the next is set.
-	TLS            bool
-	CA, ServerName string
-	Cert, CertKey  string
-	Identity       string
-	// The token itself counts where no file is named.
-	TokenFile, Token string
+	TLS              bool // speak TLS, even if none of the next is set
+	CA, ServerName   string
+	Cert, CertKey    string
+	Identity         string
+	TokenFile, Token string // the token itself counts where no file is named
 
-	KeyFile string
-	// Counts where no file is named.
-	Secret    string
+	KeyFile   string
+	Secret    string // counts where no file is named
 	Namespace string
-	// A time as quantity.ParseTime reads it.
-	NotBefore string
+	NotBefore string // a time as quantity.ParseTime reads it
 
 	// Write lets the examination store, read and delete a value, under a random
 	// key that begins with Prefix and expires after WriteTTL.
@@ -71,14 +66,10 @@ func (c Client) Cut() (time.Time, error) {
 type clientReport struct {
 	Client
 	findings
-	// token of the identity.
-	token []byte
-	// Nil if there are none.
-	keys *sealing.Keyring
-	// Whether what is needed to ask the server is missing.
-	unable bool
-	// Whether the server answers.
-	welcome bool
+	token   []byte           // of the identity
+	keys    *sealing.Keyring // nil if there are none
+	unable  bool             // whether what is needed to ask the server is missing
+	welcome bool             // whether the server answers
 }
 
 // clientChecks in the order in which their findings are read.
@@ -105,8 +96,7 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 		check(ctx, v)
 	}
 	if v.keys != nil {
-		// always nil
-		_ = v.keys.Close()
+		_ = v.keys.Close() // always nil
 	}
 	return v.list
 }
@@ -114,8 +104,7 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 // Stranger asks who answers at a client's address where the client gets no answer, and
 // returns what is wrong there, if it can tell.
 func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
-	// the token is for no stranger
-	c.Identity = ""
+	c.Identity = "" // the token is for no stranger
 	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
 	contact(ctx, v)
 	for _, f := range v.list {

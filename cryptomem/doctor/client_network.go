@@ -66,8 +66,7 @@ func contact(parent context.Context, v *clientReport) {
 func (v *clientReport) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	cfg, err := v.TLSConfig()
 	if err != nil {
-		// unreachable: the files have been looked at
-		cfg = &tls.Config{MinVersion: tls.VersionTLS13}
+		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
 	}
 	cfg.Time = v.clk.Now
 	if cfg.ServerName == "" {

@@ -30,8 +30,7 @@ func rights(ctx context.Context, v *clientReport) {
 	keys := v.keys
 	if keys == nil {
 		var err error
-		// reading nothing needs no particular key
-		if keys, err = sealing.NewKeyring(v.clk.Now()); err != nil {
+		if keys, err = sealing.NewKeyring(v.clk.Now()); err != nil { // reading nothing needs no particular key
 			v.found(Unknown, "rights", err.Error(), "")
 			return
 		}

@@ -41,12 +41,9 @@ func (s Severity) String() string {
 // A Finding is the outcome of one check.
 type Finding struct {
 	Severity Severity
-	// What was looked at, such as "certificate".
-	Subject string
-	// What was found.
-	Text string
-	// What to do; empty if there is nothing to do.
-	Advice string
+	Subject  string // what was looked at, such as "certificate"
+	Text     string // what was found
+	Advice   string // what to do; empty if there is nothing to do
 }
 
 // A Setup is what Examine examines. Config and Clock must be set.
@@ -55,9 +52,8 @@ type Setup struct {
 	Clock  clock.Clock
 
 	// Limits of this machine and process; 0 leaves out what depends on it.
-	Memory int64 // bytes that the server may use
-	// Files and connections that a process may have open.
-	MaxFiles uint64
+	Memory   int64  // bytes that the server may use
+	MaxFiles uint64 // files and connections that a process may have open
 
 	// How a client on this machine would come. All may be empty.
 	KeyFile         string // the key that values are sealed with
@@ -82,8 +78,7 @@ func (r *findings) found(s Severity, subject, text, advice string) {
 type serverReport struct {
 	Setup
 	findings
-	// Whether a server did.
-	answered bool
+	answered bool // whether a server did
 }
 
 // checks in the order in which their findings are read.

@@ -92,8 +92,7 @@ func sealingKey(_ context.Context, r *serverReport) {
 		return
 	}
 	if keys := r.keyFile(r.KeyFile); keys != nil {
-		// they were only looked at
-		_ = keys.Close()
+		_ = keys.Close() // they were only looked at
 	}
 }
 

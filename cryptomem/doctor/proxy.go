@@ -21,11 +21,10 @@ import (
 // A Proxy is a proxy's set-up to be examined, on its machine. All but MaxFiles
 // must be set.
 type Proxy struct {
-	Config  *config.Proxy
-	KeyFile string
-	Clock   clock.Clock
-	// Files and connections that a process may have open; 0 leaves out what depends on it.
-	MaxFiles uint64
+	Config   *config.Proxy
+	KeyFile  string
+	Clock    clock.Clock
+	MaxFiles uint64 // files and connections that a process may have open; 0 leaves out what depends on it
 
 	// Ping asks the upstream for a sign of life, as the proxy does. Its error
 	// says what is wrong.
@@ -36,8 +35,7 @@ type Proxy struct {
 type proxyReport struct {
 	Proxy
 	findings
-	// keyCut of the key file; zero if there is none.
-	keyCut time.Time
+	keyCut time.Time // of the key file; zero if there is none
 }
 
 // proxyChecks in the order in which their findings are read.
@@ -116,8 +114,7 @@ func proxyKey(_ context.Context, r *proxyReport) {
 	}
 	if keys := r.keyFile(r.KeyFile); keys != nil {
 		r.keyCut = keys.NotBefore()
-		// they were only looked at
-		_ = keys.Close()
+		_ = keys.Close() // they were only looked at
 	}
 }
 

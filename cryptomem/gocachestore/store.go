@@ -89,8 +89,7 @@ func (s *Store) Set(ctx context.Context, key, value any, options ...store.Option
 	}
 	e.tags, err = s.mark(ctx, o.Tags, o.TagsTTL)
 	if err != nil {
-		// the older value must not stay
-		_, _ = s.values.Forget(ctx, name)
+		_, _ = s.values.Forget(ctx, name) // the older value must not stay
 		return err
 	}
 	ttl := o.Expiration

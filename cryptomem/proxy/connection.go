@@ -34,8 +34,7 @@ func reset(s *Session, _ [][]byte) {
 	s.version = resp.RESP2
 	s.trusted = s.proxy.settings.Password == ""
 	s.setName(nil)
-	// it was there when the session began
-	if space, err := s.proxy.space(0); err == nil {
+	if space, err := s.proxy.space(0); err == nil { // it was there when the session began
 		s.space, s.database = space, 0
 	}
 	s.tell()

@@ -23,10 +23,9 @@ type evaluation struct {
 	declared map[string]struct{}
 	readOnly bool
 
-	ctx context.Context
-	now time.Time
-	// lookUp of a declared name.
-	lookUp func(name []byte) (*value.Entry, error)
+	ctx    context.Context
+	now    time.Time
+	lookUp func(name []byte) (*value.Entry, error) // of a declared name
 	reply  resp.Reply
 }
 

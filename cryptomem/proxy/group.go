@@ -15,12 +15,10 @@ import (
 // A group is what the steps of a segment or transaction do to one name. They are
 // carried out together: one read, at most, and one write.
 type group struct {
-	name  []byte
-	parts []part
-	// Not only reads.
-	changes bool
-	// The first part stores whatever was there.
-	blind bool
+	name    []byte
+	parts   []part
+	changes bool // not only reads
+	blind   bool // the first part stores whatever was there
 
 	entry   value.Entry
 	version uint64
@@ -40,8 +38,7 @@ type part struct {
 type grouping struct {
 	groups []*group
 	byName map[string]*group
-	// Whose next part each step is, name by name.
-	order [][]*group
+	order  [][]*group // whose next part each step is, name by name
 }
 
 func (s *Session) groupSteps(steps []step) *grouping {
@@ -209,8 +206,7 @@ func combine(c *command.Command, answers [][]byte) []byte {
 	}
 	sum := 0
 	for _, a := range answers {
-		// it is a count
-		n, _ := strconv.Atoi(string(bytes.TrimSpace(a[1:])))
+		n, _ := strconv.Atoi(string(bytes.TrimSpace(a[1:]))) // it is a count
 		sum += n
 	}
 	return resp.AppendInt(nil, int64(sum))

@@ -23,8 +23,7 @@ type Proxy struct {
 	counts   counts
 	scripts  *script.Engine
 
-	// Guards what follows.
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	spaces   []*keyspace.Space
 	sessions map[int64]*Session
 	lastID   int64

@@ -19,17 +19,14 @@ import (
 // order. If some change what is there, each name's commands are carried out on
 // its value, so that changes of different names may take effect in another order.
 type segment struct {
-	steps []step
-	// args of all steps.
-	args [][]byte
-	// readers of these, those of steps that read.
-	readers  int
+	steps    []step
+	args     [][]byte // of all steps
+	readers  int      // of these, those of steps that read
 	requests []keyspace.Request
 	asked    []*keyspace.Request
 	entries  []value.Entry
 	pointers []*value.Entry
-	// answers of steps whose requests are on their way.
-	answers []byte
+	answers  []byte // of steps whose requests are on their way
 }
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
@@ -124,8 +121,7 @@ func (s *Session) flush() {
 	if g == nil {
 		return
 	}
-	// so that nothing comes twice, whatever happens
-	s.segment = nil
+	s.segment = nil // so that nothing comes twice, whatever happens
 	s.output()
 	before := len(s.out)
 	s.run(g, func(answer []byte) {
@@ -248,8 +244,7 @@ func (s *Session) ask(g *segment, st *step, now int64) {
 func (s *Session) askStore(g *segment, st *step, now int64) {
 	ctx := s.context(st, now)
 	ctx.Out = g.answers
-	// there are no answers to fail
-	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil)
+	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil) // there are no answers to fail
 	g.answers = ctx.Out
 	for i, e := range ctx.Entries {
 		name := st.args[st.command.FirstKey+i*st.command.KeyStep]

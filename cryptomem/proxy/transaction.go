@@ -14,12 +14,10 @@ import (
 
 // A transaction is what stands between MULTI and EXEC, and what WATCH has seen.
 type transaction struct {
-	open bool
-	// A command was refused, so EXEC will be.
-	spoiled bool
+	open    bool
+	spoiled bool // a command was refused, so EXEC will be
 	queued  []queued
-	// bytes of all arguments queued.
-	bytes   int
+	bytes   int // of all arguments queued
 	watched []watched
 }
 

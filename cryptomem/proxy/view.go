@@ -21,8 +21,7 @@ type viewed struct {
 	name    []byte
 	entry   value.Entry
 	version uint64
-	// Whatever is there is to be replaced.
-	unread bool
+	unread  bool // whatever is there is to be replaced
 }
 
 func newView(space *keyspace.Space) *view {
@@ -73,8 +72,7 @@ func (v *view) read(ctx context.Context, names [][]byte) error {
 // entry returns what lies under the name.
 func (v *view) entry(ctx context.Context, name []byte) (*value.Entry, error) {
 	if err := v.read(ctx, [][]byte{name}); err != nil {
-		// it is asked for again, if at all
-		delete(v.index, string(name))
+		delete(v.index, string(name)) // it is asked for again, if at all
 		v.names = v.names[:len(v.names)-1]
 		return nil, err
 	}

@@ -19,8 +19,7 @@ import (
 // A Counter implements httprate.LimitCounter. It is safe for concurrent use.
 type Counter struct {
 	counts *adapter.Counter
-	// length of a window, in nanoseconds.
-	length atomic.Int64
+	length atomic.Int64 // of a window, in nanoseconds
 }
 
 // New returns a counter on what the client seals. The client stays the caller's

@@ -43,10 +43,8 @@ const MaxServers = 64
 
 // A Server is one of a ring.
 type Server struct {
-	// Decides, with Weight, which names are its own.
-	Name string
-	// Its share, relative to the others'; 0 means 1.
-	Weight float64
+	Name   string  // decides, with Weight, which names are its own
+	Weight float64 // its share, relative to the others'; 0 means 1
 }
 
 // A Failover says when others stand in for a server. All clients that share
@@ -64,17 +62,14 @@ type Failover struct {
 // A Ring places names on servers. It is safe for concurrent use; Place takes no
 // lock and allocates nothing.
 type Ring struct {
-	servers []Server
-	// Hashes of the servers' names.
-	seeds    []uint64
-	equal    bool // weights
+	servers  []Server
+	seeds    []uint64 // hashes of the servers' names
+	equal    bool     // weights
 	failover Failover
 
-	now func() time.Time
-	// A State each.
-	states []atomic.Uint32
-	// Guards members, and changes of states.
-	mu sync.Mutex
+	now    func() time.Time
+	states []atomic.Uint32 // a State each
+	mu     sync.Mutex      // guards members, and changes of states
 	members
 }
 
@@ -136,8 +131,7 @@ func (r *Ring) Place(name []byte) (server int, home bool) {
 	for skip := uint64(0); ; {
 		i := r.highest(hash, skip)
 		if i < 0 {
-			// all are away
-			return -1, false
+			return -1, false // all are away
 		}
 		switch State(r.states[i].Load()) {
 		case Up:

@@ -86,8 +86,7 @@ type Accountant interface {
 // account, and so bounded by the account's limit.
 type Owner interface {
 	Permission
-	// Nil charges nobody.
-	Account() *cache.Account
+	Account() *cache.Account // nil charges nobody
 }
 
 // A ShareHolder is a Permission of an identity: what all its connections hold of
@@ -99,20 +98,14 @@ type ShareHolder interface {
 
 // A guard is the Handler of one connection where an Authenticator decides.
 type guard struct {
-	// Its Cache charges the permission's account.
-	Handler
-	// store that charges nobody.
-	store         *cache.Cache
+	Handler                    // its Cache charges the permission's account
+	store         *cache.Cache // that charges nobody
 	authenticator Authenticator
 	conn          net.Conn
-	// Nil until authenticated.
-	permission Permission
-	// As long as it is nil.
-	refusal wire.Refusal
-	// AUTHs that failed, but for refusals.
-	failures int
-	// Whether permission was, when it denied a request.
-	revoked bool
+	permission    Permission   // nil until authenticated
+	refusal       wire.Refusal // as long as it is nil
+	failures      int          // AUTHs that failed, but for refusals
+	revoked       bool         // whether permission was, when it denied a request
 }
 
 var (
@@ -160,8 +153,7 @@ func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
 			return wire.Refuse("identity is %d bytes, limit %d; token is %d bytes, limit %d",
 				h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize), false
 		}
-		// a token is not a value to store
-		return wire.Refusal{}, true
+		return wire.Refusal{}, true // a token is not a value to store
 	case g.permission == nil:
 		return g.refusal, false
 	}
@@ -286,8 +278,7 @@ func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 		g.failures++
 		return wire.RefuseDenied("unknown identity or wrong token").Append(dst, wire.Auth)
 	}
-	// what was allowed before ends here
-	_ = g.Close()
+	_ = g.Close() // what was allowed before ends here
 	g.permit(permission)
 	return wire.AppendResponse(dst, wire.OK, nil)
 }

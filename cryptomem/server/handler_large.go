@@ -93,8 +93,7 @@ type upload struct {
 	*cache.Upload
 	command wire.Command
 	ttl     time.Duration
-	// version that CAS expects.
-	version uint64
+	version uint64 // that CAS expects
 }
 
 // Finish implements session.Upload.

@@ -126,8 +126,7 @@ func testGetDel(t *testing.T, s *subject) {
 // A state is what can be under a name.
 type state struct {
 	name string
-	// Value is nil for nothing.
-	make func(t *testing.T) (name, value []byte)
+	make func(t *testing.T) (name, value []byte) // value is nil for nothing
 }
 
 func (s *subject) states() []state {

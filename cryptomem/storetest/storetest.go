@@ -81,8 +81,7 @@ func Run(t *testing.T, newStore func(t *testing.T) cryptomem.Store) {
 	} {
 		t.Run(chapter.name, func(t *testing.T) {
 			store := newStore(t)
-			// "Closed" looks at its error
-			t.Cleanup(func() { _ = store.Close() })
+			t.Cleanup(func() { _ = store.Close() }) // "Closed" looks at its error
 			chapter.run(t, newSubject(t, store, lacks))
 		})
 	}

@@ -31,21 +31,17 @@ var wall = clock.New() //nolint:forbidigo // what is tested here is not of this 
 type subject struct {
 	store  cryptomem.Store
 	sealer *sealing.Sealer
-	// prefix of all names.
-	prefix string
+	prefix string // of all names
 	lacks  *lacks
 
-	// Guards count.
-	mu sync.Mutex
-	// count of names.
-	count int
+	mu    sync.Mutex // guards count
+	count int        // of names
 }
 
 func newSubject(t *testing.T, store cryptomem.Store, l *lacks) *subject {
 	t.Helper()
 	random := make([]byte, 40)
-	// never fails
-	_, _ = rand.Read(random)
+	_, _ = rand.Read(random) // never fails
 	kr, err := sealing.KeyringFromSecret(random[:32])
 	if err != nil {
 		t.Fatal(err)
@@ -60,8 +56,7 @@ func newSubject(t *testing.T, store cryptomem.Store, l *lacks) *subject {
 // lacks are the commands that were refused as not supported, and those that were
 // carried out.
 type lacks struct {
-	// Guards all.
-	mu        sync.Mutex
+	mu        sync.Mutex // guards all
 	refused   map[string]bool
 	supported map[string]bool
 }

@@ -22,20 +22,16 @@ const (
 
 // A backend is a connected client, with what is known of its connections.
 type backend struct {
-	client valkey.Client
-	// Nil for a client of the user's.
-	network *network
+	client  valkey.Client
+	network *network // nil for a client of the user's
 	prefix  string
 	cluster bool
 	limits  []callLimit
-	// One at a time.
-	flushes *semaphore.Weighted
+	flushes *semaphore.Weighted // one at a time
 	scans   *semaphore.Weighted
-	// The server is older than scripts that begin with #!lua.
-	plain atomic.Bool
+	plain   atomic.Bool // the server is older than scripts that begin with #!lua
 
-	// Guards probes.
-	mu     sync.Mutex
+	mu     sync.Mutex // guards probes
 	probes map[uint16]*probe
 
 	// reached has, by hash slot, the network's epoch in which its node answered.
@@ -84,8 +80,7 @@ func (b *backend) enter(ctx context.Context, slot uint16) error {
 
 // A probe is a ping on its way to a slot's node.
 type probe struct {
-	// Closed when err is set.
-	done chan struct{}
+	done chan struct{} // closed when err is set
 	err  error
 }
 
@@ -140,8 +135,7 @@ func (b *backend) run(p *probe, slot uint16) {
 				break
 			}
 		} else if isUnsent(p.err) {
-			// there is no connection to be had
-			break
+			break // there is no connection to be had
 		}
 	}
 	b.mu.Lock()

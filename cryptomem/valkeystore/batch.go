@@ -29,8 +29,7 @@ type batch struct {
 	frames []*frame
 	cmds   valkey.Commands
 	marks  []mark
-	// One of each limit that the batch counts against.
-	slots []uint16
+	slots  []uint16 // one of each limit that the batch counts against
 }
 
 func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
@@ -82,8 +81,7 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 		}
 	}
 	f := newFrame(b.prefix, r)
-	// whole scripts: sent once more, one would change places
-	cmd, err := b.command(r, f, true)
+	cmd, err := b.command(r, f, true) // whole scripts: sent once more, one would change places
 	if err != nil {
 		f.release()
 		r.Err = err

@@ -18,9 +18,8 @@ import (
 // from goroutines of its own, possibly long after the caller has left, so a frame
 // is used again only once its command was answered.
 type frame struct {
-	buf []byte
-	// Parts of buf.
-	key, value, ttl string
+	buf             []byte
+	key, value, ttl string // parts of buf
 	version         string
 }
 
@@ -46,8 +45,7 @@ func newFrame(prefix string, r *cryptomem.Request) *frame {
 	value := len(b)
 	px := milliseconds(r.TTL)
 	if r.Command == wire.CAS && r.TTL == over {
-		// on which the swap script deletes
-		px = 1
+		px = 1 // on which the swap script deletes
 	}
 	b = strconv.AppendUint(b, px, 10)
 	ttl := len(b)

@@ -59,8 +59,7 @@ func clientOption(a Address, o options) valkey.ClientOption {
 
 // connecting is an attempt to connect that several callers may wait for.
 type connecting struct {
-	// Closed when the rest is set.
-	done    chan struct{}
+	done    chan struct{} // closed when the rest is set
 	backend *backend
 	err     error
 }

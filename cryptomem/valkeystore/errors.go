@@ -21,10 +21,8 @@ var ErrWrongType = errors.New("key holds something that is no value")
 // A refusal is an error that a server answers with, so that the request was
 // surely not applied: what it is for errors.Is, and what to do about it.
 type refusal struct {
-	// The error's first word.
-	code string
-	// Nil: an error of no kind, final.
-	is     error
+	code   string // the error's first word
+	is     error  // nil: an error of no kind, final
 	advice string
 }
 
@@ -55,10 +53,8 @@ var errFull = fmt.Errorf("%w: %w", cryptomem.ErrFull, cryptomem.ErrUnavailable)
 // A ServerError is what a server answered instead of doing what it was asked to.
 // Nothing was applied.
 type ServerError struct {
-	// The first word, such as "OOM".
-	Code string
-	// All of it.
-	Message string
+	Code    string // the first word, such as "OOM"
+	Message string // all of it
 	is      error
 	advice  string
 }
@@ -124,8 +120,7 @@ func (s *Store) refusedRequest(r *cryptomem.Request, err *valkey.ValkeyError) er
 // connection.
 func (s *Store) unsent(err error) error {
 	if refusal, ok := valkey.IsValkeyErr(err); ok {
-		// of the greeting
-		return s.refused(refusal)
+		return s.refused(refusal) // of the greeting
 	}
 	if s.closed.Load() {
 		return cryptomem.ErrClosed
@@ -140,8 +135,7 @@ func (s *Store) unsent(err error) error {
 // connection to send anything over.
 func isUnsent(err error) bool {
 	var connect *connectError
-	// in the place of an answer: of the greeting
-	_, isRefusal := valkey.IsValkeyErr(err)
+	_, isRefusal := valkey.IsValkeyErr(err) // in the place of an answer: of the greeting
 	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot) || errors.Is(err, valkey.ErrNoCache)
 }
 
@@ -152,8 +146,7 @@ func (s *Store) lost(ctx context.Context, c cryptomem.Command, err error) error 
 	switch {
 	case isUnsent(err):
 		return s.unsent(err)
-	case isContext && ctx.Err() == nil:
-		// of the caller that was making the connection
+	case isContext && ctx.Err() == nil: // of the caller that was making the connection
 		return s.unsent(errors.New("another caller gave up while it was connecting"))
 	case isContext:
 	case s.closed.Load():

@@ -13,8 +13,7 @@ type callLimit struct {
 	size     int64
 	inFlight *semaphore.Weighted
 
-	// Guards what follows.
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	orphans  map[uint16]int64
 	sweeping bool
 }
@@ -45,8 +44,7 @@ func (b *backend) sweep(r *callLimit) {
 		if !ok {
 			return
 		}
-		// an error is the end of the connection, and of all calls on it
-		_ = b.ping(slot)
+		_ = b.ping(slot) // an error is the end of the connection, and of all calls on it
 		r.inFlight.Release(n)
 	}
 }

@@ -17,15 +17,13 @@ import (
 
 // A network makes the connections of a backend and counts what happens to them.
 type network struct {
-	// clk of the time that connecting may take.
-	clk clock.Clock
+	clk clock.Clock // of the time that connecting may take
 
 	// epoch grows whenever a connection is lost, before anybody that uses it
 	// can know, and whenever one is being made.
 	epoch atomic.Uint32
 
-	// Called at the same moment; may be nil.
-	onLost func()
+	onLost func() // called at the same moment; may be nil
 }
 
 func newNetwork(clk clock.Clock) *network {
@@ -58,8 +56,7 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 	ctx, cancel := timeout.Context(ctx, n.clk, d.Timeout)
 	defer cancel()
 	dialer := *d
-	// ctx has it
-	dialer.Timeout = 0
+	dialer.Timeout = 0 // ctx has it
 	raw, err := dialer.DialContext(ctx, kind, addr)
 	if err != nil {
 		return nil, &connectError{err}
@@ -79,8 +76,7 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 	}
 	c := tls.Client(raw, config)
 	if err := c.HandshakeContext(ctx); err != nil {
-		// the handshake's error is the one that counts
-		_ = raw.Close()
+		_ = raw.Close() // the handshake's error is the one that counts
 		return nil, err
 	}
 	return c, nil
@@ -90,9 +86,8 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 type conn struct {
 	net.Conn
 	network *network
-	// The greeting is over: requests may be under way.
-	up   atomic.Bool
-	lost atomic.Bool
+	up      atomic.Bool // the greeting is over: requests may be under way
+	lost    atomic.Bool
 }
 
 // SetDeadline tells, besides, when a connection is ready: valkey-go lifts the
@@ -105,8 +100,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	// whatever still comes answers nobody
-	if c.lost.Load() {
+	if c.lost.Load() { // whatever still comes answers nobody
 		return 0, net.ErrClosed
 	}
 	n, err := c.Conn.Read(b)

@@ -45,9 +45,8 @@ type options struct {
 	dialTimeout time.Duration
 	refresh     time.Duration
 	clock       clock.Clock
-	// Bytes, 0 for no near cache.
-	near    int64
-	nearTTL time.Duration
+	near        int64 // bytes, 0 for no near cache
+	nearTTL     time.Duration
 
 	minBackoff, maxBackoff time.Duration
 }

@@ -19,8 +19,7 @@ const maxScans = 16
 
 // A step is what one SCAN of one node has found.
 type step struct {
-	// As wire.AppendName makes them.
-	names []byte
+	names []byte // as wire.AppendName makes them
 	next  uint64
 	err   error
 }
@@ -71,8 +70,7 @@ func (b *backend) scan(ctx context.Context, prefix string, cursor, most uint64) 
 		return step{err: err}
 	}
 	for _, key := range e.Elements {
-		// a longer one is somebody else's
-		if name := key[len(b.prefix):]; len(name) <= wire.MaxKeySize {
+		if name := key[len(b.prefix):]; len(name) <= wire.MaxKeySize { // a longer one is somebody else's
 			found.names = wire.AppendName(found.names, []byte(name))
 		}
 	}

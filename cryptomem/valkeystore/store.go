@@ -14,23 +14,18 @@ var _ cryptomem.Store = (*Store)(nil)
 
 // A Store is a cryptomem.Store on Valkey or Redis. It is safe for concurrent use.
 type Store struct {
-	opts options
-	// How to connect; unused with FromClient.
-	client valkey.ClientOption
+	opts   options
+	client valkey.ClientOption // how to connect; unused with FromClient
 	counts counts
 
 	backend atomic.Pointer[backend]
 	closed  atomic.Bool
-	// Closed by Close.
-	closing chan struct{}
-	// Nil: nothing is kept in this process.
-	near *near
+	closing chan struct{} // closed by Close
+	near    *near         // nil: nothing is kept in this process
 
-	// Guards connecting, and orders it before the wait in Close.
-	mu         sync.Mutex
+	mu         sync.Mutex // guards connecting, and orders it before the wait in Close
 	connecting *connecting
-	// What connects.
-	ended sync.WaitGroup
+	ended      sync.WaitGroup // what connects
 }
 
 // Open returns a store at the address, which ParseAddress explains. It does not

@@ -124,8 +124,7 @@ func (s *Store) sendTogether(ctx context.Context, b *backend, rs []*cryptomem.Re
 		case r.Command == wire.GetV:
 			px = "keep"
 		case r.TTL == over:
-			// on which the script deletes
-			px = "1"
+			px = "1" // on which the script deletes
 		}
 		keys, args = append(keys, f.key), append(args, wanted, f.value, px)
 	}

@@ -26,15 +26,13 @@ type shard struct {
 	mu   sync.Mutex
 	sets []set
 	dead []tombstones
-	// Keeps the locks of two shards out of one cache line.
-	_ [64]byte
+	_    [64]byte // keeps the locks of two shards out of one cache line
 }
 
 // set holds ways names, field by field: telling that a name is not there reads one
 // cache line.
 type set struct {
-	// 0 = free.
-	tags    [ways]uint64
+	tags    [ways]uint64 // 0 = free
 	current [ways]uint64
 	stamps  [ways]sealing.Stamp
 }
@@ -44,10 +42,8 @@ type set struct {
 type tombstones [tombstoneWays]tombstone
 
 type tombstone struct {
-	// key of name and envelope.
-	key uint64
-	// 0 = free.
-	seq uint64
+	key uint64 // of name and envelope
+	seq uint64 // 0 = free
 }
 
 // A slot is where a set has a name. The zero slot is nowhere.

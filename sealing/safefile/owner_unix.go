@@ -21,8 +21,7 @@ func ownerOf(info fs.FileInfo) (owner, bool) {
 
 // self is who this process is.
 func self() owner {
-	// without them, there is the one below
-	groups, _ := os.Getgroups()
+	groups, _ := os.Getgroups() // without them, there is the one below
 	return owner{os.Geteuid(), append(groups, os.Getegid())}
 }
 

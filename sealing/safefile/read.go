@@ -35,8 +35,7 @@ func Open(name string) (*os.File, fs.FileInfo, error) {
 		err = notRegular(name)
 	}
 	if err != nil {
-		// nothing was written
-		_ = f.Close()
+		_ = f.Close() // nothing was written
 		return nil, nil, err
 	}
 	return f, info, nil
@@ -55,8 +54,7 @@ func Read(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// it was only read
-	defer func() { _ = f.Close() }()
+	defer func() { _ = f.Close() }() // it was only read
 	return read(f, info, limit)
 }
 
@@ -74,8 +72,7 @@ func readSecret(name string, limit int64, ofAny bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// it was only read
-	defer func() { _ = f.Close() }()
+	defer func() { _ = f.Close() }() // it was only read
 	if err := checkSecret(name, info, ofAny); err != nil {
 		return nil, err
 	}
@@ -104,8 +101,7 @@ func read(f *os.File, info fs.FileInfo, limit int64) ([]byte, error) {
 		if len(text) == cap(text) {
 			more := make([]byte, len(text), 2*len(text)+512)
 			copy(more, text)
-			// it may be a secret
-			clear(text)
+			clear(text) // it may be a secret
 			text = more
 		}
 	}

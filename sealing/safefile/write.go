@@ -45,8 +45,7 @@ func Replace(name string, mode Mode, write func(*os.File) error) error {
 			name = target
 		}
 	}
-	// its mode is private
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp")
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp") // its mode is private
 	if err != nil {
 		return err
 	}

@@ -109,8 +109,7 @@ func add(kr *sealing.Keyring, id uint32, k key.Key) error {
 		return fmt.Errorf("tinkkeys: key %08x is a %T, must be an HKDF PRF key or an AES-256-GCM key", id, k)
 	}
 	b := secret.Data(insecuresecretdataaccess.Token{})
-	// a copy
-	defer clear(b)
+	defer clear(b) // a copy
 	if err := kr.AddWithID(id, b); err != nil {
 		return fmt.Errorf("tinkkeys: key %08x: %w", id, err)
 	}

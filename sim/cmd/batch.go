@@ -46,12 +46,10 @@ type batch struct {
 	clk   clock.Clock
 	began time.Time
 
-	// Guards everything below.
-	mu   sync.Mutex
-	runs int
-	ops  int
-	// hash of all runs, in whatever order they ended.
-	hash     uint64
+	mu       sync.Mutex // guards everything below
+	runs     int
+	ops      int
+	hash     uint64 // of all runs, in whatever order they ended
 	reached  map[sim.State]int
 	failures int
 	err      error
@@ -104,8 +102,7 @@ func (b *batch) enough() bool {
 // check runs one script, twice if asked to, and takes note of what came of it.
 func (b *batch) check(s *script.Script, file string, run runner) bool {
 	if b.frames != "" {
-		// if it fails, that is told below
-		text, _ := sim.Frames(s)
+		text, _ := sim.Frames(s) // if it fails, that is told below
 		if err := os.WriteFile(b.frames, []byte(text), 0o600); err != nil {
 			b.err = err
 		}

@@ -24,6 +24,7 @@ const usage = `Usage:
     sim [flags]            every scenario, and then seeds
     sim score [--seeds N] [NAME]...
                            plants known bugs one by one and reports how each is found
+    sim exhaust [flags]    goes through small worlds completely
     sim mutate [flags] [PACKAGE]...
                            changes the product at random places and reports who notices
 
@@ -67,6 +68,9 @@ func main() {
 func run(args []string, out, errs io.Writer) int {
 	if len(args) > 0 && args[0] == "score" {
 		return score(args[1:], out, errs)
+	}
+	if len(args) > 0 && args[0] == "exhaust" {
+		return exhaustAll(args[1:], out, errs)
 	}
 	if len(args) > 0 && args[0] == "mutate" {
 		return mutants(args[1:], out, errs)
@@ -217,11 +221,11 @@ func (b *batch) scenario(file, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if s.Config.Servers > 1 && b.tier > 1 {
+	if s.Config.OneTier() && b.tier > 1 {
 		if len(b.scenarios) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%s: worlds of several servers are tier 1's", file)
+		return fmt.Errorf("%s: worlds of several servers, and those by hand, are tier 1's", file)
 	}
 	b.check(s, file, runners[b.tier])
 	return nil

@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/Zezezknight/cryptomem/sim"
+	"github.com/Zezezknight/cryptomem/sim/exhaust"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
@@ -69,6 +71,32 @@ var _ = Describe("the command", func() {
 		Expect(string(text)).To(MatchRegexp(`(?m)^@\S+ c1 < 434d[0-9a-f]+$`))
 	})
 
+	It("goes through small worlds, and says how many states there are and what that proves", func() {
+		Expect(run([]string{"exhaust", "--worlds", "two swaps of one version"}, &out, &errs)).To(Equal(0), errs.String())
+		Expect(out.String()).To(MatchRegexp(`(?m)^1 worlds, \d{4} states and \d{4} paths in .* 0 failures$`))
+		Expect(out.String()).To(ContainSubstring("of larger worlds this\nsays nothing"))
+	})
+
+	It("writes what a small world breaks as a scenario, which breaks it again", func() {
+		w := exhaust.World{Programs: []string{"set k a; get k => a", "delete k"}}
+		r, err := exhaust.Explore(w, exhaust.Options{})
+		Expect(err).NotTo(HaveOccurred())
+		found := exhaustion{out: &out, write: dir, best: r.Violation}
+		Expect(found.tell(&errs)).To(Equal(1), errs.String())
+		kept := filepath.Join(dir, "exhaust-expect.txt")
+		Expect(out.String()).To(ContainSubstring("replay: go run ./sim/cmd --scenario " + kept))
+		out.Reset()
+		Expect(run([]string{"--scenario", kept, "--minimize=false", "--write", dir}, &out, &errs)).To(Equal(1))
+		Expect(out.String()).To(ContainSubstring("expect broken"))
+	})
+
+	It("prints what a small world breaks for machines", func() {
+		v := &exhaust.Violation{Failure: &sim.Failure{Rule: "model"}, Moves: 5, Calls: 2}
+		found := exhaustion{out: &out, json: true, best: v}
+		Expect(found.tell(&errs)).To(Equal(1))
+		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "model", "actions": 5, "of": 2}`))
+	})
+
 	It("prints failures for machines", func() {
 		Expect(run([]string{"--scenario", failing(), "--json"}, &out, &errs)).To(Equal(1))
 		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "expect", "actions": 2, "of": 4}`))
@@ -85,7 +113,7 @@ var _ = Describe("the command", func() {
 		Entry("an unknown flag", "unknown flag: --speed", "--speed"),
 		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
 		Entry("a stray word", `"fast" is not a flag`, "fast"),
-		Entry("several servers on another tier", "worlds of several servers are tier 1's", "--tier", "3", "--scenario", "../../testdata/scenarios/server-in-doubt.txt"),
+		Entry("several servers on another tier", "worlds of several servers, and those by hand, are tier 1's", "--tier", "3", "--scenario", "../../testdata/scenarios/server-in-doubt.txt"),
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
 		Entry("runs to compare that cannot be repeated", "--twice compares runs", "--tier", "3", "--twice"),
 		Entry("coverage on another tier", "--coverage is about all scenarios and seeds", "--tier", "2", "--coverage"),
@@ -93,6 +121,12 @@ var _ = Describe("the command", func() {
 		Entry("frames of many runs", "--frames records one scenario or seed", "--frames", "f"),
 		Entry("a scenario that is not there", "no such file", "--scenario", "nowhere.txt"),
 		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
+		Entry("worlds that are not there", `no world's name has "nowhere" in it`, "exhaust", "--worlds", "nowhere"),
+		Entry("worlds and a stray word", `"fast" is not a flag`, "exhaust", "fast"),
+		Entry("worlds and nobody to go through them", "there is nothing to run", "exhaust", "--workers", "0"),
+		Entry("worlds and no time for them", "not gone through to the end within 1ns", "exhaust", "--for", "1ns", "--worlds", "four at a time"),
+		Entry("a bug for small worlds that is not there", `no planted bug is called "none"`, "exhaust", "--planted", "none"),
+		Entry("a world by hand on another tier", "and those by hand, are tier 1's", "--tier", "3", "--scenario", "../../testdata/scenarios/by-hand.txt"),
 		Entry("no mutants", "there is nothing to try", "mutate", "--n", "0"),
 		Entry("mutants of a package that is not there", "directory not found", "mutate", "--list", "./nowhere"),
 	)

@@ -33,8 +33,7 @@ func score(args []string, out, errs io.Writer) int {
 	set.Usage = func() {
 		fmt.Fprintf(out, "Usage:\n    sim score [--seeds N] [NAME]...\n\nPlants known bugs one by one, all or those named, and reports how each is found.\n\n%s", set.FlagUsages())
 	}
-	// errors are said below
-	set.SetOutput(io.Discard)
+	set.SetOutput(io.Discard) // errors are said below
 	err := set.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
@@ -120,14 +119,12 @@ func findAll(plants []plant.Plant, dir, clean string, seeds int) []func() (*find
 			room <- struct{}{}
 			defer func() { <-room }()
 			found, err := find(p, filepath.Join(dir, p.Name), seeds)
-			// the specs pass without the bug, or CI says so
-			if found != nil && p.Specs == "" {
+			if found != nil && p.Specs == "" { // the specs pass without the bug, or CI says so
 				err = control(p, clean, found.Seed)
 			}
 			return found, err
 		})
-		// whoever asks later gets the same
-		go func() { _, _ = all[i]() }()
+		go func() { _, _ = all[i]() }() // whoever asks later gets the same
 	}
 	return all
 }

@@ -17,13 +17,11 @@ import (
 type Campaign struct {
 	Trial       *Trial
 	Equivalents []Equivalent
-	// Verdicts and survivors are kept here.
-	Dir     string
-	Workers int
-	Out     io.Writer // progress
+	Dir         string // verdicts and survivors are kept here
+	Workers     int
+	Out         io.Writer // progress
 
-	// Guards everything below.
-	mu       sync.Mutex
+	mu       sync.Mutex // guards everything below
 	verdicts map[string]*Verdict
 	tried    int
 	errs     error
@@ -41,8 +39,7 @@ func (c *Campaign) Run(mutants []*Mutant) ([]*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	// every line is written on its own
-	defer func() { _ = kept.Close() }()
+	defer func() { _ = kept.Close() }() // every line is written on its own
 	next := make(chan *Mutant)
 	var workers sync.WaitGroup
 	for range c.Workers {
@@ -78,12 +75,10 @@ func (c *Campaign) resume() error {
 	if err != nil {
 		return err
 	}
-	// it was only read
-	defer func() { _ = f.Close() }()
+	defer func() { _ = f.Close() }() // it was only read
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var v Verdict
-		// the last line may be torn
-		if json.Unmarshal(lines.Bytes(), &v) == nil {
+		if json.Unmarshal(lines.Bytes(), &v) == nil { // the last line may be torn
 			c.verdicts[v.ID] = &v
 		}
 	}
@@ -100,8 +95,7 @@ func (c *Campaign) try(m *Mutant, kept io.Writer, of int) {
 		dir, err := os.MkdirTemp(c.Trial.Dir, "mutant")
 		if err == nil {
 			v, err = c.Trial.Try(m, dir)
-			// the whole of Trial.Dir goes in the end
-			_ = os.RemoveAll(dir)
+			_ = os.RemoveAll(dir) // the whole of Trial.Dir goes in the end
 		}
 		if err != nil {
 			c.mu.Lock()
@@ -115,8 +109,7 @@ func (c *Campaign) try(m *Mutant, kept io.Writer, of int) {
 	c.tried++
 	if !known {
 		c.verdicts[v.ID] = v
-		// it is made of words and numbers
-		line, _ := json.Marshal(v)
+		line, _ := json.Marshal(v) // it is made of words and numbers
 		if _, err := fmt.Fprintf(kept, "%s\n", line); err != nil {
 			c.errs = errors.Join(c.errs, err)
 		}

@@ -9,8 +9,7 @@ import (
 
 // coverage holds which parts of the source were run.
 type coverage struct {
-	// blocks by file, from the module's root.
-	blocks map[string][]block
+	blocks map[string][]block // by file, from the module's root
 }
 
 type block struct {

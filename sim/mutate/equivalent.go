@@ -24,9 +24,8 @@ type Equivalent struct {
 	Reason string
 	File   string
 	Func   string
-	// Lines, without their indentation.
-	Out []string
-	In  []string
+	Out    []string // lines, without their indentation
+	In     []string
 }
 
 // Equivalents returns the recorded ones.

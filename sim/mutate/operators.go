@@ -118,8 +118,7 @@ func (v *visitor) text(n ast.Node) string {
 func (v *visitor) node(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.StructType, *ast.InterfaceType:
-		// a type has no behaviour
-		return false
+		return false // a type has no behaviour
 	case *ast.BinaryExpr:
 		v.operator(n.OpPos, n.Op)
 	case *ast.AssignStmt:

@@ -11,11 +11,9 @@ import (
 // A Tally counts the fates of mutants.
 type Counts struct {
 	All, Simulator, Specs, Equivalent, Survived int
-	// In code that the simulator runs, equivalents left out.
-	Run, RunSimulator int
+	Run, RunSimulator                           int // in code that the simulator runs, equivalents left out
 
-	// Until they were found.
-	seconds []float64
+	seconds []float64 // until they were found
 }
 
 // Add counts one more.

@@ -23,22 +23,16 @@ import (
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
 // use.
 type Trial struct {
-	// The module's directory.
-	Root string
-	// Dir for what is built; somebody else's to remove.
-	Dir   string
+	Root  string // the module's directory
+	Dir   string // for what is built; somebody else's to remove
 	Clock clock.Clock
-	// Seeds that the simulator may run on tier 1; a tenth of them on tier 2.
-	Seeds int
-	// A program that takes ten times as long as without a mutant, and this besides, hangs.
-	Grace time.Duration
+	Seeds int           // that the simulator may run on tier 1; a tenth of them on tier 2
+	Grace time.Duration // a program that takes ten times as long as without a mutant, and this besides, hangs
 
 	covered *coverage
-	// slowest of the simulator's rounds, without a mutant.
-	slowest time.Duration
+	slowest time.Duration // of the simulator's rounds, without a mutant
 
-	// Guards what follows.
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	controls map[string]func() (control, error)
 }
 
@@ -56,15 +50,11 @@ type Verdict struct {
 	Func string
 	Kind string
 
-	// The simulator runs the code.
-	Run bool
-	// Who found it: "simulator", "specs", or nobody.
-	By string
-	// Rule or package that was broken.
-	How     string
-	Seconds float64
-	// The reason why nobody can find it.
-	Equivalent string
+	Run        bool   // the simulator runs the code
+	By         string // who found it: "simulator", "specs", or nobody
+	How        string // rule or package that was broken
+	Seconds    float64
+	Equivalent string // the reason why nobody can find it
 }
 
 // Survived reports whether nobody found the mutant, and nobody said why.
@@ -206,8 +196,7 @@ func hash(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// it was only read
-	defer func() { _ = f.Close() }()
+	defer func() { _ = f.Close() }() // it was only read
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return string(h.Sum(nil)), err
@@ -219,7 +208,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 	if err != nil {
 		return "", err
 	}
-	var played, single []string // the latter those of one server, which other tiers play too
+	var played, common []string // the latter those that other tiers play, too
 	for _, file := range scenarios {
 		s, err := script.Parse(file.Text)
 		if err != nil {
@@ -227,8 +216,8 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 		}
 		named := []string{"--scenario", filepath.Join(t.Root, file.File)}
 		played = append(played, named...)
-		if s.Config.Servers <= 1 {
-			single = append(single, named...)
+		if !s.Config.OneTier() {
+			common = append(common, named...)
 		}
 	}
 	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
@@ -238,7 +227,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 	}{
 		{"1", played},
 		{"1", []string{"--seeds", strconv.Itoa(t.Seeds)}},
-		{"2", single},
+		{"2", common},
 		{"2", few},
 		{"3", []string{"--seeds", strconv.Itoa(max(t.Seeds/50, 1))}},
 	} {
@@ -258,8 +247,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 // another program of them.
 func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err error) {
 	if strings.Contains(pkg, "/sim") {
-		// the simulator has had its turn
-		return "", false, nil
+		return "", false, nil // the simulator has had its turn
 	}
 	bin := filepath.Join(dir, "specs")
 	if err := t.build("test", overlay, bin, pkg); err != nil {

@@ -80,6 +80,18 @@ var _ = Describe("the histories of a key", func() {
 		Expect(why(oracle.Linearizable(ops, false))).NotTo(BeEmpty())
 	})
 
+	It("tells by turns what came first where time stands still", func() {
+		turned := func(o oracle.Op, began, ended int) oracle.Op {
+			o.Began, o.Ended = began, ended
+			return o
+		}
+		after := history(turned(set("a", 5, 5), 1, 2), turned(miss(5, 5), 3, 4))
+		beside := history(turned(set("a", 5, 5), 1, 3), turned(miss(5, 5), 2, 4))
+		Expect(why(oracle.Linearizable(after, false))).NotTo(BeEmpty())
+		Expect(why(oracle.Linearizable(beside, false))).To(BeEmpty())
+		Expect(why(oracle.Linearizable(history(set("a", 5, 5), miss(5, 5)), false))).To(BeEmpty(), "by time alone they overlap")
+	})
+
 	It("never give a version twice to a compare-and-swap", func() {
 		cas := func(label string, version, got, at int64) oracle.Op {
 			return oracle.Op{Verb: script.CAS, Key: "k", Label: label, Version: uint64(version), Got: uint64(got), Call: at, Return: at, Outcome: oracle.Done}

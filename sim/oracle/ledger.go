@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"iter"
 	"time"
 )
 
@@ -33,6 +34,18 @@ func (l *Ledger) Sealed(label, key string, expiry time.Time) {
 		e.latest = expiry
 	}
 	l.entries[label] = e
+}
+
+// Expiries yields when values end: to the nanosecond as they were sealed the first
+// time, and the last time in whole milliseconds, as an envelope can say it.
+func (l *Ledger) Expiries() iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		for _, e := range l.entries {
+			if !e.earliest.IsZero() && !yield(e.earliest) || !e.latest.IsZero() && !yield(roundUp(e.latest)) {
+				return
+			}
+		}
+	}
 }
 
 // Accepted checks a value that a client took for the one under key, when its

@@ -43,7 +43,8 @@ func Tractable(ops []Op) bool {
 func Linearizable(ops []Op, evict bool) *Violation {
 	history := make([]porcupine.Operation, len(ops))
 	for i := range ops {
-		history[i] = porcupine.Operation{ClientId: ops[i].Client, Input: &ops[i], Call: ops[i].Call, Return: ops[i].Return}
+		history[i] = porcupine.Operation{ClientId: ops[i].Client, Input: &ops[i]}
+		history[i].Call, history[i].Return = ops[i].span()
 	}
 	nondeterministic := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{state{}} },
@@ -54,6 +55,18 @@ func Linearizable(ops []Op, evict bool) *Violation {
 		return nil
 	}
 	return violation(RuleLinearizable, "no order explains\n%s", list(ops))
+}
+
+// span is when the operation may have been executed, in turns if there are any. Both
+// ends are included.
+func (o *Op) span() (from, to int64) {
+	switch {
+	case o.Began == 0:
+		return o.Call, o.Return
+	case o.Return == Never:
+		return int64(o.Began), Never
+	}
+	return int64(o.Began), int64(o.Ended)
 }
 
 // state is what is known of a key after some operations: its value, the times

@@ -3,7 +3,10 @@ package oracle
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +73,29 @@ func (m *Model) Live(now int64) (n uint64) {
 		}
 	}
 	return n
+}
+
+// Expiries yields when the items end that were stored and not taken away since, in
+// no particular order; some of it may be past.
+func (m *Model) Expiries() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for _, it := range m.items {
+			if it.live && it.expiry != 0 && !yield(it.expiry) {
+				return
+			}
+		}
+	}
+}
+
+// Lines describes each item, expired ones included, in the order of their keys.
+func (m *Model) Lines() (lines []string) {
+	for key, it := range m.items {
+		if it.live {
+			lines = append(lines, fmt.Sprintf("%q %x until %d", key, it.value, it.expiry))
+		}
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // Lost returns how many items were found missing.

@@ -20,6 +20,10 @@ type Op struct {
 	Call    int64         // not executed before
 	Return  int64         // not executed after; Never for an unknown outcome
 
+	// Where time stands still, turns tell what ended before another began: they count
+	// from 1 and never run against time. Zero means that times alone are known.
+	Began, Ended int
+
 	Outcome Outcome
 	Seen    string // label of the value read
 	Got     uint64 // version that a GETV or CAS returned

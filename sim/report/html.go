@@ -34,41 +34,35 @@ const shownRows = 1000
 // drawing is what the page is made of.
 type drawing struct {
 	*Report
-	Title         string
-	Width, Height int
-	// Of the lanes.
-	Top, End int
-	Lanes    []lane
-	Instants []instant
-	Calls    []bar
-	Marks    []mark
-	Rows     []line
-	// Moments that are not shown.
-	Earlier, Further int
+	Title            string
+	Width, Height    int
+	Top, End         int // of the lanes
+	Lanes            []lane
+	Instants         []instant
+	Calls            []bar
+	Marks            []mark
+	Rows             []line
+	Earlier, Further int // moments that are not shown
 
-	x map[time.Duration]int
-	// That are shown.
-	first, last time.Duration
+	x           map[time.Duration]int
+	first, last time.Duration // that are shown
 }
 
 type lane struct {
 	Name string
-	// Y of its line, on which its marks lie.
-	Y int
+	Y    int // of its line, on which its marks lie
 }
 
 type instant struct {
 	X    int
 	Text string
-	// And the rule was broken at it.
-	Last bool
+	Last bool // and the rule was broken at it
 }
 
 type bar struct {
 	X, Y, Width, Height int
 	Class, Label        string
-	// What is asked, as far as there is room.
-	Short string
+	Short               string // what is asked, as far as there is room
 }
 
 type mark struct {
@@ -123,8 +117,7 @@ func (d *drawing) place(rows []row) {
 		x := marginLeft + len(d.x)*momentGap + momentGap/2
 		text := rounded(row.At)
 		if len(d.x) > 0 && text == rounded(d.last) {
-			// what is rounded away is what counts
-			text = "+" + rounded(row.At-d.last)
+			text = "+" + rounded(row.At-d.last) // what is rounded away is what counts
 		}
 		d.Instants = append(d.Instants, instant{x, text, row.Kind == sim.Broken})
 		if len(d.x) == 0 {

@@ -15,31 +15,23 @@ import (
 
 // A Report is a run that failed, and how to see it again.
 type Report struct {
-	// Minimised, or as it was.
-	Script *script.Script
-	Result *sim.Result // recorded
-	// Seed that the script was drawn from.
-	Seed uint64
-	// File that it was read from, if it was.
-	File string
-	// Actions before it was minimised.
-	Whole int
-	// The command that runs it again.
-	Replay string
+	Script *script.Script // minimised, or as it was
+	Result *sim.Result    // recorded
+	Seed   uint64         // that the script was drawn from
+	File   string         // that it was read from, if it was
+	Whole  int            // actions before it was minimised
+	Replay string         // the command that runs it again
 }
 
 // row is one moment of a run: a mark, or a call's beginning or end.
 type row struct {
-	At   time.Duration
-	Lane int
-	Text string
-	Kind sim.MarkKind
-	// A call.
-	Begins bool
-	// A call.
-	Ends bool
-	// A rule, by how the call ended.
-	Broke bool
+	At     time.Duration
+	Lane   int
+	Text   string
+	Kind   sim.MarkKind
+	Begins bool // a call
+	Ends   bool // a call
+	Broke  bool // a rule, by how the call ended
 }
 
 // rows are all moments in order of time.
@@ -52,8 +44,7 @@ func (r *Report) rows() []row {
 	for _, c := range t.Calls {
 		text := c.Text
 		if _, after, ok := strings.Cut(text, " "); ok {
-			// without the time, which has a column of its own
-			text = after
+			text = after // without the time, which has a column of its own
 		}
 		all = append(all, row{At: c.From, Lane: c.Lane, Text: text, Begins: true})
 		if c.Outcome != "" {

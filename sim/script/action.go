@@ -18,7 +18,7 @@ type Action struct {
 	TTL   time.Duration // of a write or a touch; for a fault, how long it lasts
 	Aim   Aim           // when the server is to get it
 	Side  Side          // of the link that a fault strikes
-	Count int           // of a sweep: how many segments
+	Count int           // of a sweep: how many segments; of a delivery: how many bytes, 0 for the next chunk
 	Bytes []byte        // of a raw connection
 
 	Want string   // the outcome that must come of it; empty for no demand
@@ -184,6 +184,7 @@ const (
 	Stall                      // nothing arrives on Side for TTL
 	Trickle                    // bytes arrive on Side one at a time for TTL
 	Flip                       // one bit of the next chunk on Side arrives wrong
+	Deliver                    // where nothing arrives by itself, the next bytes on Side do
 )
 
 // What befalls the server.
@@ -222,6 +223,7 @@ type shape struct {
 	actor                                       ActorKind
 	key, value, ttl, side, n, hex               bool
 	optionalKey, needTTL, call, fault, dialogue bool
+	optionalN                                   bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -251,6 +253,7 @@ var verbs = [...]shape{
 	Stall:     {name: "stall", side: true, ttl: true, needTTL: true, fault: true},
 	Trickle:   {name: "trickle", side: true, ttl: true, needTTL: true, fault: true},
 	Flip:      {name: "flip", side: true, fault: true},
+	Deliver:   {name: "deliver", side: true, optionalN: true},
 
 	Restart: {name: "restart", actor: Server, ttl: true, fault: true},
 	Freeze:  {name: "freeze", actor: Server, ttl: true, needTTL: true, fault: true},

@@ -21,9 +21,8 @@ func Minimize(s *Script, limit int, fails func(*Script) bool) *Script {
 }
 
 type minimizer struct {
-	best *Script
-	// Calls of fails that are still allowed.
-	left  int
+	best  *Script
+	left  int // calls of fails that are still allowed
 	fails func(*Script) bool
 }
 

@@ -296,7 +296,7 @@ func (p *parser) arguments(a *Action) error {
 			return err
 		}
 	}
-	if shape.n {
+	if shape.n || shape.optionalN && len(p.words) > 0 {
 		w, _ := p.next()
 		n, err := strconv.Atoi(w.text)
 		if err != nil || n < 1 || n > 1<<20 {

@@ -50,7 +50,7 @@ func (a *Action) String() string {
 		}
 		words = append(words, label)
 	}
-	if v.n {
+	if v.n || v.optionalN && a.Count != 0 {
 		words = append(words, strconv.Itoa(a.Count))
 	}
 	switch {

@@ -37,7 +37,11 @@ type Config struct {
 	Padding  bool          // of values
 	Blind    bool          // names
 	Hostile  bool          // the server may lie: only what clients can prove is demanded
+	ByHand   bool          // nothing arrives until the script delivers it
 }
+
+// OneTier reports whether only tier 1 has such a world.
+func (c *Config) OneTier() bool { return c.Servers > 1 || c.ByHand }
 
 // Range is a span of time, both ends included.
 type Range struct{ Min, Max time.Duration }

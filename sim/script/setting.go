@@ -49,6 +49,7 @@ var settings = []setting{
 	flag("padding", func(c *Config) *bool { return &c.Padding }),
 	flag("blind", func(c *Config) *bool { return &c.Blind }),
 	flag("hostile", func(c *Config) *bool { return &c.Hostile }),
+	flag("by-hand", func(c *Config) *bool { return &c.ByHand }),
 }
 
 func number(name string, lo, hi int, at func(*Config) *int) setting {

@@ -35,12 +35,9 @@ type Address struct {
 
 // An Error says why a text is no address, and what to write.
 type Error struct {
-	// What was written.
-	Text string
-	// What is wrong with it.
-	Reason string
-	// What to write.
-	Advice string
+	Text   string // what was written
+	Reason string // what is wrong with it
+	Advice string // what to write
 }
 
 func (e *Error) Error() string {
@@ -89,8 +86,7 @@ func parseUnix(text, path string) (Address, error) {
 		}
 	}
 	for strings.HasPrefix(path, "//") {
-		// the same file, which would not be when written behind unix: again
-		path = path[1:]
+		path = path[1:] // the same file, which would not be when written behind unix: again
 	}
 	switch {
 	case path == "" || path == "/":
@@ -227,8 +223,7 @@ func Of(addr net.Addr) Address {
 		ip := a.AddrPort()
 		return Address{Host: ip.Addr().Unmap().String(), Port: ip.Port()}
 	}
-	// of another kind: not local
-	a, _ := Parse(addr.String())
+	a, _ := Parse(addr.String()) // of another kind: not local
 	return a
 }
 

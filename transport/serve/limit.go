@@ -15,8 +15,7 @@ const maxRefusals = 64
 // places counts connections against the limits on them. Its owner's lock
 // guards it.
 type connLimiter struct {
-	// Limits; below 0 there is none.
-	total, perAddress int
+	total, perAddress int // limits; below 0 there is none
 
 	serving, refusing int
 	byAddress         map[netip.Prefix]*addressUsage
@@ -105,6 +104,5 @@ type refusingHandler struct{ why wire.Refusal }
 func (r refusingHandler) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
 
 func (r refusingHandler) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
-	// not reached: nothing is admitted
-	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message))
+	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message)) // not reached: nothing is admitted
 }

@@ -88,8 +88,7 @@ func (c *serverConn) socket() syscall.RawConn {
 // arrived returns how many bytes the socket holds, or more.
 func (c *serverConn) arrived() (n int) {
 	if raw := c.socket(); raw != nil {
-		// fails if it is closed
-		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) })
+		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
 	}
 	return n
 }
@@ -112,16 +111,14 @@ func (c *serverConn) readArrived(limit int) (n int, err error) {
 // that has begun to arrive is waited for, but not for long.
 func (c *serverConn) readRecord() (n int, err error) {
 	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		// what TLS had read from the socket already
-		return n, err
+		return n, err // what TLS had read from the socket already
 	}
 	if c.arrived() == 0 || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) || c.SetReadDeadline(time.Time{}) != nil {
 		return 0, err
 	}
 	n, err = c.read()
 	if c.deadline.at.Load() != cut {
-		// a broken connection notices by itself
-		_ = c.SetReadDeadline(longAgo)
+		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
 	}
 	return n, err
 }
@@ -130,7 +127,6 @@ func (c *serverConn) readRecord() (n int, err error) {
 // passes or it is closed.
 func (c *serverConn) awaitInterruption() {
 	if raw := c.socket(); raw != nil {
-		// fails, and is meant to
-		_ = raw.Read(func(uintptr) bool { return false })
+		_ = raw.Read(func(uintptr) bool { return false }) // fails, and is meant to
 	}
 }

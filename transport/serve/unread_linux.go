@@ -6,8 +6,7 @@ import "golang.org/x/sys/unix"
 func unread(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	if err != nil {
-		// no socket any more
-		return 0
+		return 0 // no socket any more
 	}
 	return n
 }

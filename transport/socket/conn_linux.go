@@ -31,14 +31,11 @@ type Conn struct {
 		try func(uintptr) bool
 	}
 
-	// Held for reading by who uses fd, so that it stays the same socket.
-	mu     sync.RWMutex
+	mu     sync.RWMutex // held for reading by who uses fd, so that it stays the same socket
 	fd     int
 	closed bool
-	// in for the arrival of bytes.
-	in *waiter
-	// out for room for more; nil until somebody had to wait.
-	out *waiter
+	in     *waiter // for the arrival of bytes
+	out    *waiter // for room for more; nil until somebody had to wait
 }
 
 // Own moves nc's socket out of the runtime's poller and closes nc, which must be
@@ -65,14 +62,12 @@ func Own(nc net.Conn) net.Conn {
 	}), err)
 	if err == nil && c.fd >= 0 {
 		if c.in, err = newWaiter(c.fd, arrives); err == nil {
-			// the socket lives on
-			_ = nc.Close()
+			_ = nc.Close() // the socket lives on
 			return c
 		}
 	}
 	if c.fd >= 0 {
-		// nc is the connection
-		_ = unix.Close(c.fd)
+		_ = unix.Close(c.fd) // nc is the connection
 	}
 	return nc
 }
@@ -117,8 +112,7 @@ func (c *Conn) Resume() {
 // AwaitNews waits for the end of a stream that is paused; or, when it is resumed,
 // for the next bytes. It reads nothing.
 func (c *Conn) AwaitNews() {
-	// fails when it is closed, which is news, too
-	_ = c.in.raw.Read(func(uintptr) bool {
+	_ = c.in.raw.Read(func(uintptr) bool { // fails when it is closed, which is news, too
 		return !c.paused.Load() || c.ended()
 	})
 }
@@ -131,8 +125,7 @@ func (c *Conn) expect(events uint32) {
 	if c.closed {
 		return
 	}
-	// it is there
-	_ = c.in.control(unix.EPOLL_CTL_DEL, c.fd, 0)
+	_ = c.in.control(unix.EPOLL_CTL_DEL, c.fd, 0) // it is there
 	_ = c.in.control(unix.EPOLL_CTL_ADD, c.fd, events)
 }
 
@@ -234,8 +227,7 @@ func (c *Conn) Close() error {
 	err := unix.Close(c.fd)
 	in, out := c.in, c.out
 	c.mu.Unlock()
-	// wakes who waits, and waits until they have left
-	_ = in.file.Close()
+	_ = in.file.Close() // wakes who waits, and waits until they have left
 	if out != nil {
 		_ = out.file.Close()
 	}
@@ -262,8 +254,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	if err != nil {
 		return err
 	}
-	// it becomes readable when there is room
-	return out.file.SetReadDeadline(t)
+	return out.file.SetReadDeadline(t) // it becomes readable when there is room
 }
 
 // SyscallConn implements syscall.Conn, for options of the socket.

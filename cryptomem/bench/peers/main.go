@@ -37,11 +37,9 @@ type settings struct {
 
 // A measurement is one round of one peer.
 type measurement struct {
-	// Operations a second.
-	rate float64
-	cpu  time.Duration
-	// Allocations per operation.
-	allocated float64
+	rate      float64 // operations a second
+	cpu       time.Duration
+	allocated float64 // allocations per operation
 }
 
 func main() {

@@ -20,12 +20,9 @@ const (
 
 // Limits bound what commands make of values. Zero fields mean the defaults.
 type Limits struct {
-	// Elements of a collection.
-	MaxMembers int
-	// Bytes of a collection, as it is sealed.
-	MaxCollection int
-	// Bytes of a string.
-	MaxString int
+	MaxMembers    int // elements of a collection
+	MaxCollection int // bytes of a collection, as it is sealed
+	MaxString     int // bytes of a string
 
 	// TouchSlack is the share of a life, from now on, by which EXPIRE may lengthen
 	// one and write nothing: with 0.1, what has 3,300 s left keeps them when it
@@ -53,14 +50,11 @@ func (l Limits) WithDefaults() Limits {
 // A Context is one run of a command.
 type Context struct {
 	Command *Command
-	// The name first.
-	Args [][]byte
-	// Unix milliseconds; one for all commands of a script or transaction.
-	Now     int64
+	Args    [][]byte // the name first
+	Now     int64    // Unix milliseconds; one for all commands of a script or transaction
 	Version resp.Version
 	Limits  Limits
-	// Random in [0, n).
-	Random func(n int) int
+	Random  func(n int) int // in [0, n)
 
 	// Entries are those under the names among Args, in their order. A name that
 	// is there twice has one entry, twice.
@@ -119,8 +113,7 @@ func (c *Context) mayExceed(e *value.Entry) bool {
 	}
 	bytes, members := 0, e.Len()+len(c.Args)
 	for _, a := range c.Args {
-		// an element's length, or a score
-		bytes += len(a) + 16
+		bytes += len(a) + 16 // an element's length, or a score
 	}
 	return members > c.Limits.MaxMembers || bytes+e.Size()+16 > c.Limits.MaxCollection
 }

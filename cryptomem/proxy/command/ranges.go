@@ -176,8 +176,7 @@ func parseScoreBound(b []byte) (score float64, open, ok bool) {
 		b = b[1:]
 	}
 	if b = bytes.TrimLeft(b, " \t\n\v\f\r"); len(b) == 0 {
-		// to C's strtod, nothing is a number
-		return 0, open, true
+		return 0, open, true // to C's strtod, nothing is a number
 	}
 	score, ok = parseFloat(b)
 	return score, open, ok
@@ -199,10 +198,9 @@ func (c *Context) lexRange(low, high int) (r scoreRange, ok bool) {
 
 // A lexBound is one end: a member, or beyond all of them.
 type lexBound struct {
-	member []byte
-	open   bool
-	// -1 before, 1 behind all members.
-	infinite int
+	member   []byte
+	open     bool
+	infinite int // -1 before, 1 behind all members
 }
 
 func parseLexBound(b []byte) (l lexBound, ok bool) {

@@ -10,11 +10,9 @@ import (
 
 // ScanOptions are those of SCAN and its relatives.
 type ScanOptions struct {
-	// Nil: all.
-	Pattern []byte
+	Pattern []byte // nil: all
 	Count   int
-	// Nil: all; SCAN only.
-	Type []byte
+	Type    []byte // nil: all; SCAN only
 }
 
 // ParseCursor reads a cursor as C's strtoul does with all of b.

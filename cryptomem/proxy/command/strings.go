@@ -186,8 +186,7 @@ func getrange(c *Context) {
 		return
 	}
 	if end < 0 {
-		// unlike other ranges, this one has a first byte
-		end = max(end+n, 0)
+		end = max(end+n, 0) // unlike other ranges, this one has a first byte
 	}
 	from, to := span(start, end, n)
 	c.bulk(e.Bytes[from:to])

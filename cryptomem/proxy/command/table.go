@@ -39,11 +39,9 @@ const (
 
 // A Command is one that the proxy speaks.
 type Command struct {
-	// Name in lower case; "client|id" for a subcommand.
-	Name  string
+	Name  string // in lower case; "client|id" for a subcommand
 	Group Group
-	// Arity of arguments, the name included; at least -Arity if negative.
-	Arity int
+	Arity int // of arguments, the name included; at least -Arity if negative
 	Flags Flags
 
 	// FirstKey, LastKey and KeyStep say which arguments are names, as in the

@@ -100,13 +100,10 @@ func reasonOf(err error) (r Reason, failed bool) {
 
 // MeterStats is a snapshot of a Meter.
 type MeterStats struct {
-	Requests uint64 `json:"requests"`
-	// All calls together.
-	Took time.Duration `json:"took_ns"`
-	// Calls by LatencyBounds, and the longer ones.
-	Calls []uint64 `json:"calls"`
-	// Requests, by reason.
-	Failed map[string]uint64 `json:"failed"`
+	Requests uint64            `json:"requests"`
+	Took     time.Duration     `json:"took_ns"` // all calls together
+	Calls    []uint64          `json:"calls"`   // by LatencyBounds, and the longer ones
+	Failed   map[string]uint64 `json:"failed"`  // requests, by reason
 }
 
 // LatencyBounds are the upper bounds of MeterStats.Calls, but for the last.

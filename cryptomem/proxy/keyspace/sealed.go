@@ -72,8 +72,7 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 		}
 		r.Expires = a.Expires.UnixMilli()
 		if r.Expires <= s.clock.Now().UnixMilli() {
-			// the store, or another clock, would still have it
-			r.Err = ErrNotFound
+			r.Err = ErrNotFound // the store, or another clock, would still have it
 		}
 	case Add:
 		r.Version = 0
@@ -111,8 +110,7 @@ func (s *Sealed) SwapAll(ctx context.Context, rs []*Request) error {
 	all := make([]*cryptomem.Access, len(rs))
 	for i, r := range rs {
 		a := &cryptomem.Access{Command: commands[r.Kind], Key: r.Name, Value: r.Value, Version: r.Version}
-		// here, it is storing what is over
-		if r.Kind == Delete {
+		if r.Kind == Delete { // here, it is storing what is over
 			a.Command, r.Expires = cryptomem.CommandSet, longAgo
 		}
 		if r.Expires != 0 {

@@ -169,8 +169,7 @@ func parseElems(b []byte, kind Kind, n, count, depth int) (Reply, int, error) {
 	}
 	const shortest = len("_\r\n")
 	if count < 0 || count > (len(b)-n)/shortest {
-		// they are not all there, whatever they are
-		return Reply{}, 0, nil
+		return Reply{}, 0, nil // they are not all there, whatever they are
 	}
 	r := Reply{Kind: kind, Elems: make([]Reply, 0, count)}
 	for range count {

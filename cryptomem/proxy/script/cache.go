@@ -10,12 +10,10 @@ type cache struct {
 	count int
 	bytes int64
 
-	// Guards what follows.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	scripts map[string]*list.Element
-	// recent of *Script, the one used last in front.
-	recent *list.List
-	size   int64
+	recent  *list.List // of *Script, the one used last in front
+	size    int64
 }
 
 func newCache(count int, bytes int64) *cache {

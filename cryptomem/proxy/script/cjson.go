@@ -20,9 +20,8 @@ type jsonConfig struct {
 	decodeDepth             int
 	precision               int
 	keepBuffer              bool
-	// 0 refuse, 1 write, 2 write null.
-	encodeInvalid int
-	decodeInvalid bool
+	encodeInvalid           int // 0 refuse, 1 write, 2 write null
+	decodeInvalid           bool
 }
 
 var jsonDefaults = jsonConfig{

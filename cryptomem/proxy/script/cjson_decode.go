@@ -30,10 +30,8 @@ type jsonDecoder struct {
 	at    int
 	depth int
 
-	// Or what is wrong with it.
-	token string
-	// Where it is.
-	place int
+	token string // or what is wrong with it
+	place int    // where it is
 	value lua.LValue
 }
 
@@ -128,8 +126,7 @@ func (d *jsonDecoder) text() {
 	d.at++
 	begin := d.at
 	end := strings.IndexAny(d.data[begin:], "\"\\\x00")
-	// nothing to unescape
-	if end >= 0 && d.data[begin+end] == '"' {
+	if end >= 0 && d.data[begin+end] == '"' { // nothing to unescape
 		d.at += end + 1
 		d.r.charge(d.l, slotSize)
 		d.token, d.value = jsonString, lua.LString(d.data[begin:begin+end])

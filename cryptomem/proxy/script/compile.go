@@ -29,8 +29,7 @@ func compile(source, chunkName string) (proto *lua.FunctionProto, c *chunk, err 
 		return nil, nil, err
 	}
 	defer func() {
-		// the compiler's own limits, when it does not foresee them
-		if recover() != nil {
+		if recover() != nil { // the compiler's own limits, when it does not foresee them
 			err = errTooComplex
 		}
 	}()

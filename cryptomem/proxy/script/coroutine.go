@@ -101,8 +101,7 @@ func resume(l, th *lua.LState, args []lua.LValue) ([]lua.LValue, lua.LValue) {
 		return nil, lua.LString(err.Error())
 	}
 	if len(values) == 1 && values[0] == lua.LNil {
-		// the machine has one nil for none
-		values = nil
+		values = nil // the machine has one nil for none
 	}
 	return values, nil
 }

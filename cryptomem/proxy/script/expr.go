@@ -22,12 +22,10 @@ const (
 
 // An expr is a node of the tree with what the parser knows of it.
 type expr struct {
-	node ast.Expr
-	kind exprKind
-	// name of its value, for errors.
-	name name
-	// object of the object that it indexes.
-	object name
+	node   ast.Expr
+	kind   exprKind
+	name   name // of its value, for errors
+	object name // of the object that it indexes
 }
 
 func (e expr) assignable() bool { return e.kind == isLocal || e.kind == isGlobal || e.kind == isIndex }
@@ -122,8 +120,7 @@ func (p *parser) primary() expr {
 		p.failHere("unexpected symbol")
 	}
 	for levels := 0; ; levels++ {
-		// the tree nests what the source lists
-		if levels > maxChain {
+		if levels > maxChain { // the tree nests what the source lists
 			p.fail("chunk has too many syntax levels", "")
 		}
 		switch p.tok {
@@ -262,8 +259,7 @@ func (p *parser) table() ast.Expr {
 	if items > maxItems {
 		p.fail("constructor has more than "+strconv.Itoa(maxItems)+" items", "")
 	}
-	// the compiler flushes full batches anew for each keyed field
-	if items >= lua.FieldsPerFlush && keyed > 0 {
+	if items >= lua.FieldsPerFlush && keyed > 0 { // the compiler flushes full batches anew for each keyed field
 		slices.SortStableFunc(node.Fields, func(a, b *ast.Field) int {
 			switch {
 			case (a.Key == nil) == (b.Key == nil):
@@ -349,8 +345,7 @@ func (p *parser) subexpr(limit int) expr {
 		if !ok || priority.left <= limit {
 			return e
 		}
-		// the tree nests what the source lists
-		if levels > maxChain {
+		if levels > maxChain { // the tree nests what the source lists
 			p.fail("chunk has too many syntax levels", "")
 		}
 		p.next()

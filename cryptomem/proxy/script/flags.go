@@ -8,8 +8,7 @@ import (
 
 // Flags are what the first line of a script declares: "#!lua flags=no-writes".
 type Flags struct {
-	// There is such a line: what it does not allow is forbidden.
-	Declared bool
+	Declared bool // there is such a line: what it does not allow is forbidden
 
 	NoWrites, AllowOOM, AllowStale, NoCluster, AllowCrossSlotKeys bool
 }

@@ -11,9 +11,8 @@ import (
 type directive struct {
 	minus, plus, space, alternate, zero bool
 
-	width int
-	// -1: none.
-	precision int
+	width     int
+	precision int // -1: none
 	verb      byte
 }
 
@@ -100,8 +99,7 @@ func (d directive) append(l *lua.LState, b []byte, arg int) []byte {
 	case 's':
 		s := checkString(l, arg)
 		if d.precision < 0 && len(s) >= 100 {
-			// too long to be formatted
-			return append(b, s...)
+			return append(b, s...) // too long to be formatted
 		}
 		if i := strings.IndexByte(s, 0); i >= 0 {
 			s = s[:i]
@@ -199,8 +197,7 @@ func (d directive) digits(n float64, precision int) string {
 		}
 	}
 	text := strconv.FormatFloat(n, verb, precision, 64)
-	// the point stays
-	if d.alternate && precision == 0 {
+	if d.alternate && precision == 0 { // the point stays
 		if e := strings.IndexByte(text, 'e'); e >= 0 {
 			return text[:e] + "." + text[e:]
 		}

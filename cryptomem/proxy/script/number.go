@@ -70,8 +70,7 @@ func scanNumber(s string) (n float64, rest string, ok bool) {
 	if !mantissa {
 		return 0, s, false
 	}
-	// out of range is what strtod gives too: 0 or an infinity
-	n, _ = strconv.ParseFloat(sign+body[:end], 64)
+	n, _ = strconv.ParseFloat(sign+body[:end], 64) // out of range is what strtod gives too: 0 or an infinity
 	return n, body[end:], true
 }
 

@@ -268,8 +268,7 @@ func (r *run) trySet(l *lua.LState, t *lua.LTable, key, value lua.LValue) (wrong
 			size = slotSize
 			if gap := int(k) - t.MaxN() - 1; gap > 0 {
 				if value == lua.LNil {
-					// nothing to forget
-					return ""
+					return "" // nothing to forget
 				}
 				size += slotSize * gap
 			}

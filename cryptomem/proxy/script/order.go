@@ -12,18 +12,14 @@ import (
 // for indexes from 1 on, and a hash of chained nodes. It is replayed from the
 // keys in the order of their insertion, when a traversal begins.
 type layout struct {
-	// Which of the indexes there are.
-	array []bool
+	array []bool // which of the indexes there are
 	nodes []node
-	// No node from here on is free.
-	free int
+	free  int // no node from here on is free
 }
 
 type node struct {
-	// Nil: free.
-	key lua.LValue
-	// next in the chain; -1 ends it.
-	next int
+	key  lua.LValue // nil: free
+	next int        // in the chain; -1 ends it
 }
 
 // newLayout has room for as many as a constructor lists.
@@ -64,8 +60,7 @@ func (y *layout) main(key lua.LValue) int {
 		b := math.Float64bits(float64(k))
 		return int((uint32(b) + uint32(b>>32)) % uint32((len(y.nodes)-1)|1))
 	}
-	// by its address, in Lua
-	return 0
+	return 0 // by its address, in Lua
 }
 
 func hashString(s string) uint32 {

@@ -11,14 +11,12 @@ import (
 // becomes a call to an operator of ours (see operators.go).
 type parser struct {
 	lexer
-	chunk *chunk
-	fn    *scope
-	// Declared so far.
-	locals int
+	chunk  *chunk
+	fn     *scope
+	locals int // declared so far
 	depth  int
 	consts int
-	// Begins the name of an operator; no script can contain it.
-	marker string
+	marker string // begins the name of an operator; no script can contain it
 }
 
 const (

@@ -346,8 +346,7 @@ func (m *matcher) value(i, start, end int) lua.LValue {
 		return lua.LNumber(c.start + 1)
 	}
 	text := m.text(i)
-	// the text is part of the source
-	runOf(m.l).charge(m.l, slotSize)
+	runOf(m.l).charge(m.l, slotSize) // the text is part of the source
 	return lua.LString(text)
 }
 

@@ -9,8 +9,7 @@ import (
 type state struct {
 	l       *lua.LState
 	globals *lua.LTable
-	// The metatable of globals.
-	failing *lua.LTable
+	failing *lua.LTable // the metatable of globals
 }
 
 const (

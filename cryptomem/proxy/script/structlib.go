@@ -95,8 +95,7 @@ func cString(s string) string {
 
 func structPack(l *lua.LState) int {
 	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
-	// what Lua's own puts behind the arguments shows in an error
-	l.Push(lua.LNil)
+	l.Push(lua.LNil) // what Lua's own puts behind the arguments shows in an error
 	var b []byte
 	arg := 2
 	for f.format != "" {

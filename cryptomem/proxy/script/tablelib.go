@@ -197,8 +197,7 @@ func (s *sorter) sort(low, high int) {
 		pivot := get(s.t, middle)
 		s.swap(middle, high-1)
 		i := s.partition(low, high, pivot)
-		// the smaller half first, the larger in this loop
-		if i-low < high-i {
+		if i-low < high-i { // the smaller half first, the larger in this loop
 			s.sort(low, i-1)
 			low = i + 1
 		} else {

@@ -85,13 +85,11 @@ func Decode(b []byte) (Value, error) {
 	r := reader{rest: b[headSize:]}
 	if v.Type == String {
 		if !marked(r.rest) {
-			// it needs no prefix
-			return Value{}, ErrEncoding
+			return Value{}, ErrEncoding // it needs no prefix
 		}
 		return Value{Type: String, Bytes: r.rest}, nil
 	}
-	// at most as many as there are bytes
-	n := r.uvarint()
+	n := r.uvarint() // at most as many as there are bytes
 	switch v.Type {
 	case Hash:
 		v.Fields = make(Fields, 0, n)
@@ -124,8 +122,7 @@ func (v *Value) sound() bool {
 			return false
 		}
 	}
-	// Redis knows no empty collection
-	return v.Len() > 0
+	return v.Len() > 0 // Redis knows no empty collection
 }
 
 // A reader takes parts off the front of what is left to decode.

@@ -39,8 +39,7 @@ func (s *Scores) Set(member []byte, score float64) (added bool) {
 		member = append([]byte{}, member...)
 	}
 	if score == 0 && len(member) <= shortMember && s.Short() {
-		// a list has whole numbers as integers, which know no -0
-		score = 0
+		score = 0 // a list has whole numbers as integers, which know no -0
 	}
 	m := Score{Member: member, Score: score}
 	at, _ := slices.BinarySearchFunc(*s, m, compareScores)

@@ -38,11 +38,10 @@ func (t Type) String() string {
 // A Value is one of the types. Which field holds it follows from Type.
 type Value struct {
 	Type   Type
-	Bytes  []byte // String
-	Fields Fields // Hash
-	Scores Scores // SortedSet
-	// Set and List.
-	Items [][]byte
+	Bytes  []byte   // String
+	Fields Fields   // Hash
+	Scores Scores   // SortedSet
+	Items  [][]byte // Set and List
 }
 
 // Len returns the number of elements of a collection.
@@ -65,10 +64,8 @@ func (v *Value) IndexItem(item []byte) int {
 // An Entry is what lies under a name, and until when.
 type Entry struct {
 	Value
-	// Unix milliseconds; 0 means for good.
-	Expires int64
-	// Changed since it was read.
-	Changed bool
+	Expires int64 // Unix milliseconds; 0 means for good
+	Changed bool  // since it was read
 }
 
 // Exists reports whether there is something.

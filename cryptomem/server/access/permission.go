@@ -12,9 +12,8 @@ import (
 
 // A permission is what a member may do on one connection.
 type permission struct {
-	member *member
-	// Whether what the client showed still counts.
-	proven  func(*identity) bool
+	member  *member
+	proven  func(*identity) bool // whether what the client showed still counts
 	checked atomic.Pointer[identity]
 	closed  atomic.Bool
 }

@@ -21,8 +21,7 @@ const hashPrefix = "sha256:"
 // NewToken draws a token, and returns the hash that an identities file holds.
 func NewToken() (token, hash string) {
 	var secret [32]byte
-	// never fails
-	_, _ = rand.Read(secret[:])
+	_, _ = rand.Read(secret[:]) // never fails
 	token = base64.RawURLEncoding.EncodeToString(secret[:])
 	return token, HashToken(token)
 }

@@ -29,14 +29,10 @@ type feed struct {
 	done    sync.WaitGroup
 	once    sync.Once
 
-	// Guards what follows.
-	mu sync.Mutex
-	// JSON of past samples, without their requests.
-	history [][]byte
-	// JSON of the latest one, whole.
-	latest []byte
-	// Closed when there is a newer one.
-	next chan struct{}
+	mu      sync.Mutex    // guards what follows
+	history [][]byte      // JSON of past samples, without their requests
+	latest  []byte        // JSON of the latest one, whole
+	next    chan struct{} // closed when there is a newer one
 }
 
 func newFeed(subject *Subject, clk clock.Clock) *feed {
@@ -103,8 +99,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
-	// a client that has gone fails at the next write
-	_, _ = io.WriteString(w, retry)
+	_, _ = io.WriteString(w, retry) // a client that has gone fails at the next write
 	latest, next := f.read()
 	send := func(event string, data []byte) bool {
 		_, err := w.Write(append(append([]byte("event: "+event+"\ndata: "), data...), "\n\n"...))

@@ -32,14 +32,12 @@ func (o overlay) Open(name string) (fs.File, error) {
 func pageHandler(f *feed, page fs.FS) http.Handler {
 	shared, err := fs.Sub(pageFiles, "page")
 	if err != nil {
-		// unreachable: the directory is compiled in
-		panic(err)
+		panic(err) // unreachable: the directory is compiled in
 	}
 	files := overlay{page, shared}
 	index, err := fs.ReadFile(files, "index.html")
 	if err != nil {
-		// the same
-		panic(err)
+		panic(err) // the same
 	}
 	before, after, _ := bytes.Cut(index, []byte("<!-- known -->"))
 	serve := http.FileServerFS(files)

@@ -14,8 +14,7 @@ const maxSpareFiles = 8
 // others: a health check that is not answered then would have a server ended that
 // recovers by itself.
 type spareFiles struct {
-	// Guards files.
-	mu    sync.Mutex
+	mu    sync.Mutex // guards files
 	files []*os.File
 }
 
@@ -46,8 +45,7 @@ func (s *spareFiles) release() bool {
 		return false
 	}
 	last := len(s.files) - 1
-	// it was never used
-	_ = s.files[last].Close()
+	_ = s.files[last].Close() // it was never used
 	s.files = s.files[:last]
 	return true
 }

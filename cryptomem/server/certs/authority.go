@@ -115,8 +115,7 @@ func (a *Authority) Renew(certPEM []byte, valid Span) ([]byte, error) {
 }
 
 func newTemplate(valid Span) *x509.Certificate {
-	// never fails
-	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) // never fails
 	return &x509.Certificate{SerialNumber: serial, NotBefore: valid.From, NotAfter: valid.Until}
 }
 

@@ -34,7 +34,6 @@ type Proxy struct {
 	UpstreamIdentity  string
 	UpstreamTokenFile string
 	UpstreamTimeout   time.Duration
-	NearCache         int64
 
 	KeyFile    string
 	Namespace  string

@@ -19,15 +19,12 @@ import (
 
 // Value is one field of a Config seen as text.
 type Value struct {
-	// One word for the form, such as "size".
-	Kind string
-	// What Set accepts, for people.
-	Allowed string
+	Kind    string // one word for the form, such as "size"
+	Allowed string // what Set accepts, for people
 	// Set parses the text into the field. On an error, which says what to write
 	// unless Allowed says it all, the field is as it was.
-	Set func(string) error
-	// The text that Set would parse to the field's present value.
-	String func() string
+	Set    func(string) error
+	String func() string // the text that Set would parse to the field's present value
 }
 
 var errNotAllowed = errors.New("not allowed")
@@ -330,8 +327,7 @@ func storeAddress(p *string) Value {
 		Set: func(s string) error {
 			if strings.Contains(s, "://") {
 				if _, err := url.Parse(s); err != nil {
-					// without the text, which may tell a password
-					return errors.New("it is no URL; write valkey://host:port")
+					return errors.New("it is no URL; write valkey://host:port") // without the text, which may tell a password
 				}
 				*p = s
 				return nil

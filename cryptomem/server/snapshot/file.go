@@ -75,8 +75,7 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 		if w.Full() {
 			err = errors.Join(w.Flush(), ctx.Err())
 		}
-		// requests first: a step is short, a whole scheduler's slice is not
-		runtime.Gosched()
+		runtime.Gosched() // requests first: a step is short, a whole scheduler's slice is not
 	}
 	return Saved{Items: w.total, Bytes: w.written, Took: clk.Since(begin)}, err
 }
@@ -84,14 +83,10 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 // Loaded says what Load found and did.
 type Loaded struct {
 	Summary
-	// When the snapshot was taken.
-	Created time.Time
-	// Items that are in the cache now, unless it had to evict some.
-	Stored uint64
-	// Items whose time was over.
-	Expired uint64
-	// Items that the cache did not take: too large now, or no room.
-	Refused uint64
+	Created time.Time // when the snapshot was taken
+	Stored  uint64    // items that are in the cache now, unless it had to evict some
+	Expired uint64    // items whose time was over
+	Refused uint64    // items that the cache did not take: too large now, or no room
 	Took    time.Duration
 }
 

@@ -41,8 +41,7 @@ const (
 
 // A header says when a snapshot was taken, and by which id to know its blocks.
 type header struct {
-	// Unix time in nanoseconds.
-	created int64
+	created int64 // Unix time in nanoseconds
 	id      [idSize]byte
 }
 

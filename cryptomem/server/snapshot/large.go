@@ -19,15 +19,12 @@ const maxFront = itemHeaderSize + math.MaxUint16
 // A Large is a value that is read from the file. After an error of Read, nothing
 // of the value counts.
 type Large struct {
-	r io.ReaderAt
-	// at in the file, of the next byte.
-	at   int64
+	r    io.ReaderAt
+	at   int64 // in the file, of the next byte
 	end  int64
 	size int
-	// sum of the block up to here.
-	sum uint32
-	// And up to the value's end.
-	want uint32
+	sum  uint32 // of the block up to here
+	want uint32 // and up to the value's end
 	err  error
 }
 
@@ -49,8 +46,7 @@ func (l *Large) Read(b []byte) (int, error) {
 	}
 	l.at += int64(len(b))
 	if l.sum = crc32.Update(l.sum, castagnoli, b); l.at == l.end && l.sum != l.want {
-		// since it was found whole
-		l.err = errDamaged
+		l.err = errDamaged // since it was found whole
 		return 0, l.err
 	}
 	return len(b), nil

@@ -45,8 +45,7 @@ func Acquire(path string) (*Lock, error) {
 		if taken, _ := isLocked(file); taken {
 			err = inUse(file)
 		}
-		// nothing was written to it
-		_ = file.Close()
+		_ = file.Close() // nothing was written to it
 		return nil, fmt.Errorf("snapshot %s: %w", path, err)
 	}
 	sign(file)

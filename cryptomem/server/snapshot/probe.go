@@ -66,7 +66,6 @@ func probeBeside(path string) error {
 		_, err := f.Write([]byte{0})
 		return err
 	})
-	// if it is there
-	_ = os.Remove(name)
+	_ = os.Remove(name) // if it is there
 	return err
 }

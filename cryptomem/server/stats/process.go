@@ -32,8 +32,7 @@ func ReadProcess() Process {
 	metrics.Read(samples)
 	number := func(i int) uint64 {
 		if samples[i].Value.Kind() != metrics.KindUint64 {
-			// a runtime that no longer knows this metric
-			return 0
+			return 0 // a runtime that no longer knows this metric
 		}
 		return samples[i].Value.Uint64()
 	}

@@ -18,8 +18,7 @@ const hashSlots = 16384
 
 // A Cluster is running servers that share the slots among them.
 type Cluster struct {
-	// The primaries first, then the replicas, as they began.
-	Nodes []*Server
+	Nodes []*Server // the primaries first, then the replicas, as they began
 
 	t testing.TB
 }
@@ -186,8 +185,7 @@ func (c *Cluster) Move(key string, from, to *Server) {
 			s.Must("CLUSTER", "SETSLOT", slot, "NODE", to.ID())
 		}
 	}
-	// a next move before all have heard of it would mix up whose is newer
-	for _, s := range c.running() {
+	for _, s := range c.running() { // a next move before all have heard of it would mix up whose is newer
 		gomega.NewWithT(c.t).Eventually(func() string { return s.owner(key) }).WithTimeout(settle).Should(gomega.Equal(to.Addr))
 	}
 }

@@ -30,11 +30,9 @@ type Server struct {
 	t    testing.TB
 	args []string
 	dir  string
-	// "server" or "sentinel".
-	mode string
+	mode string // "server" or "sentinel"
 
-	// Guards what follows.
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	cmd   *exec.Cmd
 	ended chan struct{}
 	admin valkey.Client
@@ -75,8 +73,7 @@ func (s *Server) Run() {
 	go func() {
 		defer close(s.ended)
 		said := follow(bufio.NewScanner(out), ready)
-		// ended by Kill, or said why
-		_ = cmd.Wait()
+		_ = cmd.Wait() // ended by Kill, or said why
 		ready <- said
 	}()
 	if why := <-ready; why != "" {
@@ -129,8 +126,7 @@ func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
-	// it may have ended
-	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Process.Kill() // it may have ended
 	<-s.ended
 	s.cmd = nil
 }
@@ -176,8 +172,7 @@ func (s *Server) Text(args ...string) string {
 	if err != nil {
 		s.t.Fatalf("%v at %s: %v", args, s.Addr, err)
 	}
-	// how RESP3 marks a text for people
-	return strings.TrimPrefix(text, "txt:")
+	return strings.TrimPrefix(text, "txt:") // how RESP3 marks a text for people
 }
 
 func (s *Server) client() valkey.Client {
