@@ -6,7 +6,7 @@ import "strings"
 func manPage() string {
 	var page strings.Builder
 	name, _ := buildVersion()
-	page.WriteString(`.TH CRYPTOMEM 1 "" "cryptomem ` + roff(name) + `" "User Commands"` + "\n" +
+	page.WriteString(`.TH CRYPTOMEM 1 "" "cryptomem ` + roff(name) + `" "User Commands"` + "\n.ad l\n.nh\n" +
 		".SH NAME\ncryptomem \\- an in\\-memory store that cannot read what it holds\n" +
 		".SH DESCRIPTION\n")
 	writeRoff(&page, usage)
