@@ -29,6 +29,7 @@ const deadline = 300 * time.Millisecond
 type load struct {
 	store  cryptomem.Store
 	clock  clock.Clock
+	names  string // what names begin with
 	stop   chan struct{}
 	ended  sync.WaitGroup
 	halted sync.Once
@@ -43,7 +44,11 @@ type load struct {
 
 // startLoad runs workers on names in groups of perWorker.
 func startLoad(store cryptomem.Store, workers, perWorker int) *load {
-	l := &load{store: store, clock: clock.New(), stop: make(chan struct{}), errors: make(map[string]int)}
+	return startLoadOn(store, "w", workers, perWorker)
+}
+
+func startLoadOn(store cryptomem.Store, names string, workers, perWorker int) *load {
+	l := &load{store: store, clock: clock.New(), names: names, stop: make(chan struct{}), errors: make(map[string]int)}
 	for w := range workers {
 		l.ended.Go(func() { l.work(w, perWorker) })
 	}
@@ -75,7 +80,7 @@ func (l *load) work(worker, names int) {
 			return
 		default:
 		}
-		name := fmt.Sprintf("w%d/%d", worker, n%names)
+		name := fmt.Sprintf("%s%d/%d", l.names, worker, n%names)
 		if n%3 == 0 {
 			l.set(worker, name, n)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
@@ -21,7 +22,9 @@ func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 		return r.Err
 	}
 	for p := s.newRetrier(ctx); p.wait(ctx); {
+		last := r.Err
 		if r.Err = s.do(ctx, r); r.Err == nil || !passes(r.Err) {
+			r.Err = because(r.Err, last)
 			break
 		}
 	}
@@ -58,8 +61,25 @@ func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
 			return
 		}
 		rs = again
+		last := make([]error, len(rs))
+		for i, r := range rs {
+			last[i] = r.Err
+		}
 		s.doAll(ctx, rs)
+		for i, r := range rs {
+			r.Err = because(r.Err, last[i])
+		}
 	}
+}
+
+// because adds to the end of a caller's time, if that is what err is, why an
+// earlier try had failed.
+func because(err, last error) error {
+	over := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	if !over || errors.Is(err, cryptomem.ErrMaybeApplied) || errors.Is(err, cryptomem.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, last)
 }
 
 // passes reports whether an error is gone by itself after a while, and nothing was

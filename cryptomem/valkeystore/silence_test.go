@@ -143,6 +143,27 @@ var _ = Describe("What was surely not applied", func() {
 		Expect(err).To(MatchError(ContainSubstring("NOREPLICAS")))
 	})
 
+	It("ends with the reason of an earlier try when the time is over during another", func() {
+		server := startServer()
+		server.Kill()
+		c := caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(time.Millisecond, time.Millisecond))}
+		set := &cryptomem.Request{Command: wire.Set, Name: []byte("name")}
+		get := &cryptomem.Request{Command: wire.Get, Name: []byte("other")}
+		for range 5 {
+			for _, err := range []error{
+				c.store.Do(within(200*time.Millisecond), set),
+				func() error {
+					c.store.DoAll(within(200*time.Millisecond), []*cryptomem.Request{set, get})
+					return get.Err
+				}(),
+			} {
+				Expect(err).To(MatchError(ContainSubstring("connection refused")))
+				Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+				Expect(err).NotTo(MatchError(cryptomem.ErrMaybeApplied))
+			}
+		}
+	})
+
 	It("is given up when the store is closed", func() {
 		server := startServer()
 		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")

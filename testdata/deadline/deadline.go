@@ -6,6 +6,7 @@ package deadline
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -15,7 +16,13 @@ import (
 // machine, under the race detector.
 const Limit = 4 * time.Minute
 
+// Unlimited is the label of specs that go on for as long as they are told to.
+const Unlimited = "unlimited"
+
 var _ = ginkgo.BeforeEach(func() {
+	if slices.Contains(ginkgo.CurrentSpecReport().Labels(), Unlimited) {
+		return
+	}
 	name := ginkgo.CurrentSpecReport().FullText()
 	timer := time.AfterFunc(Limit, func() { //nolint:forbidigo // a spec that hangs does so in real time
 		debug.SetTraceback("all")
