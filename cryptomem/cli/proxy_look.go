@@ -21,7 +21,7 @@ func (s *proxyService) report() *panel.Report {
 	r := &panel.Report{
 		About:      stats.About{Version: version, Addr: s.config.Addr, Started: s.started, Now: s.clk.Now()},
 		Proxy:      s.proxy.Stats(),
-		Upstream:   panel.Upstream{Addr: s.upstream.shown, MeterStats: s.upstream.meter.Stats()},
+		Upstream:   panel.Upstream{Addr: s.upstream.shown, MeterStats: s.upstream.meter.Stats(), Near: s.upstream.near()},
 		Connection: panel.ConnectionsOf(s.server.Stats()),
 		Process:    stats.ReadProcess(),
 	}

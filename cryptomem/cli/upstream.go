@@ -42,7 +42,8 @@ type upstream struct {
 	keyring  *sealing.Keyring
 	cut      time.Time // zero: none but the key file's
 	clients  map[int]*cryptomem.Client
-	failure  error // why clients should not be sent here
+	stores   []*valkeystore.Store // those of clients that are on Valkey or Redis
+	failure  error                // why clients should not be sent here
 	draining bool
 }
 
@@ -140,11 +141,18 @@ func (u *upstream) dial(opts []cryptomem.Option) (*cryptomem.Client, error) {
 		if u.tls != nil {
 			storeOpts = append(storeOpts, valkeystore.WithTLS(u.tls))
 		}
+		if cfg.NearCache > 0 {
+			storeOpts = append(storeOpts, valkeystore.WithNearCache(cfg.NearCache), valkeystore.WithClock(u.clock))
+		}
 		store, err := valkeystore.Open(cfg.Upstream, storeOpts...)
 		if err != nil {
 			return nil, err
 		}
+		u.stores = append(u.stores, store)
 		return cryptomem.NewClient(store, opts...)
+	}
+	if cfg.NearCache > 0 {
+		return nil, errors.New("near_cache needs an upstream that tells of changes: Valkey or Redis, as valkey://host:port")
 	}
 	opts = append(opts, cryptomem.WithTimeout(cfg.UpstreamTimeout))
 	if u.tls != nil {
@@ -167,6 +175,20 @@ func (u *upstream) space(database int) (*keyspace.Space, error) {
 		Upstream: u.meter.Watch(sealed, u.clock), Clock: u.clock, Timeout: u.config.UpstreamTimeout,
 		Random: rand.Int64N,
 	}), nil
+}
+
+// near says how the near caches do; nil if there are to be none.
+func (u *upstream) near() *valkeystore.NearStats {
+	if u.config.NearCache == 0 {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var sum valkeystore.NearStats
+	for _, s := range u.stores {
+		sum = sum.Plus(s.NearStats())
+	}
+	return &sum
 }
 
 // rekey takes the keys in the file into use. If one client cannot, none of the

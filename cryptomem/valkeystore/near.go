@@ -83,6 +83,11 @@ type NearStats struct {
 	Bytes   int64  `json:"bytes"` // of memory, as the budget counts
 }
 
+// Plus returns the sums of both.
+func (s NearStats) Plus(t NearStats) NearStats {
+	return NearStats{s.Hits + t.Hits, s.Misses + t.Misses, s.Voided + t.Voided, s.Evicted + t.Evicted, s.Copies + t.Copies, s.Bytes + t.Bytes}
+}
+
 func newNear(clk clock.Clock, budget int64, ttl time.Duration) *near {
 	n := &near{clk: clk, began: clk.Now(), ttl: ttl, seed: maphash.MakeSeed()}
 	for i := range n.shards {
@@ -275,12 +280,7 @@ func (n *near) stats() (sum NearStats) {
 	for i := range n.shards {
 		s := &n.shards[i]
 		s.mu.Lock()
-		sum.Hits += s.counts.Hits
-		sum.Misses += s.counts.Misses
-		sum.Voided += s.counts.Voided
-		sum.Evicted += s.counts.Evicted
-		sum.Copies += len(s.copies)
-		sum.Bytes += s.used
+		sum = sum.Plus(s.counts).Plus(NearStats{Copies: len(s.copies), Bytes: s.used})
 		s.mu.Unlock()
 	}
 	return sum

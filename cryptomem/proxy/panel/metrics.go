@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 )
 
 // collector translates reports for Prometheus. Its metrics are described by the
@@ -30,6 +31,15 @@ func counter(name, help string, value func(*Report) float64) metric {
 
 func gauge(name, help string, value func(*Report) float64) metric {
 	return metric{name, help, prometheus.GaugeValue, nil, func(r *Report, emit func(float64, ...string)) { emit(value(r)) }}
+}
+
+// near is a metric that is there with a near cache only.
+func near(name, help string, kind prometheus.ValueType, value func(valkeystore.NearStats) float64) metric {
+	return metric{name, help, kind, nil, func(r *Report, emit func(float64, ...string)) {
+		if r.Upstream.Near != nil {
+			emit(value(*r.Upstream.Near))
+		}
+	}}
 }
 
 var metricTable = []metric{
@@ -76,6 +86,11 @@ var metricTable = []metric{
 			}
 		},
 	},
+	near("near_hits_total", "Reads that were answered from the near cache, without the upstream.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Hits) }),
+	near("near_misses_total", "Reads that the near cache had nothing for.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Misses) }),
+	near("near_voided_total", "Near copies dropped for a change of the value, or for a lost connection.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Voided) }),
+	near("near_evicted_total", "Near copies dropped for near_cache.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Evicted) }),
+	near("near_bytes", "Memory that near copies take.", prometheus.GaugeValue, func(n valkeystore.NearStats) float64 { return float64(n.Bytes) }),
 	gauge("connections", "Connections open.", func(r *Report) float64 { return float64(r.Connection.Open) }),
 	gauge("connections_limit", "Connections that may be open at once.", func(r *Report) float64 { return float64(r.Connection.Max) }),
 	counter("connections_accepted_total", "Connections accepted.", func(r *Report) float64 { return float64(r.Connection.Accepted) }),

@@ -11,6 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/admin"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/stats"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
@@ -28,6 +29,7 @@ type Upstream struct {
 	Addr    string `json:"addr"`
 	Problem string `json:"problem,omitempty"` // why it is not ready, empty if it is
 	keyspace.MeterStats
+	Near *valkeystore.NearStats `json:"near,omitempty"` // nil without a near cache
 }
 
 // Connections is what a proxy's server knows of its clients.

@@ -34,6 +34,7 @@ type Proxy struct {
 	UpstreamIdentity  string
 	UpstreamTokenFile string
 	UpstreamTimeout   time.Duration
+	NearCache         int64
 
 	KeyFile    string
 	Namespace  string

@@ -64,6 +64,11 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 		bind: func(c *Proxy) Value { return timeout(&c.UpstreamTimeout) },
 	},
 	{
+		Name: "near_cache", Default: "0",
+		Doc:  "Memory in which sealed values that are read often are kept in the proxy, for each database in use, where the upstream is Valkey or Redis; 0 keeps none, and otherwise it is at least 1MiB. Own writes are seen at once, those of others when the upstream has told of them, and after 10 s at the latest.",
+		bind: func(c *Proxy) Value { return size(&c.NearCache, 0, 1<<40) },
+	},
+	{
 		Name: "key_file", Default: "none",
 		Doc:  "File with the keys that values are sealed with, as cryptomem keygen writes it; without this setting, the one that CRYPTOMEM_KEY_FILE names. It is read again when it changes, so that a rotation needs no restart.",
 		bind: func(c *Proxy) Value { return optionalFile(&c.KeyFile) },

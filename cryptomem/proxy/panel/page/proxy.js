@@ -92,6 +92,7 @@ function draw() {
   charts.calls.update(points);
   figures($("d-calls"), [
     ["requests per call", p?.calls ? (p.requests / p.calls).toFixed(1) : nothing],
+    ...nearFigures(s.upstream.near),
     ["changes combined", count(s.proxy.folded)], ["swaps retried", count(s.proxy.lost)],
   ]);
   const failed = Object.entries(s.upstream.failed).filter(([, n]) => n > 0);
@@ -105,6 +106,13 @@ function draw() {
   table($("x-refused"), ["client", "command", "count"], (s.proxy.refused ?? []).toSorted((a, b) => b.count - a.count).slice(0, 20).map((r) => [r.client, r.command, count(r.count)]));
   table($("x-commands"), ["command", "count"], Object.entries(s.proxy.commands).toSorted((a, b) => b[1] - a[1]).map(([name, n]) => [name, count(n)]));
   document.documentElement.dataset.samples = samples.length;
+}
+
+/** nearFigures says how the near cache does, if there is one. */
+function nearFigures(near) {
+  if (!near) return [];
+  const reads = near.hits + near.misses;
+  return [["near-cache hits", reads ? percent(near.hits / reads) : nothing], ["near copies", `${count(near.copies)}, ${bytes(near.bytes)}`]];
 }
 
 function tile(id, points, text, note, value, tone, alarm = false) {
