@@ -55,18 +55,21 @@ func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 //	_, err = web.Cache().Set(now, key, value, ttl)  // may be ErrAccountFull
 type Account struct {
 	*accountState
-	cache  *Cache
-	closed bool // guarded by accounts.mu
+	cache *Cache
+	// Guarded by accounts.mu.
+	closed bool
 }
 
 // An accountState is what shards know of an account: not the cache, which must not
 // be kept in memory by its own shards.
 type accountState struct {
-	name    string
-	number  uint16 // not 0, which is nobody's
-	limit   atomic.Int64
-	used    bounded.Counter
-	uploads bounded.Counter // in values on their way
+	name string
+	// Not 0, which is nobody's.
+	number uint16
+	limit  atomic.Int64
+	used   bounded.Counter
+	// uploads in values on their way.
+	uploads bounded.Counter
 	refused atomic.Uint64
 }
 
@@ -101,9 +104,11 @@ func (l *accountTable) of(number uint16) *accountState {
 
 // accounts are those of one cache by name.
 type accounts struct {
-	mu     sync.Mutex // guards the fields, and changes of the table
+	// Guards the fields, and changes of the table.
+	mu     sync.Mutex
 	byName map[string]*Account
-	free   []uint16 // entries that no record names
+	// Entries that no record names.
+	free []uint16
 }
 
 // newNumber returns an entry for a new account. It needs the lock.
@@ -124,7 +129,8 @@ func (a *accounts) newNumber(l *accountTable) (uint16, error) {
 	if len(rows) > maxAccounts {
 		return 0, fmt.Errorf("%w: limit %d", ErrTooManyAccounts, maxAccounts)
 	}
-	rows = append(rows, new(accountEntry)) // beyond what readers of the old slice look at
+	// beyond what readers of the old slice look at
+	rows = append(rows, new(accountEntry))
 	l.entries.Store(&rows)
 	return uint16(len(rows) - 1), nil
 }

@@ -61,10 +61,12 @@ func (k bucketKey) end() int64 {
 
 type bucket struct {
 	bucketKey
-	first int32        // segment
-	open  [pools]int32 // segments that take records
+	first int32 // segment
+	// Segments that take records.
+	open  [pools]int32
 	items int
-	next  int32 // bucket in the same slot
+	// Bucket in the same slot.
+	next int32
 }
 
 func (b *bucket) frame() frame {

@@ -20,8 +20,9 @@ func pagesOf(n int) int { return (n + pageSize - 1) / pageSize }
 // copied before the segment is given back, and the limit holds meanwhile. Only
 // the holder of Cache.reclaimMu may use it.
 type budget struct {
-	used     bounded.Counter
-	warm     atomic.Int64 // pages of used that are warm
+	used bounded.Counter
+	// Pages of used that are warm.
+	warm     atomic.Int64
 	max      int64
 	reserved int64
 }

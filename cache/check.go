@@ -14,7 +14,8 @@ func (c *Cache) Check() error {
 	c.reclaimMu.Lock()
 	defer c.reclaimMu.Unlock()
 	for _, s := range c.shards {
-		s.mu.Lock() // all at once, as nobody else has more than one
+		// all at once, as nobody else has more than one
+		s.mu.Lock()
 		defer s.mu.Unlock()
 	}
 	charged := int64(0)
@@ -34,7 +35,8 @@ func (c *Cache) Check() error {
 		b := c.accountTable.of(uint16(number))
 		used := b.used.Load()
 		if used < 0 {
-			used = 0 // its entry is free
+			// its entry is free
+			used = 0
 		}
 		if used != costs[number] {
 			errs = append(errs, fmt.Errorf("account %s: %d bytes used, its items cost %d", b.name, used, costs[number]))
@@ -49,8 +51,10 @@ type checker struct {
 	errs []error
 	// tallied from the index: what each segment should say of itself
 	live, items, large map[int32]int
-	owned              map[int32]bool // chains that items own
-	costs              []int64        // of items, by account
+	// Chains that items own.
+	owned map[int32]bool
+	// costs of items, by account.
+	costs []int64
 }
 
 func (k *checker) expect(ok bool, format string, args ...any) {

@@ -48,11 +48,13 @@ func (w word) position() position { return position(w & positionMask) }
 // table is a part of the index: the words whose tags share the first depth
 // bits.
 type table struct {
-	bytes []byte // the charged pages of its unit
+	// The charged pages of its unit.
+	bytes []byte
 	unit  int32
 	pages int
 	depth uint
-	n     int // words in use
+	// Words in use.
+	n int
 }
 
 func (t *table) word(i int) word {
@@ -122,13 +124,17 @@ func (t *table) roomy() bool {
 
 // index is the directory and the memory of a shard's tables.
 type index struct {
-	space  *memory
-	dir    []*table // 1<<depth, by the tag's first bits
-	depth  uint
-	depths [maxDepth + 1]int // tables by depth
-	free   []int32           // units given back
-	fresh  int32             // first unit never used
-	n      int               // words
+	space *memory
+	// 1<<depth, by the tag's first bits.
+	dir   []*table
+	depth uint
+	// Tables by depth.
+	depths [maxDepth + 1]int
+	// Units given back.
+	free []int32
+	// First unit never used.
+	fresh int32
+	n     int // words
 }
 
 // table returns the tag's table.

@@ -18,10 +18,12 @@ const stuckDelay = time.Second
 // janitor gives the memory of expired items back. It sleeps until the next
 // deadline on the injected clock, and a write with an earlier one wakes it.
 type janitor struct {
-	wake atomic.Int64 // cache time of the next wake-up, MaxInt64 for none
+	// Cache time of the next wake-up, MaxInt64 for none.
+	wake atomic.Int64
 	poke
 
-	mu   sync.Mutex // guards stop and done
+	// Guards stop and done.
+	mu   sync.Mutex
 	stop chan struct{}
 	done chan struct{}
 }
@@ -84,7 +86,8 @@ func (c *Cache) clean(stop, done chan struct{}) {
 			case <-stop:
 				return
 			default:
-				runtime.Gosched() // others first, also on one processor
+				// others first, also on one processor
+				runtime.Gosched()
 				continue
 			}
 		}
@@ -92,7 +95,8 @@ func (c *Cache) clean(stop, done chan struct{}) {
 		if next != 0 {
 			j.wake.Store(next)
 			cancel = c.clk.AfterFunc(time.Duration(next-now), j.signal).Stop
-			if c.Now() >= next { // the clock moved between sweep and alarm
+			// the clock moved between sweep and alarm
+			if c.Now() >= next {
 				j.signal()
 			}
 		}

@@ -69,16 +69,18 @@ func (s *shard) releaseChain(head int32) {
 //	}
 //	version, err := st.Set(c.Now(), ttl)
 type Upload struct {
-	c       *Cache
-	s       *shard
-	hash    uint64
-	key     []byte
-	size    int
-	filled  int
-	head    int32
-	tail    int32
-	free    []byte // not filled
-	charged int64  // bytes that the account knows to be on their way
+	c      *Cache
+	s      *shard
+	hash   uint64
+	key    []byte
+	size   int
+	filled int
+	head   int32
+	tail   int32
+	// Not filled.
+	free []byte
+	// Bytes that the account knows to be on their way.
+	charged int64
 }
 
 // BeginUpload starts a value of size bytes for key, which it copies. It is meant for
@@ -150,7 +152,8 @@ func (st *Upload) extend() error {
 	more := max(pagesOf(at+n)-seg.pages, 0)
 	warm := min(more, seg.spare)
 	if n == st.Missing() {
-		warm = seg.spare // what is over goes with the value
+		// what is over goes with the value
+		warm = seg.spare
 		more = max(more, warm)
 	}
 	st.s.refund(warm, memFree)
@@ -238,7 +241,8 @@ func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version u
 	}
 	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.account}, ttl, cond, version)
 	if err == nil {
-		st.head = none // the item's now
+		// the item's now
+		st.head = none
 	}
 	return v, err
 }
@@ -246,7 +250,8 @@ func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version u
 // Ref is a large value being read where it lies: its memory stays as it is
 // until Release, whatever becomes of the item. The zero Ref refers to nothing.
 type Ref struct {
-	c    *Cache // whose memory lives as long as it does
+	// Whose memory lives as long as it does.
+	c    *Cache
 	s    *shard
 	head int32
 	size int

@@ -19,9 +19,11 @@ func machineMemory() int64 {
 	}
 	limit := int64(info.Totalram) * int64(info.Unit)
 	if space := spaceLeft(); space >= 0 {
-		limit = min(limit, max(space-headroom, 256<<20)/3) // the store reserves more than it fills
+		// the store reserves more than it fills
+		limit = min(limit, max(space-headroom, 256<<20)/3)
 	}
-	groups, _ := os.ReadFile("/proc/self/cgroup") // without it only the machine counts
+	// without it only the machine counts
+	groups, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(groups)) {
 		// hierarchy:controllers:path, with v2 as "0::path"
 		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -64,7 +66,8 @@ func least(limit int64, file string) int64 {
 		return limit
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil || n <= 0 { // "max" means no limit
+	// "max" means no limit
+	if err != nil || n <= 0 {
 		return limit
 	}
 	return min(limit, n)

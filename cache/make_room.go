@@ -120,7 +120,8 @@ func (c *Cache) reclaimFrom(now int64, s *shard, need int) bool {
 		s.mu.Lock()
 	}
 	if !ok {
-		s.victim.seg = none // it stays as it is: a segment that is partly dead
+		// it stays as it is: a segment that is partly dead
+		s.victim.seg = none
 	}
 	s.unlock()
 	return ok

@@ -16,11 +16,15 @@ const (
 
 // victim is the segment being reclaimed, none between two.
 type victim struct {
-	seg    int32
-	offset int // of the next record to look at
-	used   int // bytes when chosen
-	kept   int // bytes moved
-	spared int // segments evicted before it, in a row, that were mostly kept
+	seg int32
+	// offset of the next record to look at.
+	offset int
+	// Bytes when chosen.
+	used int
+	// Bytes moved.
+	kept int
+	// Segments evicted before it, in a row, that were mostly kept.
+	spared int
 	reason reason
 }
 
@@ -83,7 +87,8 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 			s.ghost.add(s.hash.sum(r.key), s.index.n)
 			s.drop(t, at, p, &r)
 		}
-		s.victim.offset += r.size // of no meaning once the segment is gone
+		// of no meaning once the segment is gone
+		s.victim.offset += r.size
 	}
 	return walked, true
 }
@@ -114,7 +119,8 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 		}
 	}
 	if r.chain != none {
-		s.segs[r.chain].refs++ // it passes to the copy
+		// it passes to the copy
+		s.segs[r.chain].refs++
 	}
 	to, ok := s.appendRecord(key, q, r)
 	if !ok {
@@ -187,9 +193,12 @@ func (s *shard) compact(now int64) {
 // search finds a segment worth compacting: the one with the least alive among
 // the next few hundred, a few per call.
 type search struct {
-	cursor int   // the next segment to look at
-	seen   int   // looked at so far
-	best   int32 // none yet if 0
+	// The next segment to look at.
+	cursor int
+	// Looked at so far.
+	seen int
+	// None yet if 0.
+	best int32
 }
 
 const (

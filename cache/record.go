@@ -18,14 +18,20 @@ import (
 // Integers are little-endian. Records lie back to back from the segment's
 // start, so that a segment can be walked, and a dead record keeps its header.
 type record struct {
-	key, value []byte // in the segment; value is nil if large
+	// In the segment; value is nil if large.
+	key, value []byte
 	version    uint64
-	expiry     int64 // cache time, 0 for never
-	length     int   // of the value
-	account    uint16
-	chain      int32 // first segment of a large value, or none
-	size       int   // of the record
-	at         int   // offset of the version within the record
+	// Cache time, 0 for never.
+	expiry int64
+	// length of the value.
+	length  int
+	account uint16
+	// First segment of a large value, or none.
+	chain int32
+	// size of the record.
+	size int
+	// Offset of the version within the record.
+	at int
 }
 
 const (
@@ -52,10 +58,14 @@ func (r *record) info(now int64) Info {
 
 // frame is what a segment knows so that its records need not say it.
 type frame struct {
-	base        uint64 // of versions
-	start       int64  // of the deadline bucket
-	expiryBytes int    // 0: items never expire
-	accounts    bool   // records have one
+	// base of versions.
+	base uint64
+	// start of the deadline bucket.
+	start int64
+	// 0: items never expire.
+	expiryBytes int
+	// Records have one.
+	accounts bool
 }
 
 // fits reports whether the version can be kept in the short form.

@@ -40,26 +40,38 @@ const (
 // segment describes one unit of the shard's memory.
 type segment struct {
 	frame
-	used  int // bytes written
-	live  int // bytes of records that are items
-	items int // records that are items
-	large int // pages of the large values of these items
+	// Bytes written.
+	used int
+	// Bytes of records that are items.
+	live int
+	// Records that are items.
+	items int
+	// Pages of the large values of these items.
+	large int
 	pages int // charged
-	spare int // pages behind them that are charged as free, because they are warm
+	// Pages behind them that are charged as free, because they are warm.
+	spare int
 
-	bucket     int32 // deadline bucket
-	next, prev int32 // in the bucket; next is also the chain's link
-	queueNext  int32 // in the pool's queue
-	queuePrev  int32
-	kind       kind
-	pool       pool
-	open       bool // takes records of its bucket and pool
+	// Deadline bucket.
+	bucket int32
+	// In the bucket; next is also the chain's link.
+	next, prev int32
+	// queueNext in the pool's queue.
+	queueNext int32
+	queuePrev int32
+	kind      kind
+	pool      pool
+	// Takes records of its bucket and pool.
+	open bool
 
 	// Of a chain's first segment:
-	transit bool  // no item has it
-	size    int   // bytes in the chain
-	refs    int32 // readers, plus one while an item or a writer owns it
-	weight  int   // pages of the chain
+	transit bool // no item has it
+	// Bytes in the chain.
+	size int
+	// Readers, plus one while an item or a writer owns it.
+	refs int32
+	// Pages of the chain.
+	weight int
 }
 
 // list is a doubly linked list of segments, by their queue links.
@@ -159,10 +171,12 @@ func (s *shard) dropSegment(id int32, k memoryKind) {
 
 // unit is memory that nobody uses any more.
 type unit struct {
-	space   *memory
-	id      int32
-	free    int // pages charged as free memory
-	transit int // pages in transit
+	space *memory
+	id    int32
+	// Pages charged as free memory.
+	free int
+	// Pages in transit.
+	transit int
 }
 
 // unlock releases the shard, having given the memory of dropped units back to
@@ -336,7 +350,8 @@ func (s *shard) markDead(p position, r *record, inherited bool) {
 	case seg.items > 0:
 	case !seg.open || seg.pages > 1:
 		s.freeRecords(id)
-	default: // a bucket of few items starts its page over
+	default:
+		// a bucket of few items starts its page over
 		s.dead -= seg.used
 		s.used -= seg.used
 		seg.used = 0

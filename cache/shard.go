@@ -26,36 +26,50 @@ const (
 // shard is one independently locked part of the cache: an index over a log of
 // records in segments, the segments in deadline buckets and in two queues.
 type shard struct {
-	mu sync.Mutex // guards everything below
+	// Guards everything below.
+	mu sync.Mutex
 
 	// Memory.
-	budget  *budget
-	space   *memory // of segments
-	dropped []unit  // to be given back by unlock
-	warm    warm    // segments kept for large values
-	poke    poke    // of the janitor, who cools them
-	memory  [memKinds]int
-	pages   atomic.Int64 // sum of memory but for what is in transit; read without the lock
-	grant   int          // pages that makeRoom took for the caller
-	need    int          // pages that errNoSpace was about
-	reserve bool         // the caller may use the budget's reserve
+	budget *budget
+	// space of segments.
+	space *memory
+	// dropped to be given back by unlock.
+	dropped []unit
+	// Segments kept for large values.
+	warm warm
+	// poke of the janitor, who cools them.
+	poke   poke
+	memory [memKinds]int
+	// Sum of memory but for what is in transit; read without the lock.
+	pages atomic.Int64
+	// Pages that makeRoom took for the caller.
+	grant int
+	// Pages that errNoSpace was about.
+	need int
+	// The caller may use the budget's reserve.
+	reserve bool
 
 	// Accounts.
 	accountTable *accountTable
-	withAccounts bool // records name one
+	// Records name one.
+	withAccounts bool
 
 	// Items.
-	skip    uint // bits of the hash that chose the shard
-	hash    hasher
-	index   index
-	version uint64 // the latest given out
-	bytes   int    // keys and values of items
+	skip  uint // bits of the hash that chose the shard
+	hash  hasher
+	index index
+	// The latest given out.
+	version uint64
+	// Keys and values of items.
+	bytes int
 
 	// Segments.
 	segs     []segment
 	freeSegs []int32
-	used     int // bytes in records, dead ones included
-	dead     int // bytes in dead records
+	// Bytes in records, dead ones included.
+	used int
+	// Bytes in dead records.
+	dead     int
 	victim   victim
 	search   search
 	eviction Eviction
@@ -63,12 +77,15 @@ type shard struct {
 	// Deadlines.
 	buckets     []bucket
 	freeBuckets []int32
-	slots       [neverWidth + 1][bucketSlots]int32 // bucket + 1, by number
-	next        int64                              // when the first bucket ends
+	// Bucket + 1, by number.
+	slots [neverWidth + 1][bucketSlots]int32
+	// When the first bucket ends.
+	next int64
 
 	// Eviction.
 	queues [pools]list
-	weight [pools]int // pages, large values included
+	// Pages, large values included.
+	weight [pools]int
 	ghost  ghost
 	draws  draws
 
@@ -267,7 +284,8 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 		return 0, err
 	}
 	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1, account: v.owner.id()}
-	back := int64(0) // what the older item is going to give back
+	// what the older item is going to give back
+	back := int64(0)
 	if found && e.account == r.account {
 		back = e.cost()
 	}
@@ -345,7 +363,8 @@ func (s *shard) putWhole(now int64, h uint64, e *entry, found bool, r *record) b
 	}
 	if !s.put(now, h, e, found, r) {
 		s.unsettle(r.chain)
-		s.need += s.segs[r.chain].weight // both at once the next time
+		// both at once the next time
+		s.need += s.segs[r.chain].weight
 		return false
 	}
 	return true

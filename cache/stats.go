@@ -5,20 +5,30 @@ import "time"
 // Stats is a snapshot of the cache. Shards are read one after another, so
 // totals of a busy cache are not of one instant.
 type Stats struct {
-	Items     uint64 `json:"items"`      // stored, expired ones not reclaimed yet included
-	Bytes     uint64 `json:"bytes"`      // keys and values of those items
-	MaxMemory int64  `json:"max_memory"` // the limit, bytes
+	// Stored, expired ones not reclaimed yet included.
+	Items uint64 `json:"items"`
+	// Keys and values of those items.
+	Bytes uint64 `json:"bytes"`
+	// The limit, bytes.
+	MaxMemory int64  `json:"max_memory"`
 	Memory    Memory `json:"memory"`
 
 	// Counters since New.
-	Hits       uint64 `json:"hits"`        // reads that found an unexpired item
-	Misses     uint64 `json:"misses"`      // reads that did not
-	Sets       uint64 `json:"sets"`        // items stored, whatever the command
-	Refused    uint64 `json:"refused"`     // writes refused with ErrFull
-	Deleted    uint64 `json:"deleted"`     // items removed by a command
-	Expired    uint64 `json:"expired"`     // items removed because their time was over
-	Evicted    uint64 `json:"evicted"`     // unexpired items removed to make room
-	MovedBytes uint64 `json:"moved_bytes"` // copied by compaction and eviction
+	Hits uint64 `json:"hits"` // reads that found an unexpired item
+	// Reads that did not.
+	Misses uint64 `json:"misses"`
+	// Items stored, whatever the command.
+	Sets uint64 `json:"sets"`
+	// Writes refused with ErrFull.
+	Refused uint64 `json:"refused"`
+	// Items removed by a command.
+	Deleted uint64 `json:"deleted"`
+	// Items removed because their time was over.
+	Expired uint64 `json:"expired"`
+	// Unexpired items removed to make room.
+	Evicted uint64 `json:"evicted"`
+	// Copied by compaction and eviction.
+	MovedBytes uint64 `json:"moved_bytes"`
 
 	// TTL counts items by remaining TTL.
 	TTL TTLHistogram `json:"ttl"`
@@ -28,11 +38,15 @@ type Stats struct {
 // Total is what the limit bounds: all but what is in transit, which whoever stages
 // and reads large values bounds.
 type Memory struct {
-	Records int64 `json:"records"` // items, live or not yet reclaimed
-	Large   int64 `json:"large"`   // items' values that have memory of their own
-	Index   int64 `json:"index"`
-	Free    int64 `json:"free"`    // kept for the next large values, or on its way back to the operating system
-	Transit int64 `json:"transit"` // large values on their way in, or gone and still being read
+	// Items, live or not yet reclaimed.
+	Records int64 `json:"records"`
+	// items' values that have memory of their own.
+	Large int64 `json:"large"`
+	Index int64 `json:"index"`
+	// Kept for the next large values, or on its way back to the operating system.
+	Free int64 `json:"free"`
+	// Large values on their way in, or gone and still being read.
+	Transit int64 `json:"transit"`
 	Total   int64 `json:"total"`
 }
 

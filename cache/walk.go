@@ -86,7 +86,8 @@ type Item struct {
 	Key, Value []byte
 	Large      net.Buffers
 	Info
-	Account string // the name of the account that it is charged to, empty for none
+	// The name of the account that it is charged to, empty for none.
+	Account string
 }
 
 // Scan walks the store in small steps, for a copy of it that does not stop the

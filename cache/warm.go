@@ -24,13 +24,20 @@ const (
 
 // warm is a shard's stock of warm segments.
 type warm struct {
-	lists     [segmentPages + 1]int32 // the first of each number of pages; they are linked by next
-	pages     int                     // of all
-	least     int                     // pages, since the last cooling
-	share     int                     // of the limit
-	max, full int                     // pages that may be warm, and while the cache is full
-	coolAt    int64                   // cache time of the next cooling, 0 if none is due
-	told      bool                    // the janitor knows that there is something to cool
+	// The first of each number of pages; they are linked by next.
+	lists [segmentPages + 1]int32
+	// pages of all.
+	pages int
+	// Pages, since the last cooling.
+	least int
+	// share of the limit.
+	share int
+	// Pages that may be warm, and while the cache is full.
+	max, full int
+	// Cache time of the next cooling, 0 if none is due.
+	coolAt int64
+	// The janitor knows that there is something to cool.
+	told bool
 }
 
 func (w *warm) init(share int) {

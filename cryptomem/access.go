@@ -14,8 +14,10 @@ import (
 // them for the next time. Most programs want the methods named after what they
 // do instead.
 type Access struct {
-	Command Command // CommandGet, CommandGetItem, CommandSet, CommandAdd, CommandReplace, CommandSwap or CommandDelete
-	Key     []byte  // the caller's; may be empty in a namespace
+	// CommandGet, CommandGetItem, CommandSet, CommandAdd, CommandReplace, CommandSwap or CommandDelete.
+	Command Command
+	// The caller's; may be empty in a namespace.
+	Key []byte
 
 	// Value is what to store, which stays as it is. For a read, what was found
 	// is appended to Value[:0]; it is empty after an error.
@@ -31,7 +33,8 @@ type Access struct {
 	// there but must not be used: such a value is replaced by a swap.
 	Version uint64
 
-	Err error // as that of the method
+	// As that of the method.
+	Err error
 }
 
 // accesses are the operations of an AccessAll in the making.

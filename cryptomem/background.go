@@ -9,7 +9,8 @@ import (
 
 // background is the goroutines of something that can be closed.
 type background struct {
-	mu      sync.Mutex // guards closed, and orders spawn before wait
+	// Guards closed, and orders spawn before wait.
+	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup
 }

@@ -35,13 +35,16 @@ import (
 // sent again, and so is what does no harm twice: reading, and deleting. A
 // write whose answer is lost ends in ErrMaybeApplied.
 type Client struct {
-	opts   *options
-	err    error // why the client cannot work at all: bad options
+	opts *options
+	// Why the client cannot work at all: bad options.
+	err    error
 	sealer *sealing.Sealer
-	fresh  *freshness.Table // nil: remembers nothing
-	below  Store
+	// Nil: remembers nothing.
+	fresh *freshness.Table
+	below Store
 
-	ctx    context.Context // ends with Close
+	// Ends with Close.
+	ctx    context.Context
 	cancel context.CancelFunc
 
 	background
@@ -65,7 +68,8 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 		return nil, c.err
 	}
 	if err := connectAll(ctx, c.below); err != nil {
-		_ = c.Close() // always nil
+		// always nil
+		_ = c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -106,7 +110,8 @@ func newServerClient(addr string, opts []Option) *Client {
 	c := newClient(o, err)
 	if c.err == nil {
 		if c.below, c.err = openServers(addr, o, c.sealer.Namespace()); c.err != nil {
-			_ = c.Close() // always nil: there is no store
+			// always nil: there is no store
+			_ = c.Close()
 		}
 	}
 	return c
@@ -125,7 +130,8 @@ func newClient(o *options, err error) *Client {
 	}
 	c.sealer, c.err = sealing.New(o.keyring, sealOpts...)
 	if o.ownKeyring {
-		_ = o.keyring.Close() // the sealer has derived what it needs
+		// the sealer has derived what it needs
+		_ = o.keyring.Close()
 	}
 	if c.err == nil {
 		c.err = c.remember()
@@ -172,7 +178,8 @@ func (c *Client) Close() error {
 	}
 	c.wait()
 	if c.sealer != nil {
-		_ = c.sealer.Close() // always nil
+		// always nil
+		_ = c.sealer.Close()
 	}
 	return err
 }

@@ -21,19 +21,26 @@ type connections struct {
 	addr  string
 	opts  *options
 	links []link
-	next  atomic.Uint32 // which link is next, when there are several
+	// Which link is next, when there are several.
+	next atomic.Uint32
 
-	ctx    context.Context // ends with Close
+	// Ends with Close.
+	ctx    context.Context
 	cancel context.CancelFunc
 
-	turn     chan struct{} // held while dialling; guards failures and usual
-	failures int           // dials in a row that led to no answer
-	usual    time.Duration // what the last good dial took; 0 if there was none
-	dialing  atomic.Pointer[context.CancelFunc]
-	out      atomic.Pointer[outage] // nil while the server is in reach
+	// Held while dialling; guards failures and usual.
+	turn chan struct{}
+	// Dials in a row that led to no answer.
+	failures int
+	// What the last good dial took; 0 if there was none.
+	usual   time.Duration
+	dialing atomic.Pointer[context.CancelFunc]
+	// Nil while the server is in reach.
+	out atomic.Pointer[outage]
 
 	limit valueLimit
-	calls sync.Pool // of *call. Not shared between clients: calls have channels, which must not leave a testing/synctest bubble
+	// calls of *call. Not shared between clients: calls have channels, which must not leave a testing/synctest bubble.
+	calls sync.Pool
 
 	background
 }
@@ -56,7 +63,8 @@ func NewServerStore(addr string, opts ...Option) (Store, error) {
 
 func newConnections(addr string, of *options) *connections {
 	o := new(options)
-	*o = *of // since each server has a name of its own
+	// since each server has a name of its own
+	*o = *of
 	o.limits.MaxAnswer, o.limits.Silence = min(o.maxValueSize, math.MaxInt-wire.ItemSize)+wire.ItemSize, o.timeout
 	if o.tls != nil && o.tls.ServerName == "" {
 		o.tls = o.tls.Clone()
@@ -114,7 +122,8 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 			sent = append(sent, &all[i].Call)
 		}
 	}
-	_ = conn.DoAll(ctx, sent) // every call has its own error
+	// every call has its own error
+	_ = conn.DoAll(ctx, sent)
 	s.doubt(ctx, conn)
 	for i, r := range rs {
 		err := r.Err
@@ -129,9 +138,12 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 // A call is a Request on its way through a connection.
 type call struct {
 	pipeline.Call
-	asked   *Request // what it is the call of
-	value   []byte   // of the request, behind a version
-	refused bool     // before it was sent
+	// What it is the call of.
+	asked *Request
+	// value of the request, behind a version.
+	value []byte
+	// refused before it was sent.
+	refused bool
 }
 
 // newCall returns a call to be put back into s.calls.

@@ -17,11 +17,13 @@ import (
 
 // A link is one of the connections to a server, made anew whenever it is broken.
 type link struct {
-	conn    atomic.Pointer[pipeline.Conn]
-	greeted uint64 // what conn had heard when it was made; guarded by connections.turn
+	conn atomic.Pointer[pipeline.Conn]
+	// What conn had heard when it was made; guarded by connections.turn.
+	greeted uint64
 
-	mu      sync.Mutex
-	dialing *dial // the one under way, which all callers wait for
+	mu sync.Mutex
+	// The one under way, which all callers wait for.
+	dialing *dial
 }
 
 // live returns the link's connection, nil if it is broken.
@@ -34,12 +36,14 @@ func (l *link) live() *pipeline.Conn {
 
 func (l *link) close() {
 	if conn := l.conn.Load(); conn != nil {
-		_ = conn.Close() // always nil
+		// always nil
+		_ = conn.Close()
 	}
 }
 
 type dial struct {
-	done chan struct{} // closed when conn and err are set
+	// Closed when conn and err are set.
+	done chan struct{}
 	conn *pipeline.Conn
 	err  error
 }
@@ -88,10 +92,12 @@ func (s *connections) redial(l *link, d *dial) {
 	l.mu.Unlock()
 	close(d.done)
 	if old != nil && d.err == nil && old != d.conn {
-		_ = old.Close() // it is broken; this only waits for its goroutines
+		// it is broken; this only waits for its goroutines
+		_ = old.Close()
 	}
 	if d.err == nil && s.ctx.Err() != nil {
-		_ = d.conn.Close() // Close may have passed by before the connection was in place
+		// Close may have passed by before the connection was in place
+		_ = d.conn.Close()
 	}
 }
 
@@ -130,7 +136,8 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 		s.install(l, conn)
 	case s.ctx.Err() != nil:
 		err = ErrClosed
-	case o != nil: // somebody could not wait, and ended the dial
+	case o != nil:
+		// somebody could not wait, and ended the dial
 		err = o.cause
 	default:
 		s.failures++
@@ -182,12 +189,14 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	if s.opts.tls != nil {
 		tc := tls.Client(nc, s.opts.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {
-			_ = nc.Close() // the handshake's error says more
+			// the handshake's error says more
+			_ = nc.Close()
 			return nil, err
 		}
 		nc = tc
 	} else if s.opts.ownSockets {
-		nc = socket.Own(nc) // a caller that is alone waits in the kernel
+		// a caller that is alone waits in the kernel
+		nc = socket.Own(nc)
 	}
 	conn := pipeline.NewConn(nc, s.opts.clock, s.opts.limits)
 	err = s.authenticate(ctx, conn)
@@ -198,7 +207,8 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
 			err = fmt.Errorf("somebody is there and says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
 		}
-		_ = conn.Close() // always nil
+		// always nil
+		_ = conn.Close()
 		return nil, err
 	}
 	return conn, nil

@@ -86,8 +86,10 @@ type Status = wire.Status
 
 // A ServerError is a request refused by the server, which stays usable.
 type ServerError struct {
-	Status  Status // an error, denied or busy
-	Message string // as the server sent it
+	// An error, denied or busy.
+	Status Status
+	// As the server sent it.
+	Message string
 }
 
 // longestMessage is how much of a server's message an error shows, in bytes.

@@ -24,29 +24,37 @@ var errGoexit = errors.New("loader ended its goroutine (runtime.Goexit)")
 type flight struct {
 	key    string
 	cancel context.CancelFunc
-	loaded chan struct{} // closed when value and err are set
-	done   chan struct{} // closed when the value is stored as well, as far as possible
-	value  []byte
-	err    error
+	// Closed when value and err are set.
+	loaded chan struct{}
+	// Closed when the value is stored as well, as far as possible.
+	done  chan struct{}
+	value []byte
+	err   error
 
 	// Of the flight's own goroutine:
-	lease   *Lock  // held, and to be given back; nil if not
-	swap    bool   // what has version is to be swapped, and not the lease itself
-	version uint64 // of the stale value
-	plain   bool   // the store knows no leases
+	lease *Lock // held, and to be given back; nil if not
+	// What has version is to be swapped, and not the lease itself.
+	swap bool
+	// version of the stale value.
+	version uint64
+	// The store knows no leases.
+	plain bool
 
 	// Guarded by flights.mu:
 	waiting    int
 	background bool
-	holder     []byte // of the lease under the key
-	since      uint64 // what flights.leases was with that lease; 0 without one
+	// holder of the lease under the key.
+	holder []byte
+	// What flights.leases was with that lease; 0 without one.
+	since uint64
 }
 
 // flights are the loads under way that a caller may join, one a key.
 type flights struct {
-	mu     sync.Mutex
-	byKey  map[string]*flight
-	leases atomic.Uint64 // taken so far
+	mu    sync.Mutex
+	byKey map[string]*flight
+	// Taken so far.
+	leases atomic.Uint64
 }
 
 // join returns the key's flight, after starting it if there is none. Each join
@@ -140,7 +148,8 @@ func (c *Client) leave(f *flight) {
 	defer c.flights.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
-		c.forget(f) // nobody should join what is being cancelled
+		// nobody should join what is being cancelled
+		c.forget(f)
 	}
 }
 
@@ -232,7 +241,8 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 			waitedFor != nil && found.kind == leased && !bytes.Equal(waitedFor, found.holder):
 			f.plain = errors.Is(err, ErrNotSupported)
 			c.flights.mu.Lock()
-			c.forget(f) // without a lease nobody could tell that it is void
+			// without a lease nobody could tell that it is void
+			c.forget(f)
 			c.flights.mu.Unlock()
 			return lookup{}, nil
 		case found.kind == leased:
@@ -321,7 +331,8 @@ func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, t
 		return
 	}
 	if c.do(ctx, op) == nil && !f.swap {
-		f.lease = nil // the value is in its place
+		// the value is in its place
+		f.lease = nil
 	}
 }
 
@@ -330,7 +341,8 @@ func (c *Client) release(ctx context.Context, f *flight) {
 	if f.lease != nil {
 		ctx, cancel := c.FallbackContext(ctx)
 		defer cancel()
-		_ = f.lease.Unlock(ctx) // expires by itself if this fails
+		// expires by itself if this fails
+		_ = f.lease.Unlock(ctx)
 	}
 	if f.background {
 		c.leave(f)

@@ -46,12 +46,15 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, opts ..
 
 // An increment waits to be swapped in with others.
 type increment struct {
-	ctx   context.Context // the caller's, who waits
+	// The caller's, who waits.
+	ctx   context.Context
 	delta int64
 	life  lifetime
-	batch *increments // nil while it waits; guarded by counters.mu
+	// Nil while it waits; guarded by counters.mu.
+	batch *increments
 
-	done chan struct{} // closed when the following are set
+	// Closed when the following are set.
+	done chan struct{}
 	sum  int64
 	err  error
 }
@@ -59,8 +62,9 @@ type increment struct {
 // increments are those of one swap. It runs under a context with the values of
 // the first one's, which ends with the last caller, or the client.
 type increments struct {
-	all     []*increment
-	waiting int // callers that still are; guarded by counters.mu
+	all []*increment
+	// Callers that still are; guarded by counters.mu.
+	waiting int
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -117,7 +121,8 @@ func (s *counters) withdraw(key string, in *increment) (int64, error) {
 // run carries out the key's increments until none waits.
 func (s *counters) run(c *Client, key string) {
 	for {
-		runtime.Gosched() // so that those who were just answered come along
+		// so that those who were just answered come along
+		runtime.Gosched()
 		batch := s.nextBatch(key)
 		if batch == nil {
 			return

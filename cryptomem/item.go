@@ -60,7 +60,8 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	if err != nil {
 		return err
 	}
-	life.keep = false // there is nothing to keep
+	// there is nothing to keep
+	life.keep = false
 	err = c.storeFor(ctx, CommandAdd, key, value, life)
 	if !errors.Is(err, ErrExists) {
 		return err
@@ -72,7 +73,8 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	}
 	_, swapped := c.swap(ctx, key, value, item.Version, life)
 	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
-		return err // somebody else was faster
+		// somebody else was faster
+		return err
 	}
 	return swapped
 }

@@ -48,7 +48,8 @@ type keyFile struct {
 
 // read reads the file and remembers which one it was.
 func (f *keyFile) read() (*sealing.Keyring, error) {
-	seen, err := os.Stat(f.path) // before reading: what changes meanwhile is read again
+	// before reading: what changes meanwhile is read again
+	seen, err := os.Stat(f.path)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,8 @@ func (c *Client) followKeyFile(f *keyFile, ticker *clock.Ticker) {
 		kr, err := f.read()
 		if err == nil {
 			err = c.Rekey(kr)
-			_ = kr.Close() // the sealer has derived what it needs
+			// the sealer has derived what it needs
+			_ = kr.Close()
 		}
 		if o, ok := c.opts.observer.(KeyObserver); ok {
 			o.Rekeyed(err)

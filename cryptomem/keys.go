@@ -60,7 +60,8 @@ func (c *Client) ScanKeys(ctx context.Context, prefix string, cursor uint64, mos
 	if err := c.do(ctx, op); err != nil {
 		return nil, 0, err
 	}
-	own := len(name) - len(prefix) // what belongs to the namespace
+	// what belongs to the namespace
+	own := len(name) - len(prefix)
 	for names := op.Answer; len(names) > 0; {
 		var found []byte
 		if found, names, err = wire.CutName(names); err != nil {

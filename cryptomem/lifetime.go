@@ -42,14 +42,19 @@ func KeepTTL() StoreOption { return StoreOption{kind: untilThen} }
 
 // A lifetime is what the options of one call amount to.
 type lifetime struct {
-	ttl   time.Duration
-	until time.Time // in place of ttl, if fixed
+	ttl time.Duration
+	// until in place of ttl, if fixed.
+	until time.Time
 	fixed bool
-	keep  bool // that of the value that is replaced, if there is one
-	given bool // by an option other than KeepTTL
+	// keep that of the value that is replaced, if there is one.
+	keep bool
+	// given by an option other than KeepTTL.
+	given bool
 
-	resealed bool          // the value is the one that was there, and as old as it was
-	stamp    sealing.Stamp // then: when that was sealed
+	// The value is the one that was there, and as old as it was.
+	resealed bool
+	// Then: when that was sealed.
+	stamp sealing.Stamp
 }
 
 // lifetime returns what the options say, of a client with its own default.
@@ -91,7 +96,8 @@ func (l lifetime) from(now time.Time) (expiry time.Time, ttl time.Duration) {
 	case !l.fixed, l.until.IsZero():
 		return time.Time{}, 0
 	}
-	return l.until, max(l.until.Sub(now), 1) // for what is over already, not for good
+	// for what is over already, not for good
+	return l.until, max(l.until.Sub(now), 1)
 }
 
 var errKeepUnread = errors.New("KeepTTL needs to read before it writes, which a batch cannot")

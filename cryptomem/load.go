@@ -51,11 +51,15 @@ type loading struct {
 	life              []StoreOption
 	ttl, stale, lease time.Duration
 	load              Loader
-	usable            func(value []byte) bool // nil: every value is
+	// Nil: every value is.
+	usable func(value []byte) bool
 
-	unstored bool   // the store has just failed: do without it
-	began    uint64 // what flights.leases was before the store was asked
-	holder   []byte // whose lease the store then showed
+	// The store has just failed: do without it.
+	unstored bool
+	// What flights.leases was before the store was asked.
+	began uint64
+	// Whose lease the store then showed.
+	holder []byte
 }
 
 // GetOrLoad returns the value under the key. If there is none, it has load make
@@ -87,7 +91,8 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 		return nil, err
 	}
 	if _, l.ttl = life.from(c.opts.clock.Now()); l.ttl > 0 {
-		l.stale = min(l.stale, math.MaxInt64-l.ttl) // else TTLs from the sum come out too short
+		// else TTLs from the sum come out too short
+		l.stale = min(l.stale, math.MaxInt64-l.ttl)
 	}
 	if l.lease < 0 {
 		return nil, fmt.Errorf("lease is %v, must be positive", l.lease)
@@ -111,7 +116,8 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		if !isClosed(f.loaded) { // else it is only being stored
+		// else it is only being stored
+		if !isClosed(f.loaded) {
 			return nil, ctx.Err()
 		}
 	}
@@ -156,7 +162,8 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 		if found := l.see(op); found.kind == fresh || found.kind == absent {
 			return found, nil
 		}
-		op.Fresh = true // what is to be loaded, or waited for, is for the store to say
+		// what is to be loaded, or waited for, is for the store to say
+		op.Fresh = true
 		err = c.do(ctx, op)
 	}
 	switch {
@@ -170,9 +177,11 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 
 // A lookup is what a load finds in the store under a key.
 type lookup struct {
-	kind   lookupKind
-	value  []byte // if stale or fresh
-	holder []byte // if leased
+	kind lookupKind
+	// If stale or fresh.
+	value []byte
+	// If leased.
+	holder []byte
 }
 
 type lookupKind uint8

@@ -44,14 +44,20 @@ type Lock struct {
 	client *Client
 	key    string
 	owner  []byte
-	note   bool // the lease of a load: see note
+	// The lease of a load: see note.
+	note bool
 
-	mu      sync.Mutex    // guards the rest
-	fence   uint64        // also the version by which the lock is swapped
-	unsure  bool          // a swap's outcome is unknown, and with it the version
-	ttl     time.Duration // for how long it was last taken or extended
+	// Guards the rest.
+	mu sync.Mutex
+	// Also the version by which the lock is swapped.
+	fence uint64
+	// A swap's outcome is unknown, and with it the version.
+	unsure bool
+	// ttl for how long it was last taken or extended.
+	ttl     time.Duration
 	expires time.Time
-	renewal *renewal // nil unless KeepAlive
+	// Nil unless KeepAlive.
+	renewal *renewal
 }
 
 // TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
@@ -262,7 +268,8 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 	case errors.Is(err, ErrStale):
 		return false, nil // whose it is by now, the store does not say
 	case errors.Is(err, ErrNotAuthentic):
-		return false, fmt.Errorf("%w: %w", ErrLocked, err) // maybe under a key that came later
+		// maybe under a key that came later
+		return false, fmt.Errorf("%w: %w", ErrLocked, err)
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return false, err
 	}
@@ -274,7 +281,8 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 // that is broken now can arrive after what is sent over the next one.
 func (l *Lock) giveBack(ttl time.Duration) {
 	c := l.client
-	over := c.opts.clock.Now().Add(ttl) // by then it is gone by itself
+	// by then it is gone by itself
+	over := c.opts.clock.Now().Add(ttl)
 	c.leaving.add(l.owner)
 	c.spawn(func() {
 		missing := 0

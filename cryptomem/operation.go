@@ -19,18 +19,27 @@ const keepBuffer = 64 << 10
 // end.
 type operation struct {
 	Request
-	client    *Client
-	key       []byte // as the user knows it
-	name      []byte // as the store does
-	value     []byte // to be sealed; the caller's
-	life      lifetime
-	envelope  []byte // what is sent
-	uncertain bool   // an earlier attempt may have been applied
+	client *Client
+	// As the user knows it.
+	key []byte
+	// As the store does.
+	name []byte
+	// value to be sealed; the caller's.
+	value []byte
+	life  lifetime
+	// What is sent.
+	envelope []byte
+	// An earlier attempt may have been applied.
+	uncertain bool
 
-	known      freshness.Snapshot // of the name, when the last attempt began
-	stamp      sealing.Stamp      // of what removes: when
-	sent       freshness.Envelope // what envelope is known by
-	everything bool               // FLUSH: of all that the client can name
+	// known of the name, when the last attempt began.
+	known freshness.Snapshot
+	// stamp of what removes: when.
+	stamp sealing.Stamp
+	// What envelope is known by.
+	sent freshness.Envelope
+	// FLUSH: of all that the client can name.
+	everything bool
 }
 
 var operations = sync.Pool{New: func() any { return new(operation) }}
@@ -131,8 +140,10 @@ func (op *operation) SealRequest(r *Request) error {
 	if op.sent, err = identify(op.envelope); err != nil {
 		return err
 	}
-	op.sent.Stamp = stamp                               // known here, whether or not the envelope says it
-	if n := len(op.envelope); n > c.opts.maxValueSize { // padding grew it
+	// known here, whether or not the envelope says it
+	op.sent.Stamp = stamp
+	// padding grew it
+	if n := len(op.envelope); n > c.opts.maxValueSize {
 		return tooLarge(len(op.value), n, c.opts.maxValueSize)
 	}
 	r.Value, r.TTL = op.envelope, ttl
@@ -191,7 +202,8 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 		err = ErrClosed
 	case isFallbackTimeout(ctx) && errIsContext(ctx, err):
 		err = tooSlow()
-	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err): // no time was left to try again
+	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err):
+		// no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	case op.Sealer != nil && errors.Is(err, ErrTooLarge):
 		var refused *ServerError
@@ -217,14 +229,16 @@ func (op *operation) open(dst []byte) ([]byte, error) {
 	case err == nil:
 	case errors.Is(err, ErrNotAuthentic) && op.isNote():
 		return dst, ErrNotFound
-	case op.Near: // and will be asked for anew
+	case op.Near:
+		// and will be asked for anew
 		return dst, err
 	default:
 		op.client.observeWithheld(op.Command, err)
 		return dst, err
 	}
 	if value == nil {
-		value = []byte{} // an empty value is a value
+		// an empty value is a value
+		value = []byte{}
 	}
 	return value, nil
 }

@@ -39,10 +39,12 @@ type Clock = clock.Clock
 type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
 
 type options struct {
-	clock           clock.Clock
-	keyring         *sealing.Keyring
-	ownKeyring      bool     // made here, closed here
-	keyFile         *keyFile // to be followed
+	clock   clock.Clock
+	keyring *sealing.Keyring
+	// Made here, closed here.
+	ownKeyring bool
+	// keyFile to be followed.
+	keyFile         *keyFile
 	sealing         []sealing.Option
 	blindNames      bool
 	ttl             time.Duration
@@ -57,16 +59,20 @@ type options struct {
 	connections     int
 	failover        Failover
 	dial            DialFunc
-	ownSockets      bool // what dial makes is known to nobody else
-	tls             *tls.Config
-	identity        string
-	token           []byte
-	random          io.Reader
-	observer        Observer
-	freshness       freshness.Config
-	forgetful       bool     // without freshness
-	unstamped       bool     // writes version 0xC1
-	connecting      []string // the options given that are about connections
+	// What dial makes is known to nobody else.
+	ownSockets bool
+	tls        *tls.Config
+	identity   string
+	token      []byte
+	random     io.Reader
+	observer   Observer
+	freshness  freshness.Config
+	// forgetful without freshness.
+	forgetful bool
+	// Writes version 0xC1.
+	unstamped bool
+	// The options given that are about connections.
+	connecting []string
 }
 
 // newOptions returns the options of a Client, which needs keys.

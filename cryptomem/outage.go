@@ -12,10 +12,12 @@ import (
 // without it has waited in vain. Calls then fail at once, with the cause, while
 // one dial after the other finds out whether the server is back.
 type outage struct {
-	cause  error
-	began  time.Time
-	silent bool   // nothing is to be had from connections that are still there
-	heard  uint64 // what they had heard by then
+	cause error
+	began time.Time
+	// Nothing is to be had from connections that are still there.
+	silent bool
+	// What they had heard by then.
+	heard uint64
 }
 
 // shortestProbe is how long a dial may take, at the least, that finds out
@@ -37,7 +39,8 @@ func (s *connections) lose(cause error, silent bool) {
 		return
 	}
 	if hurry := s.dialing.Load(); hurry != nil {
-		(*hurry)() // the next one will be given less time
+		// the next one will be given less time
+		(*hurry)()
 	}
 	if !s.spawn(s.probe) {
 		s.out.Store(nil)
@@ -124,12 +127,15 @@ func (s *connections) tryAgain(o *outage) bool {
 			conn = nil
 		}
 	}
-	s.out.Store(nil) // before calls fail that may be tried again
+	// before calls fail that may be tried again
+	s.out.Store(nil)
 	for _, old := range silent {
-		_ = old.Close() // always nil
+		// always nil
+		_ = old.Close()
 	}
 	if conn != nil {
-		_ = conn.Close() // no link needs it
+		// no link needs it
+		_ = conn.Close()
 	}
 	if s.ctx.Err() != nil {
 		for i := range s.links {

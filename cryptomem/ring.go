@@ -39,10 +39,14 @@ type RingServer struct {
 // servers and the same Failover, that a server is away for all of them or for none,
 // and that one which answers carries out what it has received within Pause.
 type Failover struct {
-	Pause   time.Duration // DefaultFailoverPause is a good one; 0 means no stand-ins
-	StandIn time.Duration // default DefaultStandIn
-	Prefix  []byte        // of all names that the clients of this ring use; not empty
-	Clock   Clock         // default: the real one
+	// DefaultFailoverPause is a good one; 0 means no stand-ins.
+	Pause time.Duration
+	// Default DefaultStandIn.
+	StandIn time.Duration
+	// Prefix of all names that the clients of this ring use; not empty.
+	Prefix []byte
+	// Default: the real one.
+	Clock Clock
 }
 
 // Defaults of a Failover.
@@ -53,12 +57,14 @@ const (
 
 // ringStore is the Store that several stores are together.
 type ringStore struct {
-	ring      *ring.Ring
-	stores    []Store
-	failover  Failover
-	unflushed []atomic.Pointer[error] // why not, by server
+	ring     *ring.Ring
+	stores   []Store
+	failover Failover
+	// Why not, by server.
+	unflushed []atomic.Pointer[error]
 
-	ctx    context.Context // ends with Close
+	// Ends with Close.
+	ctx    context.Context
 	cancel context.CancelFunc
 	background
 }

@@ -20,7 +20,8 @@ func (s *ringStore) scan(ctx context.Context, r *Request) error {
 	asked := r.Cursor
 	r.Cursor &= 1<<serverShift - 1
 	if err := s.note(ctx, i, s.stores[i].Do(ctx, r)); err != nil {
-		r.Cursor = asked // it may be sent again
+		// it may be sent again
+		r.Cursor = asked
 		return err
 	}
 	switch {

@@ -92,10 +92,14 @@ const (
 //   - ErrClosed, or the error of ctx.
 type Request struct {
 	Command Command
-	Name    []byte        // as sealing.Sealer.AppendWireName makes it; for FLUSH a prefix of such names
-	Value   []byte        // what to store, or to echo
-	TTL     time.Duration // of what is stored; 0 means no expiry. A store may keep it longer by what its clock cannot tell
-	Version uint64        // which CAS expects; then what the answer tells
+	// As sealing.Sealer.AppendWireName makes it; for FLUSH a prefix of such names.
+	Name []byte
+	// What to store, or to echo.
+	Value []byte
+	// TTL of what is stored; 0 means no expiry. A store may keep it longer by what its clock cannot tell.
+	TTL time.Duration
+	// Which CAS expects; then what the answer tells.
+	Version uint64
 
 	// Fenced asks ADD, GETV and CAS for a Version that grows: greater than any
 	// that the name had before. Other versions only differ.
@@ -119,10 +123,13 @@ type Request struct {
 	// uses its capacity if it suffices.
 	Answer []byte
 
-	Remaining time.Duration // TTL that is left, as the store says; 0 means no expiry
-	Count     uint64        // of names removed; of SCAN, how many to tell at most, 0 for the store's choice
-	Cursor    uint64        // of SCAN: where to go on, 0 to begin; then where the next one goes on, 0 at the end
-	Err       error
+	// TTL that is left, as the store says; 0 means no expiry.
+	Remaining time.Duration
+	// Count of names removed; of SCAN, how many to tell at most, 0 for the store's choice.
+	Count uint64
+	// Cursor of SCAN: where to go on, 0 to begin; then where the next one goes on, 0 at the end.
+	Cursor uint64
+	Err    error
 }
 
 // A Sealer makes the value of a Request just before it is sent.

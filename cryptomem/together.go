@@ -89,7 +89,8 @@ func (c *Client) attemptAll(ctx context.Context, s Swapper, ops []*operation) er
 		}()
 	}
 	requests := make([]*Request, len(ops))
-	last := ops[0] // stands for all: one that writes, if any does
+	// stands for all: one that writes, if any does
+	last := ops[0]
 	for i, op := range ops {
 		requests[i] = &op.Request
 		if op.Sealer != nil {

@@ -114,7 +114,8 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	life.keep = false
 	_, swapped := t.client.swap(ctx, key, b, item.Version, life)
 	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
-		return err // somebody else was faster
+		// somebody else was faster
+		return err
 	}
 	return swapped
 }
@@ -183,7 +184,8 @@ func (t *Typed[T]) GetMany(ctx context.Context, keys []string) []ResultOf[T] {
 func (t *Typed[T]) SetMany(ctx context.Context, pairs []PairOf[T], opts ...StoreOption) []error {
 	errs := make([]error, len(pairs))
 	encoded := make([]Pair, 0, len(pairs))
-	places := make([]int, 0, len(pairs)) // of the encoded ones
+	// of the encoded ones
+	places := make([]int, 0, len(pairs))
 	for i, p := range pairs {
 		b, err := t.encode(p.Value)
 		if err != nil {
@@ -226,7 +228,8 @@ func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.
 	if b, err = t.client.GetOrLoad(ctx, key, loader, append(slices.Clip(opts), usableOption(t.decodable))...); err != nil {
 		return *new(T), err
 	}
-	return t.decode(b) // an error now is that of a codec that cannot read what it writes
+	// an error now is that of a codec that cannot read what it writes
+	return t.decode(b)
 }
 
 func (t *Typed[T]) decodable(b []byte) bool {

@@ -86,7 +86,8 @@ func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, chan
 	if value, err = change(item.Value, found); err != nil {
 		return nil, false, err
 	}
-	if item.Version != 0 { // it is there, if only for the store
+	// it is there, if only for the store
+	if item.Version != 0 {
 		_, err = c.swap(ctx, key, value, item.Version, life)
 		lost = errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
 	} else {
@@ -107,11 +108,15 @@ type keyLocks struct {
 }
 
 type keyLock struct {
-	taken  chan struct{} // holds one token while it is held
-	broken chan struct{} // closed when there is nothing to wait for
+	// Holds one token while it is held.
+	taken chan struct{}
+	// Closed when there is nothing to wait for.
+	broken chan struct{}
 
-	users int  // who have it or wait for it; guarded by keyLocks.mu
-	over  bool // broken is closed; guarded by keyLocks.mu
+	// Who have it or wait for it; guarded by keyLocks.mu.
+	users int
+	// Broken is closed; guarded by keyLocks.mu.
+	over bool
 }
 
 // acquire waits under ctx for the lock of key, which leave releases. The
@@ -119,7 +124,8 @@ type keyLock struct {
 // not have to find that out one after the other.
 func (t *keyLocks) acquire(ctx context.Context, key string) (*keyLock, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // also if the lock is free: select would toss a coin
+		// also if the lock is free: select would toss a coin
+		return nil, err
 	}
 	t.mu.Lock()
 	u := t.byKey[key]

@@ -19,8 +19,9 @@ import (
 //		w.rest(ctx, pause)
 //	}
 type watch struct {
-	client  *Client
-	store   Watcher // nil: hears of nothing
+	client *Client
+	// Nil: hears of nothing.
+	store   Watcher
 	name    []byte
 	changed <-chan struct{}
 	stop    func()

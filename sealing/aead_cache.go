@@ -19,16 +19,19 @@ const (
 // nothing that another processor reads. Only a subkey that opened an authentic
 // value is kept, so made-up envelopes cost a derivation each and evict nothing.
 type aeadCache struct {
-	fills atomic.Uint32 // the time in which least recently is told
-	fill  sync.Mutex    // held while a subkey is put into its set
-	sets  [cacheSets][cacheWays]atomic.Pointer[cachedAEAD]
+	// The time in which least recently is told.
+	fills atomic.Uint32
+	// Held while a subkey is put into its set.
+	fill sync.Mutex
+	sets [cacheSets][cacheWays]atomic.Pointer[cachedAEAD]
 }
 
 type cachedAEAD struct {
 	key    *xaes
 	bytes  [noncePrefixSize]byte
 	cipher cipher.AEAD
-	prefix int // how much of the nonce the cipher wants apart from the text
+	// How much of the nonce the cipher wants apart from the text.
+	prefix int
 	used   atomic.Uint32
 }
 
@@ -71,7 +74,8 @@ func (h *cachedAEAD) open(dst, sealed, ad []byte) ([]byte, error) {
 func (o *aeadCache) add(h *cachedAEAD) {
 	o.fill.Lock()
 	defer o.fill.Unlock()
-	if o.find(h.key, h.bytes[:]) != nil { // another caller was first
+	// another caller was first
+	if o.find(h.key, h.bytes[:]) != nil {
 		return
 	}
 	now := o.fills.Add(1)

@@ -39,7 +39,8 @@ func (s *Sealer) stale(ks *keySet, h *Header, now int64) error {
 		cut += bound
 	}
 	if now < cut {
-		cut = 0 // not in force yet
+		// not in force yet
+		cut = 0
 	}
 	sealed := h.Stamp.Millis()
 	switch {

@@ -59,10 +59,12 @@ type Header struct {
 	Version byte
 	Padded  bool
 	KeyID   uint32
-	Stamp   Stamp // when it was sealed; 0: it does not say
+	// When it was sealed; 0: it does not say.
+	Stamp Stamp
 
-	id     uint64
-	expiry uint64 // Unix milliseconds, 0 = none
+	id uint64
+	// Unix milliseconds, 0 = none.
+	expiry uint64
 }
 
 // ParseHeader reads the header of an envelope and refuses whatever Seal never

@@ -44,8 +44,10 @@ var (
 // StaleError is a reason for which a value is stale. errors.Is(err, ErrStale)
 // holds.
 type StaleError struct {
-	Word   string // the reason as metrics name it: before_cut, ahead, unstamped, superseded
-	Reason string // the reason for people
+	// The reason as metrics name it: before_cut, ahead, unstamped, superseded.
+	Word string
+	// The reason for people.
+	Reason string
 }
 
 func (e *StaleError) Error() string { return "sealing: value is stale: " + e.Reason }
@@ -58,8 +60,9 @@ var ErrClosed = errors.New("sealing: closed")
 
 // KeyError names the key that is missing. errors.Is(err, ErrUnknownKey) holds.
 type KeyError struct {
-	ID      uint32
-	Retired bool // the keyring knew the key and retired it
+	ID uint32
+	// The keyring knew the key and retired it.
+	Retired bool
 }
 
 func (e *KeyError) Error() string {

@@ -25,21 +25,24 @@ const (
 // order of keys is that in which they were added. Keys derived for a namespace
 // have fields of their own, so that nobody takes them for roots.
 type keyFile struct {
-	Version   int            `json:"version"`
-	Namespace string         `json:"namespace,omitempty"`
-	Primary   keyID          `json:"primary"`
-	NotBefore time.Time      `json:"not_before,omitzero"`
-	NameRoot  secretBytes    `json:"name_root,omitempty"`
-	NameKey   secretBytes    `json:"name_key,omitempty"` // name_root, derived
-	Keys      []keyFileEntry `json:"keys"`
+	Version   int         `json:"version"`
+	Namespace string      `json:"namespace,omitempty"`
+	Primary   keyID       `json:"primary"`
+	NotBefore time.Time   `json:"not_before,omitzero"`
+	NameRoot  secretBytes `json:"name_root,omitempty"`
+	// name_root, derived.
+	NameKey secretBytes    `json:"name_key,omitempty"`
+	Keys    []keyFileEntry `json:"keys"`
 }
 
 type keyFileEntry struct {
-	ID      keyID       `json:"id"`
-	Created time.Time   `json:"created,omitzero"`
-	State   string      `json:"state"`
-	Secret  secretBytes `json:"secret,omitempty"`   // only of enabled keys
-	DataKey secretBytes `json:"data_key,omitempty"` // secret, derived
+	ID      keyID     `json:"id"`
+	Created time.Time `json:"created,omitzero"`
+	State   string    `json:"state"`
+	// Only of enabled keys.
+	Secret secretBytes `json:"secret,omitempty"`
+	// Secret, derived.
+	DataKey secretBytes `json:"data_key,omitempty"`
 }
 
 const (

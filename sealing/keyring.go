@@ -37,16 +37,20 @@ const (
 // A Sealer copies what it needs out of a keyring; changes reach it by
 // [Sealer.Rekey]. A Keyring is for one goroutine at a time.
 type Keyring struct {
-	namespace string // "": keys and nameRoot are roots; else they are derived for it
+	// "": keys and nameRoot are roots; else they are derived for it.
+	namespace string
 	keys      []ringKey
 	primary   uint32
-	nameRoot  secretKey // nil: no blind names
-	notBefore time.Time // zero: no cut
+	// Nil: no blind names.
+	nameRoot secretKey
+	// Zero: no cut.
+	notBefore time.Time
 }
 
 type ringKey struct {
-	id      uint32
-	secret  secretKey // nil: retired
+	id uint32
+	// Nil: retired.
+	secret  secretKey
 	created time.Time
 }
 
@@ -70,7 +74,8 @@ func newSecret(what string, b []byte) (secretKey, error) {
 
 func randomSecret() secretKey {
 	var s [KeySize]byte
-	_, _ = rand.Read(s[:]) // it does not fail, it aborts
+	// it does not fail, it aborts
+	_, _ = rand.Read(s[:])
 	return func() []byte { return s[:] }
 }
 
@@ -85,7 +90,8 @@ type KeyInfo struct {
 	ID      uint32
 	Primary bool
 	Retired bool
-	Created time.Time // zero: unknown
+	// Zero: unknown.
+	Created time.Time
 }
 
 // NewKeyring returns a keyring of one fresh random key, with a root for blind

@@ -14,8 +14,10 @@ const BlindNameSize = 16
 
 // wireNames turns a user's name into what the server sees as the key.
 type wireNames struct {
-	prefix string     // of the namespace
-	macs   *sync.Pool // of *nameMAC; nil: names are sent as they are
+	// prefix of the namespace.
+	prefix string
+	// macs of *nameMAC; nil: names are sent as they are.
+	macs *sync.Pool
 }
 
 type nameMAC struct {
@@ -31,7 +33,8 @@ func newWireNames(namespace string, key []byte) wireNames {
 		keyed := hmac.New(sha256.New, key).(hash.Cloner)
 		clear(key)
 		w.macs = &sync.Pool{New: func() any {
-			c, _ := keyed.Clone() // of standard hashes: never fails
+			// of standard hashes: never fails
+			c, _ := keyed.Clone()
 			return &nameMAC{Hash: c}
 		}}
 	}
@@ -45,7 +48,8 @@ func (w wireNames) append(dst, name []byte) []byte {
 	}
 	m := w.macs.Get().(*nameMAC)
 	m.Reset()
-	_, _ = m.Write(name) // a hash does not fail
+	// a hash does not fail
+	_, _ = m.Write(name)
 	dst = append(dst, m.Sum(m.sum[:0])[:BlindNameSize]...)
 	w.macs.Put(m)
 	return dst

@@ -33,9 +33,10 @@ type config struct {
 	skew       int64 // milliseconds
 	clockBound int64 // milliseconds
 	notBefore  time.Time
-	stamped    bool // others are refused
-	random     io.Reader
-	clock      clock.Clock
+	// Others are refused.
+	stamped bool
+	random  io.Reader
+	clock   clock.Clock
 }
 
 // WithNamespace separates users of one keyring: values sealed in one namespace

@@ -20,7 +20,8 @@ const (
 // paddedSize returns how long a value of n bytes is with padding.
 func paddedSize(n int) int {
 	l := uint(max(n+1, minPadded))
-	e := bits.Len(l) - 1 // floor of log2
+	// floor of log2
+	e := bits.Len(l) - 1
 	s := bits.Len(uint(e))
 	mask := uint(1)<<(e-s) - 1
 	return int((l + mask) &^ mask)

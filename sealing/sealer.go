@@ -41,17 +41,23 @@ import (
 // Sealer seals and opens values. It is safe for concurrent use.
 type Sealer struct {
 	config config
-	cut    atomic.Int64           // Unix milliseconds, 0 = none: of SetNotBefore
-	keys   atomic.Pointer[keySet] // nil: closed
-	rekey  sync.Mutex             // held while the key set is replaced
-	closed bool                   // guarded by rekey
+	// Unix milliseconds, 0 = none: of SetNotBefore.
+	cut atomic.Int64
+	// Nil: closed.
+	keys atomic.Pointer[keySet]
+	// Held while the key set is replaced.
+	rekey sync.Mutex
+	// Guarded by rekey.
+	closed bool
 }
 
 // keySet is all that a Sealer derives from one state of a keyring.
 type keySet struct {
-	byID    map[uint32]*xaes // nil value: retired
+	// Nil value: retired.
+	byID    map[uint32]*xaes
 	primary uint32
-	cut     int64 // Unix milliseconds, 0 = none: the keyring's
+	// Unix milliseconds, 0 = none: the keyring's.
+	cut     int64
 	sealing subkeySource
 	opened  aeadCache
 	names   wireNames
@@ -191,7 +197,8 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 	if err := h.parse(envelope); err != nil {
 		return dst, err
 	}
-	key := ks.sealing.key // most often, and quicker to tell than to look up
+	// most often, and quicker to tell than to look up
+	key := ks.sealing.key
 	if h.KeyID != ks.primary {
 		var known bool
 		if key, known = ks.byID[h.KeyID]; key == nil {

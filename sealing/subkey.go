@@ -34,20 +34,23 @@ const (
 // The counter shares a cache line with what every seal reads anyway, so one
 // atomic addition is all that concurrent callers contend for.
 type subkey struct {
-	seals  atomic.Uint64
-	bytes  [noncePrefixSize]byte
-	born   time.Time
-	cipher cipher.AEAD // nonce as subkeySource.random demands
+	seals atomic.Uint64
+	bytes [noncePrefixSize]byte
+	born  time.Time
+	// Nonce as subkeySource.random demands.
+	cipher cipher.AEAD
 }
 
 // A subkeySource hands out the subkey that values are sealed with at present.
 type subkeySource struct {
-	key    *xaes
-	random io.Reader // nil: nonces come from crypto/cipher itself
+	key *xaes
+	// Nil: nonces come from crypto/cipher itself.
+	random io.Reader
 	clock  clock.Clock
 
 	current atomic.Pointer[subkey]
-	rotate  sync.Mutex // held while a subkey is made
+	// Held while a subkey is made.
+	rotate sync.Mutex
 }
 
 // next counts one seal and returns the subkey to use for it.
@@ -57,7 +60,8 @@ func (s *subkeySource) next() (*subkey, error) {
 	}
 	s.rotate.Lock()
 	defer s.rotate.Unlock()
-	if h := s.current.Load(); s.admits(h) { // another caller was first
+	// another caller was first
+	if h := s.current.Load(); s.admits(h) {
 		return h, nil
 	}
 	h, err := s.draw()
@@ -75,7 +79,8 @@ func (s *subkeySource) admits(h *subkey) bool {
 	}
 	n := h.seals.Add(1)
 	if (n < ageCheck || n%ageCheck == 0) && !h.young(s.clock.Now()) {
-		h.seals.Store(SealsPerSubkey) // nobody else may use it either
+		// nobody else may use it either
+		h.seals.Store(SealsPerSubkey)
 		return false
 	}
 	return n <= SealsPerSubkey
@@ -122,7 +127,8 @@ func (s *subkeySource) seal(h *subkey, sealed, plaintext, ad []byte) error {
 		return nil
 	}
 	text := sealed[offText : len(sealed)-tagSize]
-	copy(text, plaintext) // before the nonce lands on it
+	// before the nonce lands on it
+	copy(text, plaintext)
 	nonce := sealed[offNonce:offText]
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return fmt.Errorf("sealing: draw a nonce: %w", err)

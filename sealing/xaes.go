@@ -22,7 +22,8 @@ const (
 // kept and used for as many second halves as AES-GCM with random nonces allows.
 type xaes struct {
 	block cipher.Block
-	k1    [aes.BlockSize]byte // CMAC's subkey for whole last blocks
+	// CMAC's subkey for whole last blocks.
+	k1 [aes.BlockSize]byte
 }
 
 func newXAES(key []byte) (*xaes, error) {

@@ -46,32 +46,47 @@ func emptyPools() {
 
 // A bubble is one run of tier 2 under way.
 type bubble struct {
-	script   *script.Script
-	clk      clock.Clock
-	start    time.Time
-	gate     *gate
-	free     *scriptClock // on tier 3; nil on tier 2
-	events   uint64       // let through so far
-	hash     uint64
-	machine  *machineClock  // the server's
-	liar     *sharedLiar    // nil unless hostile
-	faults   bool           // connections may break
-	corrupt  bool           // bits may flip: what users see proves little
-	suspect  bool           // what a user reads need not have been written by one
-	outlived bool           // the server may keep what has expired by its seal
-	stepped  bool           // users' clocks differ by more than they allow for
-	work     sync.WaitGroup // calls, servers and closings under way
-	moved    atomic.Uint64  // what the network has let through on tier 3
+	script *script.Script
+	clk    clock.Clock
+	start  time.Time
+	gate   *gate
+	// free on tier 3; nil on tier 2.
+	free *scriptClock
+	// Let through so far.
+	events uint64
+	hash   uint64
+	// The server's.
+	machine *machineClock
+	// Nil unless hostile.
+	liar *sharedLiar
+	// Connections may break.
+	faults bool
+	// Bits may flip: what users see proves little.
+	corrupt bool
+	// What a user reads need not have been written by one.
+	suspect bool
+	// The server may keep what has expired by its seal.
+	outlived bool
+	// users' clocks differ by more than they allow for.
+	stepped bool
+	// Calls, servers and closings under way.
+	work sync.WaitGroup
+	// What the network has let through on tier 3.
+	moved atomic.Uint64
 
-	mu      sync.Mutex // guards everything below
-	frozen  time.Time  // until when the server does nothing
-	healed  bool
-	server  *server.Server
-	back    time.Time // when it is started again
-	conns   []*gatedConn
-	users   []*user
-	raws    []*rawUser
-	pending int // calls and dialogues
+	// Guards everything below.
+	mu sync.Mutex
+	// Until when the server does nothing.
+	frozen time.Time
+	healed bool
+	server *server.Server
+	// When it is started again.
+	back  time.Time
+	conns []*gatedConn
+	users []*user
+	raws  []*rawUser
+	// Calls and dialogues.
+	pending int
 	done    []ended
 	ledger  *oracle.Ledger
 	values  map[string]script.Value
@@ -89,7 +104,8 @@ type ended struct {
 func runInBubble(s *script.Script, o Options) *Result {
 	clk := clock.New() //nolint:forbidigo // the clock of a bubble is virtual
 	now := clk.Now()
-	clk.Sleep(now.Truncate(time.Hour).Add(time.Hour).Sub(now)) // sealed times are whole milliseconds, of every run the same ones
+	// sealed times are whole milliseconds, of every run the same ones
+	clk.Sleep(now.Truncate(time.Hour).Add(time.Hour).Sub(now))
 	return newBubble(s, clk, newGate(), o).run(o)
 }
 
@@ -310,7 +326,8 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 		until = stalled
 	}
 	if b.frozen.After(until) {
-		until = b.frozen // nothing reaches a frozen server, and nothing leaves it
+		// nothing reaches a frozen server, and nothing leaves it
+		until = b.frozen
 	}
 	return until
 }
@@ -405,7 +422,8 @@ func (b *bubble) end() {
 	b.finish(&b.work)
 	if server := b.server; server != nil {
 		var closing sync.WaitGroup
-		closing.Go(func() { _ = server.Close() }) // its connections are gone; what is left is the janitor
+		// its connections are gone; what is left is the janitor
+		closing.Go(func() { _ = server.Close() })
 		b.finish(&closing)
 	}
 }

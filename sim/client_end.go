@@ -14,16 +14,22 @@ var errDeadline = errors.New("the server is silent")
 // A clientEnd is a client's end of a connection: the product's engine, and the
 // calls that it holds.
 type clientEnd struct {
-	c         *client
-	conn      *conn
-	engine    engine
-	calls     []*call // unanswered and not cancelled, in order
-	submitted int64   // bytes
-	places    int     // requests that the server's handler will see
-	watching  bool    // an event will look at the deadline
-	heard     int64   // when bytes came last
-	moved     int64   // when bytes left last
-	finishing bool    // the sending half closes once all is sent
+	c      *client
+	conn   *conn
+	engine engine
+	// Unanswered and not cancelled, in order.
+	calls     []*call
+	submitted int64 // bytes
+	// Requests that the server's handler will see.
+	places int
+	// An event will look at the deadline.
+	watching bool
+	// When bytes came last.
+	heard int64
+	// When bytes left last.
+	moved int64
+	// The sending half closes once all is sent.
+	finishing bool
 }
 
 // submit hands a call to the engine and sends what there is room for.
@@ -163,14 +169,16 @@ func (e *clientEnd) failed(k *call) {
 	w := e.c.w
 	switch {
 	case k.action.Verb == script.Touch && k.Request.Command == wire.GetV:
-		k.finish(e.c, oracle.Void, script.WantLost) // nothing has been changed yet
+		// nothing has been changed yet
+		k.finish(e.c, oracle.Void, script.WantLost)
 	case k.MaybeApplied:
 		w.cover(StateMaybe)
 		k.finish(e.c, oracle.Unknown, script.WantLost)
 	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt:
 		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)
 	case readsOnly(k.action.Verb):
-		k.finish(e.c, oracle.Void, script.WantLost) // a client does not say which; it is all the same
+		// a client does not say which; it is all the same
+		k.finish(e.c, oracle.Void, script.WantLost)
 	default:
 		w.cover(StateUnsent)
 		k.finish(e.c, oracle.Void, script.WantUnsent)

@@ -14,9 +14,12 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // has events for that.
 type virtualClock struct {
 	clock.Clock
-	now   *int64        // the world's time, nanoseconds
-	drift int64         // parts per million
-	step  time.Duration // of the wall clock
+	// The world's time, nanoseconds.
+	now *int64
+	// Parts per million.
+	drift int64
+	// step of the wall clock.
+	step time.Duration
 }
 
 // elapsed is how much time this clock has seen pass.

@@ -15,7 +15,8 @@ import (
 // how far the wall clock was off when the time was taken.)
 type wallClock struct {
 	clock.Clock
-	mu    sync.Mutex // guards everything below
+	// Guards everything below.
+	mu    sync.Mutex
 	step  time.Duration
 	place *time.Location
 	steps map[*time.Location]time.Duration
@@ -62,9 +63,12 @@ func (c *wallClock) Since(t time.Time) time.Duration {
 type machineClock struct {
 	clock.Clock
 	start time.Time
-	drift int64        // parts per million
-	idle  atomic.Int64 // until when it starves, nanoseconds after start
-	still atomic.Int64 // if not 0, the time at which it stands, nanoseconds after start
+	// Parts per million.
+	drift int64
+	// Until when it starves, nanoseconds after start.
+	idle atomic.Int64
+	// If not 0, the time at which it stands, nanoseconds after start.
+	still atomic.Int64
 }
 
 // stop makes the clock stand still, or go on.
@@ -108,7 +112,8 @@ func (c *machineClock) whenFed(f func()) {
 type scriptClock struct {
 	clock.Clock
 	start time.Time
-	now   atomic.Int64 // nanoseconds after start
+	// Nanoseconds after start.
+	now atomic.Int64
 }
 
 func newScriptClock() *scriptClock {

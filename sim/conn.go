@@ -9,18 +9,23 @@ import (
 
 // An end is one end of a connection.
 type end interface {
-	receive(b []byte) int // takes bytes, as many as it wants now
-	drained()             // there may be room to send again
-	ended()               // the other end sends no more
-	lost(err error)       // the connection is gone
+	// Takes bytes, as many as it wants now.
+	receive(b []byte) int
+	// There may be room to send again.
+	drained()
+	// The other end sends no more.
+	ended()
+	// The connection is gone.
+	lost(err error)
 }
 
 // A conn is a connection: a client's engine or a script's raw bytes at one end,
 // a session of a server at the other, and a pipe each way.
 type conn struct {
-	w        *world
-	node     *node
-	lane     int // whose it is: a client's index, or rawLane and up
+	w    *world
+	node *node
+	// Whose it is: a client's index, or rawLane and up.
+	lane     int
 	client   end
 	server   *serverEnd
 	up, down *pipe

@@ -12,8 +12,10 @@ import (
 type dialogue struct {
 	testdata.Dialogue
 	variables map[string][]byte
-	step      int // that comes next
-	part      int // of it
+	// step that comes next.
+	step int
+	// part of it.
+	part int
 }
 
 // newDialogue returns the dialogue of that name, which the parser has seen to.

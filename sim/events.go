@@ -2,7 +2,8 @@ package sim
 
 // An event is something that is due.
 type event struct {
-	at   int64 // virtual nanoseconds
+	// Virtual nanoseconds.
+	at   int64
 	rank uint64
 	do   func()
 }

@@ -21,23 +21,32 @@ import (
 // An open gate, on tier 3, lets everybody through at once, as far as nothing
 // holds them.
 type gate struct {
-	open func(*ticket) // waits until nothing holds a ticket; nil if the gate is not open
+	// Waits until nothing holds a ticket; nil if the gate is not open.
+	open func(*ticket)
 
-	mu      sync.Mutex // guards everything below
+	// Guards everything below.
+	mu      sync.Mutex
 	waiting []*ticket
-	passed  map[uint64]uint64 // how often each identity has come
-	arrived chan struct{}     // one token: somebody has come since the last look
+	// How often each identity has come.
+	passed map[uint64]uint64
+	// One token: somebody has come since the last look.
+	arrived chan struct{}
 }
 
 // A ticket is a goroutine that waits to be let through.
 type ticket struct {
-	id    uint64 // identity and how often it has come: no two are the same
+	// Identity and how often it has come: no two are the same.
+	id    uint64
 	ready time.Time
-	lane  int        // of the client whose call begins
-	step  int        // of the script that the call is
-	conn  *gatedConn // nil for the beginning of a call
-	side  script.Side
-	aimed bool // it has been found out whether it is to wait for an expiry
+	// lane of the client whose call begins.
+	lane int
+	// step of the script that the call is.
+	step int
+	// Nil for the beginning of a call.
+	conn *gatedConn
+	side script.Side
+	// It has been found out whether it is to wait for an expiry.
+	aimed bool
 	open  chan struct{}
 }
 
@@ -147,20 +156,28 @@ func (g *gate) behind(t *ticket) bool {
 // A gatedConn is one end of a connection whose writes pass a gate, in fragments.
 type gatedConn struct {
 	net.Conn
-	b      *bubble
-	lane   int
-	side   script.Side // that it writes to
+	b    *bubble
+	lane int
+	// side that it writes to.
+	side   script.Side
 	other  *gatedConn
 	closed chan struct{}
-	once   *sync.Once // both ends close together
+	// Both ends close together.
+	once *sync.Once
 
-	mu      sync.Mutex // guards everything below
+	// Guards everything below.
+	mu      sync.Mutex
 	stalled time.Time
-	trickle time.Time // until when it writes one byte at a time
-	finish  bool      // it closes its sending half once nothing is to be sent
-	writers int       // in Write
-	tear    bool      // the connection is reset in the middle of the next write
-	cut     bool      // the connection is reset before the next write
+	// Until when it writes one byte at a time.
+	trickle time.Time
+	// It closes its sending half once nothing is to be sent.
+	finish bool
+	// writers in Write.
+	writers int
+	// The connection is reset in the middle of the next write.
+	tear bool
+	// The connection is reset before the next write.
+	cut     bool
 	flip    bool
 	written uint64
 	tap     *oracle.Wiretap
@@ -255,13 +272,15 @@ func (c *gatedConn) Close() error {
 // finished closes the sending half.
 func (c *gatedConn) finished() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // it may be closed already
+		// it may be closed already
+		_ = half.CloseWrite()
 	}
 }
 
 // reset closes both ends.
 func (c *gatedConn) reset() {
-	_ = c.Close()       // a pipe closes without error
+	// a pipe closes without error
+	_ = c.Close()
 	_ = c.other.Close() // likewise
 }
 

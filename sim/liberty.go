@@ -32,8 +32,10 @@ func Play(s *script.Script, o Options) *Result {
 
 // await waits until nothing holds a ticket: the network or the server.
 func (b *bubble) await(clk *scriptClock, t *ticket) {
-	t.ready = time.Time{} // time stands still, so nothing is on its way for a while
-	t.aimed = true        // the player has seen to it
+	// time stands still, so nothing is on its way for a while
+	t.ready = time.Time{}
+	// the player has seen to it
+	t.aimed = true
 	var closed chan struct{}
 	if t.conn != nil {
 		closed = t.conn.closed
@@ -57,7 +59,8 @@ func (b *bubble) settle() {
 	for quiet := time.Duration(0); !b.idle() && !b.failed() && quiet < liberty; quiet += time.Millisecond {
 		<-poll.C
 		b.finishing()
-		if now := b.moved.Load(); now != moved { // a busy machine takes its time over it
+		// a busy machine takes its time over it
+		if now := b.moved.Load(); now != moved {
 			moved, quiet = now, 0
 		}
 	}

@@ -15,10 +15,13 @@ type lyingConn struct {
 	net.Conn
 	liar *sharedLiar
 
-	mu       sync.Mutex // guards everything below
-	received []byte     // not yet a whole request
+	// Guards everything below.
+	mu sync.Mutex
+	// Not yet a whole request.
+	received []byte
 	asked    []wire.Request
-	answered []byte // not yet a whole answer
+	// Not yet a whole answer.
+	answered []byte
 }
 
 // A sharedLiar is a liar that several connections may ask.

@@ -16,7 +16,8 @@ type rawEnd struct {
 	outgoing []byte
 	received []byte
 	closed   bool
-	dialogue *dialogue // that is being played; nil when none is
+	// dialogue that is being played; nil when none is.
+	dialogue *dialogue
 }
 
 // raw returns the raw connection of that index.

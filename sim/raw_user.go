@@ -15,12 +15,15 @@ type rawUser struct {
 	b     *bubble
 	index int
 
-	mu       sync.Mutex // guards everything below
-	conn     net.Conn   // nil while there is none
+	// Guards everything below.
+	mu sync.Mutex
+	// Nil while there is none.
+	conn     net.Conn
 	outgoing chan []byte
 	received []byte
 	closed   bool
-	dialogue *dialogue // that is being played; nil when none is
+	// dialogue that is being played; nil when none is.
+	dialogue *dialogue
 	changed  chan struct{}
 }
 
@@ -114,7 +117,8 @@ func (r *rawUser) connected() bool {
 				break
 			}
 		}
-		for range outgoing { // until it is closed
+		// until it is closed
+		for range outgoing {
 		}
 	})
 	r.b.work.Go(func() { r.read(conn, outgoing) })
@@ -139,7 +143,8 @@ func (r *rawUser) read(conn net.Conn, outgoing chan []byte) {
 			}
 			close(outgoing)
 			r.mu.Unlock()
-			_ = conn.Close() // both ends are done with it
+			// both ends are done with it
+			_ = conn.Close()
 			return
 		}
 		r.mu.Unlock()
@@ -174,7 +179,8 @@ func (r *rawUser) play(name string) {
 		err = fmt.Errorf("still busy with @%s", r.dialogue.Name)
 	}
 	if err == nil && r.conn != nil {
-		_ = r.conn.Close() // a pipe closes without error
+		// a pipe closes without error
+		_ = r.conn.Close()
 		r.conn = nil
 	}
 	if err == nil && !r.connected() {
@@ -185,7 +191,8 @@ func (r *rawUser) play(name string) {
 		return
 	}
 	r.received, r.dialogue = nil, d
-	r.b.machine.stop(true) // as golden dialogues want it
+	// as golden dialogues want it
+	r.b.machine.stop(true)
 	r.b.mu.Lock()
 	r.b.pending++
 	r.b.mu.Unlock()
@@ -227,6 +234,7 @@ func (r *rawUser) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn != nil {
-		_ = r.conn.Close() // a pipe closes without error
+		// a pipe closes without error
+		_ = r.conn.Close()
 	}
 }

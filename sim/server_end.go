@@ -11,10 +11,14 @@ type serverEnd struct {
 	w       *world
 	conn    *conn
 	session *session.Session
-	answers []uint64 // hashes of the answers given, in order
-	backlog bool     // answers wait for room in the pipe
-	noMore  bool     // the client sends no more
-	cut     bool     // the connection dies before the next answer is out
+	// Hashes of the answers given, in order.
+	answers []uint64
+	// Answers wait for room in the pipe.
+	backlog bool
+	// The client sends no more.
+	noMore bool
+	// The connection dies before the next answer is out.
+	cut bool
 }
 
 // receive hands bytes to the session and lets it execute. While answers wait
@@ -23,7 +27,8 @@ func (e *serverEnd) receive(b []byte) (n int) {
 	for n < len(b) && !e.backlog && !e.conn.gone {
 		buffer := e.session.Buffer()
 		if len(buffer) == 0 {
-			return len(b) // the session has failed; nobody reads this any more
+			// the session has failed; nobody reads this any more
+			return len(b)
 		}
 		got := copy(buffer, b[n:])
 		e.session.Received(got)

@@ -71,14 +71,18 @@ type stress struct {
 	clk    clock.Clock
 	start  time.Time
 	faults bool
-	values map[string]script.Value // read only
-	ledger *oracle.Ledger          // read only
+	// Read only.
+	values map[string]script.Value
+	// Read only.
+	ledger *oracle.Ledger
 	server *server.Server
 	dial   func() (net.Conn, error)
 
-	mu      sync.Mutex // guards everything below
-	ops     [][]oracle.Op
-	conns   map[int]net.Conn // of each client, the last one
+	// Guards everything below.
+	mu  sync.Mutex
+	ops [][]oracle.Op
+	// conns of each client, the last one.
+	conns   map[int]net.Conn
 	failure *Failure
 }
 
@@ -171,7 +175,8 @@ func (w *stress) client(index int) {
 		working.Go(func() { w.hand(client, index, hand) })
 	}
 	working.Wait()
-	_ = client.Close() // always nil
+	// always nil
+	_ = client.Close()
 }
 
 // hand makes every so many-th call of a client.
@@ -204,7 +209,8 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 			ops = append(ops, op.Attempted(w.faults)...)
 		case a.Verb == script.Cut:
 			w.mu.Lock()
-			_ = w.conns[index].Close() // it may be closed already
+			// it may be closed already
+			_ = w.conns[index].Close()
 			w.mu.Unlock()
 		case a.Verb == script.Sweep:
 			w.server.Cache().Sweep(w.server.Cache().Now(), a.Count)

@@ -12,8 +12,10 @@ import (
 // A Trace is everything that happened in a run, for people to look at.
 type Trace struct {
 	Lanes []Lane
-	Marks []Mark      // in order of time
-	Calls []TraceCall // in order of their beginning
+	// Marks in order of time.
+	Marks []Mark
+	// Calls in order of their beginning.
+	Calls []TraceCall
 	Ends  time.Duration
 }
 
@@ -25,8 +27,9 @@ type Lane struct {
 
 // A Mark is something at one instant.
 type Mark struct {
-	At   time.Duration
-	Lane int // its Lane's ID; 0 is the server
+	At time.Duration
+	// Its Lane's ID; 0 is the server.
+	Lane int
 	Kind MarkKind
 	Text string
 }
@@ -47,8 +50,10 @@ type TraceCall struct {
 	Lane     int
 	From, To time.Duration
 	Text     string
-	Outcome  string // empty if the run ended before it did
-	Broke    bool   // its end broke a rule
+	// Empty if the run ended before it did.
+	Outcome string
+	// Its end broke a rule.
+	Broke bool
 }
 
 // note keeps a mark if the run is recorded.
@@ -98,7 +103,8 @@ func (w *world) noteBroken(k *call, lane int) {
 	if t.Broke = true; t.Outcome == "" {
 		w.noteEnd(k, "not what it may")
 	}
-	w.trace.Marks[len(w.trace.Marks)-1].Lane = lane // the verdict's
+	// the verdict's
+	w.trace.Marks[len(w.trace.Marks)-1].Lane = lane
 }
 
 // finish completes a trace when the run is over.

@@ -27,7 +27,8 @@ func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
 // HandleLarge is Handle for an answer that may refer to the store's memory.
 func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	if e.conn.node.liar != nil {
-		return e.Handle(now, dst, r), nil // a liar makes its answers up itself
+		// a liar makes its answers up itself
+		return e.Handle(now, dst, r), nil
 	}
 	e.conn.node.meet(now, r)
 	start := len(dst)
@@ -110,7 +111,8 @@ type witnessed struct {
 	e    *serverEnd
 	r    wire.Request
 	room []byte
-	now  int64 // when it began
+	// When it began.
+	now int64
 }
 
 // Buffer implements session.Upload.

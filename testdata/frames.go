@@ -33,22 +33,27 @@ var frames embed.FS
 
 // A Dialogue is one golden file.
 type Dialogue struct {
-	Name   string // of the file, without directory and ending
-	About  string // what it shows
-	Steps  []Step
-	Closes bool // the server closes the connection in the end
+	// Name of the file, without directory and ending.
+	Name string
+	// What it shows.
+	About string
+	Steps []Step
+	// The server closes the connection in the end.
+	Closes bool
 }
 
 // A Step is what one side says before the other one does.
 type Step struct {
-	Client bool // otherwise the server
+	// Otherwise the server.
+	Client bool
 	Parts  []Part
 }
 
 // A Part is bytes, or a variable of 8 bytes that the server's answer decides.
 type Part struct {
-	Bytes    []byte
-	Variable string // empty for bytes
+	Bytes []byte
+	// Empty for bytes.
+	Variable string
 }
 
 // VariableSize is the size of a variable, in bytes.

@@ -12,8 +12,10 @@ var scenarios embed.FS
 // A Scenario is a script for the simulator, in the language of
 // docs/simulation.md.
 type Scenario struct {
-	Name string // of the file, without directory and ending
-	File string // from the module's root
+	// Name of the file, without directory and ending.
+	Name string
+	// File from the module's root.
+	File string
 	Text string
 }
 

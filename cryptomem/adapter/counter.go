@@ -134,14 +134,17 @@ const maxLocal = 1 << 16
 
 // local are the counts of one process. Its zero value is empty.
 type local struct {
-	mu     sync.Mutex
-	counts map[string]localCount // by the name of the item
-	swept  time.Time             // up to then
+	mu sync.Mutex
+	// counts by the name of the item.
+	counts map[string]localCount
+	// Up to then.
+	swept time.Time
 }
 
 type localCount struct {
 	sum int64
-	end time.Time // when the next window is over as well, and nobody asks any more
+	// When the next window is over as well, and nobody asks any more.
+	end time.Time
 }
 
 // add adds n and returns the sum.

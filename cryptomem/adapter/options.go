@@ -16,10 +16,11 @@ const DefaultTTL = 24 * time.Hour
 type Option func(*options)
 
 type options struct {
-	ttl     time.Duration
-	prefix  string
-	clock   cryptomem.Clock
-	logger  *slog.Logger // nil: the default one at the time
+	ttl    time.Duration
+	prefix string
+	clock  cryptomem.Clock
+	// Nil: the default one at the time.
+	logger  *slog.Logger
 	onError func(error)
 }
 

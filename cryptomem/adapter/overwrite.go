@@ -20,7 +20,8 @@ const maxOwed = 1 << 14
 func (s *Store) Overwrite(ctx context.Context, name string, value []byte, ttl time.Duration) error {
 	err := s.Set(ctx, name, value, ttl)
 	if err != nil {
-		_, _ = s.Forget(ctx, name) // owed, if it fails
+		// owed, if it fails
+		_, _ = s.Forget(ctx, name)
 	}
 	return err
 }

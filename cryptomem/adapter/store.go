@@ -71,7 +71,8 @@ func (s *Store) Name(name string) string {
 		sum := sha256.Sum256([]byte(name))
 		return string(sum[:])
 	}
-	prefix := sha256.Sum256([]byte(s.options.prefix)) // HMAC takes "a" and "a\x00" for one key
+	// HMAC takes "a" and "a\x00" for one key
+	prefix := sha256.Sum256([]byte(s.options.prefix))
 	mac := hmac.New(sha256.New, prefix[:])
 	mac.Write([]byte(name))
 	return string(mac.Sum(nil))

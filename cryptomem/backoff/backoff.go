@@ -22,7 +22,8 @@ func Rest(ctx context.Context, clk clock.Clock, random io.Reader, ended <-chan s
 		return nil
 	}
 	var b [8]byte
-	_, _ = io.ReadFull(random, b[:]) // without randomness there is no jitter, which is no error
+	// without randomness there is no jitter, which is no error
+	_, _ = io.ReadFull(random, b[:])
 	timer := clk.Timer(most/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(most/2)))
 	defer timer.Stop()
 	select {

@@ -11,23 +11,34 @@ import (
 // Load says what to do to a target. Zero fields mean the defaults, where there
 // is one.
 type Load struct {
-	Connections int // in use at once; default 1
-	Depth       int // requests under way on each; default 1
+	// Connections in use at once; default 1.
+	Connections int
+	// Requests under way on each; default 1.
+	Depth int
 
 	// Rate is how many requests fall due each second, over all connections. 0
 	// means a closed loop: each connection sends when the last is answered.
 	Rate float64
 
-	Warmup   time.Duration // not measured, before what is
-	Duration time.Duration // measured; must be set
+	// Not measured, before what is.
+	Warmup time.Duration
+	// Measured; must be set.
+	Duration time.Duration
 
-	Keys      int           // how many there are, picked evenly; default 100,000
-	KeySize   int           // in bytes; default 24
-	ValueSize int           // in bytes
-	TTL       time.Duration // of what is stored; 0 for good
-	Gets      float64       // share of GET among requests, the rest is SET; from 0 to 1
-	Fill      bool          // store every key first, so that every GET hits
-	Seed      uint64        // of which keys are picked: the same seed, the same requests
+	// How many there are, picked evenly; default 100,000.
+	Keys int
+	// KeySize in bytes; default 24.
+	KeySize int
+	// ValueSize in bytes.
+	ValueSize int
+	// TTL of what is stored; 0 for good.
+	TTL time.Duration
+	// Share of GET among requests, the rest is SET; from 0 to 1.
+	Gets float64
+	// Store every key first, so that every GET hits.
+	Fill bool
+	// Seed of which keys are picked: the same seed, the same requests.
+	Seed uint64
 
 	// Patience is how long the last answers may take, from when the run is
 	// over; default 5 s.
@@ -85,18 +96,22 @@ func setDefault[T comparable](field *T, value T) {
 
 // An op is one request of the load and what became of it.
 type op struct {
-	command wire.Command // Get or Set
+	// Get or Set.
+	command wire.Command
 	key     int
-	due     int64 // when it should be sent, in nanoseconds since the run began
-	answer  AnswerKind
-	err     error // why there is no proper answer
+	// When it should be sent, in nanoseconds since the run began.
+	due    int64
+	answer AnswerKind
+	// Why there is no proper answer.
+	err error
 }
 
 // A workload draws requests, and makes their keys and values.
 type workload struct {
 	load   Load
 	random *rand.Rand
-	value  []byte // the one that every key has
+	// The one that every key has.
+	value []byte
 }
 
 // newWorkload returns the requests of one worker, which are its own.

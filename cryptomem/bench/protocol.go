@@ -25,7 +25,8 @@ type Protocol interface {
 // An Answer is what a server said to one request.
 type Answer struct {
 	Kind AnswerKind
-	Text []byte // the value of a hit, or the reason of a refusal
+	// The value of a hit, or the reason of a refusal.
+	Text []byte
 }
 
 // An AnswerKind tells answers apart.
@@ -76,7 +77,8 @@ func (cryptomemProtocol) AppendSet(dst, key, value []byte, ttl time.Duration) []
 func appendFrame(dst []byte, r *wire.Request) []byte {
 	dst, err := wire.AppendRequest(dst, r)
 	if err != nil {
-		panic(err) // Load bounds keys and values far below what a header can say
+		// Load bounds keys and values far below what a header can say
+		panic(err)
 	}
 	return dst
 }

@@ -64,10 +64,12 @@ func Run(ctx context.Context, clk clock.Clock, t Target, l Load, opts ...Option)
 
 // A run is one Run under way.
 type run struct {
-	clk      clock.Clock
-	load     Load
-	batch    int       // requests that travel together
-	schedule *schedule // nil in a closed loop
+	clk  clock.Clock
+	load Load
+	// Requests that travel together.
+	batch int
+	// Nil in a closed loop.
+	schedule *schedule
 	interval time.Duration
 	progress func(Progress)
 	cpu      func() (time.Duration, error)
@@ -75,7 +77,8 @@ type run struct {
 	workers   []*worker
 	recorders []*recorder
 	start     time.Time
-	warm, end int64 // when measuring begins and ends, in nanoseconds since start
+	// When measuring begins and ends, in nanoseconds since start.
+	warm, end int64
 
 	total   *tally
 	cpuUsed time.Duration
@@ -150,7 +153,8 @@ func (r *run) work(ctx context.Context) error {
 	err = r.each(ctx, func(ctx context.Context, _ int, w *worker) error { return w.serve(ctx) })
 	close(done)
 	if errors.Is(err, errPatience) {
-		err = nil // the result says how many answers are missing
+		// the result says how many answers are missing
+		err = nil
 	}
 	err = errors.Join(err, <-watched)
 	drain(r.recorders, r.total)

@@ -6,9 +6,12 @@ import "sync/atomic"
 // from the run's start on. Workers take them in order; it is for any number of
 // them at once.
 type schedule struct {
-	rate  float64      // requests a nanosecond
-	count int64        // requests in all
-	next  atomic.Int64 // first one not taken
+	// Requests a nanosecond.
+	rate float64
+	// Requests in all.
+	count int64
+	// First one not taken.
+	next atomic.Int64
 }
 
 // newSchedule returns a schedule of rate requests a second for so many

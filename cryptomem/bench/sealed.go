@@ -32,7 +32,8 @@ type sealedLane struct {
 	ttl        []cryptomem.StoreOption
 }
 
-func (s *sealedLane) Close() error { return nil } // the client is its owner's
+// the client is its owner's
+func (s *sealedLane) Close() error { return nil }
 
 func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) error {
 	for i := range ops {
@@ -44,7 +45,8 @@ func (s *sealedLane) do(ctx context.Context, ops []op, answered func(n int)) err
 			s.get(ctx, o)
 		}
 		if ctx.Err() != nil {
-			return ctx.Err() // it was given up, not answered
+			// it was given up, not answered
+			return ctx.Err()
 		}
 		answered(1)
 	}

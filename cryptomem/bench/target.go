@@ -73,8 +73,9 @@ type rawLane struct {
 	work     *workload
 	out      []byte
 	key      []byte
-	in       []byte // in[:filled] is received and not parsed
-	filled   int
+	// in[:filled] is received and not parsed.
+	in     []byte
+	filled int
 }
 
 func (r *rawLane) Close() error { return r.conn.Close() }

@@ -16,7 +16,8 @@ type worker struct {
 	recorder *recorder
 	ops      []op
 	timer    *clock.Timer
-	broken   bool // the lane is closed already
+	// The lane is closed already.
+	broken bool
 }
 
 // serve sends requests and waits for their answers until the time is over.
@@ -76,7 +77,8 @@ func (w *worker) wait(ctx context.Context, ns int64) bool {
 	if w.timer == nil {
 		w.timer = w.run.clk.Timer(time.Duration(ns))
 	} else {
-		w.timer.Reset(time.Duration(ns)) // fired and drained, or it would not be here
+		// fired and drained, or it would not be here
+		w.timer.Reset(time.Duration(ns))
 	}
 	select {
 	case <-w.timer.C:

@@ -87,7 +87,8 @@ func issueCerts(_ context.Context, _ *console, args []string) error {
 // renewCerts replaces each certificate by one that is valid for longer.
 func renewCerts(dir string, names []string, valid certs.Span) error {
 	if _, err := os.Stat(filepath.Join(dir, "ca.pem")); err != nil {
-		return err // a new authority could not renew what another one has signed
+		// a new authority could not renew what another one has signed
+		return err
 	}
 	authority, err := authorityIn(dir)
 	if err != nil {

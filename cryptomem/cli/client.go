@@ -328,7 +328,8 @@ func (f *clientFlags) explain(c *console, err error) error {
 		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, f.shown(c))
 	case s.CA == "" && errors.As(err, &authority):
 		return fmt.Errorf("%w; name the authority's certificate with --ca FILE", err)
-	case errors.Is(err, cryptomem.ErrDenied) && strings.Contains(err.Error(), "on this key"): // not the credentials
+	case errors.Is(err, cryptomem.ErrDenied) && strings.Contains(err.Error(), "on this key"):
+		// not the credentials
 		return fmt.Errorf("%w; with --namespace the key belongs to that namespace; "+
 			"the identity may use only what its entry in the identities file names", err)
 	}

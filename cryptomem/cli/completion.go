@@ -143,7 +143,8 @@ func candidates(words []string) (found []candidate) {
 // the one before it.
 func completed(words []string) (cmd command, last, before string) {
 	last = words[len(words)-1]
-	name := "serve" // with nothing but its flags
+	// with nothing but its flags
+	name := "serve"
 	if len(words) > 1 {
 		before = words[len(words)-2]
 		if !strings.HasPrefix(words[0], "-") {

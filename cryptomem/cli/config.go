@@ -178,7 +178,8 @@ func checkProxyFiles(c *console, cfg *config.Proxy) error {
 	} else if keyring, err := sealing.ReadKeyFile(file); err != nil {
 		f.note("key_file", err)
 	} else {
-		_ = keyring.Close() // it was only looked at
+		// it was only looked at
+		_ = keyring.Close()
 	}
 	return f.err()
 }

@@ -21,16 +21,21 @@ import (
 // until they are told to end; they read their configuration again when they are
 // told to, and some files when those change.
 type daemon struct {
-	name    string // in the log
+	// name in the log.
+	name    string
 	console *console
-	args    []string // for reading the configuration again
+	// args for reading the configuration again.
+	args []string
 
-	level   slog.LevelVar
-	log     *slog.Logger
-	certs   *certs.Source   // nil without TLS
-	watched []*watchedFiles // the certificate, and others
+	level slog.LevelVar
+	log   *slog.Logger
+	// Nil without TLS.
+	certs *certs.Source
+	// The certificate, and others.
+	watched []*watchedFiles
 	clients clientServer
-	failed  chan error // of listeners
+	// failed of listeners.
+	failed chan error
 }
 
 // A clientServer answers clients.
@@ -42,8 +47,10 @@ type clientServer interface {
 
 // A program is the server or the proxy, as far as they differ while they run.
 type program interface {
-	reload() // reads the configuration again
-	look()   // every watchInterval, reads files again that have changed
+	// Reads the configuration again.
+	reload()
+	// Every watchInterval, reads files again that have changed.
+	look()
 }
 
 // openLog begins the log, with what is odd in the environment.
@@ -95,7 +102,8 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 			notify(ready)
 		case <-settle.C:
 			if connections.due(d.clients.Stats()) {
-				runtime.GC() // for what pools keep until the second one
+				// for what pools keep until the second one
+				runtime.GC()
 				debug.FreeOSMemory()
 			}
 		case <-look.C:

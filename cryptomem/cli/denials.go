@@ -48,11 +48,16 @@ type denials struct {
 	log *slog.Logger
 	clk clock.Clock
 
-	mu     sync.Mutex // guards all below
-	lines  int        // that may be written
-	filled time.Time  // when there was one more the last time
-	unsaid int        // denials since the last line
-	latest denial     // of those
+	// Guards all below.
+	mu sync.Mutex
+	// lines that may be written.
+	lines int
+	// When there was one more the last time.
+	filled time.Time
+	// Denials since the last line.
+	unsaid int
+	// latest of those.
+	latest denial
 }
 
 type denial struct {

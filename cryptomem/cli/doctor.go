@@ -92,7 +92,8 @@ func examine(ctx context.Context, c *console, args []string) error {
 	}
 	patient := doctor.Setup{Config: cfg, Clock: clock.New(), MaxFiles: stats.ReadProcess().MaxFiles}
 	if runtime.GOOS == "linux" {
-		patient.Memory = cache.DefaultMaxMemory() / 3 * 4 // the default is three quarters of it
+		// the default is three quarters of it
+		patient.Memory = cache.DefaultMaxMemory() / 3 * 4
 	}
 	client := (&clientFlags{}).settings(c)
 	patient.KeyFile, patient.Identity = client.KeyFile, client.Identity
@@ -169,7 +170,8 @@ func examineClient(ctx context.Context, c *console, args []string) error {
 		client := one.settings(c)
 		client.Write, client.Prefix = *write, *prefix
 		for _, f := range doctor.ExamineClient(ctx, client) {
-			if !slices.Contains(findings, f) { // as of the files, which are the same for all servers
+			// as of the files, which are the same for all servers
+			if !slices.Contains(findings, f) {
 				findings = append(findings, f)
 			}
 		}

@@ -50,7 +50,8 @@ func flush(ctx context.Context, c *console, args []string) error {
 	default:
 		prefix = operands[0]
 	}
-	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
+	// nothing is sealed or opened: any key will do
+	keyring, err := sealing.NewKeyring(time.Now())
 	if err != nil {
 		return err
 	}

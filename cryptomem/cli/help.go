@@ -68,10 +68,13 @@ func (cmd command) operands() (words []string) {
 
 // An option is a flag as a help text explains it.
 type option struct {
-	short    string // its letter, empty if it has none
-	name     string
-	argument string // what its value is, as FILE; empty if it takes none
-	optional bool   // whether the value can be left out
+	// Its letter, empty if it has none.
+	short string
+	name  string
+	// What its value is, as FILE; empty if it takes none.
+	argument string
+	// Whether the value can be left out.
+	optional bool
 	text     string
 }
 

@@ -185,7 +185,8 @@ func cut(name string, operands []string) error {
 	switch operands[0] {
 	case "none":
 	case "now":
-		before = now().Add(time.Second) // in which this one lies
+		// in which this one lies
+		before = now().Add(time.Second)
 	default:
 		var err error
 		if before, err = quantity.ParseTime(operands[0]); err != nil {
@@ -212,7 +213,8 @@ func deriveKeyFile(roots, namespace, output string) error {
 		return err
 	}
 	derived, err := kr.Derive(namespace)
-	_ = kr.Close() // always nil
+	// always nil
+	_ = kr.Close()
 	if err != nil {
 		return err
 	}
@@ -230,7 +232,8 @@ func replaceDerived(derived *sealing.Keyring, output string) error {
 		return fmt.Errorf("not overwritten: %w", err)
 	}
 	namespace := old.Namespace()
-	_ = old.Close() // always nil
+	// always nil
+	_ = old.Close()
 	if namespace != derived.Namespace() {
 		return fmt.Errorf("%s exists, is not of the namespace %q, and is not overwritten", output, derived.Namespace())
 	}

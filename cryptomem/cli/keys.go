@@ -46,7 +46,8 @@ func keys(ctx context.Context, c *console, args []string) error {
 	default:
 		return usageError("more than one PREFIX is given")
 	}
-	keyring, err := sealing.NewKeyring(time.Now()) // nothing is sealed or opened: any key will do
+	// nothing is sealed or opened: any key will do
+	keyring, err := sealing.NewKeyring(time.Now())
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,15 @@ type listener struct {
 
 // listening is what to listen on.
 type listening struct {
-	addr, tlsAddr []string // the latter for TLS
+	// The latter for TLS.
+	addr, tlsAddr []string
 	mode          os.FileMode
-	certs         *certs.Source                          // nil without TLS
-	tlsOnly       bool                                   // whether addr, and sockets without a name, speak TLS
-	exposed       func(a address.Address, tls bool) bool // whether strangers could use a socket
+	// Nil without TLS.
+	certs *certs.Source
+	// Whether addr, and sockets without a name, speak TLS.
+	tlsOnly bool
+	// Whether strangers could use a socket.
+	exposed func(a address.Address, tls bool) bool
 }
 
 // open opens all addresses or none. Sockets that systemd hands over take the
@@ -36,7 +40,8 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
-				_ = l.Close() // nobody has connected yet
+				// nobody has connected yet
+				_ = l.Close()
 			}
 		}
 	}()
@@ -90,7 +95,8 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
-		_ = l.Close() // nothing is lost with it
+		// nothing is lost with it
+		_ = l.Close()
 	}
 }
 
@@ -125,7 +131,8 @@ func listenLoopback(ctx context.Context, port uint16) (listeners []net.Listener,
 		switch {
 		case failed == nil:
 			listeners = append(listeners, l)
-			port = address.Of(l.Addr()).Port // the same, where any would do
+			// the same, where any would do
+			port = address.Of(l.Addr()).Port
 		case hasLoopback(ctx, host):
 			closeAll(listeners)
 			return nil, failed

@@ -37,11 +37,15 @@ func newLogger(c *console, format string, level slog.Leveler) *slog.Logger {
 type asyncWriter struct {
 	out io.Writer
 
-	mu      sync.Mutex // guards what follows; never held while out is written to
+	// Guards what follows; never held while out is written to.
+	mu      sync.Mutex
 	pending []byte
-	lost    int           // writes that found no room
-	writing bool          // whether a goroutine is
-	written chan struct{} // closed when it ends
+	// Writes that found no room.
+	lost int
+	// Whether a goroutine is.
+	writing bool
+	// Closed when it ends.
+	written chan struct{}
 }
 
 func newAsyncWriter(out io.Writer) *asyncWriter { return &asyncWriter{out: out} }
@@ -75,7 +79,8 @@ func (w *asyncWriter) write() {
 			return
 		}
 		w.mu.Unlock()
-		_, _ = w.out.Write(b) // there is nobody to tell
+		// there is nobody to tell
+		_, _ = w.out.Write(b)
 	}
 }
 

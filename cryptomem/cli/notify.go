@@ -26,7 +26,8 @@ func notifyReloading() {
 }
 
 func notify(state string) {
-	_, _ = systemd.SdNotify(false, state) // a service manager that cannot be reached is not the server's concern
+	// a service manager that cannot be reached is not the server's concern
+	_, _ = systemd.SdNotify(false, state)
 }
 
 // systemdExtension is what systemd is asked for while a snapshot is loaded or saved,

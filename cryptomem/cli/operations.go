@@ -19,14 +19,18 @@ import (
 // operations is what a service has for those who run it: a snapshot that
 // survives restarts, and an admin listener to look in by.
 type operations struct {
-	service  *service
-	clk      clock.Clock
-	about    stats.About
-	notReady atomic.Pointer[string] // why clients should not come, nil if they may
-	lock     *snapshot.Lock         // on the snapshot's path, nil without a snapshot
-	keeper   *snapshot.Keeper       // nil without a snapshot
-	admin    adminListener
-	ending   atomic.Bool // whether the last snapshot is being saved
+	service *service
+	clk     clock.Clock
+	about   stats.About
+	// Why clients should not come, nil if they may.
+	notReady atomic.Pointer[string]
+	// lock on the snapshot's path, nil without a snapshot.
+	lock *snapshot.Lock
+	// Nil without a snapshot.
+	keeper *snapshot.Keeper
+	admin  adminListener
+	// Whether the last snapshot is being saved.
+	ending atomic.Bool
 }
 
 func newOperations(s *service) *operations {

@@ -95,7 +95,8 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 	}
 	if err != nil {
 		for _, l := range listeners {
-			_ = l.Close() // nobody has connected yet
+			// nobody has connected yet
+			_ = l.Close()
 		}
 		return errors.Join(err, s.end())
 	}

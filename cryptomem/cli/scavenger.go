@@ -27,7 +27,8 @@ type scavenger struct {
 // due reports whether a quarter and more of what connections took has become
 // free since it last did.
 func (e *scavenger) due(now serve.ServerStats) bool {
-	came := int64(now.Accepted-e.last.Accepted) + int64(e.last.Connections) // some of them may have left by now
+	// some of them may have left by now
+	came := int64(now.Accepted-e.last.Accepted) + int64(e.last.Connections)
 	load := int64(now.Connections)*connectionMemory + now.InFlight
 	e.peak = max(e.peak, load, came*connectionMemory)
 	e.last = now

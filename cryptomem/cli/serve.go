@@ -42,8 +42,9 @@ Example:
 // A service is a running server with what can change while it runs.
 type service struct {
 	daemon
-	config     *config.Config
-	identities *access.List // nil where nobody authenticates
+	config *config.Config
+	// Nil where nobody authenticates.
+	identities *access.List
 	denials    *denials
 	server     *server.Server
 	operations *operations
@@ -105,7 +106,8 @@ func newService(c *console, args []string) (*service, error) {
 		return nil, err
 	}
 	name, commit := buildVersion()
-	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20)) // to the MiB
+	// to the MiB
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20))
 	s.warnOfFiles(stats.ReadProcess().MaxFiles, cfg.MaxConnections)
 	return s, nil
 }

@@ -87,7 +87,8 @@ func settingsHelp[C any](settings []config.SettingOf[C]) string {
 	for _, s := range settings {
 		form := "--" + s.Flag() + " " + strings.ToUpper(s.Kind())
 		if s.Kind() == "switch" {
-			form = "--" + s.Flag() + "[=SWITCH]" // alone it means true, so its value cannot be a word of its own
+			// alone it means true, so its value cannot be a word of its own
+			form = "--" + s.Flag() + "[=SWITCH]"
 		}
 		fmt.Fprintf(&b, "    %s (default %s)\n        %s\n", form, s.Default, wrap(s.Doc, 70, "\n        "))
 	}

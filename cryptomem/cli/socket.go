@@ -25,7 +25,8 @@ type socket struct {
 	path string
 	made os.FileInfo
 	once sync.Once
-	err  error // of closing
+	// err of closing.
+	err error
 }
 
 // listenUnix makes the socket at path for those whom mode lets in. Where
@@ -47,7 +48,8 @@ func listenUnix(ctx context.Context, path string, mode os.FileMode) (net.Listene
 		return nil, err
 	}
 	s := &socket{UnixListener: l.(*net.UnixListener), path: path}
-	s.SetUnlinkOnClose(false) // whatever is there by then
+	// whatever is there by then
+	s.SetUnlinkOnClose(false)
 	if s.made, err = os.Lstat(path); err == nil {
 		err = os.Chmod(path, mode)
 	}
@@ -72,7 +74,8 @@ func (s *socket) Close() error {
 // remove removes the file if it is the socket's own.
 func (s *socket) remove() {
 	if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(now, s.made) {
-		_ = os.Remove(s.path) // the next start does, if this cannot
+		// the next start does, if this cannot
+		_ = os.Remove(s.path)
 	}
 }
 

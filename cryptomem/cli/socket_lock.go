@@ -45,7 +45,8 @@ func lockDirectory(ctx context.Context, dir string) (unlock func(), err error) {
 				err = fmt.Errorf("another process has locked it for %v", lockTimeout)
 			}
 		}
-		_ = f.Close() // nothing was written
+		// nothing was written
+		_ = f.Close()
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 }

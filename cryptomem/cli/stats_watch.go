@@ -138,7 +138,8 @@ func writeCommands(b *strings.Builder, d *stats.Report, seconds float64) {
 		}
 		fmt.Fprintln(w)
 	}
-	_ = w.Flush() // into memory
+	// into memory
+	_ = w.Flush()
 }
 
 // writeSlowest lists a few of the slowest recent batches.
@@ -151,5 +152,6 @@ func writeSlowest(b *strings.Builder, now *stats.Report) {
 	for _, s := range now.Server.Slowest[:min(5, len(now.Server.Slowest))] {
 		fmt.Fprintf(w, "  %v\t%s\t%s\t%d in one batch\t%v ago\t%s\n", short(s.Took), s.Command, inBytes(int64(s.Largest)), s.Requests, s.Ago.Round(time.Second), s.Key)
 	}
-	_ = w.Flush() // into memory
+	// into memory
+	_ = w.Flush()
 }

@@ -23,9 +23,12 @@ type watchedFiles struct {
 	reload func() error
 	log    *slog.Logger
 
-	applied fileState // when they were last read, unless they could not be
-	seen    fileState // at the last check
-	failure string    // of the last attempt
+	// When they were last read, unless they could not be.
+	applied fileState
+	// seen at the last check.
+	seen fileState
+	// failure of the last attempt.
+	failure string
 }
 
 // A fileState is of what the files hold, not of when they were written: one
@@ -49,7 +52,8 @@ func (f *watchedFiles) state() fileState {
 		if file == "" {
 			continue // which is not configured
 		}
-		text, err := safefile.Read(file, access.MaxFileSize) // the highest limit of all that are watched
+		// the highest limit of all that are watched
+		text, err := safefile.Read(file, access.MaxFileSize)
 		fmt.Fprintf(sum, "%x %v\n", sha256.Sum256(text), err)
 	}
 	return fileState(sum.Sum(nil))

@@ -91,7 +91,8 @@ var connectionCases = []serverCase{
 func dialogueCases() []serverCase {
 	all, err := testdata.Dialogues()
 	if err != nil {
-		panic(err) // they are part of the binary
+		// they are part of the binary
+		panic(err)
 	}
 	var cases []serverCase
 	for _, d := range all {

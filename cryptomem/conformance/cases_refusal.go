@@ -88,7 +88,8 @@ var refusalCases = []serverCase{
 	}},
 	{"refused/declared-and-never-sent", "Lengths that are only declared cost the server nothing.", func(t *trial) {
 		header := func(c wire.Command) []byte {
-			b, _ := wire.AppendRequest(nil, &wire.Request{Command: c, Key: []byte("k")}) // it is short
+			// it is short
+			b, _ := wire.AppendRequest(nil, &wire.Request{Command: c, Key: []byte("k")})
 			b[5], b[6], b[7], b[8] = 0xff, 0xff, 0xff, 0xff
 			return b
 		}

@@ -28,7 +28,8 @@ func (t *trial) replay(d *testdata.Dialogue) {
 			b := part.Bytes
 			if known := variables[part.Variable]; part.Variable != "" {
 				if b = known; b == nil {
-					b = make([]byte, testdata.VariableSize) // anything, until it is heard
+					// anything, until it is heard
+					b = make([]byte, testdata.VariableSize)
 				}
 			}
 			said = append(said, b...)
@@ -50,7 +51,8 @@ func commandsOf(b []byte) (all []wire.Command) {
 	for {
 		r, n, err := wire.ParseRequest(b)
 		if n == 0 || err != nil {
-			return append(all, 0) // what is no request may be answered, too
+			// what is no request may be answered, too
+			return append(all, 0)
 		}
 		all, b = append(all, r.Command), b[n:]
 	}
@@ -83,7 +85,8 @@ func (p *peer) hear(step testdata.Step, said []byte, asked []wire.Command, varia
 			return
 		case got.Status != want.Status:
 			t.fail("a golden request is answered %q, not %q", got.Status, want.Status)
-		case got.Status == wire.Error: // in any words
+		case got.Status == wire.Error:
+			// in any words
 			got.Value = want.Value
 		case len(asked) > 0 && asked[0] == wire.GetV:
 			stopClock(got.Value, want.Value)

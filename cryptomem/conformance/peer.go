@@ -24,13 +24,15 @@ const longestAnswer = 64 << 20
 
 // A peer is one connection to the server, and what was asked on it.
 type peer struct {
-	trial   *trial
-	conn    net.Conn
-	in      *bufio.Reader
-	out     []byte // queued, not sent
+	trial *trial
+	conn  net.Conn
+	in    *bufio.Reader
+	// Queued, not sent.
+	out     []byte
 	waiting []wire.Command
-	over    bool // the end of the stream was seen, or is none of the case's business
-	close   func()
+	// The end of the stream was seen, or is none of the case's business.
+	over  bool
+	close func()
 }
 
 // open uses conn until close, or until the trial's context ends.
@@ -39,7 +41,8 @@ func (p *peer) open(conn net.Conn) {
 	stop := context.AfterFunc(p.trial.ctx, func() { _ = conn.Close() }) // which ends what is waited for
 	p.close = func() {
 		stop()
-		_ = conn.Close() // all that matters was said
+		// all that matters was said
+		_ = conn.Close()
 	}
 }
 

@@ -14,30 +14,40 @@ import (
 //	client ── requests ──► queue of fates, to the server ──► answers, when due ──► client
 type link struct {
 	server *Server
-	client net.Conn // the far end of what the client holds
-	up     net.Conn // to the server
+	// The far end of what the client holds.
+	client net.Conn
+	// up to the server.
+	up net.Conn
 
-	ended chan struct{} // closed with the link
-	wake  chan struct{} // one token: there are answers
-	end   sync.Once
+	// Closed with the link.
+	ended chan struct{}
+	// One token: there are answers.
+	wake chan struct{}
+	end  sync.Once
 
-	mu      sync.Mutex // guards what follows
-	fates   []fate     // of the requests without an answer, in order
-	answers []answer   // on their way to the client
+	// Guards what follows.
+	mu sync.Mutex
+	// fates of the requests without an answer, in order.
+	fates []fate
+	// answers on their way to the client.
+	answers []answer
 }
 
 // A fate is what happens to a request.
 type fate struct {
 	command wire.Command
-	refused bool // as busy, without the server
-	lost    bool // carried out, and the connection ends before its answer
+	// As busy, without the server.
+	refused bool
+	// Carried out, and the connection ends before its answer.
+	lost bool
 }
 
 // An answer goes to the client when it is due.
 type answer struct {
 	bytes []byte
 	due   time.Time
-	last  bool // end the connection in its place
+	// End the connection in its place.
+	last bool
 }
 
 // newLink connects to the server and returns the client's end.
@@ -53,7 +63,8 @@ func newLink(s *Server) net.Conn {
 }
 
 func (l *link) close() {
-	_ = l.client.Close() // always nil, as that of the other
+	// always nil, as that of the other
+	_ = l.client.Close()
 	_ = l.up.Close()
 	l.end.Do(func() { close(l.ended) })
 }
@@ -95,7 +106,8 @@ func (l *link) carryRequests() {
 // readAnswers takes whole answers from the server, each for the next request that
 // was sent to it.
 func (l *link) readAnswers() {
-	defer l.answer(nil) // behind the answers that are on their way
+	// behind the answers that are on their way
+	defer l.answer(nil)
 	var in []byte
 	chunk := make([]byte, 32<<10)
 	for {

@@ -59,12 +59,15 @@ type Server struct {
 	t      TB
 	server *server.Server
 
-	mu      sync.Mutex // guards what follows
+	// Guards what follows.
+	mu      sync.Mutex
 	down    bool
 	conns   []net.Conn
 	latency time.Duration
-	busy    int // how many requests are still to be refused
-	lost    int // how many answers are still to be lost
+	// How many requests are still to be refused.
+	busy int
+	// How many answers are still to be lost.
+	lost int
 }
 
 // NewServer starts a server that ends with the test. FLUSH is allowed.
@@ -124,7 +127,8 @@ func (s *Server) Down() {
 	defer s.mu.Unlock()
 	s.down = true
 	for _, c := range s.conns {
-		_ = c.Close() // always nil
+		// always nil
+		_ = c.Close()
 	}
 	s.conns = nil
 }

@@ -18,20 +18,25 @@ import (
 // A Client is a client's set-up to be examined. Addr and Clock must be set;
 // everything else may be empty.
 type Client struct {
-	Addr    string
-	Clock   clock.Clock
-	Timeout time.Duration // for all that is asked of the server; 0 is 5 s
+	Addr  string
+	Clock clock.Clock
+	// Timeout for all that is asked of the server; 0 is 5 s.
+	Timeout time.Duration
 
-	TLS              bool // speak TLS, even if none of the next is set
-	CA, ServerName   string
-	Cert, CertKey    string
-	Identity         string
-	TokenFile, Token string // the token itself counts where no file is named
+	// Speak TLS, even if none of the next is set.
+	TLS            bool
+	CA, ServerName string
+	Cert, CertKey  string
+	Identity       string
+	// The token itself counts where no file is named.
+	TokenFile, Token string
 
-	KeyFile   string
-	Secret    string // counts where no file is named
+	KeyFile string
+	// Counts where no file is named.
+	Secret    string
 	Namespace string
-	NotBefore string // a time as quantity.ParseTime reads it
+	// A time as quantity.ParseTime reads it.
+	NotBefore string
 
 	// Write lets the examination store, read and delete a value, under a random
 	// key that begins with Prefix and expires after WriteTTL.
@@ -66,10 +71,14 @@ func (c Client) Cut() (time.Time, error) {
 type clientReport struct {
 	Client
 	findings
-	token   []byte           // of the identity
-	keys    *sealing.Keyring // nil if there are none
-	unable  bool             // whether what is needed to ask the server is missing
-	welcome bool             // whether the server answers
+	// token of the identity.
+	token []byte
+	// Nil if there are none.
+	keys *sealing.Keyring
+	// Whether what is needed to ask the server is missing.
+	unable bool
+	// Whether the server answers.
+	welcome bool
 }
 
 // clientChecks in the order in which their findings are read.
@@ -96,7 +105,8 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 		check(ctx, v)
 	}
 	if v.keys != nil {
-		_ = v.keys.Close() // always nil
+		// always nil
+		_ = v.keys.Close()
 	}
 	return v.list
 }
@@ -104,7 +114,8 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 // Stranger asks who answers at a client's address where the client gets no answer, and
 // returns what is wrong there, if it can tell.
 func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
-	c.Identity = "" // the token is for no stranger
+	// the token is for no stranger
+	c.Identity = ""
 	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
 	contact(ctx, v)
 	for _, f := range v.list {

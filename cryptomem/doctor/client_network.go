@@ -66,7 +66,8 @@ func contact(parent context.Context, v *clientReport) {
 func (v *clientReport) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	cfg, err := v.TLSConfig()
 	if err != nil {
-		cfg = &tls.Config{MinVersion: tls.VersionTLS13} // unreachable: the files have been looked at
+		// unreachable: the files have been looked at
+		cfg = &tls.Config{MinVersion: tls.VersionTLS13}
 	}
 	cfg.Time = v.clk.Now
 	if cfg.ServerName == "" {

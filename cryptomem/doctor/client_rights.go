@@ -30,7 +30,8 @@ func rights(ctx context.Context, v *clientReport) {
 	keys := v.keys
 	if keys == nil {
 		var err error
-		if keys, err = sealing.NewKeyring(v.clk.Now()); err != nil { // reading nothing needs no particular key
+		// reading nothing needs no particular key
+		if keys, err = sealing.NewKeyring(v.clk.Now()); err != nil {
 			v.found(Unknown, "rights", err.Error(), "")
 			return
 		}

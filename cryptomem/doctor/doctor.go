@@ -41,9 +41,12 @@ func (s Severity) String() string {
 // A Finding is the outcome of one check.
 type Finding struct {
 	Severity Severity
-	Subject  string // what was looked at, such as "certificate"
-	Text     string // what was found
-	Advice   string // what to do; empty if there is nothing to do
+	// What was looked at, such as "certificate".
+	Subject string
+	// What was found.
+	Text string
+	// What to do; empty if there is nothing to do.
+	Advice string
 }
 
 // A Setup is what Examine examines. Config and Clock must be set.
@@ -52,8 +55,9 @@ type Setup struct {
 	Clock  clock.Clock
 
 	// Limits of this machine and process; 0 leaves out what depends on it.
-	Memory   int64  // bytes that the server may use
-	MaxFiles uint64 // files and connections that a process may have open
+	Memory int64 // bytes that the server may use
+	// Files and connections that a process may have open.
+	MaxFiles uint64
 
 	// How a client on this machine would come. All may be empty.
 	KeyFile         string // the key that values are sealed with
@@ -78,7 +82,8 @@ func (r *findings) found(s Severity, subject, text, advice string) {
 type serverReport struct {
 	Setup
 	findings
-	answered bool // whether a server did
+	// Whether a server did.
+	answered bool
 }
 
 // checks in the order in which their findings are read.

@@ -92,7 +92,8 @@ func sealingKey(_ context.Context, r *serverReport) {
 		return
 	}
 	if keys := r.keyFile(r.KeyFile); keys != nil {
-		_ = keys.Close() // they were only looked at
+		// they were only looked at
+		_ = keys.Close()
 	}
 }
 

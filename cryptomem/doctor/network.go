@@ -83,7 +83,8 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.clock(said.About.Now, asked.Add(took/2), took)
-	if here := r.Config.MaxMemory; here != 0 && said.Cache.MaxMemory != here { // 0 is chosen at the start
+	// 0 is chosen at the start
+	if here := r.Config.MaxMemory; here != 0 && said.Cache.MaxMemory != here {
 		r.found(Warning, "memory", fmt.Sprintf("the running server has max_memory %s, the configuration %s: it needs a restart", quantity.FormatSize(said.Cache.MaxMemory), quantity.FormatSize(here)),
 			"restart it, or see which configuration it was started with")
 	}
@@ -116,7 +117,8 @@ func adminTaken(ctx context.Context, r *serverReport) {
 	if err != nil {
 		return
 	}
-	_ = conn.Close() // it was only asked for
+	// it was only asked for
+	_ = conn.Close()
 	r.found(Problem, "admin address", "somebody listens on "+addr+", and no server of this configuration runs: a start will fail",
 		"find out what holds the port (ss -ltnp), or choose another admin address")
 }

@@ -21,10 +21,11 @@ import (
 // A Proxy is a proxy's set-up to be examined, on its machine. All but MaxFiles
 // must be set.
 type Proxy struct {
-	Config   *config.Proxy
-	KeyFile  string
-	Clock    clock.Clock
-	MaxFiles uint64 // files and connections that a process may have open; 0 leaves out what depends on it
+	Config  *config.Proxy
+	KeyFile string
+	Clock   clock.Clock
+	// Files and connections that a process may have open; 0 leaves out what depends on it.
+	MaxFiles uint64
 
 	// Ping asks the upstream for a sign of life, as the proxy does. Its error
 	// says what is wrong.
@@ -35,7 +36,8 @@ type Proxy struct {
 type proxyReport struct {
 	Proxy
 	findings
-	keyCut time.Time // of the key file; zero if there is none
+	// keyCut of the key file; zero if there is none.
+	keyCut time.Time
 }
 
 // proxyChecks in the order in which their findings are read.
@@ -114,7 +116,8 @@ func proxyKey(_ context.Context, r *proxyReport) {
 	}
 	if keys := r.keyFile(r.KeyFile); keys != nil {
 		r.keyCut = keys.NotBefore()
-		_ = keys.Close() // they were only looked at
+		// they were only looked at
+		_ = keys.Close()
 	}
 }
 

@@ -89,7 +89,8 @@ func (s *Store) Set(ctx context.Context, key, value any, options ...store.Option
 	}
 	e.tags, err = s.mark(ctx, o.Tags, o.TagsTTL)
 	if err != nil {
-		_, _ = s.values.Forget(ctx, name) // the older value must not stay
+		// the older value must not stay
+		_, _ = s.values.Forget(ctx, name)
 		return err
 	}
 	ttl := o.Expiration

@@ -34,7 +34,8 @@ func reset(s *Session, _ [][]byte) {
 	s.version = resp.RESP2
 	s.trusted = s.proxy.settings.Password == ""
 	s.setName(nil)
-	if space, err := s.proxy.space(0); err == nil { // it was there when the session began
+	// it was there when the session began
+	if space, err := s.proxy.space(0); err == nil {
 		s.space, s.database = space, 0
 	}
 	s.tell()

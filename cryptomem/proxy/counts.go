@@ -12,10 +12,13 @@ import (
 // counts are of what a Proxy has done.
 type counts struct {
 	connections atomic.Int64
-	commands    [command.Kinds]atomic.Int64 // by command.Command.Index
-	failures    atomic.Int64                // answers that an upstream's error took the place of
+	// commands by command.Command.Index.
+	commands [command.Kinds]atomic.Int64
+	// Answers that an upstream's error took the place of.
+	failures atomic.Int64
 
-	mu      sync.Mutex // guards what follows
+	// Guards what follows.
+	mu      sync.Mutex
 	refused map[refusal]uint64
 }
 
@@ -62,18 +65,25 @@ func (p *peer) called() string {
 
 // Stats is a snapshot of what a Proxy has done.
 type Stats struct {
-	Clients     int              `json:"clients"`     // now
-	Connections int64            `json:"connections"` // so far
-	Commands    map[string]int64 `json:"commands"`    // carried out, or refused for their arguments, by name
-	Failures    int64            `json:"failures"`    // commands that an upstream's error was the answer to
-	Refused     []Refused        `json:"refused"`     // commands that are not spoken, or spoken wrongly
-	Folded      int64            `json:"folded"`      // changes that went along with another one
-	Lost        int64            `json:"lost"`        // swaps that came too late and were done again
+	Clients int `json:"clients"` // now
+	// So far.
+	Connections int64 `json:"connections"`
+	// Carried out, or refused for their arguments, by name.
+	Commands map[string]int64 `json:"commands"`
+	// Commands that an upstream's error was the answer to.
+	Failures int64 `json:"failures"`
+	// Commands that are not spoken, or spoken wrongly.
+	Refused []Refused `json:"refused"`
+	// Changes that went along with another one.
+	Folded int64 `json:"folded"`
+	// Swaps that came too late and were done again.
+	Lost int64 `json:"lost"`
 }
 
 // Refused counts what a client was refused.
 type Refused struct {
-	Client  string `json:"client"` // its name, or its library's
+	// Its name, or its library's.
+	Client  string `json:"client"`
 	Command string `json:"command"`
 	Count   uint64 `json:"count"`
 }

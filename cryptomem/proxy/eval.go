@@ -23,9 +23,10 @@ type evaluation struct {
 	declared map[string]struct{}
 	readOnly bool
 
-	ctx    context.Context
-	now    time.Time
-	lookUp func(name []byte) (*value.Entry, error) // of a declared name
+	ctx context.Context
+	now time.Time
+	// lookUp of a declared name.
+	lookUp func(name []byte) (*value.Entry, error)
 	reply  resp.Reply
 }
 

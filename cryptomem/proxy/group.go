@@ -15,10 +15,12 @@ import (
 // A group is what the steps of a segment or transaction do to one name. They are
 // carried out together: one read, at most, and one write.
 type group struct {
-	name    []byte
-	parts   []part
-	changes bool // not only reads
-	blind   bool // the first part stores whatever was there
+	name  []byte
+	parts []part
+	// Not only reads.
+	changes bool
+	// The first part stores whatever was there.
+	blind bool
 
 	entry   value.Entry
 	version uint64
@@ -38,7 +40,8 @@ type part struct {
 type grouping struct {
 	groups []*group
 	byName map[string]*group
-	order  [][]*group // whose next part each step is, name by name
+	// Whose next part each step is, name by name.
+	order [][]*group
 }
 
 func (s *Session) groupSteps(steps []step) *grouping {
@@ -206,7 +209,8 @@ func combine(c *command.Command, answers [][]byte) []byte {
 	}
 	sum := 0
 	for _, a := range answers {
-		n, _ := strconv.Atoi(string(bytes.TrimSpace(a[1:]))) // it is a count
+		// it is a count
+		n, _ := strconv.Atoi(string(bytes.TrimSpace(a[1:])))
 		sum += n
 	}
 	return resp.AppendInt(nil, int64(sum))

@@ -23,7 +23,8 @@ type Proxy struct {
 	counts   counts
 	scripts  *script.Engine
 
-	mu       sync.Mutex // guards what follows
+	// Guards what follows.
+	mu       sync.Mutex
 	spaces   []*keyspace.Space
 	sessions map[int64]*Session
 	lastID   int64

@@ -19,14 +19,17 @@ import (
 // order. If some change what is there, each name's commands are carried out on
 // its value, so that changes of different names may take effect in another order.
 type segment struct {
-	steps    []step
-	args     [][]byte // of all steps
-	readers  int      // of these, those of steps that read
+	steps []step
+	// args of all steps.
+	args [][]byte
+	// readers of these, those of steps that read.
+	readers  int
 	requests []keyspace.Request
 	asked    []*keyspace.Request
 	entries  []value.Entry
 	pointers []*value.Entry
-	answers  []byte // of steps whose requests are on their way
+	// answers of steps whose requests are on their way.
+	answers []byte
 }
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
@@ -121,7 +124,8 @@ func (s *Session) flush() {
 	if g == nil {
 		return
 	}
-	s.segment = nil // so that nothing comes twice, whatever happens
+	// so that nothing comes twice, whatever happens
+	s.segment = nil
 	s.output()
 	before := len(s.out)
 	s.run(g, func(answer []byte) {
@@ -244,7 +248,8 @@ func (s *Session) ask(g *segment, st *step, now int64) {
 func (s *Session) askStore(g *segment, st *step, now int64) {
 	ctx := s.context(st, now)
 	ctx.Out = g.answers
-	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil) // there are no answers to fail
+	// there are no answers to fail
+	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil)
 	g.answers = ctx.Out
 	for i, e := range ctx.Entries {
 		name := st.args[st.command.FirstKey+i*st.command.KeyStep]

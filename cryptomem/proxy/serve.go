@@ -14,10 +14,14 @@ import (
 // is only one.
 type Limits struct {
 	MaxConnections int
-	CommandTimeout time.Duration // for a command to arrive whole once begun
-	WriteTimeout   time.Duration // for a client to take its answers
-	IdleTimeout    time.Duration // for the next command to begin
-	AuthTimeout    time.Duration // for the password, where one is asked for
+	// CommandTimeout for a command to arrive whole once begun.
+	CommandTimeout time.Duration
+	// WriteTimeout for a client to take its answers.
+	WriteTimeout time.Duration
+	// IdleTimeout for the next command to begin.
+	IdleTimeout time.Duration
+	// AuthTimeout for the password, where one is asked for.
+	AuthTimeout time.Duration
 }
 
 // ServerConfig returns the limits as a serve.Server is told them, also by

@@ -36,30 +36,41 @@ type Session struct {
 	version  resp.Version
 	database int
 	space    *keyspace.Space
-	trusted  bool // has given the password, or none is asked for
-	silence  silence
-	tx       transaction
-	segment  *segment // nil while nothing is collected
-	width    int      // of the next one
+	// Has given the password, or none is asked for.
+	trusted bool
+	silence silence
+	tx      transaction
+	// Nil while nothing is collected.
+	segment *segment
+	// width of the next one.
+	width int
 
-	in         []byte // a block, or larger for a large command
-	start, end int    // in[start:end] is received and not executed
-	begun      int64  // the instant at which the unfinished command was first seen, 0 = none
-	out        []byte
-	sent       int // bytes of out that are sent
-	err        error
+	// A block, or larger for a large command.
+	in []byte
+	// in[start:end] is received and not executed.
+	start, end int
+	// The instant at which the unfinished command was first seen, 0 = none.
+	begun int64
+	out   []byte
+	// Bytes of out that are sent.
+	sent int
+	err  error
 }
 
 // A peer is what CLIENT LIST tells of a session. Others read it.
 type peer struct {
 	remote, local string
-	since         int64 // Unix milliseconds
+	// Unix milliseconds.
+	since int64
 
-	active   atomic.Int64 // Unix milliseconds
-	database atomic.Int32 // when it was told last
+	// Unix milliseconds.
+	active atomic.Int64
+	// When it was told last.
+	database atomic.Int32
 	version  atomic.Int32
 
-	mu         sync.Mutex // guards what follows; only its own session changes it
+	// Guards what follows; only its own session changes it.
+	mu         sync.Mutex
 	name       string
 	library    string
 	libraryVer string

@@ -17,18 +17,25 @@ const DefaultDatabases = 16
 // Settings say how sessions answer. Space, Clock and Random must be set.
 type Settings struct {
 	// Space returns the names of a database, 0 and up.
-	Space     func(database int) (*keyspace.Space, error)
-	Databases int // 0 means DefaultDatabases
+	Space func(database int) (*keyspace.Space, error)
+	// 0 means DefaultDatabases.
+	Databases int
 
-	Clock  clock.Clock
-	Random func(n int) int // in [0, n)
-	Logger *slog.Logger    // nil discards
+	Clock clock.Clock
+	// Random in [0, n).
+	Random func(n int) int
+	// Nil discards.
+	Logger *slog.Logger
 
-	Commands command.Limits // what commands may make of values
-	Requests resp.Limits    // what one command may be
-	Scripts  script.Limits  // what scripts may take
+	// What commands may make of values.
+	Commands command.Limits
+	// What one command may be.
+	Requests resp.Limits
+	// What scripts may take.
+	Scripts script.Limits
 
-	Password string // empty: none is asked for
+	// Empty: none is asked for.
+	Password string
 
 	// EmptyScans has SCAN and KEYS answer nothing, instead of an error, where
 	// names are blind: some clients lose step after an error.

@@ -2,9 +2,12 @@ package proxy
 
 // A silence is what a client has asked for with CLIENT REPLY.
 type silence struct {
-	off  bool // until it is turned on again
-	next bool // SKIP was the last command: the one behind it is not answered
-	skip bool // this one is not
+	// Until it is turned on again.
+	off bool
+	// SKIP was the last command: the one behind it is not answered.
+	next bool
+	// This one is not.
+	skip bool
 }
 
 // apply drops the answer that begins at start if the client wants none.

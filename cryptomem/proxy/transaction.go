@@ -14,10 +14,12 @@ import (
 
 // A transaction is what stands between MULTI and EXEC, and what WATCH has seen.
 type transaction struct {
-	open    bool
-	spoiled bool // a command was refused, so EXEC will be
+	open bool
+	// A command was refused, so EXEC will be.
+	spoiled bool
 	queued  []queued
-	bytes   int // of all arguments queued
+	// bytes of all arguments queued.
+	bytes   int
 	watched []watched
 }
 

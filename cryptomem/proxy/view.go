@@ -21,7 +21,8 @@ type viewed struct {
 	name    []byte
 	entry   value.Entry
 	version uint64
-	unread  bool // whatever is there is to be replaced
+	// Whatever is there is to be replaced.
+	unread bool
 }
 
 func newView(space *keyspace.Space) *view {
@@ -72,7 +73,8 @@ func (v *view) read(ctx context.Context, names [][]byte) error {
 // entry returns what lies under the name.
 func (v *view) entry(ctx context.Context, name []byte) (*value.Entry, error) {
 	if err := v.read(ctx, [][]byte{name}); err != nil {
-		delete(v.index, string(name)) // it is asked for again, if at all
+		// it is asked for again, if at all
+		delete(v.index, string(name))
 		v.names = v.names[:len(v.names)-1]
 		return nil, err
 	}

@@ -19,7 +19,8 @@ import (
 // A Counter implements httprate.LimitCounter. It is safe for concurrent use.
 type Counter struct {
 	counts *adapter.Counter
-	length atomic.Int64 // of a window, in nanoseconds
+	// length of a window, in nanoseconds.
+	length atomic.Int64
 }
 
 // New returns a counter on what the client seals. The client stays the caller's

@@ -23,10 +23,14 @@ func (s State) String() string { return stateNames[s] }
 type members []member
 
 type member struct {
-	since  time.Time // of the state
-	silent time.Time // when it failed to answer last
-	spoke  time.Time // when it refused last
-	stood  time.Time // when a stand-in was last in use; at first, when the ring was made
+	// since of the state.
+	since time.Time
+	// When it failed to answer last.
+	silent time.Time
+	// When it refused last.
+	spoke time.Time
+	// When a stand-in was last in use; at first, when the ring was made.
+	stood time.Time
 }
 
 // looks is how often within a pause every server is to be asked for a sign of life.
@@ -58,7 +62,8 @@ func (r *Ring) Answered(server int) {
 	m, now := &r.members[server], r.now()
 	switch s := r.State(server); {
 	case s == Doubted && now.Sub(m.since) < r.failover.Pause/2:
-		r.turn(server, Up) // nobody can have found it away yet
+		// nobody can have found it away yet
+		r.turn(server, Up)
 	case s == Doubted, s == Away:
 		m.stood = now
 		r.turn(server, Back)

@@ -43,8 +43,10 @@ const MaxServers = 64
 
 // A Server is one of a ring.
 type Server struct {
-	Name   string  // decides, with Weight, which names are its own
-	Weight float64 // its share, relative to the others'; 0 means 1
+	// Decides, with Weight, which names are its own.
+	Name string
+	// Its share, relative to the others'; 0 means 1.
+	Weight float64
 }
 
 // A Failover says when others stand in for a server. All clients that share
@@ -62,14 +64,17 @@ type Failover struct {
 // A Ring places names on servers. It is safe for concurrent use; Place takes no
 // lock and allocates nothing.
 type Ring struct {
-	servers  []Server
-	seeds    []uint64 // hashes of the servers' names
-	equal    bool     // weights
+	servers []Server
+	// Hashes of the servers' names.
+	seeds    []uint64
+	equal    bool // weights
 	failover Failover
 
-	now    func() time.Time
-	states []atomic.Uint32 // a State each
-	mu     sync.Mutex      // guards members, and changes of states
+	now func() time.Time
+	// A State each.
+	states []atomic.Uint32
+	// Guards members, and changes of states.
+	mu sync.Mutex
 	members
 }
 
@@ -131,7 +136,8 @@ func (r *Ring) Place(name []byte) (server int, home bool) {
 	for skip := uint64(0); ; {
 		i := r.highest(hash, skip)
 		if i < 0 {
-			return -1, false // all are away
+			// all are away
+			return -1, false
 		}
 		switch State(r.states[i].Load()) {
 		case Up:

@@ -86,7 +86,8 @@ type Accountant interface {
 // account, and so bounded by the account's limit.
 type Owner interface {
 	Permission
-	Account() *cache.Account // nil charges nobody
+	// Nil charges nobody.
+	Account() *cache.Account
 }
 
 // A ShareHolder is a Permission of an identity: what all its connections hold of
@@ -98,14 +99,20 @@ type ShareHolder interface {
 
 // A guard is the Handler of one connection where an Authenticator decides.
 type guard struct {
-	Handler                    // its Cache charges the permission's account
-	store         *cache.Cache // that charges nobody
+	// Its Cache charges the permission's account.
+	Handler
+	// store that charges nobody.
+	store         *cache.Cache
 	authenticator Authenticator
 	conn          net.Conn
-	permission    Permission   // nil until authenticated
-	refusal       wire.Refusal // as long as it is nil
-	failures      int          // AUTHs that failed, but for refusals
-	revoked       bool         // whether permission was, when it denied a request
+	// Nil until authenticated.
+	permission Permission
+	// As long as it is nil.
+	refusal wire.Refusal
+	// AUTHs that failed, but for refusals.
+	failures int
+	// Whether permission was, when it denied a request.
+	revoked bool
 }
 
 var (
@@ -153,7 +160,8 @@ func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
 			return wire.Refuse("identity is %d bytes, limit %d; token is %d bytes, limit %d",
 				h.KeySize, MaxIdentitySize, h.ValueSize, MaxTokenSize), false
 		}
-		return wire.Refusal{}, true // a token is not a value to store
+		// a token is not a value to store
+		return wire.Refusal{}, true
 	case g.permission == nil:
 		return g.refusal, false
 	}
@@ -278,7 +286,8 @@ func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 		g.failures++
 		return wire.RefuseDenied("unknown identity or wrong token").Append(dst, wire.Auth)
 	}
-	_ = g.Close() // what was allowed before ends here
+	// what was allowed before ends here
+	_ = g.Close()
 	g.permit(permission)
 	return wire.AppendResponse(dst, wire.OK, nil)
 }

@@ -19,10 +19,13 @@ import (
 //
 // It does not know AUTH, which belongs to a connection; see Access.
 type Handler struct {
-	Cache      *cache.Cache
-	DefaultTTL time.Duration // for items stored without a TTL; 0 keeps them
-	AllowFlush bool          // whether FLUSH is executed
-	NoScan     bool          // whether SCAN is refused
+	Cache *cache.Cache
+	// DefaultTTL for items stored without a TTL; 0 keeps them.
+	DefaultTTL time.Duration
+	// Whether FLUSH is executed.
+	AllowFlush bool
+	// Whether SCAN is refused.
+	NoScan bool
 	// Sections returns what STATS reports beside the cache, by section name:
 	// values that encoding/json can marshal. Nil means nothing.
 	Sections func() map[string]any

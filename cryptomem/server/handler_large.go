@@ -93,7 +93,8 @@ type upload struct {
 	*cache.Upload
 	command wire.Command
 	ttl     time.Duration
-	version uint64 // that CAS expects
+	// version that CAS expects.
+	version uint64
 }
 
 // Finish implements session.Upload.

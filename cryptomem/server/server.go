@@ -30,32 +30,50 @@ const Unlimited = serve.Unlimited
 // is a good server for a trusted network: every zero field means its default,
 // and Unlimited (-1) switches a limit or a timeout off.
 type Config struct {
-	MaxMemory    int64          // bound on everything the store holds, in bytes; default cache.DefaultMaxMemory()
-	MaxValueSize int            // longest value of a request, in bytes; default 1 MiB
-	Eviction     cache.Eviction // what a full store does
-	DefaultTTL   time.Duration  // for items stored without a TTL; default none
-	AllowFlush   bool           // whether the FLUSH command is executed
-	NoScan       bool           // whether the SCAN command, which lists names, is refused
+	// Bound on everything the store holds, in bytes; default cache.DefaultMaxMemory().
+	MaxMemory int64
+	// Longest value of a request, in bytes; default 1 MiB.
+	MaxValueSize int
+	// What a full store does.
+	Eviction cache.Eviction
+	// DefaultTTL for items stored without a TTL; default none.
+	DefaultTTL time.Duration
+	// Whether the FLUSH command is executed.
+	AllowFlush bool
+	// Whether the SCAN command, which lists names, is refused.
+	NoScan bool
 
-	MaxConnections           int   // open at once; default 16,384
-	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64; default 12,288
-	MaxInFlight              int64 // bytes held by large requests on their way and large answers not read, over all connections; default 256 MiB
+	// Open at once; default 16,384.
+	MaxConnections int
+	// MaxConnectionsPerAddress of those, from one IPv4 address or IPv6 /64; default 12,288.
+	MaxConnectionsPerAddress int
+	// Bytes held by large requests on their way and large answers not read, over all connections; default 256 MiB.
+	MaxInFlight int64
 
-	FrameTimeout time.Duration // for a request to arrive whole once begun; default 30 s
-	WriteTimeout time.Duration // for a client to take its answers; default 30 s
-	IdleTimeout  time.Duration // for the next request to begin; default 10 min
-	AuthTimeout  time.Duration // for a successful AUTH where one is required; default 10 s
+	// FrameTimeout for a request to arrive whole once begun; default 30 s.
+	FrameTimeout time.Duration
+	// WriteTimeout for a client to take its answers; default 30 s.
+	WriteTimeout time.Duration
+	// IdleTimeout for the next request to begin; default 10 min.
+	IdleTimeout time.Duration
+	// AuthTimeout for a successful AUTH where one is required; default 10 s.
+	AuthTimeout time.Duration
 
-	Authenticator Authenticator // who may do what; nil lets everyone do everything
+	// Who may do what; nil lets everyone do everything.
+	Authenticator Authenticator
 
-	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
+	// Whether Stats tells the keys of the slowest and largest requests.
+	RecordKeys bool
 	// Sections returns what STATS reports beside "cache" and "server", by
 	// section name: values that encoding/json can marshal. Nil means nothing.
 	Sections func() map[string]any
 
-	Clock   clock.Clock  // default: the real one
-	Logger  *slog.Logger // default: none
-	HashKey *[16]byte    // places items in the store; default random, as strangers' keys need
+	// Default: the real one.
+	Clock clock.Clock
+	// Default: none.
+	Logger *slog.Logger
+	// Places items in the store; default random, as strangers' keys need.
+	HashKey *[16]byte
 }
 
 // A Server keeps items in memory and serves them over any net.Conn. It is safe
@@ -138,7 +156,8 @@ func newCache(c *Config) (*cache.Cache, error) {
 	}
 	if c.HashKey == nil {
 		c.HashKey = new([16]byte)
-		_, _ = rand.Read(c.HashKey[:]) // never fails
+		// never fails
+		_, _ = rand.Read(c.HashKey[:])
 	}
 	options := []cache.Option{
 		cache.WithMaxMemory(c.MaxMemory),

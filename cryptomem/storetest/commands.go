@@ -126,7 +126,8 @@ func testGetDel(t *testing.T, s *subject) {
 // A state is what can be under a name.
 type state struct {
 	name string
-	make func(t *testing.T) (name, value []byte) // value is nil for nothing
+	// Value is nil for nothing.
+	make func(t *testing.T) (name, value []byte)
 }
 
 func (s *subject) states() []state {

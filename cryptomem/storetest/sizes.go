@@ -68,7 +68,8 @@ func testValues(t *testing.T, s *subject) {
 			name := s.name()
 			s.set(t, name, v.value, long)
 			s.holds(t, name, v.value)
-			s.set(t, name, v.value, long) // over one of the same size
+			// over one of the same size
+			s.set(t, name, v.value, long)
 			s.holds(t, name, v.value)
 			r := s.must(t, &cryptomem.Request{Command: cryptomem.CommandGetDel, Name: name})
 			if !bytes.Equal(r.Answer, v.value) {

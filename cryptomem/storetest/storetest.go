@@ -81,7 +81,8 @@ func Run(t *testing.T, newStore func(t *testing.T) cryptomem.Store) {
 	} {
 		t.Run(chapter.name, func(t *testing.T) {
 			store := newStore(t)
-			t.Cleanup(func() { _ = store.Close() }) // "Closed" looks at its error
+			// "Closed" looks at its error
+			t.Cleanup(func() { _ = store.Close() })
 			chapter.run(t, newSubject(t, store, lacks))
 		})
 	}

@@ -31,17 +31,21 @@ var wall = clock.New() //nolint:forbidigo // what is tested here is not of this 
 type subject struct {
 	store  cryptomem.Store
 	sealer *sealing.Sealer
-	prefix string // of all names
+	// prefix of all names.
+	prefix string
 	lacks  *lacks
 
-	mu    sync.Mutex // guards count
-	count int        // of names
+	// Guards count.
+	mu sync.Mutex
+	// count of names.
+	count int
 }
 
 func newSubject(t *testing.T, store cryptomem.Store, l *lacks) *subject {
 	t.Helper()
 	random := make([]byte, 40)
-	_, _ = rand.Read(random) // never fails
+	// never fails
+	_, _ = rand.Read(random)
 	kr, err := sealing.KeyringFromSecret(random[:32])
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +60,8 @@ func newSubject(t *testing.T, store cryptomem.Store, l *lacks) *subject {
 // lacks are the commands that were refused as not supported, and those that were
 // carried out.
 type lacks struct {
-	mu        sync.Mutex // guards all
+	// Guards all.
+	mu        sync.Mutex
 	refused   map[string]bool
 	supported map[string]bool
 }

@@ -22,16 +22,20 @@ const (
 
 // A backend is a connected client, with what is known of its connections.
 type backend struct {
-	client  valkey.Client
-	network *network // nil for a client of the user's
+	client valkey.Client
+	// Nil for a client of the user's.
+	network *network
 	prefix  string
 	cluster bool
 	limits  []callLimit
-	flushes *semaphore.Weighted // one at a time
+	// One at a time.
+	flushes *semaphore.Weighted
 	scans   *semaphore.Weighted
-	plain   atomic.Bool // the server is older than scripts that begin with #!lua
+	// The server is older than scripts that begin with #!lua.
+	plain atomic.Bool
 
-	mu     sync.Mutex // guards probes
+	// Guards probes.
+	mu     sync.Mutex
 	probes map[uint16]*probe
 
 	// reached has, by hash slot, the network's epoch in which its node answered.
@@ -80,7 +84,8 @@ func (b *backend) enter(ctx context.Context, slot uint16) error {
 
 // A probe is a ping on its way to a slot's node.
 type probe struct {
-	done chan struct{} // closed when err is set
+	// Closed when err is set.
+	done chan struct{}
 	err  error
 }
 
@@ -135,7 +140,8 @@ func (b *backend) run(p *probe, slot uint16) {
 				break
 			}
 		} else if isUnsent(p.err) {
-			break // there is no connection to be had
+			// there is no connection to be had
+			break
 		}
 	}
 	b.mu.Lock()

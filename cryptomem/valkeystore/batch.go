@@ -29,7 +29,8 @@ type batch struct {
 	frames []*frame
 	cmds   valkey.Commands
 	marks  []mark
-	slots  []uint16 // one of each limit that the batch counts against
+	// One of each limit that the batch counts against.
+	slots []uint16
 }
 
 func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
@@ -81,7 +82,8 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 		}
 	}
 	f := newFrame(b.prefix, r)
-	cmd, err := b.command(r, f, true) // whole scripts: sent once more, one would change places
+	// whole scripts: sent once more, one would change places
+	cmd, err := b.command(r, f, true)
 	if err != nil {
 		f.release()
 		r.Err = err

@@ -18,8 +18,9 @@ import (
 // from goroutines of its own, possibly long after the caller has left, so a frame
 // is used again only once its command was answered.
 type frame struct {
-	buf             []byte
-	key, value, ttl string // parts of buf
+	buf []byte
+	// Parts of buf.
+	key, value, ttl string
 	version         string
 }
 
@@ -45,7 +46,8 @@ func newFrame(prefix string, r *cryptomem.Request) *frame {
 	value := len(b)
 	px := milliseconds(r.TTL)
 	if r.Command == wire.CAS && r.TTL == over {
-		px = 1 // on which the swap script deletes
+		// on which the swap script deletes
+		px = 1
 	}
 	b = strconv.AppendUint(b, px, 10)
 	ttl := len(b)

@@ -59,7 +59,8 @@ func clientOption(a Address, o options) valkey.ClientOption {
 
 // connecting is an attempt to connect that several callers may wait for.
 type connecting struct {
-	done    chan struct{} // closed when the rest is set
+	// Closed when the rest is set.
+	done    chan struct{}
 	backend *backend
 	err     error
 }

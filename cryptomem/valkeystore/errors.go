@@ -21,8 +21,10 @@ var ErrWrongType = errors.New("key holds something that is no value")
 // A refusal is an error that a server answers with, so that the request was
 // surely not applied: what it is for errors.Is, and what to do about it.
 type refusal struct {
-	code   string // the error's first word
-	is     error  // nil: an error of no kind, final
+	// The error's first word.
+	code string
+	// Nil: an error of no kind, final.
+	is     error
 	advice string
 }
 
@@ -53,8 +55,10 @@ var errFull = fmt.Errorf("%w: %w", cryptomem.ErrFull, cryptomem.ErrUnavailable)
 // A ServerError is what a server answered instead of doing what it was asked to.
 // Nothing was applied.
 type ServerError struct {
-	Code    string // the first word, such as "OOM"
-	Message string // all of it
+	// The first word, such as "OOM".
+	Code string
+	// All of it.
+	Message string
 	is      error
 	advice  string
 }
@@ -120,7 +124,8 @@ func (s *Store) refusedRequest(r *cryptomem.Request, err *valkey.ValkeyError) er
 // connection.
 func (s *Store) unsent(err error) error {
 	if refusal, ok := valkey.IsValkeyErr(err); ok {
-		return s.refused(refusal) // of the greeting
+		// of the greeting
+		return s.refused(refusal)
 	}
 	if s.closed.Load() {
 		return cryptomem.ErrClosed
@@ -135,7 +140,8 @@ func (s *Store) unsent(err error) error {
 // connection to send anything over.
 func isUnsent(err error) bool {
 	var connect *connectError
-	_, isRefusal := valkey.IsValkeyErr(err) // in the place of an answer: of the greeting
+	// in the place of an answer: of the greeting
+	_, isRefusal := valkey.IsValkeyErr(err)
 	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot) || errors.Is(err, valkey.ErrNoCache)
 }
 
@@ -146,7 +152,8 @@ func (s *Store) lost(ctx context.Context, c cryptomem.Command, err error) error 
 	switch {
 	case isUnsent(err):
 		return s.unsent(err)
-	case isContext && ctx.Err() == nil: // of the caller that was making the connection
+	case isContext && ctx.Err() == nil:
+		// of the caller that was making the connection
 		return s.unsent(errors.New("another caller gave up while it was connecting"))
 	case isContext:
 	case s.closed.Load():

@@ -13,7 +13,8 @@ type callLimit struct {
 	size     int64
 	inFlight *semaphore.Weighted
 
-	mu       sync.Mutex // guards what follows
+	// Guards what follows.
+	mu       sync.Mutex
 	orphans  map[uint16]int64
 	sweeping bool
 }
@@ -44,7 +45,8 @@ func (b *backend) sweep(r *callLimit) {
 		if !ok {
 			return
 		}
-		_ = b.ping(slot) // an error is the end of the connection, and of all calls on it
+		// an error is the end of the connection, and of all calls on it
+		_ = b.ping(slot)
 		r.inFlight.Release(n)
 	}
 }

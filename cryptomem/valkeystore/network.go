@@ -17,13 +17,15 @@ import (
 
 // A network makes the connections of a backend and counts what happens to them.
 type network struct {
-	clk clock.Clock // of the time that connecting may take
+	// clk of the time that connecting may take.
+	clk clock.Clock
 
 	// epoch grows whenever a connection is lost, before anybody that uses it
 	// can know, and whenever one is being made.
 	epoch atomic.Uint32
 
-	onLost func() // called at the same moment; may be nil
+	// Called at the same moment; may be nil.
+	onLost func()
 }
 
 func newNetwork(clk clock.Clock) *network {
@@ -56,7 +58,8 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 	ctx, cancel := timeout.Context(ctx, n.clk, d.Timeout)
 	defer cancel()
 	dialer := *d
-	dialer.Timeout = 0 // ctx has it
+	// ctx has it
+	dialer.Timeout = 0
 	raw, err := dialer.DialContext(ctx, kind, addr)
 	if err != nil {
 		return nil, &connectError{err}
@@ -76,7 +79,8 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 	}
 	c := tls.Client(raw, config)
 	if err := c.HandshakeContext(ctx); err != nil {
-		_ = raw.Close() // the handshake's error is the one that counts
+		// the handshake's error is the one that counts
+		_ = raw.Close()
 		return nil, err
 	}
 	return c, nil
@@ -86,8 +90,9 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 type conn struct {
 	net.Conn
 	network *network
-	up      atomic.Bool // the greeting is over: requests may be under way
-	lost    atomic.Bool
+	// The greeting is over: requests may be under way.
+	up   atomic.Bool
+	lost atomic.Bool
 }
 
 // SetDeadline tells, besides, when a connection is ready: valkey-go lifts the
@@ -100,7 +105,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	if c.lost.Load() { // whatever still comes answers nobody
+	// whatever still comes answers nobody
+	if c.lost.Load() {
 		return 0, net.ErrClosed
 	}
 	n, err := c.Conn.Read(b)

@@ -45,8 +45,9 @@ type options struct {
 	dialTimeout time.Duration
 	refresh     time.Duration
 	clock       clock.Clock
-	near        int64 // bytes, 0 for no near cache
-	nearTTL     time.Duration
+	// Bytes, 0 for no near cache.
+	near    int64
+	nearTTL time.Duration
 
 	minBackoff, maxBackoff time.Duration
 }

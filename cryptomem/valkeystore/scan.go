@@ -19,7 +19,8 @@ const maxScans = 16
 
 // A step is what one SCAN of one node has found.
 type step struct {
-	names []byte // as wire.AppendName makes them
+	// As wire.AppendName makes them.
+	names []byte
 	next  uint64
 	err   error
 }
@@ -70,7 +71,8 @@ func (b *backend) scan(ctx context.Context, prefix string, cursor, most uint64) 
 		return step{err: err}
 	}
 	for _, key := range e.Elements {
-		if name := key[len(b.prefix):]; len(name) <= wire.MaxKeySize { // a longer one is somebody else's
+		// a longer one is somebody else's
+		if name := key[len(b.prefix):]; len(name) <= wire.MaxKeySize {
 			found.names = wire.AppendName(found.names, []byte(name))
 		}
 	}

@@ -16,10 +16,12 @@ import (
 // "#!lua": without that a demoted node or a full one runs it up to its first
 // write, and "changed" is all that the caller hears of it.
 type script struct {
-	name        string
-	body        string
-	digest      string // SHA-1 of shebang and body, as a constant: computing one panics where only FIPS is allowed
-	plainDigest string // of the body alone, for servers before 7.0
+	name string
+	body string
+	// SHA-1 of shebang and body, as a constant: computing one panics where only FIPS is allowed.
+	digest string
+	// plainDigest of the body alone, for servers before 7.0.
+	plainDigest string
 }
 
 const shebang = "#!lua\n"

@@ -14,18 +14,23 @@ var _ cryptomem.Store = (*Store)(nil)
 
 // A Store is a cryptomem.Store on Valkey or Redis. It is safe for concurrent use.
 type Store struct {
-	opts   options
-	client valkey.ClientOption // how to connect; unused with FromClient
+	opts options
+	// How to connect; unused with FromClient.
+	client valkey.ClientOption
 	counts counts
 
 	backend atomic.Pointer[backend]
 	closed  atomic.Bool
-	closing chan struct{} // closed by Close
-	near    *near         // nil: nothing is kept in this process
+	// Closed by Close.
+	closing chan struct{}
+	// Nil: nothing is kept in this process.
+	near *near
 
-	mu         sync.Mutex // guards connecting, and orders it before the wait in Close
+	// Guards connecting, and orders it before the wait in Close.
+	mu         sync.Mutex
 	connecting *connecting
-	ended      sync.WaitGroup // what connects
+	// What connects.
+	ended sync.WaitGroup
 }
 
 // Open returns a store at the address, which ParseAddress explains. It does not

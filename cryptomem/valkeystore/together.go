@@ -124,7 +124,8 @@ func (s *Store) sendTogether(ctx context.Context, b *backend, rs []*cryptomem.Re
 		case r.Command == wire.GetV:
 			px = "keep"
 		case r.TTL == over:
-			px = "1" // on which the script deletes
+			// on which the script deletes
+			px = "1"
 		}
 		keys, args = append(keys, f.key), append(args, wanted, f.value, px)
 	}

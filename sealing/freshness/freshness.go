@@ -74,13 +74,18 @@ type Config struct {
 // concurrent use, and no method allocates.
 type Table struct {
 	clocks int64 // milliseconds
-	window int64 // milliseconds: W
+	// Milliseconds: W.
+	window int64
 	hash   sipHash
 
-	last  atomic.Uint64 // the greatest stamp given out or accepted
-	cut   atomic.Int64  // Unix milliseconds, with clocks added; 0 = none
-	floor atomic.Uint64 // the stamp of the last flush of everything
-	seq   atomic.Uint64 // counts deaths
+	// The greatest stamp given out or accepted.
+	last atomic.Uint64
+	// Unix milliseconds, with clocks added; 0 = none.
+	cut atomic.Int64
+	// The stamp of the last flush of everything.
+	floor atomic.Uint64
+	// Counts deaths.
+	seq atomic.Uint64
 
 	shards [shardCount]shard
 }
@@ -94,10 +99,13 @@ type Envelope struct {
 
 // A Snapshot is what was known of a name when a request for it began.
 type Snapshot struct {
-	tag     uint64
-	stamp   sealing.Stamp // the newest known of it, or of a flush
-	current uint64        // the id of the envelope last seen there; 0 = not known
-	seq     uint64        // deaths up to here were known
+	tag uint64
+	// The newest known of it, or of a flush.
+	stamp sealing.Stamp
+	// The id of the envelope last seen there; 0 = not known.
+	current uint64
+	// Deaths up to here were known.
+	seq uint64
 }
 
 // New returns an empty table.
@@ -118,7 +126,8 @@ func New(c Config) (*Table, error) {
 		return nil, fmt.Errorf("freshness: %d names, limit %d", c.Names, maxNames)
 	}
 	if c.Key == [16]byte{} {
-		_, _ = rand.Read(c.Key[:]) // it does not fail, it aborts
+		// it does not fail, it aborts
+		_, _ = rand.Read(c.Key[:])
 	}
 	t := &Table{
 		clocks: c.Clocks.Milliseconds(),

@@ -26,13 +26,15 @@ type shard struct {
 	mu   sync.Mutex
 	sets []set
 	dead []tombstones
-	_    [64]byte // keeps the locks of two shards out of one cache line
+	// Keeps the locks of two shards out of one cache line.
+	_ [64]byte
 }
 
 // set holds ways names, field by field: telling that a name is not there reads one
 // cache line.
 type set struct {
-	tags    [ways]uint64 // 0 = free
+	// 0 = free.
+	tags    [ways]uint64
 	current [ways]uint64
 	stamps  [ways]sealing.Stamp
 }
@@ -42,8 +44,10 @@ type set struct {
 type tombstones [tombstoneWays]tombstone
 
 type tombstone struct {
-	key uint64 // of name and envelope
-	seq uint64 // 0 = free
+	// key of name and envelope.
+	key uint64
+	// 0 = free.
+	seq uint64
 }
 
 // A slot is where a set has a name. The zero slot is nowhere.

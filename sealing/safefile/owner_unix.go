@@ -21,7 +21,8 @@ func ownerOf(info fs.FileInfo) (owner, bool) {
 
 // self is who this process is.
 func self() owner {
-	groups, _ := os.Getgroups() // without them, there is the one below
+	// without them, there is the one below
+	groups, _ := os.Getgroups()
 	return owner{os.Geteuid(), append(groups, os.Getegid())}
 }
 

@@ -35,7 +35,8 @@ func Open(name string) (*os.File, fs.FileInfo, error) {
 		err = notRegular(name)
 	}
 	if err != nil {
-		_ = f.Close() // nothing was written
+		// nothing was written
+		_ = f.Close()
 		return nil, nil, err
 	}
 	return f, info, nil
@@ -54,7 +55,8 @@ func Read(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	// it was only read
+	defer func() { _ = f.Close() }()
 	return read(f, info, limit)
 }
 
@@ -72,7 +74,8 @@ func readSecret(name string, limit int64, ofAny bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	// it was only read
+	defer func() { _ = f.Close() }()
 	if err := checkSecret(name, info, ofAny); err != nil {
 		return nil, err
 	}
@@ -101,7 +104,8 @@ func read(f *os.File, info fs.FileInfo, limit int64) ([]byte, error) {
 		if len(text) == cap(text) {
 			more := make([]byte, len(text), 2*len(text)+512)
 			copy(more, text)
-			clear(text) // it may be a secret
+			// it may be a secret
+			clear(text)
 			text = more
 		}
 	}

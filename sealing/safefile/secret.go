@@ -10,17 +10,21 @@ import (
 // An ExposedError says who else could have read a secret file, or could have put
 // it there.
 type ExposedError struct {
-	Name   string // of the file
-	Text   string // what is wrong with it, as a sentence that the name begins
-	Advice string // what to do
+	// Name of the file.
+	Name string
+	// What is wrong with it, as a sentence that the name begins.
+	Text string
+	// What to do.
+	Advice string
 }
 
 func (e *ExposedError) Error() string { return e.Name + " " + e.Text + ": " + e.Advice }
 
 // An owner is whose a file is, or who a process is.
 type owner struct {
-	user   int
-	groups []int // of a file: one
+	user int
+	// groups of a file: one.
+	groups []int
 }
 
 func (o owner) isIn(group int) bool {

@@ -45,7 +45,8 @@ func Replace(name string, mode Mode, write func(*os.File) error) error {
 			name = target
 		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp") // its mode is private
+	// its mode is private
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp")
 	if err != nil {
 		return err
 	}

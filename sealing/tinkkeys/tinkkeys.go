@@ -109,7 +109,8 @@ func add(kr *sealing.Keyring, id uint32, k key.Key) error {
 		return fmt.Errorf("tinkkeys: key %08x is a %T, must be an HKDF PRF key or an AES-256-GCM key", id, k)
 	}
 	b := secret.Data(insecuresecretdataaccess.Token{})
-	defer clear(b) // a copy
+	// a copy
+	defer clear(b)
 	if err := kr.AddWithID(id, b); err != nil {
 		return fmt.Errorf("tinkkeys: key %08x: %w", id, err)
 	}

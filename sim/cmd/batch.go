@@ -46,10 +46,12 @@ type batch struct {
 	clk   clock.Clock
 	began time.Time
 
-	mu       sync.Mutex // guards everything below
-	runs     int
-	ops      int
-	hash     uint64 // of all runs, in whatever order they ended
+	// Guards everything below.
+	mu   sync.Mutex
+	runs int
+	ops  int
+	// hash of all runs, in whatever order they ended.
+	hash     uint64
 	reached  map[sim.State]int
 	failures int
 	err      error
@@ -102,7 +104,8 @@ func (b *batch) enough() bool {
 // check runs one script, twice if asked to, and takes note of what came of it.
 func (b *batch) check(s *script.Script, file string, run runner) bool {
 	if b.frames != "" {
-		text, _ := sim.Frames(s) // if it fails, that is told below
+		// if it fails, that is told below
+		text, _ := sim.Frames(s)
 		if err := os.WriteFile(b.frames, []byte(text), 0o600); err != nil {
 			b.err = err
 		}

@@ -60,7 +60,8 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
 	set.BoolVar(&f.survivors, "survivors", false, "print survivors as sim/mutate/equivalents.txt has them")
 	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
-	set.SetOutput(io.Discard) // errors are said by the caller
+	// errors are said by the caller
+	set.SetOutput(io.Discard)
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,8 @@ func score(args []string, out, errs io.Writer) int {
 	set.Usage = func() {
 		fmt.Fprintf(out, "Usage:\n    sim score [--seeds N] [NAME]...\n\nPlants known bugs one by one, all or those named, and reports how each is found.\n\n%s", set.FlagUsages())
 	}
-	set.SetOutput(io.Discard) // errors are said below
+	// errors are said below
+	set.SetOutput(io.Discard)
 	err := set.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
@@ -119,12 +120,14 @@ func findAll(plants []plant.Plant, dir, clean string, seeds int) []func() (*find
 			room <- struct{}{}
 			defer func() { <-room }()
 			found, err := find(p, filepath.Join(dir, p.Name), seeds)
-			if found != nil && p.Specs == "" { // the specs pass without the bug, or CI says so
+			// the specs pass without the bug, or CI says so
+			if found != nil && p.Specs == "" {
 				err = control(p, clean, found.Seed)
 			}
 			return found, err
 		})
-		go func() { _, _ = all[i]() }() // whoever asks later gets the same
+		// whoever asks later gets the same
+		go func() { _, _ = all[i]() }()
 	}
 	return all
 }

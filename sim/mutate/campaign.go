@@ -17,11 +17,13 @@ import (
 type Campaign struct {
 	Trial       *Trial
 	Equivalents []Equivalent
-	Dir         string // verdicts and survivors are kept here
-	Workers     int
-	Out         io.Writer // progress
+	// Verdicts and survivors are kept here.
+	Dir     string
+	Workers int
+	Out     io.Writer // progress
 
-	mu       sync.Mutex // guards everything below
+	// Guards everything below.
+	mu       sync.Mutex
 	verdicts map[string]*Verdict
 	tried    int
 	errs     error
@@ -39,7 +41,8 @@ func (c *Campaign) Run(mutants []*Mutant) ([]*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = kept.Close() }() // every line is written on its own
+	// every line is written on its own
+	defer func() { _ = kept.Close() }()
 	next := make(chan *Mutant)
 	var workers sync.WaitGroup
 	for range c.Workers {
@@ -75,10 +78,12 @@ func (c *Campaign) resume() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	// it was only read
+	defer func() { _ = f.Close() }()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var v Verdict
-		if json.Unmarshal(lines.Bytes(), &v) == nil { // the last line may be torn
+		// the last line may be torn
+		if json.Unmarshal(lines.Bytes(), &v) == nil {
 			c.verdicts[v.ID] = &v
 		}
 	}
@@ -95,7 +100,8 @@ func (c *Campaign) try(m *Mutant, kept io.Writer, of int) {
 		dir, err := os.MkdirTemp(c.Trial.Dir, "mutant")
 		if err == nil {
 			v, err = c.Trial.Try(m, dir)
-			_ = os.RemoveAll(dir) // the whole of Trial.Dir goes in the end
+			// the whole of Trial.Dir goes in the end
+			_ = os.RemoveAll(dir)
 		}
 		if err != nil {
 			c.mu.Lock()
@@ -109,7 +115,8 @@ func (c *Campaign) try(m *Mutant, kept io.Writer, of int) {
 	c.tried++
 	if !known {
 		c.verdicts[v.ID] = v
-		line, _ := json.Marshal(v) // it is made of words and numbers
+		// it is made of words and numbers
+		line, _ := json.Marshal(v)
 		if _, err := fmt.Fprintf(kept, "%s\n", line); err != nil {
 			c.errs = errors.Join(c.errs, err)
 		}

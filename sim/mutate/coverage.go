@@ -9,7 +9,8 @@ import (
 
 // coverage holds which parts of the source were run.
 type coverage struct {
-	blocks map[string][]block // by file, from the module's root
+	// blocks by file, from the module's root.
+	blocks map[string][]block
 }
 
 type block struct {

@@ -24,8 +24,9 @@ type Equivalent struct {
 	Reason string
 	File   string
 	Func   string
-	Out    []string // lines, without their indentation
-	In     []string
+	// Lines, without their indentation.
+	Out []string
+	In  []string
 }
 
 // Equivalents returns the recorded ones.

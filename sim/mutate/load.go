@@ -19,14 +19,18 @@ import (
 
 // A Package is a package of the product, parsed and with its types.
 type Package struct {
-	Path  string   // of import
-	Dir   string   // absolute
-	Specs []string // the packages whose specs see it: its own, then those that import it
+	// Path of import.
+	Path string
+	Dir  string // absolute
+	// The packages whose specs see it: its own, then those that import it.
+	Specs []string
 
-	root    string // the module's directory
-	fset    *token.FileSet
-	files   []*ast.File
-	sources map[string][]byte // by absolute file name
+	// The module's directory.
+	root  string
+	fset  *token.FileSet
+	files []*ast.File
+	// sources by absolute file name.
+	sources map[string][]byte
 	info    *types.Info
 	lookup  types.Importer
 }

@@ -13,14 +13,19 @@ import (
 // A Mutant is one small change to one file of the product.
 type Mutant struct {
 	Package *Package
-	File    string // from the module's root
-	Line    int
-	Column  int
-	Func    string // that it is in, such as "shard.take"; empty outside of functions
-	Kind    string // of change, such as "comparison"
+	// File from the module's root.
+	File   string
+	Line   int
+	Column int
+	// Func that it is in, such as "shard.take"; empty outside of functions.
+	Func string
+	// Kind of change, such as "comparison".
+	Kind string
 
-	source   []byte // of the whole file
-	from, to int    // what is replaced
+	// source of the whole file.
+	source []byte
+	// What is replaced.
+	from, to int
 	with     string
 }
 

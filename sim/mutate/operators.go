@@ -118,7 +118,8 @@ func (v *visitor) text(n ast.Node) string {
 func (v *visitor) node(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.StructType, *ast.InterfaceType:
-		return false // a type has no behaviour
+		// a type has no behaviour
+		return false
 	case *ast.BinaryExpr:
 		v.operator(n.OpPos, n.Op)
 	case *ast.AssignStmt:

@@ -11,9 +11,11 @@ import (
 // A Tally counts the fates of mutants.
 type Counts struct {
 	All, Simulator, Specs, Equivalent, Survived int
-	Run, RunSimulator                           int // in code that the simulator runs, equivalents left out
+	// In code that the simulator runs, equivalents left out.
+	Run, RunSimulator int
 
-	seconds []float64 // until they were found
+	// Until they were found.
+	seconds []float64
 }
 
 // Add counts one more.

@@ -23,16 +23,22 @@ import (
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
 // use.
 type Trial struct {
-	Root  string // the module's directory
-	Dir   string // for what is built; somebody else's to remove
+	// The module's directory.
+	Root string
+	// Dir for what is built; somebody else's to remove.
+	Dir   string
 	Clock clock.Clock
-	Seeds int           // that the simulator may run on tier 1; a tenth of them on tier 2
-	Grace time.Duration // a program that takes ten times as long as without a mutant, and this besides, hangs
+	// Seeds that the simulator may run on tier 1; a tenth of them on tier 2.
+	Seeds int
+	// A program that takes ten times as long as without a mutant, and this besides, hangs.
+	Grace time.Duration
 
 	covered *coverage
-	slowest time.Duration // of the simulator's rounds, without a mutant
+	// slowest of the simulator's rounds, without a mutant.
+	slowest time.Duration
 
-	mu       sync.Mutex // guards what follows
+	// Guards what follows.
+	mu       sync.Mutex
 	controls map[string]func() (control, error)
 }
 
@@ -50,11 +56,15 @@ type Verdict struct {
 	Func string
 	Kind string
 
-	Run        bool   // the simulator runs the code
-	By         string // who found it: "simulator", "specs", or nobody
-	How        string // rule or package that was broken
-	Seconds    float64
-	Equivalent string // the reason why nobody can find it
+	// The simulator runs the code.
+	Run bool
+	// Who found it: "simulator", "specs", or nobody.
+	By string
+	// Rule or package that was broken.
+	How     string
+	Seconds float64
+	// The reason why nobody can find it.
+	Equivalent string
 }
 
 // Survived reports whether nobody found the mutant, and nobody said why.
@@ -196,7 +206,8 @@ func hash(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	// it was only read
+	defer func() { _ = f.Close() }()
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return string(h.Sum(nil)), err
@@ -247,7 +258,8 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 // another program of them.
 func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err error) {
 	if strings.Contains(pkg, "/sim") {
-		return "", false, nil // the simulator has had its turn
+		// the simulator has had its turn
+		return "", false, nil
 	}
 	bin := filepath.Join(dir, "specs")
 	if err := t.build("test", overlay, bin, pkg); err != nil {

@@ -11,10 +11,11 @@ import (
 // It knows keys by their ids alone, and cannot see whether a nonce could have been
 // guessed, only whether it came before. Not safe for concurrent use.
 type Seal struct {
-	blind  bool
-	names  map[string]bool
-	seed   maphash.Seed
-	nonces map[nonce]uint64 // to the hash of the envelope
+	blind bool
+	names map[string]bool
+	seed  maphash.Seed
+	// nonces to the hash of the envelope.
+	nonces map[nonce]uint64
 }
 
 type nonce struct {
@@ -71,7 +72,8 @@ func headerSize(envelope []byte) (int, bool) {
 // lengths. Not safe for concurrent use.
 type Wiretap struct {
 	text []byte
-	tail []byte // of what was sent before
+	// tail of what was sent before.
+	tail []byte
 }
 
 // NewWiretap listens for a text.
@@ -80,7 +82,8 @@ func NewWiretap(text string) *Wiretap { return &Wiretap{text: []byte(text)} }
 // Sent takes the next bytes of the stream.
 func (t *Wiretap) Sent(b []byte) *Violation {
 	most := len(t.text) - 1
-	edge := append(t.tail, b[:min(len(b), most)]...) // a text may come in pieces
+	// a text may come in pieces
+	edge := append(t.tail, b[:min(len(b), most)]...)
 	if bytes.Contains(edge, t.text) || bytes.Contains(b, t.text) {
 		return violation(RuleClear, "%q went over a connection in the clear", t.text)
 	}

@@ -10,10 +10,12 @@ import (
 // an operation on it had ended to the last at which one had not begun. (If the
 // second comes before the first, one moment within was enough.)
 type zone struct {
-	label    string
-	write    *Op
-	from, to int64 // least Return and greatest Call of the operations that saw it
-	last     *Op   // the one that began last
+	label string
+	write *Op
+	// Least Return and greatest Call of the operations that saw it.
+	from, to int64
+	// The one that began last.
+	last *Op
 }
 
 // Zones checks the history of one key in O(n log n). No value is written twice,

@@ -35,19 +35,27 @@ var bugs embed.FS
 
 // A Plant is a bug to be planted.
 type Plant struct {
-	Name  string
-	Bug   string   // what is wrong
-	File  string   // of the product, from the module's root
-	Rules []string // one of which it is found by
-	Tier  int      // of the simulator, that has to find it
-	Twice bool     // it makes runs differ, and shows only in comparing two
-	Specs string   // the package whose specs have to find it, in place of the simulator
-	Focus string   // and which of them
+	Name string
+	// What is wrong.
+	Bug string
+	// File of the product, from the module's root.
+	File string
+	// One of which it is found by.
+	Rules []string
+	// Tier of the simulator, that has to find it.
+	Tier int
+	// It makes runs differ, and shows only in comparing two.
+	Twice bool
+	// The package whose specs have to find it, in place of the simulator.
+	Specs string
+	// And which of them.
+	Focus string
 	edit  []line
 }
 
 type line struct {
-	op   byte // ' ', '-' or '+'
+	// ' ', '-' or '+'.
+	op   byte
 	text string
 }
 

@@ -34,35 +34,41 @@ const shownRows = 1000
 // drawing is what the page is made of.
 type drawing struct {
 	*Report
-	Title            string
-	Width, Height    int
-	Top, End         int // of the lanes
-	Lanes            []lane
-	Instants         []instant
-	Calls            []bar
-	Marks            []mark
-	Rows             []line
-	Earlier, Further int // moments that are not shown
+	Title         string
+	Width, Height int
+	// Of the lanes.
+	Top, End int
+	Lanes    []lane
+	Instants []instant
+	Calls    []bar
+	Marks    []mark
+	Rows     []line
+	// Moments that are not shown.
+	Earlier, Further int
 
-	x           map[time.Duration]int
-	first, last time.Duration // that are shown
+	x map[time.Duration]int
+	// That are shown.
+	first, last time.Duration
 }
 
 type lane struct {
 	Name string
-	Y    int // of its line, on which its marks lie
+	// Y of its line, on which its marks lie.
+	Y int
 }
 
 type instant struct {
 	X    int
 	Text string
-	Last bool // and the rule was broken at it
+	// And the rule was broken at it.
+	Last bool
 }
 
 type bar struct {
 	X, Y, Width, Height int
 	Class, Label        string
-	Short               string // what is asked, as far as there is room
+	// What is asked, as far as there is room.
+	Short string
 }
 
 type mark struct {
@@ -117,7 +123,8 @@ func (d *drawing) place(rows []row) {
 		x := marginLeft + len(d.x)*momentGap + momentGap/2
 		text := rounded(row.At)
 		if len(d.x) > 0 && text == rounded(d.last) {
-			text = "+" + rounded(row.At-d.last) // what is rounded away is what counts
+			// what is rounded away is what counts
+			text = "+" + rounded(row.At-d.last)
 		}
 		d.Instants = append(d.Instants, instant{x, text, row.Kind == sim.Broken})
 		if len(d.x) == 0 {

@@ -15,23 +15,31 @@ import (
 
 // A Report is a run that failed, and how to see it again.
 type Report struct {
-	Script *script.Script // minimised, or as it was
-	Result *sim.Result    // recorded
-	Seed   uint64         // that the script was drawn from
-	File   string         // that it was read from, if it was
-	Whole  int            // actions before it was minimised
-	Replay string         // the command that runs it again
+	// Minimised, or as it was.
+	Script *script.Script
+	Result *sim.Result // recorded
+	// Seed that the script was drawn from.
+	Seed uint64
+	// File that it was read from, if it was.
+	File string
+	// Actions before it was minimised.
+	Whole int
+	// The command that runs it again.
+	Replay string
 }
 
 // row is one moment of a run: a mark, or a call's beginning or end.
 type row struct {
-	At     time.Duration
-	Lane   int
-	Text   string
-	Kind   sim.MarkKind
-	Begins bool // a call
-	Ends   bool // a call
-	Broke  bool // a rule, by how the call ended
+	At   time.Duration
+	Lane int
+	Text string
+	Kind sim.MarkKind
+	// A call.
+	Begins bool
+	// A call.
+	Ends bool
+	// A rule, by how the call ended.
+	Broke bool
 }
 
 // rows are all moments in order of time.
@@ -44,7 +52,8 @@ func (r *Report) rows() []row {
 	for _, c := range t.Calls {
 		text := c.Text
 		if _, after, ok := strings.Cut(text, " "); ok {
-			text = after // without the time, which has a column of its own
+			// without the time, which has a column of its own
+			text = after
 		}
 		all = append(all, row{At: c.From, Lane: c.Lane, Text: text, Begins: true})
 		if c.Outcome != "" {

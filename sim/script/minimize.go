@@ -21,8 +21,9 @@ func Minimize(s *Script, limit int, fails func(*Script) bool) *Script {
 }
 
 type minimizer struct {
-	best  *Script
-	left  int // calls of fails that are still allowed
+	best *Script
+	// Calls of fails that are still allowed.
+	left  int
 	fails func(*Script) bool
 }
 

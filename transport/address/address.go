@@ -35,9 +35,12 @@ type Address struct {
 
 // An Error says why a text is no address, and what to write.
 type Error struct {
-	Text   string // what was written
-	Reason string // what is wrong with it
-	Advice string // what to write
+	// What was written.
+	Text string
+	// What is wrong with it.
+	Reason string
+	// What to write.
+	Advice string
 }
 
 func (e *Error) Error() string {
@@ -86,7 +89,8 @@ func parseUnix(text, path string) (Address, error) {
 		}
 	}
 	for strings.HasPrefix(path, "//") {
-		path = path[1:] // the same file, which would not be when written behind unix: again
+		// the same file, which would not be when written behind unix: again
+		path = path[1:]
 	}
 	switch {
 	case path == "" || path == "/":
@@ -223,7 +227,8 @@ func Of(addr net.Addr) Address {
 		ip := a.AddrPort()
 		return Address{Host: ip.Addr().Unmap().String(), Port: ip.Port()}
 	}
-	a, _ := Parse(addr.String()) // of another kind: not local
+	// of another kind: not local
+	a, _ := Parse(addr.String())
 	return a
 }
 

@@ -34,12 +34,17 @@ type Call struct {
 	// twice does no harm.
 	MaybeApplied bool
 
-	place uint64        // of the call in the engine's queue
-	state callState     // where the call is now
-	done  chan struct{} // Conn's signal; one token a completion
+	// place of the call in the engine's queue.
+	place uint64
+	// Where the call is now.
+	state callState
+	// Conn's signal; one token a completion.
+	done chan struct{}
 
-	since         int64 // when it joined Conn's line
-	ahead, behind *Call // its neighbours there
+	// When it joined Conn's line.
+	since int64
+	// Its neighbours there.
+	ahead, behind *Call
 }
 
 // A Renewer makes the Request of a Call anew, with a value as long as it was. It

@@ -43,15 +43,20 @@ const inlineBytes = 32 << 10
 // calls that it left unanswered fail with ErrConnClosed. Nobody can tell which of
 // them never reached it, so those that were sent count as MaybeApplied.
 type Conn struct {
-	nc     net.Conn
-	clk    clock.Clock
-	start  time.Time
-	inline int        // see inlineBytes; 0 where writes block, as on a net.Pipe
-	prompt PromptConn // nil where only the goroutine can read
+	nc    net.Conn
+	clk   clock.Clock
+	start time.Time
+	// See inlineBytes; 0 where writes block, as on a net.Pipe.
+	inline int
+	// Nil where only the goroutine can read.
+	prompt PromptConn
 
-	heard  atomic.Uint64 // how often bytes have come
-	wake   chan struct{} // one token: the writing side is the goroutine's
-	broken chan struct{} // closed when the connection is failed
+	// How often bytes have come.
+	heard atomic.Uint64
+	// One token: the writing side is the goroutine's.
+	wake chan struct{}
+	// Closed when the connection is failed.
+	broken chan struct{}
 	ended  sync.WaitGroup
 
 	// mu guards all below and is held for memory work only, never across I/O.
@@ -60,9 +65,12 @@ type Conn struct {
 	mu      sync.Mutex
 	engine  *Engine
 	reading reading
-	waiting line // for room
-	writing bool // somebody owns the outgoing side
-	watched bool // the timer is armed
+	// waiting for room.
+	waiting line
+	// Somebody owns the outgoing side.
+	writing bool
+	// The timer is armed.
+	watched bool
 	timer   *clock.Timer
 	failed  bool
 }
@@ -87,7 +95,8 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 
 // buffered reports whether writes to nc go to a socket buffer of the system.
 func buffered(nc net.Conn) bool {
-	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok { // as of tls.Conn
+	// As of tls.Conn.
+	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = wrapped.NetConn()
 	}
 	_, ok := nc.(syscall.Conn)
@@ -229,7 +238,8 @@ func (c *Conn) flush(alone bool) {
 		c.mu.Lock()
 	}
 	if c.engine.inFlight > c.inline || !c.writeOnce() {
-		c.wake <- struct{}{} // has room: its token is only sent by the owner of the outgoing side
+		// has room: its token is only sent by the owner of the outgoing side
+		c.wake <- struct{}{}
 	}
 	c.mu.Unlock()
 }
@@ -247,7 +257,8 @@ func (c *Conn) writeOnce() (all bool) {
 			// The server may have said why before it left, and reading ends
 			// right after that: let the reader give the reason.
 			c.mu.Lock()
-			return true // the outgoing side stays owned, so nobody writes again
+			// the outgoing side stays owned, so nobody writes again
+			return true
 		}
 		if err != nil {
 			c.fail(fmt.Errorf("write to server: %w", err))
@@ -288,7 +299,8 @@ func (c *Conn) writeRequests() {
 
 // wait waits for the call's answer or the end of ctx.
 func (c *Conn) wait(ctx context.Context, call *Call) error {
-	if ctx.Done() == nil { // a plain receive is cheaper than a select
+	// a plain receive is cheaper than a select
+	if ctx.Done() == nil {
 		<-call.done
 		return call.Err
 	}
@@ -309,7 +321,8 @@ func (c *Conn) wait(ctx context.Context, call *Call) error {
 		call.Err = ctx.Err()
 		return call.Err
 	}
-	<-call.done // the answer came first
+	// the answer came first
+	<-call.done
 	return call.Err
 }
 
@@ -373,9 +386,11 @@ func (c *Conn) fail(err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	close(c.broken) // under mu: who is refused a call finds it closed
+	// under mu: who is refused a call finds it closed
+	close(c.broken)
 	c.mu.Unlock()
-	_ = c.nc.Close() // its error has nobody to go to: the connection is given up
+	// its error has nobody to go to: the connection is given up
+	_ = c.nc.Close()
 	for _, call := range done {
 		call.done <- struct{}{}
 	}

@@ -16,10 +16,14 @@ var (
 // sendProgress is about the requests on their way out: a server owes nothing for a
 // request that it cannot have yet.
 type sendProgress struct {
-	submitted   uint64 // bytes, in all
-	sent        uint64 // of those, sent
-	lastSent    int64  // when bytes were sent last
-	firstUnsent uint64 // number of the first call whose request is not sent whole
+	// Bytes, in all.
+	submitted uint64
+	// sent of those, sent.
+	sent uint64
+	// When bytes were sent last.
+	lastSent int64
+	// Number of the first call whose request is not sent whole.
+	firstUnsent uint64
 }
 
 // noteSent notes that n more bytes have left.

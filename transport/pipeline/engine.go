@@ -48,35 +48,52 @@ const (
 // Times are nanoseconds on any clock that does not go back.
 type Engine struct {
 	limits EngineLimits
-	err    error // set once the connection is gone
+	// Set once the connection is gone.
+	err error
 
-	queue     []slot // a ring, its length a power of two
-	first     uint64 // place of the oldest unanswered call
-	next      uint64 // place of the next call
-	inFlight  int    // bytes of the unanswered requests
+	// A ring, its length a power of two.
+	queue []slot
+	// Place of the oldest unanswered call.
+	first uint64
+	// Place of the next call.
+	next uint64
+	// Bytes of the unanswered requests.
+	inFlight  int
 	completed []*Call
 
-	out    []byte
-	sent   int    // bytes of out that are sent
-	handed uint64 // place of the first call not yet handed out
+	out []byte
+	// Bytes of out that are sent.
+	sent int
+	// Place of the first call not yet handed out.
+	handed uint64
 	sendProgress
 
-	in       []byte // receive buffer
-	read     int    // in[read:written] is received and not parsed
-	written  int
-	body     []byte // a large answer on its way
-	bodySize int    // its whole size; 0 when none is on its way
-	heard    int64  // when the last bytes came
-	answered int64  // when the last answer was whole
-	expired  uint64 // place of the first call not found to have taken too long
+	// Receive buffer.
+	in []byte
+	// in[read:written] is received and not parsed.
+	read    int
+	written int
+	// A large answer on its way.
+	body []byte
+	// Its whole size; 0 when none is on its way.
+	bodySize int
+	// When the last bytes came.
+	heard int64
+	// When the last answer was whole.
+	answered int64
+	// Place of the first call not found to have taken too long.
+	expired uint64
 }
 
 // A slot is a call's place in the queue. Its call is nil once cancelled.
 type slot struct {
-	call    *Call
-	since   int64  // when the call was submitted
-	end     uint64 // of its request, in bytes of all requests
-	left    int64  // when the last of those left, once it has
+	call *Call
+	// When the call was submitted.
+	since int64
+	// end of its request, in bytes of all requests.
+	end uint64
+	// When the last of those left, once it has.
+	left    int64
 	size    int
 	command wire.Command
 }
@@ -132,7 +149,8 @@ func (e *Engine) Cancel(c *Call) bool {
 		return false
 	}
 	if e.bodySize > 0 && c.place == e.first {
-		c.Buffer = nil // bytes may be arriving in it right now
+		// bytes may be arriving in it right now
+		c.Buffer = nil
 	}
 	e.at(c.place).call = nil
 	c.state, c.MaybeApplied = callIdle, true
@@ -234,7 +252,8 @@ func (e *Engine) Fail(err error) {
 	e.err = err
 	if e.bodySize > 0 {
 		if c := e.at(e.first).call; c != nil {
-			c.Buffer = nil // bytes may be arriving in it right now
+			// bytes may be arriving in it right now
+			c.Buffer = nil
 		}
 		e.body, e.bodySize = nil, 0
 	}

@@ -31,11 +31,15 @@ const (
 // which costs more than all the rest of a call. With company it is the other way
 // round: one who reads for all of them, and need not stop, is cheaper.
 type reading struct {
-	by     party
-	own    uint64 // place behind the call of the caller who reads
-	row    int    // calls, one after the other, that found nobody else in flight
-	stirs  bool   // the stream has news that the goroutine saw while others read
-	buffer []byte // of the engine, for whoever reads
+	by party
+	// Place behind the call of the caller who reads.
+	own uint64
+	// Calls, one after the other, that found nobody else in flight.
+	row int
+	// The stream has news that the goroutine saw while others read.
+	stirs bool
+	// buffer of the engine, for whoever reads.
+	buffer []byte
 }
 
 type party uint8

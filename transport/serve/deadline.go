@@ -18,9 +18,12 @@ const cut = -1
 // A deadline is the instant by which a connection must have made progress. The
 // connection moves it; the watchdog acts on it.
 type deadline struct {
-	at    atomic.Int64 // 0 if there is none
-	due   atomic.Int64 // when the watchdog looks at it, never after at; 0 if it does not
-	place int          // in the watchdog's queue, which guards it
+	// 0 if there is none.
+	at atomic.Int64
+	// When the watchdog looks at it, never after at; 0 if it does not.
+	due atomic.Int64
+	// place in the watchdog's queue, which guards it.
+	place int
 }
 
 // watchdog interrupts connections whose deadline has passed, at that instant of
@@ -35,10 +38,12 @@ type deadline struct {
 type watchdog struct {
 	server *Server
 
-	mu      sync.Mutex // guards what follows
-	queue   queue
-	timer   *clock.Timer
-	armed   int64 // what the timer is armed for; 0 if it is not
+	// Guards what follows.
+	mu    sync.Mutex
+	queue queue
+	timer *clock.Timer
+	// What the timer is armed for; 0 if it is not.
+	armed   int64
 	stopped bool
 }
 
@@ -90,14 +95,16 @@ func (w *watchdog) arm() {
 	if wait := at - w.server.config.Now(); wait > 0 {
 		w.timer = w.server.config.Clock.AfterFunc(time.Duration(wait), w.look)
 	} else {
-		go w.look() // a timer would need the clock to move once more
+		// a timer would need the clock to move once more
+		go w.look()
 	}
 }
 
 // look interrupts what is overdue and arms the timer for the rest.
 func (w *watchdog) look() {
 	for _, c := range w.overdue() {
-		_ = c.SetDeadline(longAgo) // a broken connection notices by itself
+		// a broken connection notices by itself
+		_ = c.SetDeadline(longAgo)
 		c.unpoll()
 	}
 }
@@ -111,7 +118,8 @@ func (w *watchdog) overdue() (cuts []*serverConn) {
 	for len(w.queue) > 0 && w.queue[0].deadline.due.Load() <= now {
 		c := w.queue[0]
 		d := &c.deadline
-		d.due.Store(0) // before at is read, so that who sets it meanwhile calls expect
+		// before at is read, so that who sets it meanwhile calls expect
+		d.due.Store(0)
 		at := d.at.Load()
 		if at > now {
 			d.due.Store(at)

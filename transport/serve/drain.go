@@ -84,7 +84,8 @@ func (c *serverConn) drain(now int64) {
 	_, begun := c.session.Begun()
 	quiet := left == 0 && !begun && now-c.active >= int64(lingerTimeout)
 	for left > 0 {
-		n, _ := c.readArrived(left) // an error comes again when it is closed
+		// an error comes again when it is closed
+		n, _ := c.readArrived(left)
 		if n == 0 {
 			break
 		}
@@ -108,7 +109,8 @@ func (c *serverConn) linger() {
 	if !ok || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) {
 		return
 	}
-	c.session.Close() // nothing of it is needed any more
+	// nothing of it is needed any more
+	c.session.Close()
 	left, err := int64(lingerBytes), os.ErrDeadlineExceeded
 	for errors.Is(err, os.ErrDeadlineExceeded) {
 		// The end of the server may have interrupted it before; what
@@ -135,7 +137,8 @@ func closeWrite(conn net.Conn) (net.Conn, bool) {
 	}
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
-		_, _ = closeWrite(conn) // TLS has said it already
+		// TLS has said it already
+		_, _ = closeWrite(conn)
 	}
 	return conn, true
 }

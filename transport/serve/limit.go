@@ -15,7 +15,8 @@ const maxRefusals = 64
 // places counts connections against the limits on them. Its owner's lock
 // guards it.
 type connLimiter struct {
-	total, perAddress int // limits; below 0 there is none
+	// Limits; below 0 there is none.
+	total, perAddress int
 
 	serving, refusing int
 	byAddress         map[netip.Prefix]*addressUsage
@@ -104,5 +105,6 @@ type refusingHandler struct{ why wire.Refusal }
 func (r refusingHandler) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
 
 func (r refusingHandler) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
-	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message)) // not reached: nothing is admitted
+	// not reached: nothing is admitted
+	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message))
 }

@@ -88,7 +88,8 @@ func (c *serverConn) socket() syscall.RawConn {
 // arrived returns how many bytes the socket holds, or more.
 func (c *serverConn) arrived() (n int) {
 	if raw := c.socket(); raw != nil {
-		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) }) // fails if it is closed
+		// fails if it is closed
+		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) })
 	}
 	return n
 }
@@ -111,14 +112,16 @@ func (c *serverConn) readArrived(limit int) (n int, err error) {
 // that has begun to arrive is waited for, but not for long.
 func (c *serverConn) readRecord() (n int, err error) {
 	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, err // what TLS had read from the socket already
+		// what TLS had read from the socket already
+		return n, err
 	}
 	if c.arrived() == 0 || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) || c.SetReadDeadline(time.Time{}) != nil {
 		return 0, err
 	}
 	n, err = c.read()
 	if c.deadline.at.Load() != cut {
-		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+		// a broken connection notices by itself
+		_ = c.SetReadDeadline(longAgo)
 	}
 	return n, err
 }
@@ -127,6 +130,7 @@ func (c *serverConn) readRecord() (n int, err error) {
 // passes or it is closed.
 func (c *serverConn) awaitInterruption() {
 	if raw := c.socket(); raw != nil {
-		_ = raw.Read(func(uintptr) bool { return false }) // fails, and is meant to
+		// fails, and is meant to
+		_ = raw.Read(func(uintptr) bool { return false })
 	}
 }

@@ -15,24 +15,33 @@ type counters struct {
 // ServerStats is a snapshot of a Server's counters. Those not said to be a
 // present value count from NewServer on.
 type ServerStats struct {
-	Connections    int    `json:"connections"`       // open now, those being refused included
-	MaxConnections int    `json:"max_connections"`   // that may be, below 0 for no limit
-	InFlight       int64  `json:"in_flight_bytes"`   // held now by requests that are arriving and answers that are not read
-	Accepted       uint64 `json:"accepted"`          // connections
-	Refused        uint64 `json:"refused"`           // connections over a limit
-	FramingErrors  uint64 `json:"framing_errors"`    // connections closed for bad magic
-	Ended          uint64 `json:"ended"`             // connections closed by their handler, as after too many failed AUTHs
-	Unread         uint64 `json:"unread"`            // connections closed because no memory was left for their unread answers
-	Handshakes     uint64 `json:"failed_handshakes"` // TLS connections that did not get to a request
-	BytesReceived  int64  `json:"bytes_received"`
-	BytesSent      int64  `json:"bytes_sent"`
+	// Open now, those being refused included.
+	Connections int `json:"connections"`
+	// MaxConnections that may be, below 0 for no limit.
+	MaxConnections int `json:"max_connections"`
+	// Held now by requests that are arriving and answers that are not read.
+	InFlight int64  `json:"in_flight_bytes"`
+	Accepted uint64 `json:"accepted"` // connections
+	// Connections over a limit.
+	Refused uint64 `json:"refused"`
+	// Connections closed for bad magic.
+	FramingErrors uint64 `json:"framing_errors"`
+	// Connections closed by their handler, as after too many failed AUTHs.
+	Ended uint64 `json:"ended"`
+	// Connections closed because no memory was left for their unread answers.
+	Unread uint64 `json:"unread"`
+	// TLS connections that did not get to a request.
+	Handshakes    uint64 `json:"failed_handshakes"`
+	BytesReceived int64  `json:"bytes_received"`
+	BytesSent     int64  `json:"bytes_sent"`
 
 	// Connections closed because a deadline passed.
-	IdleTimeouts      uint64 `json:"idle_timeouts"`
-	FrameTimeouts     uint64 `json:"frame_timeouts"`
-	WriteTimeouts     uint64 `json:"write_timeouts"`
-	AuthTimeouts      uint64 `json:"auth_timeouts"`
-	HandshakeTimeouts uint64 `json:"handshake_timeouts"` // of TLS; failed_handshakes counts them too
+	IdleTimeouts  uint64 `json:"idle_timeouts"`
+	FrameTimeouts uint64 `json:"frame_timeouts"`
+	WriteTimeouts uint64 `json:"write_timeouts"`
+	AuthTimeouts  uint64 `json:"auth_timeouts"`
+	// HandshakeTimeouts of TLS; failed_handshakes counts them too.
+	HandshakeTimeouts uint64 `json:"handshake_timeouts"`
 
 	session.RequestStats
 }

@@ -6,7 +6,8 @@ import "golang.org/x/sys/unix"
 func unread(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	if err != nil {
-		return 0 // no socket any more
+		// no socket any more
+		return 0
 	}
 	return n
 }

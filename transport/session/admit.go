@@ -50,9 +50,12 @@ func (s *Session) admit(h *wire.Header) (wire.Refusal, bool) {
 type refused struct {
 	active  bool
 	command wire.Command
-	size    uint64       // of the request, in bytes
-	left    uint64       // bytes of it still to be dropped
-	why     wire.Refusal // due when nothing is left
+	// size of the request, in bytes.
+	size uint64
+	// Bytes of it still to be dropped.
+	left uint64
+	// Due when nothing is left.
+	why wire.Refusal
 }
 
 // refuse begins to drop the request that the input begins with.

@@ -54,7 +54,8 @@ func shareOf(limit int64) int64 { return limit / 4 * 3 }
 // is charged to the server's budget and to the shares of those that the peer is.
 type reservation struct {
 	budget *Budget
-	shares [2]*Share // of the address and of the identity
+	// shares of the address and of the identity.
+	shares [2]*Share
 	bytes  int
 }
 

@@ -47,12 +47,16 @@ type Upload interface {
 
 // upload is the large request that is arriving, if there is one.
 type upload struct {
-	to      Upload
-	header  wire.Header
-	key     []byte // for the record of large requests
-	missing int    // bytes of the value
-	held    int    // bytes of the reservation
-	buffer  []byte // of to, not filled yet
+	to     Upload
+	header wire.Header
+	// key for the record of large requests.
+	key []byte
+	// Bytes of the value.
+	missing int
+	// Bytes of the reservation.
+	held int
+	// buffer of to, not filled yet.
+	buffer []byte
 }
 
 // beginUpload starts to receive, at its final place, the value of the request that

@@ -21,21 +21,25 @@ import (
 type Meter struct {
 	rankings rankings
 	keys     bool
-	sessions atomic.Uint32 // handed a stripe so far
+	// Handed a stripe so far.
+	sessions atomic.Uint32
 	stripes  []meterStripe
 }
 
 type meterStripe struct {
-	commands [wire.CommandKinds]commandMeter // by command; index 0 is every unknown one
-	_        [64]byte                        // a cache line between neighbours
+	// commands by command; index 0 is every unknown one.
+	commands [wire.CommandKinds]commandMeter
+	// A cache line between neighbours.
+	_ [64]byte
 }
 
 // commandMeter begins with what is used most. Of requests, index 0 is unknown
 // commands; of batches, it is those of several commands.
 type commandMeter struct {
 	requests [wire.StatusKinds]atomic.Uint64
-	took     atomic.Int64 // by all batches, in nanoseconds
-	batches  [latencyBuckets]atomic.Uint64
+	// took by all batches, in nanoseconds.
+	took    atomic.Int64
+	batches [latencyBuckets]atomic.Uint64
 }
 
 // Latencies are counted by powers of two: bucket i has those under
@@ -67,7 +71,8 @@ type requestCounter struct {
 	stripe *meterStripe
 	meter  *Meter
 
-	command uint8 // of the run of equal requests
+	// command of the run of equal requests.
+	command uint8
 	status  wire.Status
 	run     uint32
 
@@ -75,10 +80,13 @@ type requestCounter struct {
 	batchCommand   uint8 // of all requests, 0 if they differ
 	largestCommand uint8
 	requests       uint32
-	bytes          uint64 // of all requests and their answers
-	largest        uint64 // of one of them
+	// bytes of all requests and their answers.
+	bytes uint64
+	// largest of one of them.
+	largest uint64
 
-	key []byte // of the largest request, nil unless keys are recorded
+	// key of the largest request, nil unless keys are recorded.
+	key []byte
 }
 
 // maxRecordedKey is how much of a key is remembered, in bytes.

@@ -11,13 +11,20 @@ import (
 // A BatchRecord describes requests that arrived together and were answered
 // together; often it is one.
 type BatchRecord struct {
-	Command  string        `json:"command"`  // of the largest request
-	Key      string        `json:"key"`      // of that request, its first 64 bytes; empty unless keys are recorded
-	Requests uint64        `json:"requests"` // how many
-	Largest  uint64        `json:"largest"`  // bytes of the largest request and its answer
-	Bytes    uint64        `json:"bytes"`    // of all requests and their answers
-	Took     time.Duration `json:"took_ns"`  // from their arrival until their answers were written
-	Ago      time.Duration `json:"ago_ns"`   // since then
+	// Command of the largest request.
+	Command string `json:"command"`
+	// Key of that request, its first 64 bytes; empty unless keys are recorded.
+	Key string `json:"key"`
+	// How many.
+	Requests uint64 `json:"requests"`
+	// Bytes of the largest request and its answer.
+	Largest uint64 `json:"largest"`
+	// Bytes of all requests and their answers.
+	Bytes uint64 `json:"bytes"`
+	// Took from their arrival until their answers were written.
+	Took time.Duration `json:"took_ns"`
+	// Ago since then.
+	Ago time.Duration `json:"ago_ns"`
 }
 
 // How many batches a ranking keeps, and for how long: one to two windows.
@@ -34,7 +41,8 @@ type rankings struct {
 	slowestFloor, largestFloor atomic.Int64
 	until                      atomic.Int64
 
-	mu               sync.Mutex // guards what follows
+	// Guards what follows.
+	mu               sync.Mutex
 	slowest, largest ranking
 }
 
@@ -57,7 +65,8 @@ func (r *rankings) turn(now int64) {
 	if now < until {
 		return
 	}
-	stale := now >= until+rankingWindow // nothing came for so long that both are old
+	// nothing came for so long that both are old
+	stale := now >= until+rankingWindow
 	r.slowest.turn(stale)
 	r.largest.turn(stale)
 	r.slowestFloor.Store(0)

@@ -12,23 +12,29 @@ import (
 type RequestStats struct {
 	Requests []RequestCount `json:"requests"`
 	Batches  []BatchLatency `json:"batches"`
-	Slowest  []BatchRecord  `json:"slowest"` // of the last minute or two, slowest first
-	Largest  []BatchRecord  `json:"largest"` // the same, largest request first
+	// Slowest of the last minute or two, slowest first.
+	Slowest []BatchRecord `json:"slowest"`
+	// The same, largest request first.
+	Largest []BatchRecord `json:"largest"`
 }
 
 // RequestCount is how many requests of a command ended in a status.
 type RequestCount struct {
-	Command string `json:"command"` // as Command.String, or "unknown"
-	Status  string `json:"status"`  // "ok", "not_found", "error", "exists", "denied", "busy"
-	Count   uint64 `json:"count"`
+	// As Command.String, or "unknown".
+	Command string `json:"command"`
+	// "ok", "not_found", "error", "exists", "denied", "busy".
+	Status string `json:"status"`
+	Count  uint64 `json:"count"`
 }
 
 // BatchLatency says how long batches of requests took, from their arrival until
 // their answers were written.
 type BatchLatency struct {
-	Command string        `json:"command"` // of all requests, or "mixed"
-	Counts  []uint64      `json:"counts"`  // by LatencyBounds; the last one is what is longer than all
-	Sum     time.Duration `json:"sum_ns"`
+	// Command of all requests, or "mixed".
+	Command string `json:"command"`
+	// Counts by LatencyBounds; the last one is what is longer than all.
+	Counts []uint64      `json:"counts"`
+	Sum    time.Duration `json:"sum_ns"`
 }
 
 // LatencyBounds returns the upper bounds of the buckets of BatchLatency.

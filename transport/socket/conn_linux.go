@@ -31,11 +31,14 @@ type Conn struct {
 		try func(uintptr) bool
 	}
 
-	mu     sync.RWMutex // held for reading by who uses fd, so that it stays the same socket
+	// Held for reading by who uses fd, so that it stays the same socket.
+	mu     sync.RWMutex
 	fd     int
 	closed bool
-	in     *waiter // for the arrival of bytes
-	out    *waiter // for room for more; nil until somebody had to wait
+	// in for the arrival of bytes.
+	in *waiter
+	// out for room for more; nil until somebody had to wait.
+	out *waiter
 }
 
 // Own moves nc's socket out of the runtime's poller and closes nc, which must be
@@ -62,12 +65,14 @@ func Own(nc net.Conn) net.Conn {
 	}), err)
 	if err == nil && c.fd >= 0 {
 		if c.in, err = newWaiter(c.fd, arrives); err == nil {
-			_ = nc.Close() // the socket lives on
+			// the socket lives on
+			_ = nc.Close()
 			return c
 		}
 	}
 	if c.fd >= 0 {
-		_ = unix.Close(c.fd) // nc is the connection
+		// nc is the connection
+		_ = unix.Close(c.fd)
 	}
 	return nc
 }
@@ -112,7 +117,8 @@ func (c *Conn) Resume() {
 // AwaitNews waits for the end of a stream that is paused; or, when it is resumed,
 // for the next bytes. It reads nothing.
 func (c *Conn) AwaitNews() {
-	_ = c.in.raw.Read(func(uintptr) bool { // fails when it is closed, which is news, too
+	// fails when it is closed, which is news, too
+	_ = c.in.raw.Read(func(uintptr) bool {
 		return !c.paused.Load() || c.ended()
 	})
 }
@@ -125,7 +131,8 @@ func (c *Conn) expect(events uint32) {
 	if c.closed {
 		return
 	}
-	_ = c.in.control(unix.EPOLL_CTL_DEL, c.fd, 0) // it is there
+	// it is there
+	_ = c.in.control(unix.EPOLL_CTL_DEL, c.fd, 0)
 	_ = c.in.control(unix.EPOLL_CTL_ADD, c.fd, events)
 }
 
@@ -227,7 +234,8 @@ func (c *Conn) Close() error {
 	err := unix.Close(c.fd)
 	in, out := c.in, c.out
 	c.mu.Unlock()
-	_ = in.file.Close() // wakes who waits, and waits until they have left
+	// wakes who waits, and waits until they have left
+	_ = in.file.Close()
 	if out != nil {
 		_ = out.file.Close()
 	}
@@ -254,7 +262,8 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	if err != nil {
 		return err
 	}
-	return out.file.SetReadDeadline(t) // it becomes readable when there is room
+	// it becomes readable when there is room
+	return out.file.SetReadDeadline(t)
 }
 
 // SyscallConn implements syscall.Conn, for options of the socket.

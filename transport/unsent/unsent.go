@@ -15,7 +15,8 @@ const Max = 128 << 10
 // Bound sets Max for a TCP connection, under TLS or not. For other connections
 // it does nothing: their buffers do not grow.
 func Bound(conn net.Conn) {
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // as of tls.Conn
+	// As of tls.Conn.
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}
 	socket, ok := conn.(syscall.Conn)
@@ -23,6 +24,7 @@ func Bound(conn net.Conn) {
 		return
 	}
 	if raw, err := socket.SyscallConn(); err == nil {
-		_ = raw.Control(bound) // fails if it is closed
+		// fails if it is closed
+		_ = raw.Control(bound)
 	}
 }

@@ -25,9 +25,12 @@ var ErrFraming = errors.New(`bad magic, a frame starts with "CM"`)
 // bytes it was parsed from.
 type Request struct {
 	Command Command
-	TTL     time.Duration // relative to the moment of execution; 0 means no expiry
-	Key     []byte        // at most MaxKeySize bytes
-	Value   []byte        // at most MaxWireValueSize bytes
+	// Relative to the moment of execution; 0 means no expiry.
+	TTL time.Duration
+	// Key at most MaxKeySize bytes.
+	Key []byte
+	// Value at most MaxWireValueSize bytes.
+	Value []byte
 }
 
 // A Response is one frame on its way back. A parsed one aliases the bytes it

@@ -37,9 +37,11 @@ type settings struct {
 
 // A measurement is one round of one peer.
 type measurement struct {
-	rate      float64 // operations a second
-	cpu       time.Duration
-	allocated float64 // allocations per operation
+	// Operations a second.
+	rate float64
+	cpu  time.Duration
+	// Allocations per operation.
+	allocated float64
 }
 
 func main() {

@@ -20,9 +20,12 @@ const (
 
 // Limits bound what commands make of values. Zero fields mean the defaults.
 type Limits struct {
-	MaxMembers    int // elements of a collection
-	MaxCollection int // bytes of a collection, as it is sealed
-	MaxString     int // bytes of a string
+	// Elements of a collection.
+	MaxMembers int
+	// Bytes of a collection, as it is sealed.
+	MaxCollection int
+	// Bytes of a string.
+	MaxString int
 
 	// TouchSlack is the share of a life, from now on, by which EXPIRE may lengthen
 	// one and write nothing: with 0.1, what has 3,300 s left keeps them when it
@@ -50,11 +53,14 @@ func (l Limits) WithDefaults() Limits {
 // A Context is one run of a command.
 type Context struct {
 	Command *Command
-	Args    [][]byte // the name first
-	Now     int64    // Unix milliseconds; one for all commands of a script or transaction
+	// The name first.
+	Args [][]byte
+	// Unix milliseconds; one for all commands of a script or transaction.
+	Now     int64
 	Version resp.Version
 	Limits  Limits
-	Random  func(n int) int // in [0, n)
+	// Random in [0, n).
+	Random func(n int) int
 
 	// Entries are those under the names among Args, in their order. A name that
 	// is there twice has one entry, twice.
@@ -113,7 +119,8 @@ func (c *Context) mayExceed(e *value.Entry) bool {
 	}
 	bytes, members := 0, e.Len()+len(c.Args)
 	for _, a := range c.Args {
-		bytes += len(a) + 16 // an element's length, or a score
+		// an element's length, or a score
+		bytes += len(a) + 16
 	}
 	return members > c.Limits.MaxMembers || bytes+e.Size()+16 > c.Limits.MaxCollection
 }

@@ -176,7 +176,8 @@ func parseScoreBound(b []byte) (score float64, open, ok bool) {
 		b = b[1:]
 	}
 	if b = bytes.TrimLeft(b, " \t\n\v\f\r"); len(b) == 0 {
-		return 0, open, true // to C's strtod, nothing is a number
+		// to C's strtod, nothing is a number
+		return 0, open, true
 	}
 	score, ok = parseFloat(b)
 	return score, open, ok
@@ -198,9 +199,10 @@ func (c *Context) lexRange(low, high int) (r scoreRange, ok bool) {
 
 // A lexBound is one end: a member, or beyond all of them.
 type lexBound struct {
-	member   []byte
-	open     bool
-	infinite int // -1 before, 1 behind all members
+	member []byte
+	open   bool
+	// -1 before, 1 behind all members.
+	infinite int
 }
 
 func parseLexBound(b []byte) (l lexBound, ok bool) {

@@ -8,8 +8,9 @@ import (
 
 // A Refusal is commands of Redis 7.0 that are answered as unknown ones, and why.
 type Refusal struct {
-	Why   string
-	Names []string // subcommands included, as in "client|kill"
+	Why string
+	// Subcommands included, as in "client|kill".
+	Names []string
 }
 
 // Refused has every command of Redis 7.0 that is not in Table.

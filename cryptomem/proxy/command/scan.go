@@ -10,9 +10,11 @@ import (
 
 // ScanOptions are those of SCAN and its relatives.
 type ScanOptions struct {
-	Pattern []byte // nil: all
+	// Nil: all.
+	Pattern []byte
 	Count   int
-	Type    []byte // nil: all; SCAN only
+	// Nil: all; SCAN only.
+	Type []byte
 }
 
 // ParseCursor reads a cursor as C's strtoul does with all of b.

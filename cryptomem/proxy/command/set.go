@@ -45,9 +45,10 @@ func (c *Context) invalidExpire() bool {
 // setOptions are what SET and GETEX take behind name and value.
 type setOptions struct {
 	nx, xx, get, keep, persist bool
-	expiry                     int // which argument says when, 0 = none
-	unit                       unit
-	relative                   bool
+	// Which argument says when, 0 = none.
+	expiry   int
+	unit     unit
+	relative bool
 }
 
 // parseSetOptions reads the options from the argument at i on. It has answered

@@ -186,7 +186,8 @@ func getrange(c *Context) {
 		return
 	}
 	if end < 0 {
-		end = max(end+n, 0) // unlike other ranges, this one has a first byte
+		// unlike other ranges, this one has a first byte
+		end = max(end+n, 0)
 	}
 	from, to := span(start, end, n)
 	c.bulk(e.Bytes[from:to])

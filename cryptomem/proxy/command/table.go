@@ -39,9 +39,11 @@ const (
 
 // A Command is one that the proxy speaks.
 type Command struct {
-	Name  string // in lower case; "client|id" for a subcommand
+	// Name in lower case; "client|id" for a subcommand.
+	Name  string
 	Group Group
-	Arity int // of arguments, the name included; at least -Arity if negative
+	// Arity of arguments, the name included; at least -Arity if negative.
+	Arity int
 	Flags Flags
 
 	// FirstKey, LastKey and KeyStep say which arguments are names, as in the

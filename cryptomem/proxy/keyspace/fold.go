@@ -20,8 +20,9 @@ type fold struct {
 	led     bool
 
 	// What was swapped in last; guarded by leading.
-	entry   value.Entry
-	version uint64 // 0: not known
+	entry value.Entry
+	// 0: not known.
+	version uint64
 	request Request
 }
 
@@ -29,8 +30,10 @@ type fold struct {
 type change struct {
 	apply func(*value.Entry)
 	err   error
-	lead  bool          // whether done says that it is its turn to lead
-	done  chan struct{} // one token a message
+	// Whether done says that it is its turn to lead.
+	lead bool
+	// One token a message.
+	done chan struct{}
 }
 
 var changes = sync.Pool{New: func() any { return &change{done: make(chan struct{}, 1)} }}
@@ -101,7 +104,8 @@ func (s *Space) carryOut(f *fold, name []byte, batch []*change) {
 	defer cancel()
 	err := s.swap(ctx, f, name, batch)
 	if errors.Is(err, ErrTooLarge) && len(batch) > 1 {
-		for i := range batch { // together they are too large; which one is it?
+		// together they are too large; which one is it?
+		for i := range batch {
 			batch[i].err = s.swap(ctx, f, name, batch[i:i+1])
 		}
 		return
@@ -126,7 +130,8 @@ func (s *Space) swap(ctx context.Context, f *fold, name []byte, batch []*change)
 		}
 		if !f.entry.Changed {
 			if known {
-				f.version = 0 // it may be outdated: nothing has compared it
+				// it may be outdated: nothing has compared it
+				f.version = 0
 				continue
 			}
 			return nil
@@ -139,7 +144,8 @@ func (s *Space) swap(ctx context.Context, f *fold, name []byte, batch []*change)
 		if attempt == s.config.Attempts {
 			return errContended
 		}
-		if attempt > 1 { // the first time, it was most likely the value kept here that was old
+		// the first time, it was most likely the value kept here that was old
+		if attempt > 1 {
 			if err := s.backOff(ctx, attempt); err != nil {
 				return err
 			}

@@ -100,10 +100,13 @@ func reasonOf(err error) (r Reason, failed bool) {
 
 // MeterStats is a snapshot of a Meter.
 type MeterStats struct {
-	Requests uint64            `json:"requests"`
-	Took     time.Duration     `json:"took_ns"` // all calls together
-	Calls    []uint64          `json:"calls"`   // by LatencyBounds, and the longer ones
-	Failed   map[string]uint64 `json:"failed"`  // requests, by reason
+	Requests uint64 `json:"requests"`
+	// All calls together.
+	Took time.Duration `json:"took_ns"`
+	// Calls by LatencyBounds, and the longer ones.
+	Calls []uint64 `json:"calls"`
+	// Requests, by reason.
+	Failed map[string]uint64 `json:"failed"`
 }
 
 // LatencyBounds are the upper bounds of MeterStats.Calls, but for the last.

@@ -72,7 +72,8 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 		}
 		r.Expires = a.Expires.UnixMilli()
 		if r.Expires <= s.clock.Now().UnixMilli() {
-			r.Err = ErrNotFound // the store, or another clock, would still have it
+			// the store, or another clock, would still have it
+			r.Err = ErrNotFound
 		}
 	case Add:
 		r.Version = 0
@@ -110,7 +111,8 @@ func (s *Sealed) SwapAll(ctx context.Context, rs []*Request) error {
 	all := make([]*cryptomem.Access, len(rs))
 	for i, r := range rs {
 		a := &cryptomem.Access{Command: commands[r.Kind], Key: r.Name, Value: r.Value, Version: r.Version}
-		if r.Kind == Delete { // here, it is storing what is over
+		// here, it is storing what is over
+		if r.Kind == Delete {
 			a.Command, r.Expires = cryptomem.CommandSet, longAgo
 		}
 		if r.Expires != 0 {

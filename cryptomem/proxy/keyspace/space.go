@@ -24,9 +24,12 @@ const (
 type Config struct {
 	Upstream Upstream
 	Clock    clock.Clock
-	Random   func(n int64) int64 // in [0, n); for back-off
-	Timeout  time.Duration       // of one command, with all its attempts
-	Attempts int                 // of one change
+	// Random in [0, n); for back-off.
+	Random func(n int64) int64
+	// Timeout of one command, with all its attempts.
+	Timeout time.Duration
+	// Attempts of one change.
+	Attempts int
 }
 
 // A Space is the names of one database. It is safe for concurrent use.
@@ -64,8 +67,10 @@ func New(c Config) *Space {
 
 // Stats counts what a Space did.
 type Stats struct {
-	Folded int64 `json:"folded"` // changes that went along with another one
-	Lost   int64 `json:"lost"`   // swaps that came too late and were done again
+	// Changes that went along with another one.
+	Folded int64 `json:"folded"`
+	// Swaps that came too late and were done again.
+	Lost int64 `json:"lost"`
 }
 
 // Stats returns the counts so far.
@@ -117,6 +122,7 @@ func Store(r *Request, name []byte, e *value.Entry, version uint64) bool {
 	case version == 0:
 		r.Kind = Add
 	}
-	r.Value = e.Append(nil) // the entry may refer to what r had
+	// the entry may refer to what r had
+	r.Value = e.Append(nil)
 	return true
 }

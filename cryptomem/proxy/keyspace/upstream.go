@@ -20,10 +20,12 @@ const (
 
 // A Request is one request to an Upstream and its answer.
 type Request struct {
-	Kind    Kind
-	Name    []byte
-	Value   []byte // what is to be stored, in plaintext; or Get's and Look's answer, appended to Value[:0]
-	Expires int64  // of Value, Unix milliseconds; 0 means for good
+	Kind Kind
+	Name []byte
+	// What is to be stored, in plaintext; or Get's and Look's answer, appended to Value[:0].
+	Value []byte
+	// Expires of Value, Unix milliseconds; 0 means for good.
+	Expires int64
 
 	// Version is what Swap replaces, and the answer of Look, Add and Swap. Look
 	// answers it together with ErrNotFound, too, for what is there and must not

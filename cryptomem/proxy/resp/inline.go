@@ -15,7 +15,8 @@ func (p *Parser) inline(b []byte) (args [][]byte, n int, err error) {
 	}
 	line := bytes.TrimSuffix(b[:end], []byte{'\r'})
 	p.args = p.args[:0]
-	words := make([]byte, 0, len(line)) // with room for all: no word moves once it is an argument
+	// with room for all: no word moves once it is an argument
+	words := make([]byte, 0, len(line))
 	for {
 		for len(line) > 0 && isSpace(line[0]) {
 			line = line[1:]

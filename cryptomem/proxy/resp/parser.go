@@ -24,10 +24,14 @@ const (
 
 // Limits bound one command. Zero fields mean the defaults.
 type Limits struct {
-	MaxArgs    int // arguments, the command's name included
-	MaxArg     int // bytes of one argument
-	MaxCommand int // bytes of all arguments together
-	MaxInline  int // bytes of a command that is typed as a line
+	// Arguments, the command's name included.
+	MaxArgs int
+	// Bytes of one argument.
+	MaxArg int
+	// Bytes of all arguments together.
+	MaxCommand int
+	// Bytes of a command that is typed as a line.
+	MaxInline int
 }
 
 // ErrTooLarge is what Next returns for a command over the limits, once it has
@@ -48,17 +52,24 @@ func (e ProtocolError) Error() string { return "Protocol error: " + string(e) }
 type Parser struct {
 	limits Limits
 	args   [][]byte // reused
-	spans  []span   // of the arguments seen, in the unfinished command
+	// spans of the arguments seen, in the unfinished command.
+	spans []span
 
-	pos   int // where to go on in the unfinished command
-	left  int // how many arguments are missing
+	// Where to go on in the unfinished command.
+	pos int
+	// How many arguments are missing.
+	left  int
 	begun bool
-	body  int // length of the argument whose bytes come next, or noBody
-	total int // bytes of all arguments declared so far
+	// Length of the argument whose bytes come next, or noBody.
+	body int
+	// Bytes of all arguments declared so far.
+	total int
 
-	refusal error  // why the command is skipped instead of kept; body then counts down
-	name    []byte // of the command refused last
-	named   bool
+	// Why the command is skipped instead of kept; body then counts down.
+	refusal error
+	// name of the command refused last.
+	name  []byte
+	named bool
 }
 
 // noBody: what comes next is not an argument's bytes but its length.
@@ -176,7 +187,8 @@ func (p *Parser) reset() {
 		p.spans = nil
 	}
 	if cap(p.args) > keep {
-		p.args = nil // the caller has its slice
+		// the caller has its slice
+		p.args = nil
 	}
 	p.spans = p.spans[:0]
 	p.begun, p.pos, p.left, p.body, p.total, p.refusal = false, 0, 0, noBody, 0, nil

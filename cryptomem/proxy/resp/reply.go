@@ -169,7 +169,8 @@ func parseElems(b []byte, kind Kind, n, count, depth int) (Reply, int, error) {
 	}
 	const shortest = len("_\r\n")
 	if count < 0 || count > (len(b)-n)/shortest {
-		return Reply{}, 0, nil // they are not all there, whatever they are
+		// they are not all there, whatever they are
+		return Reply{}, 0, nil
 	}
 	r := Reply{Kind: kind, Elems: make([]Reply, 0, count)}
 	for range count {

@@ -140,7 +140,8 @@ func basePCall(l *lua.LState) int {
 		l.Insert(lua.LTrue, 1)
 		return l.GetTop()
 	}
-	if t, isTable := value.(*lua.LTable); isTable { // as before Redis 7, whose errors are tables
+	// as before Redis 7, whose errors are tables
+	if t, isTable := value.(*lua.LTable); isTable {
 		if text, isText := toStringValue(t.RawGetString("err")); isText {
 			value = lua.LString(text)
 		}

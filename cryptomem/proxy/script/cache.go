@@ -10,10 +10,12 @@ type cache struct {
 	count int
 	bytes int64
 
-	mu      sync.Mutex // guards what follows
+	// Guards what follows.
+	mu      sync.Mutex
 	scripts map[string]*list.Element
-	recent  *list.List // of *Script, the one used last in front
-	size    int64
+	// recent of *Script, the one used last in front.
+	recent *list.List
+	size   int64
 }
 
 func newCache(count int, bytes int64) *cache {

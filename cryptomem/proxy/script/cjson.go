@@ -20,8 +20,9 @@ type jsonConfig struct {
 	decodeDepth             int
 	precision               int
 	keepBuffer              bool
-	encodeInvalid           int // 0 refuse, 1 write, 2 write null
-	decodeInvalid           bool
+	// 0 refuse, 1 write, 2 write null.
+	encodeInvalid int
+	decodeInvalid bool
 }
 
 var jsonDefaults = jsonConfig{

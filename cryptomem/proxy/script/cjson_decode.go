@@ -30,8 +30,10 @@ type jsonDecoder struct {
 	at    int
 	depth int
 
-	token string // or what is wrong with it
-	place int    // where it is
+	// Or what is wrong with it.
+	token string
+	// Where it is.
+	place int
 	value lua.LValue
 }
 
@@ -126,7 +128,8 @@ func (d *jsonDecoder) text() {
 	d.at++
 	begin := d.at
 	end := strings.IndexAny(d.data[begin:], "\"\\\x00")
-	if end >= 0 && d.data[begin+end] == '"' { // nothing to unescape
+	// nothing to unescape
+	if end >= 0 && d.data[begin+end] == '"' {
 		d.at += end + 1
 		d.r.charge(d.l, slotSize)
 		d.token, d.value = jsonString, lua.LString(d.data[begin:begin+end])

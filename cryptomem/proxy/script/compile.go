@@ -29,7 +29,8 @@ func compile(source, chunkName string) (proto *lua.FunctionProto, c *chunk, err 
 		return nil, nil, err
 	}
 	defer func() {
-		if recover() != nil { // the compiler's own limits, when it does not foresee them
+		// the compiler's own limits, when it does not foresee them
+		if recover() != nil {
 			err = errTooComplex
 		}
 	}()

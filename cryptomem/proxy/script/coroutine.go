@@ -101,7 +101,8 @@ func resume(l, th *lua.LState, args []lua.LValue) ([]lua.LValue, lua.LValue) {
 		return nil, lua.LString(err.Error())
 	}
 	if len(values) == 1 && values[0] == lua.LNil {
-		values = nil // the machine has one nil for none
+		// the machine has one nil for none
+		values = nil
 	}
 	return values, nil
 }

@@ -13,11 +13,16 @@ import (
 
 // Limits bound what a script may take. A field that is 0 has its default.
 type Limits struct {
-	Steps   int   // instructions of a run; default 5,000,000
-	Memory  int64 // bytes that a run may ask for in all, given back or not; default 128 MiB
-	Source  int   // bytes of a script; default 256 KiB
-	Scripts int   // scripts that are kept; default 1,000
-	Cache   int64 // bytes that all kept scripts take, about; default 32 MiB
+	// Instructions of a run; default 5,000,000.
+	Steps int
+	// Bytes that a run may ask for in all, given back or not; default 128 MiB.
+	Memory int64
+	// Bytes of a script; default 256 KiB.
+	Source int
+	// Scripts that are kept; default 1,000.
+	Scripts int
+	// Bytes that all kept scripts take, about; default 32 MiB.
+	Cache int64
 }
 
 func (l Limits) withDefaults() Limits {

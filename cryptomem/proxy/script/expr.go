@@ -22,10 +22,12 @@ const (
 
 // An expr is a node of the tree with what the parser knows of it.
 type expr struct {
-	node   ast.Expr
-	kind   exprKind
-	name   name // of its value, for errors
-	object name // of the object that it indexes
+	node ast.Expr
+	kind exprKind
+	// name of its value, for errors.
+	name name
+	// object of the object that it indexes.
+	object name
 }
 
 func (e expr) assignable() bool { return e.kind == isLocal || e.kind == isGlobal || e.kind == isIndex }
@@ -120,7 +122,8 @@ func (p *parser) primary() expr {
 		p.failHere("unexpected symbol")
 	}
 	for levels := 0; ; levels++ {
-		if levels > maxChain { // the tree nests what the source lists
+		// the tree nests what the source lists
+		if levels > maxChain {
 			p.fail("chunk has too many syntax levels", "")
 		}
 		switch p.tok {
@@ -259,7 +262,8 @@ func (p *parser) table() ast.Expr {
 	if items > maxItems {
 		p.fail("constructor has more than "+strconv.Itoa(maxItems)+" items", "")
 	}
-	if items >= lua.FieldsPerFlush && keyed > 0 { // the compiler flushes full batches anew for each keyed field
+	// the compiler flushes full batches anew for each keyed field
+	if items >= lua.FieldsPerFlush && keyed > 0 {
 		slices.SortStableFunc(node.Fields, func(a, b *ast.Field) int {
 			switch {
 			case (a.Key == nil) == (b.Key == nil):
@@ -345,7 +349,8 @@ func (p *parser) subexpr(limit int) expr {
 		if !ok || priority.left <= limit {
 			return e
 		}
-		if levels > maxChain { // the tree nests what the source lists
+		// the tree nests what the source lists
+		if levels > maxChain {
 			p.fail("chunk has too many syntax levels", "")
 		}
 		p.next()

@@ -8,7 +8,8 @@ import (
 
 // Flags are what the first line of a script declares: "#!lua flags=no-writes".
 type Flags struct {
-	Declared bool // there is such a line: what it does not allow is forbidden
+	// There is such a line: what it does not allow is forbidden.
+	Declared bool
 
 	NoWrites, AllowOOM, AllowStale, NoCluster, AllowCrossSlotKeys bool
 }

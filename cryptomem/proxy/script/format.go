@@ -11,8 +11,9 @@ import (
 type directive struct {
 	minus, plus, space, alternate, zero bool
 
-	width     int
-	precision int // -1: none
+	width int
+	// -1: none.
+	precision int
 	verb      byte
 }
 
@@ -99,7 +100,8 @@ func (d directive) append(l *lua.LState, b []byte, arg int) []byte {
 	case 's':
 		s := checkString(l, arg)
 		if d.precision < 0 && len(s) >= 100 {
-			return append(b, s...) // too long to be formatted
+			// too long to be formatted
+			return append(b, s...)
 		}
 		if i := strings.IndexByte(s, 0); i >= 0 {
 			s = s[:i]
@@ -197,7 +199,8 @@ func (d directive) digits(n float64, precision int) string {
 		}
 	}
 	text := strconv.FormatFloat(n, verb, precision, 64)
-	if d.alternate && precision == 0 { // the point stays
+	// the point stays
+	if d.alternate && precision == 0 {
 		if e := strings.IndexByte(text, 'e'); e >= 0 {
 			return text[:e] + "." + text[e:]
 		}

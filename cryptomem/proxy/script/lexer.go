@@ -67,15 +67,18 @@ func (t token) String() string {
 // dialect (goto, other numbers, other words for errors).
 type lexer struct {
 	source string
-	name   string // as error messages show it
-	pos    int
-	line   int
-	start  int // where the token begins, for errors
+	// As error messages show it.
+	name string
+	pos  int
+	line int
+	// Where the token begins, for errors.
+	start int
 
-	tok   token
-	str   string
-	num   float64
-	last  int // the line of the token before
+	tok token
+	str string
+	num float64
+	// The line of the token before.
+	last  int
 	ahead struct {
 		held bool
 		tok  token

@@ -70,7 +70,8 @@ func scanNumber(s string) (n float64, rest string, ok bool) {
 	if !mantissa {
 		return 0, s, false
 	}
-	n, _ = strconv.ParseFloat(sign+body[:end], 64) // out of range is what strtod gives too: 0 or an infinity
+	// out of range is what strtod gives too: 0 or an infinity
+	n, _ = strconv.ParseFloat(sign+body[:end], 64)
 	return n, body[end:], true
 }
 

@@ -268,7 +268,8 @@ func (r *run) trySet(l *lua.LState, t *lua.LTable, key, value lua.LValue) (wrong
 			size = slotSize
 			if gap := int(k) - t.MaxN() - 1; gap > 0 {
 				if value == lua.LNil {
-					return "" // nothing to forget
+					// nothing to forget
+					return ""
 				}
 				size += slotSize * gap
 			}

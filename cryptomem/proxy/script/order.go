@@ -12,14 +12,18 @@ import (
 // for indexes from 1 on, and a hash of chained nodes. It is replayed from the
 // keys in the order of their insertion, when a traversal begins.
 type layout struct {
-	array []bool // which of the indexes there are
+	// Which of the indexes there are.
+	array []bool
 	nodes []node
-	free  int // no node from here on is free
+	// No node from here on is free.
+	free int
 }
 
 type node struct {
-	key  lua.LValue // nil: free
-	next int        // in the chain; -1 ends it
+	// Nil: free.
+	key lua.LValue
+	// next in the chain; -1 ends it.
+	next int
 }
 
 // newLayout has room for as many as a constructor lists.
@@ -60,7 +64,8 @@ func (y *layout) main(key lua.LValue) int {
 		b := math.Float64bits(float64(k))
 		return int((uint32(b) + uint32(b>>32)) % uint32((len(y.nodes)-1)|1))
 	}
-	return 0 // by its address, in Lua
+	// by its address, in Lua
+	return 0
 }
 
 func hashString(s string) uint32 {

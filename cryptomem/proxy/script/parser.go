@@ -11,12 +11,14 @@ import (
 // becomes a call to an operator of ours (see operators.go).
 type parser struct {
 	lexer
-	chunk  *chunk
-	fn     *scope
-	locals int // declared so far
+	chunk *chunk
+	fn    *scope
+	// Declared so far.
+	locals int
 	depth  int
 	consts int
-	marker string // begins the name of an operator; no script can contain it
+	// Begins the name of an operator; no script can contain it.
+	marker string
 }
 
 const (

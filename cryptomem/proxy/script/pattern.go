@@ -346,7 +346,8 @@ func (m *matcher) value(i, start, end int) lua.LValue {
 		return lua.LNumber(c.start + 1)
 	}
 	text := m.text(i)
-	runOf(m.l).charge(m.l, slotSize) // the text is part of the source
+	// the text is part of the source
+	runOf(m.l).charge(m.l, slotSize)
 	return lua.LString(text)
 }
 

@@ -55,12 +55,14 @@ func expDouble(x double2) (double2, int) {
 	k := math.Round(x.hi / ln2.hi)
 	const halvings = 1 << 9
 	r := x.add(ln2.mul(double2{-k, 0})).scale(1.0 / halvings)
-	term, sum := r, r // of e^r - 1
+	// of e^r - 1
+	term, sum := r, r
 	for i := 2; i <= 9; i++ {
 		term = term.mul(r).div(double2{float64(i), 0})
 		sum = sum.add(term)
 	}
-	for h := 1; h < halvings; h *= 2 { // (1+s)^2 - 1 = 2s + s^2
+	// (1+s)^2 - 1 = 2s + s^2
+	for h := 1; h < halvings; h *= 2 {
 		sum = sum.scale(2).add(sum.mul(sum))
 	}
 	return sum.add(double2{1, 0}), int(k)
@@ -73,7 +75,8 @@ func logDouble(x float64) double2 {
 		m, e = m*2, e-1
 	}
 	y := double2{math.Log(m), 0}
-	for range 2 { // Newton: y += m*e^-y - 1
+	// Newton: y += m*e^-y - 1
+	for range 2 {
 		f, k := expDouble(y.scale(-1))
 		f = f.scale(math.Ldexp(1, k)).mul(double2{m, 0}).add(double2{-1, 0})
 		y = y.add(f)

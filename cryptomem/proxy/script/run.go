@@ -34,16 +34,22 @@ type run struct {
 	state  *state
 	limits Limits
 	sha    string
-	chunks map[string]*chunk // by the machine's source name
+	// chunks by the machine's source name.
+	chunks map[string]*chunk
 
 	steps  int
 	memory int64
-	depth  int   // of calls from our functions back into Lua
-	dead   error // why the script must end; nothing can catch it
-	thrown bool  // an error on its way is in Lua's words already
+	// depth of calls from our functions back into Lua.
+	depth int
+	// Why the script must end; nothing can catch it.
+	dead error
+	// An error on its way is in Lua's words already.
+	thrown bool
 
-	forgotten  map[forgottenKey]struct{} // keys removed from tables
-	shapes     map[*lua.LTable]shape     // of tables that a constructor gave several keys
+	// Keys removed from tables.
+	forgotten map[forgottenKey]struct{}
+	// shapes of tables that a constructor gave several keys.
+	shapes     map[*lua.LTable]shape
 	traversals map[*lua.LTable]*traversal
 
 	errSource string
@@ -51,11 +57,15 @@ type run struct {
 
 	protocol resp.Version
 	shared   *sharedRandom
-	random   *lrand48 // the script's own, once it has seeded it
-	json     jsonConfig
-	threads  map[*lua.LState]*lua.LFunction // coroutines, and what has not begun in them
-	resuming map[*lua.LState]bool           // those that run, or wait for one that does
-	tainted  bool                           // the state may not serve another run
+	// The script's own, once it has seeded it.
+	random *lrand48
+	json   jsonConfig
+	// Coroutines, and what has not begun in them.
+	threads map[*lua.LState]*lua.LFunction
+	// Those that run, or wait for one that does.
+	resuming map[*lua.LState]bool
+	// The state may not serve another run.
+	tainted bool
 }
 
 // Errors that end a script whatever it does to catch them.
@@ -212,7 +222,8 @@ func (r *run) protect(l *lua.LState, nargs int) (lua.LValue, bool) {
 	if !errors.As(err, &api) {
 		return lua.LString(err.Error()), false
 	}
-	if api.Type == lua.ApiErrorPanic { // before guarded had its turn
+	// before guarded had its turn
+	if api.Type == lua.ApiErrorPanic {
 		return r.crashed(l, api.Object.String()), false
 	}
 	return api.Object, false

@@ -17,15 +17,18 @@ func (n name) String() string {
 // are indexes of sites, so an instruction that fails leads back to the exact
 // expression and not only to its line.
 type site struct {
-	line   int
-	names  []name // of a call's function, of an index's object, of operands
-	call   bool
-	method bool // a call of names[0] of the object names[1]
+	line int
+	// names of a call's function, of an index's object, of operands.
+	names []name
+	call  bool
+	// A call of names[0] of the object names[1].
+	method bool
 }
 
 // A chunk is what a compiled source needs to explain its errors.
 type chunk struct {
-	source string // as loaded: "@user_script", or a text given to loadstring
+	// As loaded: "@user_script", or a text given to loadstring.
+	source string
 	sites  []site
 }
 
@@ -65,11 +68,13 @@ func shortSource(source string, size int) string {
 
 // A scope is a function under way: its active local variables, outermost first.
 type scope struct {
-	parent   *scope
-	line     int // 0 is the main function
-	vararg   bool
-	locals   []local
-	upvalues map[string]bool // by unique name
+	parent *scope
+	// 0 is the main function.
+	line   int
+	vararg bool
+	locals []local
+	// upvalues by unique name.
+	upvalues map[string]bool
 	loops    int
 }
 

@@ -9,7 +9,8 @@ import (
 type state struct {
 	l       *lua.LState
 	globals *lua.LTable
-	failing *lua.LTable // the metatable of globals
+	// The metatable of globals.
+	failing *lua.LTable
 }
 
 const (

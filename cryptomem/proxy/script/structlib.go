@@ -95,7 +95,8 @@ func cString(s string) string {
 
 func structPack(l *lua.LState) int {
 	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
-	l.Push(lua.LNil) // what Lua's own puts behind the arguments shows in an error
+	// what Lua's own puts behind the arguments shows in an error
+	l.Push(lua.LNil)
 	var b []byte
 	arg := 2
 	for f.format != "" {

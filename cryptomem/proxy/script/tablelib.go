@@ -197,7 +197,8 @@ func (s *sorter) sort(low, high int) {
 		pivot := get(s.t, middle)
 		s.swap(middle, high-1)
 		i := s.partition(low, high, pivot)
-		if i-low < high-i { // the smaller half first, the larger in this loop
+		// the smaller half first, the larger in this loop
+		if i-low < high-i {
 			s.sort(low, i-1)
 			low = i + 1
 		} else {

@@ -85,11 +85,13 @@ func Decode(b []byte) (Value, error) {
 	r := reader{rest: b[headSize:]}
 	if v.Type == String {
 		if !marked(r.rest) {
-			return Value{}, ErrEncoding // it needs no prefix
+			// it needs no prefix
+			return Value{}, ErrEncoding
 		}
 		return Value{Type: String, Bytes: r.rest}, nil
 	}
-	n := r.uvarint() // at most as many as there are bytes
+	// at most as many as there are bytes
+	n := r.uvarint()
 	switch v.Type {
 	case Hash:
 		v.Fields = make(Fields, 0, n)
@@ -122,7 +124,8 @@ func (v *Value) sound() bool {
 			return false
 		}
 	}
-	return v.Len() > 0 // Redis knows no empty collection
+	// Redis knows no empty collection
+	return v.Len() > 0
 }
 
 // A reader takes parts off the front of what is left to decode.

@@ -39,7 +39,8 @@ func (s *Scores) Set(member []byte, score float64) (added bool) {
 		member = append([]byte{}, member...)
 	}
 	if score == 0 && len(member) <= shortMember && s.Short() {
-		score = 0 // a list has whole numbers as integers, which know no -0
+		// a list has whole numbers as integers, which know no -0
+		score = 0
 	}
 	m := Score{Member: member, Score: score}
 	at, _ := slices.BinarySearchFunc(*s, m, compareScores)

@@ -38,10 +38,11 @@ func (t Type) String() string {
 // A Value is one of the types. Which field holds it follows from Type.
 type Value struct {
 	Type   Type
-	Bytes  []byte   // String
-	Fields Fields   // Hash
-	Scores Scores   // SortedSet
-	Items  [][]byte // Set and List
+	Bytes  []byte // String
+	Fields Fields // Hash
+	Scores Scores // SortedSet
+	// Set and List.
+	Items [][]byte
 }
 
 // Len returns the number of elements of a collection.
@@ -64,8 +65,10 @@ func (v *Value) IndexItem(item []byte) int {
 // An Entry is what lies under a name, and until when.
 type Entry struct {
 	Value
-	Expires int64 // Unix milliseconds; 0 means for good
-	Changed bool  // since it was read
+	// Unix milliseconds; 0 means for good.
+	Expires int64
+	// Changed since it was read.
+	Changed bool
 }
 
 // Exists reports whether there is something.

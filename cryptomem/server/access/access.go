@@ -67,9 +67,12 @@ func (e *LimitError) Unwrap() []error {
 
 // A List is the identities of one server. It is safe for concurrent use.
 type List struct {
-	mu      sync.RWMutex       // guards the fields; what they lead to guards itself
-	members map[string]*member // by name, all that are listed or have connections
-	store   *cache.Cache       // that keeps the identities' accounts; nil without a server
+	// Guards the fields; what they lead to guards itself.
+	mu sync.RWMutex
+	// members by name, all that are listed or have connections.
+	members map[string]*member
+	// store that keeps the identities' accounts; nil without a server.
+	store *cache.Cache
 }
 
 var _ server.Accountant = (*List)(nil)
@@ -96,7 +99,8 @@ func (l *List) Reload(file string) error {
 	for _, id := range identities {
 		listed[id.name] = true
 	}
-	l.closeUnlisted(listed) // first, for the room that their accounts take
+	// first, for the room that their accounts take
+	l.closeUnlisted(listed)
 	accounts := make([]*cache.Account, len(identities))
 	for i, id := range identities {
 		if accounts[i], err = l.open(id.name); err != nil {
@@ -127,7 +131,8 @@ func (l *List) Reload(file string) error {
 func (l *List) closeUnlisted(listed map[string]bool) {
 	for name, m := range l.members {
 		if account := m.account.Load(); !listed[name] && account != nil && m.connections.Load() == 0 {
-			_ = account.Close() // never fails
+			// never fails
+			_ = account.Close()
 		}
 	}
 }
@@ -151,7 +156,8 @@ func (l *List) reopen() error {
 func (l *List) discard(identities []*identity, accounts []*cache.Account) {
 	for i, id := range identities {
 		if l.members[id.name] == nil && accounts[i] != nil {
-			_ = accounts[i].Close() // never fails
+			// never fails
+			_ = accounts[i].Close()
 		}
 	}
 }
@@ -196,7 +202,8 @@ func (l *List) Greet(conn net.Conn) (server.Permission, error) {
 	for _, m := range l.members {
 		if id := m.identity.Load(); id != nil && id.hasCertificate(names) {
 			if found != nil {
-				return nil, nil // of two identities, neither
+				// of two identities, neither
+				return nil, nil
 			}
 			found, as = m, id
 		}
@@ -218,7 +225,8 @@ func (l *List) Authenticate(_ net.Conn, current server.Permission, name, token [
 		id = m.identity.Load()
 	}
 	if id == nil {
-		nobody.hasToken(&sum) // an unknown name takes as long as a known one
+		// an unknown name takes as long as a known one
+		nobody.hasToken(&sum)
 		return nil, ErrUnknownIdentity
 	}
 	if !id.hasToken(&sum) {

@@ -4,7 +4,8 @@ import "go.yaml.in/yaml/v3"
 
 // An Entry is one identity as a file says it.
 type Entry struct {
-	Tokens         []string `yaml:"tokens,flow,omitempty"` // as NewToken and HashToken return them
+	// As NewToken and HashToken return them.
+	Tokens         []string `yaml:"tokens,flow,omitempty"`
 	Certificates   []string `yaml:"certificates,flow,omitempty"`
 	Namespaces     []string `yaml:"namespaces,flow,omitempty"`
 	Prefixes       []string `yaml:"prefixes,flow,omitempty"`

@@ -46,8 +46,9 @@ func parse(name string, text []byte) ([]*identity, config.Problems) {
 }
 
 type parser struct {
-	problems     config.Problems
-	certificates map[string]string // a certificate's name -> the identity
+	problems config.Problems
+	// A certificate's name -> the identity.
+	certificates map[string]string
 }
 
 func (p *parser) report(where, format string, args ...any) {
@@ -96,7 +97,8 @@ func (p *parser) identity(f config.Field) *identity {
 		p.set(id, field)
 	}
 	if len(p.problems) > before {
-		return id // what seems to be missing may only be written wrong
+		// what seems to be missing may only be written wrong
+		return id
 	}
 	if len(id.tokens) == 0 && len(id.certificates) == 0 {
 		p.report(f.Where, "%s: nobody can prove to be it; give it tokens or certificates", id.name)

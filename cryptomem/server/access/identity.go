@@ -14,16 +14,20 @@ type tokenHash = [sha256.Size]byte
 
 // An identity is one entry of the file. It does not change.
 type identity struct {
-	name           string
-	tokens         []tokenHash
-	certificates   []string
-	prefixes       [][]byte // namespaces are prefixes too: length byte, then name
-	readOnly       bool
-	stats          bool
-	noScan         bool
-	maxConnections int64 // 0 = no limit
-	maxValueSize   int64 // bytes, 0 = no limit but the server's
-	maxMemory      int64 // bytes, 0 = no limit but the server's
+	name         string
+	tokens       []tokenHash
+	certificates []string
+	// Namespaces are prefixes too: length byte, then name.
+	prefixes [][]byte
+	readOnly bool
+	stats    bool
+	noScan   bool
+	// 0 = no limit.
+	maxConnections int64
+	// Bytes, 0 = no limit but the server's.
+	maxValueSize int64
+	// Bytes, 0 = no limit but the server's.
+	maxMemory int64
 }
 
 // nobody takes the place of an identity that does not exist.

@@ -14,12 +14,15 @@ import (
 // A member is who goes by one identity's name. It outlives the identity, which
 // a new file replaces.
 type member struct {
-	identity    atomic.Pointer[identity]      // nil while it is not listed
-	account     atomic.Pointer[cache.Account] // what its items are charged to; nil without a server
+	// Nil while it is not listed.
+	identity atomic.Pointer[identity]
+	// What its items are charged to; nil without a server.
+	account     atomic.Pointer[cache.Account]
 	connections bounded.Counter
 	requests    atomic.Uint64
 	denied      atomic.Uint64
-	holds       session.Share // of the server's memory in flight
+	// holds of the server's memory in flight.
+	holds session.Share
 }
 
 // follow makes id what the member is from now on.

@@ -12,8 +12,9 @@ import (
 
 // A permission is what a member may do on one connection.
 type permission struct {
-	member  *member
-	proven  func(*identity) bool // whether what the client showed still counts
+	member *member
+	// Whether what the client showed still counts.
+	proven  func(*identity) bool
 	checked atomic.Pointer[identity]
 	closed  atomic.Bool
 }

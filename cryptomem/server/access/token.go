@@ -21,7 +21,8 @@ const hashPrefix = "sha256:"
 // NewToken draws a token, and returns the hash that an identities file holds.
 func NewToken() (token, hash string) {
 	var secret [32]byte
-	_, _ = rand.Read(secret[:]) // never fails
+	// never fails
+	_, _ = rand.Read(secret[:])
 	token = base64.RawURLEncoding.EncodeToString(secret[:])
 	return token, HashToken(token)
 }

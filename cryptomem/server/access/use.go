@@ -12,14 +12,20 @@ const MaxUses = 100
 // A Use is what one identity did since it was listed. It begins anew where an
 // identity without a connection is listed again. One without a name is all the others together.
 type Use struct {
-	Identity      string `json:"identity"`
-	Others        int    `json:"others,omitempty"` // how many identities this sums up, 0 for one that has a name
-	Connections   int64  `json:"connections"`      // open now
-	Requests      uint64 `json:"requests"`         // allowed and denied
-	Denied        uint64 `json:"denied"`
-	Memory        int64  `json:"memory"`         // bytes that its items use
-	MaxMemory     int64  `json:"max_memory"`     // limit of that, 0 = none, or several together
-	MemoryRefused uint64 `json:"memory_refused"` // writes refused for that limit
+	Identity string `json:"identity"`
+	// How many identities this sums up, 0 for one that has a name.
+	Others int `json:"others,omitempty"`
+	// Open now.
+	Connections int64 `json:"connections"`
+	// Allowed and denied.
+	Requests uint64 `json:"requests"`
+	Denied   uint64 `json:"denied"`
+	// Bytes that its items use.
+	Memory int64 `json:"memory"`
+	// Limit of that, 0 = none, or several together.
+	MaxMemory int64 `json:"max_memory"`
+	// Writes refused for that limit.
+	MemoryRefused uint64 `json:"memory_refused"`
 }
 
 // Len returns how many identities are listed.
@@ -56,7 +62,8 @@ func (l *List) Use() []Use {
 		others.Memory += u.Memory
 		others.MemoryRefused += u.MemoryRefused
 	}
-	busiest := slices.Clone(all[:MaxUses]) // a report is kept for longer than the rest is worth
+	// a report is kept for longer than the rest is worth
+	busiest := slices.Clone(all[:MaxUses])
 	slices.SortFunc(busiest, byName)
 	return append(busiest, others)
 }

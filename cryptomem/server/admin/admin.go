@@ -32,13 +32,20 @@ import (
 
 // Config says what is shown. Report or Subject must be set.
 type Config struct {
-	Report  func() *stats.Report // of a server; called once a second, and for every scrape
-	Subject *Subject             // in place of Report, something else than a server
-	Ready   func() error         // why clients should not be sent here; nil means they always may
-	AnyHost bool                 // whether requests under any host name are answered: for a listener that is not on loopback
-	Pprof   bool                 // whether profiles are served
-	Clock   clock.Clock          // default: the real one
-	Logger  *slog.Logger         // default: none
+	// Report of a server; called once a second, and for every scrape.
+	Report func() *stats.Report
+	// Subject in place of Report, something else than a server.
+	Subject *Subject
+	// Why clients should not be sent here; nil means they always may.
+	Ready func() error
+	// Whether requests under any host name are answered: for a listener that is not on loopback.
+	AnyHost bool
+	// Whether profiles are served.
+	Pprof bool
+	// Default: the real one.
+	Clock clock.Clock
+	// Default: none.
+	Logger *slog.Logger
 }
 
 // A Server serves the admin pages. Close ends it.
@@ -122,7 +129,8 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(append(text, '\n')) // a client that has gone needs no answer
+	// a client that has gone needs no answer
+	_, _ = w.Write(append(text, '\n'))
 }
 
 func say(w http.ResponseWriter, status int, text string) {
@@ -130,7 +138,8 @@ func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // a client that has gone needs no answer
+	// a client that has gone needs no answer
+	_, _ = io.WriteString(w, text+"\n")
 }
 
 // IsClosed reports whether err is what Serve returns after Close.

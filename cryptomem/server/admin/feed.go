@@ -29,10 +29,14 @@ type feed struct {
 	done    sync.WaitGroup
 	once    sync.Once
 
-	mu      sync.Mutex    // guards what follows
-	history [][]byte      // JSON of past samples, without their requests
-	latest  []byte        // JSON of the latest one, whole
-	next    chan struct{} // closed when there is a newer one
+	// Guards what follows.
+	mu sync.Mutex
+	// JSON of past samples, without their requests.
+	history [][]byte
+	// JSON of the latest one, whole.
+	latest []byte
+	// Closed when there is a newer one.
+	next chan struct{}
 }
 
 func newFeed(subject *Subject, clk clock.Clock) *feed {
@@ -99,7 +103,8 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
-	_, _ = io.WriteString(w, retry) // a client that has gone fails at the next write
+	// a client that has gone fails at the next write
+	_, _ = io.WriteString(w, retry)
 	latest, next := f.read()
 	send := func(event string, data []byte) bool {
 		_, err := w.Write(append(append([]byte("event: "+event+"\ndata: "), data...), "\n\n"...))

@@ -39,10 +39,13 @@ type connLimiter struct {
 	clk    clock.Clock
 	spares *spareFiles
 
-	mu      sync.Mutex // guards what follows
-	open    int
-	waiting list.List     // of *timedConn, those without a request, longest first
-	changed chan struct{} // closed when there may be room
+	// Guards what follows.
+	mu   sync.Mutex
+	open int
+	// waiting of *timedConn, those without a request, longest first.
+	waiting list.List
+	// Closed when there may be room.
+	changed chan struct{}
 }
 
 func newConnLimiter(clk clock.Clock) *connLimiter {
@@ -73,7 +76,8 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	if buffered, ok := conn.(interface{ SetWriteBuffer(bytes int) error }); ok {
-		_ = buffered.SetWriteBuffer(sendBuffer) // without, a client that takes nothing is only noticed later
+		// without, a client that takes nothing is only noticed later
+		_ = buffered.SetWriteBuffer(sendBuffer)
 	}
 	if !l.makeRoom() {
 		_ = conn.Close()
@@ -136,7 +140,8 @@ func (r *connLimiter) evict() (wait time.Duration, changed <-chan struct{}) {
 	oldest.leave()
 	oldest.closed = true
 	r.open--
-	_ = oldest.Conn.Close() // its client gets no answer that it waits for
+	// its client gets no answer that it waits for
+	_ = oldest.Conn.Close()
 	return 0, nil
 }
 
@@ -152,13 +157,15 @@ type timedConn struct {
 	limiter *connLimiter
 
 	// Guarded by their lock.
-	place  *list.Element // among those that wait for a request, nil while one is answered
-	since  time.Time     // when it began to wait
+	place *list.Element // among those that wait for a request, nil while one is answered
+	// When it began to wait.
+	since  time.Time
 	closed bool
 }
 
 func (c *timedConn) Write(b []byte) (int, error) {
-	late := c.limiter.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) }) // a broken connection notices by itself
+	// a broken connection notices by itself
+	late := c.limiter.clk.AfterFunc(WriteTimeout, func() { _ = c.SetWriteDeadline(longAgo) })
 	defer late.Stop()
 	return c.Conn.Write(b)
 }
@@ -254,7 +261,8 @@ func atMost(n int, next http.Handler) http.Handler {
 func (s *Server) lasting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn := http.NewResponseController(w)
-		_ = conn.SetReadDeadline(time.Time{}) // a recorder has no connection, and no deadline
+		// a recorder has no connection, and no deadline
+		_ = conn.SetReadDeadline(time.Time{})
 		defer func() { _ = conn.SetReadDeadline(s.config.Clock.Now().Add(requestTimeout)) }()
 		next.ServeHTTP(w, r)
 	})

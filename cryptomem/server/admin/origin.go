@@ -36,7 +36,8 @@ func onlySameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := *r
 		if isLink := r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"; !isLink {
-			asked.Method = http.MethodPost // for which the rules hold that are wanted for every method here
+			// for which the rules hold that are wanted for every method here
+			asked.Method = http.MethodPost
 		}
 		if protection.Check(&asked) != nil {
 			say(w, http.StatusForbidden, "other sites may not ask here")

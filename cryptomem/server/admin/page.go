@@ -32,12 +32,14 @@ func (o overlay) Open(name string) (fs.File, error) {
 func pageHandler(f *feed, page fs.FS) http.Handler {
 	shared, err := fs.Sub(pageFiles, "page")
 	if err != nil {
-		panic(err) // unreachable: the directory is compiled in
+		// unreachable: the directory is compiled in
+		panic(err)
 	}
 	files := overlay{page, shared}
 	index, err := fs.ReadFile(files, "index.html")
 	if err != nil {
-		panic(err) // the same
+		// the same
+		panic(err)
 	}
 	before, after, _ := bytes.Cut(index, []byte("<!-- known -->"))
 	serve := http.FileServerFS(files)

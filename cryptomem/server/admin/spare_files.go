@@ -14,7 +14,8 @@ const maxSpareFiles = 8
 // others: a health check that is not answered then would have a server ended that
 // recovers by itself.
 type spareFiles struct {
-	mu    sync.Mutex // guards files
+	// Guards files.
+	mu    sync.Mutex
 	files []*os.File
 }
 
@@ -45,7 +46,8 @@ func (s *spareFiles) release() bool {
 		return false
 	}
 	last := len(s.files) - 1
-	_ = s.files[last].Close() // it was never used
+	// it was never used
+	_ = s.files[last].Close()
 	s.files = s.files[:last]
 	return true
 }

@@ -14,8 +14,9 @@ type Subject struct {
 	// It is called once a second.
 	Report func() any
 	// Past returns what the page is to remember of a report; nil means all.
-	Past    func(report any) any
-	Metrics prometheus.Collector // nil has none
+	Past func(report any) any
+	// Nil has none.
+	Metrics prometheus.Collector
 	// Page has the files of the page, index.html first. Those that it lacks are
 	// the ones of a server's page, which others draw with.
 	Page fs.FS
@@ -27,7 +28,8 @@ func ofServer(report func() *stats.Report) *Subject {
 		Report: func() any { return report() },
 		Past: func(r any) any {
 			past := *r.(*stats.Report)
-			past.Server.Slowest, past.Server.Largest = nil, nil // only the latest are shown
+			// only the latest are shown
+			past.Server.Slowest, past.Server.Largest = nil, nil
 			return past
 		},
 		Metrics: collector{report},

@@ -115,7 +115,8 @@ func (a *Authority) Renew(certPEM []byte, valid Span) ([]byte, error) {
 }
 
 func newTemplate(valid Span) *x509.Certificate {
-	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) // never fails
+	// never fails
+	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	return &x509.Certificate{SerialNumber: serial, NotBefore: valid.From, NotAfter: valid.Until}
 }
 

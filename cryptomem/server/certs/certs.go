@@ -21,10 +21,14 @@ const MaxFileSize = 1 << 20
 
 // Files names what a Source reads, all of it PEM.
 type Files struct {
-	Cert     string // the certificate, followed by those that link it to its authority
-	Key      string // its private key
-	ClientCA string // authorities of client certificates; empty asks for none
-	Optional bool   // whether a client may come without a certificate
+	// The certificate, followed by those that link it to its authority.
+	Cert string
+	// Its private key.
+	Key string
+	// Authorities of client certificates; empty asks for none.
+	ClientCA string
+	// Whether a client may come without a certificate.
+	Optional bool
 }
 
 // A Source is a server's certificate and the client authorities it trusts. It

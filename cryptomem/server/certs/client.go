@@ -8,9 +8,12 @@ import (
 
 // ClientFiles says what a client trusts and shows. All may be empty.
 type ClientFiles struct {
-	CA         string // PEM file of the authorities that are trusted; empty: the system's
-	ServerName string // in the server's certificate; empty: the host that is dialled
-	Cert, Key  string // PEM files of the certificate to show and its private key
+	// PEM file of the authorities that are trusted; empty: the system's.
+	CA string
+	// ServerName in the server's certificate; empty: the host that is dialled.
+	ServerName string
+	// PEM files of the certificate to show and its private key.
+	Cert, Key string
 }
 
 // ClientConfig reads the files. It is a client's side of [Source]: TLS 1.3 and

@@ -22,16 +22,17 @@ import (
 
 // Config is a server's effective configuration. Sizes are in bytes.
 type Config struct {
-	Addr                     []string
-	UnixMode                 fs.FileMode
-	TLSAddr                  []string
-	TLSCert                  string
-	TLSKey                   string
-	TLSClientCA              string
-	TLSClientCert            string
-	Identities               string
-	AllowUnauthenticated     bool
-	MaxMemory                int64 // 0 is auto
+	Addr                 []string
+	UnixMode             fs.FileMode
+	TLSAddr              []string
+	TLSCert              string
+	TLSKey               string
+	TLSClientCA          string
+	TLSClientCert        string
+	Identities           string
+	AllowUnauthenticated bool
+	// 0 is auto.
+	MaxMemory                int64
 	MaxValueSize             int64
 	Eviction                 string
 	DefaultTTL               time.Duration
@@ -45,14 +46,16 @@ type Config struct {
 	IdleTimeout              time.Duration
 	AuthTimeout              time.Duration
 	ShutdownTimeout          time.Duration
-	Admin                    string // an address, empty for none
-	AdminPprof               bool
-	RecordKeys               bool
-	Snapshot                 string // a file, empty for none
-	SnapshotInterval         time.Duration
-	LogFormat                string
-	LogLevel                 slog.Level
-	origins                  map[string]string
+	// An address, empty for none.
+	Admin      string
+	AdminPprof bool
+	RecordKeys bool
+	// A file, empty for none.
+	Snapshot         string
+	SnapshotInterval time.Duration
+	LogFormat        string
+	LogLevel         slog.Level
+	origins          map[string]string
 }
 
 // table is what makes the settings a configuration.

@@ -19,14 +19,16 @@ const MaxValues = 1 << 20
 // document, no key twice, and no aliases, so that every value can be read
 // where it stands.
 type Field struct {
-	Key   string
-	Where string // the place of the key, as "config.yaml:3:1"
+	Key string
+	// The place of the key, as "config.yaml:3:1".
+	Where string
 	Value Node
 }
 
 // A Node is the value of a Field.
 type Node struct {
-	Where string // the place of the value
+	// The place of the value.
+	Where string
 	file  string
 	yaml  *yaml.Node
 }
@@ -38,7 +40,8 @@ func ParseDocument(name string, text []byte) ([]Field, Problems) {
 	values := 0
 	for _, b := range text {
 		switch b {
-		case '\n', ',', ':', '[', '{': // which every value of YAML has beside it
+		case '\n', ',', ':', '[', '{':
+			// which every value of YAML has beside it
 			values++
 		}
 	}

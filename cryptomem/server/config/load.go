@@ -26,16 +26,19 @@ type Sources struct {
 
 // A schema is what makes settings a configuration.
 type schema[C any] struct {
-	settings  []SettingOf[C]
-	file      string // that is read when no other is named
-	origins   func(*C) map[string]string
-	relations func(*loader[C]) // reports values that are allowed alone but not together
+	settings []SettingOf[C]
+	// file that is read when no other is named.
+	file    string
+	origins func(*C) map[string]string
+	// Reports values that are allowed alone but not together.
+	relations func(*loader[C])
 }
 
 func (t *schema[C]) setDefaults(c *C) {
 	for _, s := range t.settings {
 		if err := s.bind(c).Set(s.Default); err != nil {
-			panic("default of " + s.Name + ": " + err.Error()) // unreachable: a spec loads the defaults
+			// unreachable: a spec loads the defaults
+			panic("default of " + s.Name + ": " + err.Error())
 		}
 		t.origins(c)[s.Name] = "default"
 	}
@@ -82,7 +85,8 @@ func (t *schema[C]) reload(c, next *C) error {
 	before, origins := *c, maps.Clone(t.origins(c))
 	for _, change := range t.changes(c, next) {
 		if change.Setting.Reload {
-			_ = change.Setting.bind(c).Set(change.To) // next has it, so it is allowed
+			// next has it, so it is allowed
+			_ = change.Setting.bind(c).Set(change.To)
 			t.origins(c)[change.Setting.Name] = t.origins(next)[change.Setting.Name]
 		}
 	}

@@ -7,8 +7,10 @@ import (
 
 // A Problem is one thing that is wrong with a configuration.
 type Problem struct {
-	Where string // "config.yaml:3:1", "environment CRYPTOMEM_ADDR", "flag --addr"
-	Text  string // what is wrong, and what is allowed
+	// "config.yaml:3:1", "environment CRYPTOMEM_ADDR", "flag --addr".
+	Where string
+	// What is wrong, and what is allowed.
+	Text string
 }
 
 // Problems is the error that Load returns: all that is wrong, not the first.

@@ -7,12 +7,17 @@ import (
 
 // A SettingOf is one thing that an operator can decide in a configuration C.
 type SettingOf[C any] struct {
-	Name    string // as in a file, such as "max_memory"
-	Default string // as it would be written in a file
-	Doc     string // one or two sentences: what, unit, why
-	Reload  bool   // SIGHUP applies a changed value; otherwise a restart does
+	// As in a file, such as "max_memory".
+	Name string
+	// As it would be written in a file.
+	Default string
+	// One or two sentences: what, unit, why.
+	Doc string
+	// SIGHUP applies a changed value; otherwise a restart does.
+	Reload bool
 
-	prefix string // of the environment variable, behind CRYPTOMEM_
+	// prefix of the environment variable, behind CRYPTOMEM_.
+	prefix string
 	bind   func(*C) Value
 }
 
@@ -39,7 +44,8 @@ func (s SettingOf[C]) Value(c *C) string { return s.bind(c).String() }
 func (s SettingOf[C]) FileValue(c *C) string {
 	text := s.Value(c)
 	if text == "" || strings.ContainsAny(text[:1], "[]{}*&!|>'\"%@`#-?:,") || strings.Contains(text, ": ") || strings.Contains(text, " #") {
-		return strconv.Quote(text) // plain YAML would read it as something else
+		// plain YAML would read it as something else
+		return strconv.Quote(text)
 	}
 	return text
 }

@@ -19,12 +19,15 @@ import (
 
 // Value is one field of a Config seen as text.
 type Value struct {
-	Kind    string // one word for the form, such as "size"
-	Allowed string // what Set accepts, for people
+	// One word for the form, such as "size".
+	Kind string
+	// What Set accepts, for people.
+	Allowed string
 	// Set parses the text into the field. On an error, which says what to write
 	// unless Allowed says it all, the field is as it was.
-	Set    func(string) error
-	String func() string // the text that Set would parse to the field's present value
+	Set func(string) error
+	// The text that Set would parse to the field's present value.
+	String func() string
 }
 
 var errNotAllowed = errors.New("not allowed")
@@ -327,7 +330,8 @@ func storeAddress(p *string) Value {
 		Set: func(s string) error {
 			if strings.Contains(s, "://") {
 				if _, err := url.Parse(s); err != nil {
-					return errors.New("it is no URL; write valkey://host:port") // without the text, which may tell a password
+					// without the text, which may tell a password
+					return errors.New("it is no URL; write valkey://host:port")
 				}
 				*p = s
 				return nil

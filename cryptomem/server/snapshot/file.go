@@ -75,7 +75,8 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 		if w.Full() {
 			err = errors.Join(w.Flush(), ctx.Err())
 		}
-		runtime.Gosched() // requests first: a step is short, a whole scheduler's slice is not
+		// requests first: a step is short, a whole scheduler's slice is not
+		runtime.Gosched()
 	}
 	return Saved{Items: w.total, Bytes: w.written, Took: clk.Since(begin)}, err
 }
@@ -83,10 +84,14 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 // Loaded says what Load found and did.
 type Loaded struct {
 	Summary
-	Created time.Time // when the snapshot was taken
-	Stored  uint64    // items that are in the cache now, unless it had to evict some
-	Expired uint64    // items whose time was over
-	Refused uint64    // items that the cache did not take: too large now, or no room
+	// When the snapshot was taken.
+	Created time.Time
+	// Items that are in the cache now, unless it had to evict some.
+	Stored uint64
+	// Items whose time was over.
+	Expired uint64
+	// Items that the cache did not take: too large now, or no room.
+	Refused uint64
 	Took    time.Duration
 }
 

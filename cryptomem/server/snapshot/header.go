@@ -41,7 +41,8 @@ const (
 
 // A header says when a snapshot was taken, and by which id to know its blocks.
 type header struct {
-	created int64 // Unix time in nanoseconds
+	// Unix time in nanoseconds.
+	created int64
 	id      [idSize]byte
 }
 

@@ -12,13 +12,20 @@ import (
 
 // Status is how saving has gone so far.
 type Status struct {
-	Saves    uint64        `json:"saves"`           // that succeeded
-	Failures uint64        `json:"failures"`        // since the start
-	Saved    time.Time     `json:"saved,omitzero"`  // when the latest good one was done
-	Items    uint64        `json:"items"`           // in it
-	Bytes    int64         `json:"bytes"`           // its size
-	Took     time.Duration `json:"took_ns"`         // how long it took
-	Error    string        `json:"error,omitempty"` // of the latest attempt, if it failed
+	// Saves that succeeded.
+	Saves uint64 `json:"saves"`
+	// Failures since the start.
+	Failures uint64 `json:"failures"`
+	// When the latest good one was done.
+	Saved time.Time `json:"saved,omitzero"`
+	// Items in it.
+	Items uint64 `json:"items"`
+	// Its size.
+	Bytes int64 `json:"bytes"`
+	// How long it took.
+	Took time.Duration `json:"took_ns"`
+	// Error of the latest attempt, if it failed.
+	Error string `json:"error,omitempty"`
 }
 
 // A Keeper saves snapshots of a cache on a schedule.
@@ -29,12 +36,15 @@ type Keeper struct {
 	clk      clock.Clock
 	report   func(Saved, error)
 
-	ctx    context.Context // of scheduled saves; ends with Close
+	// ctx of scheduled saves; ends with Close.
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	saving sync.Mutex // held while a file is written: one at a time
-	mu     sync.Mutex // guards status
+	// Held while a file is written: one at a time.
+	saving sync.Mutex
+	// Guards status.
+	mu     sync.Mutex
 	status Status
 }
 
@@ -60,7 +70,8 @@ func (k *Keeper) Start() {
 			case <-k.ctx.Done():
 				return
 			case <-ticker.C:
-				_ = k.Save(k.ctx) // reported, and there is a next time
+				// reported, and there is a next time
+				_ = k.Save(k.ctx)
 			}
 		}
 	})
@@ -72,7 +83,8 @@ func (k *Keeper) Save(ctx context.Context) error {
 	defer k.saving.Unlock()
 	saved, err := Save(ctx, k.path, k.cache, k.clk)
 	if ctx == k.ctx && ctx.Err() != nil && err != nil {
-		return err // broken off by Close, which saves itself
+		// broken off by Close, which saves itself
+		return err
 	}
 	k.mu.Lock()
 	if err == nil {

@@ -19,12 +19,15 @@ const maxFront = itemHeaderSize + math.MaxUint16
 // A Large is a value that is read from the file. After an error of Read, nothing
 // of the value counts.
 type Large struct {
-	r    io.ReaderAt
-	at   int64 // in the file, of the next byte
+	r io.ReaderAt
+	// at in the file, of the next byte.
+	at   int64
 	end  int64
 	size int
-	sum  uint32 // of the block up to here
-	want uint32 // and up to the value's end
+	// sum of the block up to here.
+	sum uint32
+	// And up to the value's end.
+	want uint32
 	err  error
 }
 
@@ -46,7 +49,8 @@ func (l *Large) Read(b []byte) (int, error) {
 	}
 	l.at += int64(len(b))
 	if l.sum = crc32.Update(l.sum, castagnoli, b); l.at == l.end && l.sum != l.want {
-		l.err = errDamaged // since it was found whole
+		// since it was found whole
+		l.err = errDamaged
 		return 0, l.err
 	}
 	return len(b), nil

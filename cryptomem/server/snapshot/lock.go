@@ -45,7 +45,8 @@ func Acquire(path string) (*Lock, error) {
 		if taken, _ := isLocked(file); taken {
 			err = inUse(file)
 		}
-		_ = file.Close() // nothing was written to it
+		// nothing was written to it
+		_ = file.Close()
 		return nil, fmt.Errorf("snapshot %s: %w", path, err)
 	}
 	sign(file)

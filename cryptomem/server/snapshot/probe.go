@@ -66,6 +66,7 @@ func probeBeside(path string) error {
 		_, err := f.Write([]byte{0})
 		return err
 	})
-	_ = os.Remove(name) // if it is there
+	// if it is there
+	_ = os.Remove(name)
 	return err
 }

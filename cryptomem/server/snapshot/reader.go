@@ -11,20 +11,26 @@ import (
 
 // A Summary says what Each found.
 type Summary struct {
-	Items  uint64 // handed out
-	Blocks uint64 // that held them
-	Lost   int64  // bytes that belong to no whole block
-	Whole  bool   // the file is as it was written, to its last byte
+	// Handed out.
+	Items uint64
+	// Blocks that held them.
+	Blocks uint64
+	// Bytes that belong to no whole block.
+	Lost int64
+	// The file is as it was written, to its last byte.
+	Whole bool
 }
 
 // A Reader decodes a snapshot. It is for one goroutine.
 type Reader struct {
-	Created time.Time // when the snapshot was taken
+	// When the snapshot was taken.
+	Created time.Time
 
-	r      io.ReaderAt
-	size   int64
-	id     []byte
-	intact bool // both headers, and what is between them
+	r    io.ReaderAt
+	size int64
+	id   []byte
+	// Both headers, and what is between them.
+	intact bool
 }
 
 // Each hands out the items of every block that is whole; their slices, and a Large
@@ -43,13 +49,19 @@ type decoder struct {
 	Summary
 	visit func(Item)
 
-	buffer []byte // of the latest payload, or of a piece of it
-	next   uint32 // the sequence expected
-	gap    bool   // a sequence was missing
-	wasted int64  // bytes read for blocks that turned out to be damaged
+	// buffer of the latest payload, or of a piece of it.
+	buffer []byte
+	// The sequence expected.
+	next uint32
+	// A sequence was missing.
+	gap bool
+	// Bytes read for blocks that turned out to be damaged.
+	wasted int64
 
-	window   []byte // of the latest search
-	windowAt int64  // where it begins in the file
+	// window of the latest search.
+	window []byte
+	// Where it begins in the file.
+	windowAt int64
 }
 
 // maxWaste bounds what is read for blocks that turn out to be damaged, in sizes
@@ -161,7 +173,8 @@ func (d *decoder) payload(offset int64, length int) ([]byte, error) {
 // plausible reports whether a payload of that many items may have that length.
 func plausible(items uint32, length int64) bool {
 	switch items {
-	case 0: // the last block, which holds a number
+	case 0:
+		// the last block, which holds a number
 		return length == totalSize
 	case 1:
 		return length <= maxItem
@@ -216,7 +229,8 @@ func (d *decoder) search(offset int64) (int64, error) {
 		d.window, d.windowAt = d.window[:min(searchSize, d.size-offset)], offset
 		if err := readFull(d.r, d.window, offset, d.size); err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				break // the file shrank under the reader
+				// the file shrank under the reader
+				break
 			}
 			return 0, err
 		}

@@ -33,11 +33,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A Writer encodes a snapshot. It is for one goroutine.
 type Writer struct {
-	w        io.Writer
-	id       [idSize]byte
-	buffer   []byte // blocks that are yet to be written, the latest being filled
-	begin    int    // of the latest block in buffer
-	items    uint32 // in the latest block
+	w  io.Writer
+	id [idSize]byte
+	// Blocks that are yet to be written, the latest being filled.
+	buffer []byte
+	// begin of the latest block in buffer.
+	begin int
+	// items in the latest block.
+	items    uint32
 	sequence uint32
 	total    uint64
 	written  int64
@@ -56,9 +59,12 @@ func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 // cache.MaxValueSizeLimit, its account 255.
 type Item struct {
 	Key, Value []byte
-	Large      *Large // from a Reader: a value that is not in Value, for its size
-	Expiry     int64  // Unix time in nanoseconds, 0 for never
-	Account    []byte // the name of the account that it is charged to, empty for none
+	// Large from a Reader: a value that is not in Value, for its size.
+	Large *Large
+	// Unix time in nanoseconds, 0 for never.
+	Expiry int64
+	// The name of the account that it is charged to, empty for none.
+	Account []byte
 }
 
 // Append adds an item to what is in memory; it does no I/O and keeps none of the
@@ -162,7 +168,8 @@ func (s *Writer) count() {
 func (s *Writer) beginBlock() {
 	s.begin, s.items = len(s.buffer), 0
 	s.buffer = append(s.buffer, s.id[:]...)
-	s.buffer = append(s.buffer, make([]byte, blockHeaderSize-idSize)...) // seal fills it
+	// seal fills it
+	s.buffer = append(s.buffer, make([]byte, blockHeaderSize-idSize)...)
 }
 
 // reset empties the memory. What one huge value took is not held on to.

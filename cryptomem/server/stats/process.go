@@ -32,7 +32,8 @@ func ReadProcess() Process {
 	metrics.Read(samples)
 	number := func(i int) uint64 {
 		if samples[i].Value.Kind() != metrics.KindUint64 {
-			return 0 // a runtime that no longer knows this metric
+			// a runtime that no longer knows this metric
+			return 0
 		}
 		return samples[i].Value.Uint64()
 	}

@@ -17,29 +17,38 @@ import (
 // A Report is the state of one server. Its fields are the sections that STATS
 // can be asked for by name.
 type Report struct {
-	About      About             `json:"about"`
-	Server     serve.ServerStats `json:"server"`
-	Cache      cache.Stats       `json:"cache"`
-	Process    Process           `json:"process"`
-	Snapshot   *snapshot.Status  `json:"snapshot,omitempty"`   // nil if none is kept
-	Identities []access.Use      `json:"identities,omitempty"` // where clients authenticate
+	About   About             `json:"about"`
+	Server  serve.ServerStats `json:"server"`
+	Cache   cache.Stats       `json:"cache"`
+	Process Process           `json:"process"`
+	// Nil if none is kept.
+	Snapshot *snapshot.Status `json:"snapshot,omitempty"`
+	// Where clients authenticate.
+	Identities []access.Use `json:"identities,omitempty"`
 }
 
 // About says which server it is.
 type About struct {
-	Version string    `json:"version"`
-	Addr    []string  `json:"addr"`    // where it listens
-	Started time.Time `json:"started"` // by its wall clock
-	Now     time.Time `json:"now"`     // the same, when the report was made
+	Version string `json:"version"`
+	// Where it listens.
+	Addr []string `json:"addr"`
+	// Started by its wall clock.
+	Started time.Time `json:"started"`
+	// The same, when the report was made.
+	Now time.Time `json:"now"`
 }
 
 // Process is what the operating system and the Go runtime say.
 type Process struct {
-	Resident   int64         `json:"resident"` // memory in RAM, in bytes; 0 where it is not known
-	Heap       int64         `json:"heap"`     // of that, the Go heap, garbage included
-	CPU        time.Duration `json:"cpu_ns"`   // used since the start, all threads
+	// Memory in RAM, in bytes; 0 where it is not known.
+	Resident int64 `json:"resident"`
+	// Heap of that, the Go heap, garbage included.
+	Heap int64 `json:"heap"`
+	// Used since the start, all threads.
+	CPU        time.Duration `json:"cpu_ns"`
 	Goroutines int           `json:"goroutines"`
-	MaxFiles   uint64        `json:"max_files"` // open files and connections allowed; 0 where it is not known
+	// Open files and connections allowed; 0 where it is not known.
+	MaxFiles uint64 `json:"max_files"`
 }
 
 // Requests returns how many requests of a command ended in a status; an empty

@@ -18,7 +18,8 @@ const hashSlots = 16384
 
 // A Cluster is running servers that share the slots among them.
 type Cluster struct {
-	Nodes []*Server // the primaries first, then the replicas, as they began
+	// The primaries first, then the replicas, as they began.
+	Nodes []*Server
 
 	t testing.TB
 }
@@ -185,7 +186,8 @@ func (c *Cluster) Move(key string, from, to *Server) {
 			s.Must("CLUSTER", "SETSLOT", slot, "NODE", to.ID())
 		}
 	}
-	for _, s := range c.running() { // a next move before all have heard of it would mix up whose is newer
+	// a next move before all have heard of it would mix up whose is newer
+	for _, s := range c.running() {
 		gomega.NewWithT(c.t).Eventually(func() string { return s.owner(key) }).WithTimeout(settle).Should(gomega.Equal(to.Addr))
 	}
 }

@@ -30,9 +30,11 @@ type Server struct {
 	t    testing.TB
 	args []string
 	dir  string
-	mode string // "server" or "sentinel"
+	// "server" or "sentinel".
+	mode string
 
-	mu    sync.Mutex // guards what follows
+	// Guards what follows.
+	mu    sync.Mutex
 	cmd   *exec.Cmd
 	ended chan struct{}
 	admin valkey.Client
@@ -73,7 +75,8 @@ func (s *Server) Run() {
 	go func() {
 		defer close(s.ended)
 		said := follow(bufio.NewScanner(out), ready)
-		_ = cmd.Wait() // ended by Kill, or said why
+		// ended by Kill, or said why
+		_ = cmd.Wait()
 		ready <- said
 	}()
 	if why := <-ready; why != "" {
@@ -126,7 +129,8 @@ func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill() // it may have ended
+	// it may have ended
+	_ = s.cmd.Process.Kill()
 	<-s.ended
 	s.cmd = nil
 }
@@ -172,7 +176,8 @@ func (s *Server) Text(args ...string) string {
 	if err != nil {
 		s.t.Fatalf("%v at %s: %v", args, s.Addr, err)
 	}
-	return strings.TrimPrefix(text, "txt:") // how RESP3 marks a text for people
+	// how RESP3 marks a text for people
+	return strings.TrimPrefix(text, "txt:")
 }
 
 func (s *Server) client() valkey.Client {
