@@ -1,6 +1,12 @@
 package serve
 
-import "time"
+import (
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
 
 // Attended returns how many connections a goroutine serves by itself.
 func Attended(s *Server) int { return int(s.attended.Load()) }
@@ -50,4 +56,28 @@ func OpenAfter(s *Server, n int, waited time.Duration, sleep func(time.Duration)
 	sleep(busyTime - waited)
 	p.measure(s.config.Now())
 	return int(ps.open.Load())
+}
+
+// UploadTurn is what a poller reads of a large value at a time, at the most but for
+// the last piece.
+const UploadTurn = uploadTurn
+
+// Turn has a poller's turn at what has arrived on conn, which is in the middle of a
+// request, and returns how many bytes of that had arrived before.
+func Turn(conn *net.TCPConn, session Session, atLeast int) (arrived int, err error) {
+	s := NewServer(ServerConfig{Clock: clock.NewMock()})
+	ps, err := newPollers(s)
+	if err != nil {
+		return 0, err
+	}
+	s.pollers = ps
+	defer ps.close()
+	c := &serverConn{Conn: conn, server: s, session: session}
+	c.initRead()
+	for arrived < atLeast {
+		arrived = c.arrived()
+		runtime.Gosched()
+	}
+	err = c.raw.Control(c.serveReady)
+	return arrived, err
 }

@@ -34,6 +34,11 @@ const (
 	// whether it has waited less than a part in busyPart of the time.
 	busyTime = 200 * time.Millisecond
 	busyPart = 16
+
+	// uploadTurn is how much of a large value a poller reads before it turns to
+	// other connections, in bytes. One that took a piece at a time would wait behind
+	// the answers to all the others for each.
+	uploadTurn = 512 << 10
 )
 
 // pollers serve the short way of socket connections without a goroutine each:
@@ -289,19 +294,32 @@ func (c *serverConn) turn() {
 	c.unwatch()
 }
 
-// serveReady reads once, executes, and writes what the socket takes at once.
+// serveReady reads once, executes, and writes what the socket takes at once. While a
+// large value arrives faster than it is read, it reads on.
 func (c *serverConn) serveReady(fd uintptr) {
 	c.moves = c.server.pollers.of(int(fd)) != c.poller
-	n, err := readNow(int(fd), c.session, math.MaxInt)
-	c.now = c.server.config.Now()
-	if n == 0 {
-		c.stay = errors.Is(err, syscall.EAGAIN)
-		c.result = err
-		return
+	for left := uploadTurn; ; {
+		n, full, err := readNow(int(fd), c.session, math.MaxInt)
+		c.now = c.server.config.Now()
+		if n == 0 {
+			c.stay = errors.Is(err, syscall.EAGAIN)
+			c.result = err
+			return
+		}
+		c.received(n, c.now)
+		left -= n
+		if more := c.executeNow(fd); !more || !full || left <= 0 {
+			return
+		}
 	}
-	c.received(n, c.now)
-	began := c.now
-	for {
+}
+
+// executeNow executes what has arrived and writes what the socket takes at once. It
+// reports whether that was nothing but a part of a request; c.stay says whether the
+// poller may go on.
+func (c *serverConn) executeNow(fd uintptr) (part bool) {
+	part = true
+	for began := c.now; ; part = false {
 		all, failed := c.session.ExecuteQuick(began)
 		pending := c.session.Pending()
 		if len(pending) == 0 {
@@ -309,10 +327,11 @@ func (c *serverConn) serveReady(fd uintptr) {
 			c.session.Release()
 			c.now = c.server.config.Now()
 			c.session.Measure(began, c.now)
-			return
+			return part
 		}
 		if !all || failed != nil || c.slot != servingSlot || !c.writeNow(int(fd), pending) {
-			return // a goroutine goes on with what is pending
+			c.stay = false
+			return false // a goroutine goes on with what is pending
 		}
 	}
 }

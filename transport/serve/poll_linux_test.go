@@ -73,4 +73,39 @@ var _ = Describe("polling", func() {
 		Entry("not while a tenth of the time is left", 20*time.Millisecond, 1),
 		Entry("when next to nothing is", 5*time.Millisecond, 2),
 	)
+
+	It("reads a large value on while it fills the room that there is, up to a limit", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		defer l.Close() //nolint:errcheck // its one connection is there
+		far := dial(l.Addr().String())
+		near, err := l.Accept()
+		Expect(err).NotTo(HaveOccurred())
+		flooded := make(chan struct{})
+		go func() {
+			defer close(flooded)
+			_, _ = far.Write(make([]byte, 16<<20)) // ends when near is closed
+		}()
+		part := &unfinished{room: make([]byte, 16<<10)}
+		arrived, err := serve.Turn(near.(*net.TCPConn), part, 4*len(part.room))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(part.received).To(BeNumerically(">=", min(arrived, serve.UploadTurn)))
+		Expect(part.received).To(BeNumerically("<", serve.UploadTurn+len(part.room)))
+		Expect(near.Close()).To(Succeed())
+		Eventually(flooded).Should(BeClosed())
+	})
 })
+
+// unfinished is a session whose request never arrives whole.
+type unfinished struct {
+	serve.Session
+	room     []byte
+	received int
+}
+
+func (s *unfinished) Buffer() []byte                   { return s.room }
+func (s *unfinished) Received(n int)                   { s.received += n }
+func (s *unfinished) ExecuteQuick(int64) (bool, error) { return true, nil }
+func (s *unfinished) Pending() net.Buffers             { return nil }
+func (s *unfinished) Measure(int64, int64)             {}
+func (s *unfinished) Release()                         {}

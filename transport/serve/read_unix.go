@@ -37,7 +37,7 @@ func (c *serverConn) setRaw(conn syscall.Conn) {
 	var n int
 	var failed error
 	try := func(fd uintptr) bool {
-		n, failed = readNow(int(fd), c.session, math.MaxInt)
+		n, _, failed = readNow(int(fd), c.session, math.MaxInt)
 		return !errors.Is(failed, syscall.EAGAIN)
 	}
 	c.raw = raw
@@ -49,20 +49,20 @@ func (c *serverConn) setRaw(conn syscall.Conn) {
 	}
 }
 
-// readNow reads at most limit bytes from a non-blocking socket. It gives s's
-// buffer back when nothing is there.
-func readNow(fd int, s Session, limit int) (int, error) {
+// readNow reads at most limit bytes from a non-blocking socket, and reports whether
+// that filled the buffer. It gives s's buffer back when nothing is there.
+func readNow(fd int, s Session, limit int) (n int, full bool, err error) {
 	for {
 		b := s.Buffer()
 		n, err := socket.Read(fd, b[:min(len(b), limit)])
 		switch {
 		case n > 0:
-			return n, nil
+			return n, n == len(b), nil
 		case n == 0 && err == nil:
-			return 0, io.EOF
+			return 0, false, io.EOF
 		case !errors.Is(err, syscall.EINTR):
 			s.Release()
-			return 0, err
+			return 0, false, err
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (c *serverConn) readArrived(limit int) (n int, err error) {
 	if c.raw == nil {
 		return c.readRecord()
 	}
-	if failed := c.raw.Control(func(fd uintptr) { n, err = readNow(int(fd), c.session, limit) }); failed != nil {
+	if failed := c.raw.Control(func(fd uintptr) { n, _, err = readNow(int(fd), c.session, limit) }); failed != nil {
 		return 0, failed
 	}
 	return n, err
