@@ -11,9 +11,9 @@ type generator struct{ *rand.Rand }
 
 func pick[T any](g generator, of ...T) T { return of[g.IntN(len(of))] }
 
-func (g generator) key() string {
-	return pick(g, "s1", "s2", "h1", "h2", "z1", "z2", "t1", "t2", "l1", "l2", "k")
-}
+var keys = []string{"s1", "s2", "h1", "h2", "z1", "z2", "t1", "t2", "l1", "l2", "k"}
+
+func (g generator) key() string   { return pick(g, keys...) }
 func (g generator) field() string { return pick(g, "a", "b", "c", "d", "e", "", "\x00\xff") }
 func (g generator) value() string {
 	return pick(g, "", "x", "hello", "10", "-1", "3.5", "9223372036854775807", "1e3", "\xc1CMh\x01", " 1", "01", "0x10", "inf", "long-"+strings.Repeat("y", g.IntN(80)))
