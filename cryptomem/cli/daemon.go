@@ -115,9 +115,45 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 
 // look is a program's, where it has nothing to add.
 func (d *daemon) look() {
+	d.warnOfLostLines()
 	for _, f := range d.watched {
 		f.check()
 	}
+}
+
+// warnOfLostLines says so where the log has holes, once it is read again.
+func (d *daemon) warnOfLostLines() {
+	w, ok := d.console.err.(*asyncWriter)
+	if !ok {
+		return
+	}
+	if n := w.takeLost(); n > 0 {
+		d.log.Warn("lines of this log were lost: nobody read standard error", "lines", n)
+	}
+}
+
+// reloadCertificate takes a certificate whatever its dates: the one that it
+// replaces need not be better, and clocks can be wrong.
+func (d *daemon) reloadCertificate(file string, now time.Time) error {
+	err := d.certs.Reload()
+	if err == nil {
+		d.warnOfCertificate(file, now)
+	}
+	return err
+}
+
+// warnOfCertificate says so where clients refuse the certificate for its dates.
+func (d *daemon) warnOfCertificate(file string, now time.Time) {
+	valid := d.certs.Valid()
+	problem := "has expired"
+	switch {
+	case now.Before(valid.From):
+		problem = "is not valid yet"
+	case !now.After(valid.Until):
+		return
+	}
+	d.log.Warn("the certificate "+problem+": clients refuse it", "file", file,
+		"valid_from", valid.From.UTC().Format(time.RFC3339), "valid_until", valid.Until.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 }
 
 // shutdown ends in order, or after the timeout by force. Either way it was asked

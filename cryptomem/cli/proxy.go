@@ -113,10 +113,12 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	var err error
 	if cfg.TLSCert != "" {
-		s.watched = append(s.watched, watchFiles("the certificate", s.log, func() error { return s.certs.Reload() }, cfg.TLSCert, cfg.TLSKey))
+		reload := func() error { return s.reloadCertificate(cfg.TLSCert, s.clk.Now()) }
+		s.watched = append(s.watched, watchFiles("the certificate", s.log, reload, cfg.TLSCert, cfg.TLSKey))
 		if s.certs, err = certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey}); err != nil {
 			return nil, unreadableConfig{err}
 		}
+		s.warnOfCertificate(cfg.TLSCert, s.clk.Now())
 	}
 	keyFile := proxyKeyFile(c, cfg)
 	if keyFile == "" {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -89,11 +88,12 @@ func newService(c *console, args []string) (*service, error) {
 	s.openLog(cfg.LogFormat, cfg.LogLevel)
 	s.denials = newDenials(s.log, s.operations.clk)
 	if cfg.TLSCert != "" {
-		s.watched = append(s.watched, watchFiles("the certificate", s.log, s.reloadCertificate, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
+		reload := func() error { return s.reloadCertificate(cfg.TLSCert, s.operations.clk.Now()) }
+		s.watched = append(s.watched, watchFiles("the certificate", s.log, reload, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
 			return nil, unreadableConfig{err}
 		}
-		s.warnOfCertificate(s.operations.clk.Now())
+		s.warnOfCertificate(cfg.TLSCert, s.operations.clk.Now())
 	}
 	if cfg.Identities != "" {
 		s.watched = append(s.watched, watchFiles("the identities file", s.log, func() error { return s.identities.Reload(cfg.Identities) }, cfg.Identities))
@@ -116,17 +116,6 @@ func (s *service) listening() listening {
 	return listening{
 		addr: s.config.Addr, tlsAddr: s.config.TLSAddr, mode: s.config.UnixMode,
 		certs: s.certs, tlsOnly: s.config.TLSOnly(), exposed: s.config.Exposed,
-	}
-}
-
-// warnOfLostLines says so where the log has holes, once it is read again.
-func (s *service) warnOfLostLines() {
-	w, ok := s.console.err.(*asyncWriter)
-	if !ok {
-		return
-	}
-	if n := w.takeLost(); n > 0 {
-		s.log.Warn("lines of this log were lost: nobody read standard error", "lines", n)
 	}
 }
 
@@ -182,33 +171,8 @@ func (s *service) reload() {
 
 // look also says what was kept back from the log.
 func (s *service) look() {
-	s.warnOfLostLines()
 	s.denials.flush()
 	s.daemon.look()
-}
-
-// reloadCertificate takes a certificate whatever its dates: the one that it
-// replaces need not be better, and clocks can be wrong.
-func (s *service) reloadCertificate() error {
-	err := s.certs.Reload()
-	if err == nil {
-		s.warnOfCertificate(s.operations.clk.Now())
-	}
-	return err
-}
-
-// warnOfCertificate says so where clients refuse the certificate for its dates.
-func (s *service) warnOfCertificate(now time.Time) {
-	valid := s.certs.Valid()
-	problem := "has expired"
-	switch {
-	case now.Before(valid.From):
-		problem = "is not valid yet"
-	case !now.After(valid.Until):
-		return
-	}
-	s.log.Warn("the certificate "+problem+": clients refuse it", "file", s.config.TLSCert,
-		"valid_from", valid.From.UTC().Format(time.RFC3339), "valid_until", valid.Until.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 }
 
 func tlsFiles(cfg *config.Config) certs.Files {

@@ -13,6 +13,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/spf13/pflag"
+
 	"github.com/Zezezknight/cryptomem/cryptomem"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
@@ -112,5 +114,26 @@ var _ = Describe("A certificate that clients refuse for its dates", func() {
 		s.reload()
 		Expect(log.String()).NotTo(ContainSubstring("clients refuse it"))
 		Expect(log.String()).To(ContainSubstring("reload: done"))
+	})
+
+	It("is taken by a proxy, too, with that warning", func() {
+		dir, log := GinkgoT().TempDir(), new(bytes.Buffer)
+		authority, err := certs.NewAuthority(validFor(1))
+		Expect(err).NotTo(HaveOccurred())
+		from := time.Date(2000, 1, 2, 3, 4, 5, 0, time.UTC)
+		cert, key, err := authority.Issue([]string{"localhost"}, certs.Span{From: from, Until: from.AddDate(1, 0, 0)})
+		Expect(err).NotTo(HaveOccurred())
+		for name, content := range map[string][]byte{"cert": cert, "key": key, "password": []byte("a password of these specs\n")} {
+			Expect(os.WriteFile(filepath.Join(dir, name), content, 0o600)).To(Succeed())
+		}
+		c := &console{out: log, err: log, env: func(string) (string, bool) { return "", false }}
+		Expect(keygen(context.Background(), c, []string{"--output", dir + "/key.json"})).To(Succeed())
+		args := []string{"--addr", "unix:" + filepath.Join(dir, "s"), "--key-file", dir + "/key.json", "--password-file", dir + "/password", "--tls-cert", dir + "/cert", "--tls-key", dir + "/key"}
+		cfg, err := loadProxyConfig(c, pflag.NewFlagSet("proxy", pflag.ContinueOnError), args)
+		Expect(err).NotTo(HaveOccurred())
+		s, err := newProxyService(c, cfg, args)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(s.end)
+		Expect(log.String()).To(ContainSubstring(`level=WARN msg="the certificate has expired: clients refuse it"`))
 	})
 })

@@ -38,6 +38,8 @@ type upstream struct {
 	stop chan struct{}
 	done sync.WaitGroup
 
+	unopened unopened // for the one that watches
+
 	mu       sync.Mutex // guards what follows
 	keyring  *sealing.Keyring
 	cut      time.Time // zero: none but the key file's
@@ -244,6 +246,7 @@ func (u *upstream) watch() {
 		defer ticker.Stop()
 		for {
 			u.probe()
+			u.warnOfUnopened()
 			select {
 			case <-u.stop:
 				return
@@ -279,6 +282,27 @@ func (u *upstream) probe() {
 	case err == nil && before != nil:
 		u.log.Info("the upstream answers", "upstream", u.shown)
 	}
+}
+
+// An unopened is what has been said of values that do not open.
+type unopened struct {
+	told uint64    // how many there were when it was said
+	at   time.Time // when that was
+}
+
+// unopenedInterval is how often it is said that values do not open.
+const unopenedInterval = time.Minute
+
+// warnOfUnopened says so where values are taken for absent because no key here
+// opens them: a wrong key file, or somebody else's doing, must not pass in silence.
+func (u *upstream) warnOfUnopened() {
+	n, now := u.meter.Failed(keyspace.NotAuthentic), u.clock.Now()
+	if n == u.unopened.told || now.Sub(u.unopened.at) < unopenedInterval {
+		return
+	}
+	u.log.Warn("values do not open and are taken for absent: their key is not in the key file, or they were altered",
+		"values", n-u.unopened.told, "upstream", u.shown)
+	u.unopened = unopened{told: n, at: now}
 }
 
 func (u *upstream) close() error {

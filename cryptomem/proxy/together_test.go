@@ -45,6 +45,23 @@ func (w *watched) SwapAll(ctx context.Context, rs []*keyspace.Request) error {
 	return err
 }
 
+// startUpstream starts the Redis that sealed values are kept in.
+func startUpstream() *valkeytest.Server {
+	GinkgoHelper()
+	return valkeytest.Start(GinkgoTB())
+}
+
+// onRedis is an upstream there.
+func onRedis(redis *valkeytest.Server, c clock.Clock) *watched {
+	GinkgoHelper()
+	store, err := valkeystore.Open("valkey://" + redis.Addr)
+	Expect(err).NotTo(HaveOccurred())
+	client, err := cryptomem.NewClient(store, cryptomem.WithSecret([]byte(secret[:32])), cryptomem.WithNamespace("spec"), cryptomem.WithClock(c), cryptomem.WithSkew(0))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(client.Close)
+	return &watched{Upstream: keyspace.NewSealed(client, c)}
+}
+
 var _ = Describe("Several names over Valkey", Ordered, func() {
 	var (
 		redis    *valkeytest.Server
@@ -52,7 +69,7 @@ var _ = Describe("Several names over Valkey", Ordered, func() {
 		settings proxy.Settings
 		s, other *proxy.Session
 	)
-	BeforeAll(func() { redis = valkeytest.Start(GinkgoTB()) })
+	BeforeAll(func() { redis = startUpstream() })
 	session := func() *proxy.Session {
 		GinkgoHelper()
 		s, err := proxy.New(settings).NewSession("", "")
@@ -64,12 +81,7 @@ var _ = Describe("Several names over Valkey", Ordered, func() {
 		redis.Must("FLUSHALL")
 		c := clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 0))
-		store, err := valkeystore.Open("valkey://" + redis.Addr)
-		Expect(err).NotTo(HaveOccurred())
-		client, err := cryptomem.NewClient(store, cryptomem.WithSecret([]byte(secret[:32])), cryptomem.WithNamespace("spec"), cryptomem.WithClock(c), cryptomem.WithSkew(0))
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(client.Close)
-		up = &watched{Upstream: keyspace.NewSealed(client, c)}
+		up = onRedis(redis, c)
 		space := keyspace.New(keyspace.Config{Upstream: up, Clock: clock.New(), Random: rand.Int64N})
 		settings = proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN}
 		s, other = session(), session()

@@ -64,6 +64,8 @@ func (r Reason) String() string {
 // an answer.
 func reasonOf(err error) (r Reason, failed bool) {
 	switch {
+	case errors.Is(err, cryptomem.ErrNotAuthentic):
+		return NotAuthentic, true
 	case errors.Is(err, cryptomem.ErrExpired):
 		return Expired, true
 	case errors.Is(err, sealing.ErrBeforeCut):
@@ -81,7 +83,6 @@ func reasonOf(err error) (r Reason, failed bool) {
 		err    error
 		reason Reason
 	}{
-		{cryptomem.ErrNotAuthentic, NotAuthentic},
 		{cryptomem.ErrMaybeApplied, MaybeApplied},
 		{cryptomem.ErrTimeout, Timeout},
 		{context.DeadlineExceeded, Timeout},
@@ -117,6 +118,9 @@ func LatencyBounds() []time.Duration {
 	}
 	return bounds
 }
+
+// Failed returns how many requests failed for that reason.
+func (m *Meter) Failed(r Reason) uint64 { return m.failed[r].Load() }
 
 // Stats returns a snapshot.
 func (m *Meter) Stats() MeterStats {

@@ -67,6 +67,9 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 	switch r.Kind {
 	case Get, Look:
 		r.Expires = 0
+		if r.Kind == Look && r.Version == 0 && errors.Is(r.Err, cryptomem.ErrNotAuthentic) {
+			r.Err = a.Err // it is no envelope at all, so that no swap can replace it
+		}
 		if r.Err != nil || a.Expires.IsZero() {
 			return
 		}
@@ -89,6 +92,10 @@ func answerError(k Kind, err error) error {
 		return nil
 	case errors.Is(err, cryptomem.ErrNotFound) && k == Swap, errors.Is(err, cryptomem.ErrChanged), errors.Is(err, cryptomem.ErrExists):
 		return ErrLost
+	case errors.Is(err, cryptomem.ErrNotAuthentic):
+		// What nobody here can open is absent, and may be replaced: an error would
+		// lock out whoever has a session under a key that is gone.
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case errors.Is(err, cryptomem.ErrExpired):
 		return errExpired
 	case errors.Is(err, cryptomem.ErrStale):
