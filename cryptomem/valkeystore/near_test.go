@@ -141,6 +141,20 @@ var _ = Describe("A near cache", func() {
 		}
 	})
 
+	It("shows own changes of several names at once", func() {
+		for i := range 300 {
+			value := strconv.Itoa(i)
+			c.warm("name")
+			Expect(c.store.(*valkeystore.Store).SwapAll(within(testTimeout), []*cryptomem.Request{
+				{Command: wire.Set, Name: []byte("name"), Value: seal("name", value, time.Time{})},
+				{Command: wire.Set, Name: []byte("other"), Value: seal("other", value, time.Time{})},
+			})).To(Succeed())
+			r := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
+			Expect(c.do(r)).To(Succeed())
+			Expect(sealer.Open(nil, r.Name, r.Answer, time.Unix(2e9, 0))).To(BeEquivalentTo(value))
+		}
+	})
+
 	It("keeps what an add that found something found", func() {
 		c.warm("name")
 		_, err := c.add("name", "new", 0, false)

@@ -50,6 +50,7 @@ func (s *Store) SwapAll(ctx context.Context, rs []*cryptomem.Request) error {
 		err = s.swapAll(ctx, rs)
 	}
 	for _, r := range rs {
+		s.settle(r, mark{}, err)
 		if r.Err = err; err == nil && r.Command != wire.GetV {
 			r.Version = versionOf(r.Value)
 		}
