@@ -154,12 +154,12 @@ type comparison struct {
 	batches []string // what was sent, for a report
 }
 
-func newComparison(seed uint64) *comparison {
+func newComparison(seed uint64, over func(*clock.Mock) keyspace.Upstream) *comparison {
 	GinkgoHelper()
 	c := &comparison{generator: generator{rand.New(rand.NewPCG(seed, 1))}, clock: clock.NewMock(), redis: startRedis()}
 	c.redis.do("FLUSHALL")
 	c.follow()
-	space := keyspace.New(keyspace.Config{Upstream: newWorld(c.clock).upstream(), Clock: c.clock, Random: c.Int64N})
+	space := keyspace.New(keyspace.Config{Upstream: over(c.clock), Clock: c.clock, Random: c.Int64N})
 	p := proxy.New(proxy.Settings{
 		Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c.clock, Random: c.IntN,
 		Commands: command.Limits{MaxString: 512 << 20},
@@ -175,6 +175,10 @@ func newComparison(seed uint64) *comparison {
 	}
 	return c
 }
+
+func overServer(c *clock.Mock) keyspace.Upstream { return newWorld(c).upstream() }
+
+func overRedis(c *clock.Mock) keyspace.Upstream { return onRedis(startUpstream(), c) }
 
 // follow sets the clock to what Redis says, in another millisecond than before: a
 // life of as many seconds as an earlier one is then longer for both.
@@ -197,8 +201,14 @@ func timeOf(answer resp.Reply) time.Time {
 // align compares when each name ends, and has those that were given a life from
 // now on end at the same millisecond. So times differ by no more than the last
 // batch took.
-func (c *comparison) align(stall time.Duration) {
+func (c *comparison) align(commands [][]string, stall time.Duration) {
 	GinkgoHelper()
+	keys := slices.Clone(keys)
+	for _, args := range commands {
+		if len(args) > 1 && !slices.Contains(keys, args[1]) {
+			keys = append(keys, args[1]) // another argument in the place of a name
+		}
+	}
 	var asked []byte
 	for _, key := range keys {
 		asked = append(asked, commandBytes([]string{"PEXPIRETIME", key})...)
@@ -240,8 +250,9 @@ func (c *comparison) batch() (commands [][]string) {
 	for range size {
 		args := c.command(c.names)
 		switch name := strings.ToLower(args[0]); {
-		case name == "spop" && len(args) == 2:
-			continue // random
+		case name == "spop" && len(args) == 2, name == "srandmember" && len(args) == 3 && args[2] == "-1":
+			// It is random.
+			continue
 		case (name == "zrank" || name == "zrevrank") && len(args) > 3:
 			continue // an option of Redis 7.2
 		case (name == "expire" || name == "pexpire") && size > 1 && len(args) > 3:
@@ -307,7 +318,7 @@ func (c *comparison) step() int {
 		}
 	}
 	if ages(commands) {
-		c.align(stall)
+		c.align(commands, stall)
 	}
 	return len(commands)
 }
@@ -332,22 +343,23 @@ var _ = Describe("Random commands", func() {
 	}
 
 	DescribeTable("are answered as Redis answers them", Label(deadline.Unlimited),
-		func(version string) {
+		func(version string, over func(*clock.Mock) keyspace.Upstream) {
 			seed := uint64(GinkgoRandomSeed())
 			By(fmt.Sprintf("with seed %d", seed))
-			c := newComparison(seed)
+			c := newComparison(seed, over)
 			c.redis.do("HELLO", version)
 			ask(c.session, "HELLO", version)
 			for done := 0; done < n; {
 				done += c.step()
 			}
 		},
-		Entry("in RESP2", "2"),
-		Entry("in RESP3", "3"),
+		Entry("in RESP2", "2", overServer),
+		Entry("in RESP3", "3", overServer),
+		Entry("in RESP3, with what is sealed in another Redis", "3", overRedis),
 	)
 
 	It("write scores as Redis does, however they are read", func() {
-		c := newComparison(1)
+		c := newComparison(1, overServer)
 		for _, member := range []string{"m", strings.Repeat("m", 64), strings.Repeat("m", 65)} {
 			for _, score := range []string{
 				"1e16", "1e17", "-1e17", "1e18", "4.6e18", "4611686018427387904", "4.7e18", "9.2e18", "1e19",

@@ -230,8 +230,13 @@ var _ = Describe("A served proxy", func() {
 		stranger := w.client("spec", cryptomem.WithSecret([]byte("another secret of the same length!")[:32]))
 		Expect(stranger.Set(context.Background(), "forged", []byte("x"))).To(Succeed())
 		l.send("GET forged\r\n")
-		Expect(l.next()).To(ContainSubstring("not authentic"))
+		Expect(l.next()).To(Equal("$-1"))
 		Expect(meter.Stats().Failed).To(HaveKeyWithValue("not_authentic", uint64(1)))
+		Expect(p.Stats().Failures).To(BeZero())
+
+		Expect(w.client("spec").Set(context.Background(), "odd", []byte("\xc1CMh\x01"))).To(Succeed())
+		l.send("GET odd\r\n")
+		Expect(l.next()).To(HavePrefix("-ERR "))
 		Expect(p.Stats().Failures).To(Equal(int64(1)))
 	})
 
