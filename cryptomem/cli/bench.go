@@ -54,7 +54,8 @@ its own there: k00...0 and so on.
     --namespace NAME     the part of the key space to work in (default
                          $CRYPTOMEM_NAMESPACE)
 
-TLS, identities and namespaces are for the sealed protocol only. The exit code
+TLS, identities, namespaces and the address of a Valkey or Redis, where each node
+gets one connection, are for the sealed protocol only. The exit code
 is 3 if requests failed.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
@@ -232,15 +233,15 @@ func (e requestsFailed) Error() string {
 
 // target connects the load to what --protocol names.
 func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, closeTarget func(), err error) {
-	if err := f.client.ownServer(c, "bench"); err != nil {
-		return nil, nil, err
-	}
 	if f.protocol == "sealed" {
 		client, err := f.dialSealed(ctx, c)
 		if err != nil {
 			return nil, nil, err
 		}
 		return bench.Sealed(client), func() { _ = client.Close() }, nil // the result is in hand
+	}
+	if isValkey(f.client.address(c)) {
+		return nil, nil, usageError("a bare protocol is spoken to a server at host:port, and the address is a URL, as those of Valkey and Redis are; --protocol sealed works there")
 	}
 	if err := f.client.oneServer(c, "a bare protocol"); err != nil {
 		return nil, nil, err
@@ -269,14 +270,17 @@ func (f *benchFlags) dialSealed(ctx context.Context, c *console) (*cryptomem.Cli
 	if err != nil {
 		return nil, err
 	}
-	return f.client.dial(
-		ctx, c,
+	opts := []cryptomem.Option{
 		cryptomem.WithKeyring(keyring),
 		cryptomem.WithNamespace(f.client.settings(c).Namespace),
-		cryptomem.WithTimeout(f.client.timeout.duration()),
-		cryptomem.WithConnections(max(f.load.Connections, 1)),
 		cryptomem.WithMaxValueSize(max(f.load.ValueSize+sealing.Overhead, 1<<20)),
-	)
+	}
+	if !isValkey(f.client.address(c)) { // whose store has one connection a node
+		opts = append(opts,
+			cryptomem.WithTimeout(f.client.timeout.duration()),
+			cryptomem.WithConnections(max(f.load.Connections, 1)))
+	}
+	return f.client.dial(ctx, c, opts...)
 }
 
 func (f *benchFlags) options(c *console) []bench.Option {

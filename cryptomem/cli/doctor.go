@@ -162,9 +162,6 @@ func examineClient(ctx context.Context, c *console, args []string) error {
 	case len(operands) > 0:
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
-	if err := flags.ownServer(c, "doctor"); err != nil {
-		return err
-	}
 	var findings []doctor.Finding
 	for _, one := range flags.each(c) {
 		client := one.settings(c)

@@ -101,7 +101,11 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 		c.Timeout = askTimeout
 	}
 	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
-	for _, check := range clientChecks {
+	checks := clientChecks
+	if v.onValkey() {
+		checks = valkeyChecks
+	}
+	for _, check := range checks {
 		check(ctx, v)
 	}
 	if v.keys != nil {

@@ -43,7 +43,7 @@ func rights(ctx context.Context, v *clientReport) {
 		return
 	}
 	defer client.Close() //nolint:errcheck // always nil
-	key := v.Prefix + "cryptomem-doctor-" + rand.Text()
+	key := v.Prefix + doctorKey + rand.Text()
 	_, err = client.Get(ctx, key)
 	switch {
 	case errors.Is(err, cryptomem.ErrDenied):
@@ -59,6 +59,9 @@ func rights(ctx context.Context, v *clientReport) {
 
 // open returns a client as the commands make it.
 func (v *clientReport) open(ctx context.Context, keys *sealing.Keyring) (*cryptomem.Client, error) {
+	if v.onValkey() {
+		return v.openValkey(keys)
+	}
 	opts := []cryptomem.Option{cryptomem.WithClock(v.clk), cryptomem.WithKeyring(keys), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 		return address.Dial(ctx, addr)
 	})}

@@ -17,6 +17,17 @@ const keepAlive = time.Second
 // maxRedirections is how many MOVED and ASK one command follows.
 const maxRedirections = 16
 
+// ClientOption returns how a store at that address connects, with the options that
+// its promises rest on: for a valkey.Client of one's own, be it for FromClient or
+// for commands that a store has no use for. Near caches are not part of it.
+func ClientOption(a Address, opts ...Option) (valkey.ClientOption, error) {
+	s, err := New(a, opts...)
+	if err != nil {
+		return valkey.ClientOption{}, err
+	}
+	return clientOption(a, s.opts), nil
+}
+
 // clientOption returns how valkey-go is to connect. Each line below the dialer is
 // there for a promise of the package comment.
 func clientOption(a Address, o options) valkey.ClientOption {
@@ -39,7 +50,7 @@ func clientOption(a Address, o options) valkey.ClientOption {
 
 		ClusterOption: valkey.ClusterOption{ShardsRefreshInterval: o.refresh, MaxMovedRedirections: maxRedirections},
 	}
-	if a.TLS {
+	if a.TLS || o.tls != nil {
 		option.TLSConfig = o.tls
 		if o.tls == nil {
 			option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -14,6 +14,9 @@ import (
 	speclimit "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
+// soakers is how many goroutines are at work in a soak.
+const soakers = 3
+
 // betweenFaults is how long a soak goes on after each fault.
 const betweenFaults = 20 * time.Second
 
@@ -30,11 +33,11 @@ var _ = Describe("A cluster that meets one fault after the other", func() {
 		clk := clock.New()
 		began, calls, lost := clk.Now(), 0, 0
 		for round := 0; round < len(faults) || clk.Since(began) < soak; round++ {
-			l := startLoadOn(store, fmt.Sprintf("round%d/", round), 8, 10)
+			l := startLoadOn(store, fmt.Sprintf("round%d/", round), soakers, 10)
 			l.answered(300)
 			from := l.now()
 			faults[round%len(faults)](cluster, l, cluster.Primary(fmt.Sprintf("round%d/0/0", round)))
-			for i := range 8 {
+			for i := range soakers {
 				name := fmt.Sprintf("round%d/%d/0", round, i)
 				Eventually(func() error { return caller{store}.set("after/{"+name+"}", "1", 0) }).WithTimeout(testTimeout).Should(Succeed())
 			}
@@ -71,7 +74,7 @@ var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server){
 	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) { // SIGSTOP until it is replaced
 		replica := cluster.ReplicaOf(primary)
 		primary.Stop()
-		Eventually(replica.IsPrimary).WithTimeout(testTimeout).Should(BeTrue())
+		Eventually(replica.IsPrimary).WithTimeout(time.Minute).Should(BeTrue())
 		l.answered(300)
 		primary.Continue()
 		Eventually(primary.IsPrimary).WithTimeout(testTimeout).Should(BeFalse())

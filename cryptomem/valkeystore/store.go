@@ -53,9 +53,6 @@ func New(a Address, opts ...Option) (*Store, error) {
 	if len(a.Hosts) == 0 && a.Socket == "" {
 		return nil, errors.New("the address of the store has no host")
 	}
-	if o.tls != nil {
-		a.TLS = true
-	}
 	s := &Store{opts: o, client: clientOption(a, o), closing: make(chan struct{})}
 	if o.near > 0 {
 		s.near = newNear(o.clock, o.near, o.nearTTL)
