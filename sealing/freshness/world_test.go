@@ -26,6 +26,7 @@ type world struct {
 	begun   int8
 	evicted bool
 	restart bool
+	read    [2]int8 // what each client read last, for it to swap
 
 	// What a spec that has no table would call known. Only kept where the store
 	// lies.
@@ -44,7 +45,13 @@ const (
 	write
 	remove
 	take
+	flush  // of everything
+	touch  // what was read last, sealed anew with its stamp, in its place if it is still there
+	update // the same with a stamp of its own
 )
+
+func (v verb) swaps() bool { return v == touch || v == update }
+func (v verb) seals() bool { return v == write || v.swaps() }
 
 type phase int8
 
@@ -60,7 +67,8 @@ type call struct {
 	at       int // when it was sent
 	snapshot Snapshot
 	stamp    sealing.Stamp // of a removal
-	wrote    int8          // the envelope of a write
+	wrote    int8          // the envelope of a write, or of a swap
+	inside   int8          // the envelope that a swap takes the place of
 	found    int8          // the envelope of an answer
 
 	knew    knowledge // when it began
@@ -94,6 +102,7 @@ type memory struct {
 	stamp   sealing.Stamp
 	dead    tombstones
 	last    uint64
+	floor   uint64
 	seq     uint64
 }
 
@@ -109,13 +118,14 @@ func (m *memory) load(t *Table) {
 	}
 	s.dead[0] = m.dead
 	t.last.Store(m.last)
+	t.floor.Store(m.floor)
 	t.seq.Store(m.seq)
 }
 
 func (m *memory) save(t *Table) {
 	tag := t.hash.sum(oneName)
 	s := t.shard(tag)
-	*m = memory{way: -1, dead: s.dead[0], last: t.last.Load(), seq: t.seq.Load()}
+	*m = memory{way: -1, dead: s.dead[0], last: t.last.Load(), floor: t.floor.Load(), seq: t.seq.Load()}
 	if p := s.find(tag); p.ok() {
 		m.way, m.current, m.stamp = int8(p.way), p.current(), p.stamp()
 	}
@@ -175,7 +185,7 @@ func (x *explorer) visit(w world) {
 	})
 	x.step(w, func() string { return "client 0 starts again" }, func(w *world) bool {
 		ok := x.restarts && !w.restart
-		w.restart, w.clients[0] = true, unknown
+		w.restart, w.clients[0], w.read[0] = true, unknown, 0
 		for i := w.waiting - 1; i >= 0; i-- {
 			if w.calls[i].client == 0 {
 				w.end(i)
@@ -231,20 +241,28 @@ func (x *explorer) begin(w *world, client int8, v verb) bool {
 			waiting++
 		}
 	}
-	if w.begun == x.calls || w.waiting == maxWaiting || waiting == 2 || v == write && w.sealed == maxSealed {
+	if w.begun == x.calls || w.waiting == maxWaiting || waiting == 2 || v.seals() && w.sealed == maxSealed {
 		return false
 	}
 	c := call{verb: v, client: client, phase: sent, at: w.now, knew: w.known[client]}
+	if v.swaps() {
+		if c.inside = w.read[client]; c.inside == 0 {
+			return false
+		}
+	}
 	x.with(w, client, func(t *Table) {
 		c.snapshot = t.Begin(oneName)
-		if v != get {
+		if v != get && v != touch {
 			c.stamp = t.Stamp(x.clock(w, client))
 		}
 	})
-	if v == write {
+	if v.seals() {
 		w.sealed++
 		c.wrote = w.sealed
-		if x.stamped {
+		switch {
+		case v == touch:
+			w.stamps[c.wrote] = w.stamps[c.inside]
+		case x.stamped:
 			w.stamps[c.wrote] = c.stamp
 		}
 	}
@@ -263,8 +281,12 @@ func (w *world) apply(i int8) bool {
 	switch c.verb {
 	case write:
 		w.stored = c.wrote
-	case remove, take:
+	case remove, take, flush:
 		w.stored = 0
+	case touch, update:
+		if c.found = 0; w.stored == c.inside {
+			c.found, w.stored = c.wrote, c.wrote
+		}
 	}
 	return true
 }
@@ -307,6 +329,12 @@ func (x *explorer) finish(w *world, i, found int8) (err error) {
 			t.Written(c.snapshot, w.envelope(c.wrote))
 		case c.verb == remove:
 			t.Deleted(c.snapshot, c.stamp)
+		case c.verb == flush:
+			t.Flushed(c.stamp)
+		case c.verb.swaps():
+			if found != 0 { // else it was refused, of which nothing is to be learned
+				t.Written(c.snapshot, w.envelope(c.wrote))
+			}
 		case found == 0:
 			t.Miss(c.snapshot)
 		case c.verb == take:
@@ -315,6 +343,9 @@ func (x *explorer) finish(w *world, i, found int8) (err error) {
 			err = t.Hit(c.snapshot, w.envelope(found), now)
 		}
 	})
+	if c.verb == get && err == nil {
+		w.read[c.client] = found
+	}
 	return err
 }
 
@@ -322,17 +353,20 @@ func (x *explorer) finish(w *world, i, found int8) (err error) {
 // the client makes of it against what it has seen.
 func (x *explorer) lie(w *world, i, found int8) bool {
 	c := w.calls[i]
-	if c.phase != sent || found != 0 && (c.verb == write || c.verb == remove) {
+	switch {
+	case c.phase != sent, found != 0 && (c.verb == write || c.verb == remove || c.verb == flush):
 		return false
+	case c.verb.swaps() && found != 0 && found != c.wrote:
+		return false // the answer is that it was done, or not
 	}
 	window := int64(x.clocks + x.delay)
-	superseded := found != 0 && (c.knew.over[found] ||
+	superseded := found != 0 && !c.verb.swaps() && (c.knew.over[found] ||
 		x.stamped && w.stamps[found].Millis()+window < c.knew.newest.Millis())
 	err := x.finish(w, i, found)
 	if superseded && err == nil {
 		x.alarm = fmt.Sprintf("call %d believed %d", i, found)
 	}
-	if err == nil {
+	if err == nil && (found != 0 || !c.verb.swaps()) {
 		w.known[c.client].note(w, c, found)
 	}
 	for j := range w.waiting {
@@ -346,7 +380,10 @@ func (x *explorer) lie(w *world, i, found int8) bool {
 // note is what a client could know after a call, worked out without a table.
 func (k *knowledge) note(w *world, c call, found int8) {
 	switch c.verb {
-	case write:
+	case flush: // it says nothing of which envelope is there
+		k.newest = max(k.newest, c.stamp)
+		return
+	case write, touch, update:
 		found, k.newest = c.wrote, max(k.newest, w.stamps[c.wrote])
 	case remove:
 		k.newest = max(k.newest, c.stamp)
@@ -396,6 +433,18 @@ var _ = Describe("In every course of events", func() {
 		expectQuiet(r, 40_000)
 	})
 
+	It("no honest answer is refused while values are touched and updated in place", func() {
+		r := honest
+		r.verbs, r.until, r.calls = []verb{get, write, touch}, 1, 4
+		expectQuiet(r, 100_000)
+	})
+
+	It("no honest answer is refused while everything is flushed", func() {
+		r := honest
+		r.verbs = []verb{get, write, flush}
+		expectQuiet(r, 100_000)
+	})
+
 	It("a window too small by one raises an alarm", func() {
 		Expect(exploreWindow(honest, 1).alarm).NotTo(BeEmpty())
 	})
@@ -414,6 +463,20 @@ var _ = Describe("In every course of events", func() {
 			r := lying
 			r.stamped, r.until, r.calls = false, 0, 4
 			r.verbs = []verb{get, write, remove, take}
+			expectQuiet(r, 60_000)
+		})
+
+		It("no envelope passes that a touch or an update has replaced", func() {
+			r := lying
+			r.stamped, r.until, r.calls = false, 0, 4
+			r.verbs = []verb{get, write, touch, update}
+			expectQuiet(r, 10_000)
+		})
+
+		It("no envelope passes that was sealed more than W before a flush", func() {
+			r := lying
+			r.until = 3
+			r.verbs = []verb{get, write, flush}
 			expectQuiet(r, 60_000)
 		})
 
