@@ -65,7 +65,7 @@ func exhaustAll(args []string, out, errs io.Writer) int {
 	set.DurationVar(&s.lasting, "for", 0, "give up after so long")
 	set.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "worlds to go through at a time")
 	set.StringVar(&s.write, "write", "dist/sim", "write what is found as a scenario to this directory")
-	set.BoolVar(&s.first, "first", false, "begin with chosen scripts, and stop at the first family of worlds in which something is broken")
+	set.BoolVar(&s.first, "first", false, "begin with chosen scripts, and stop at the first row of worlds in which something is broken")
 	set.BoolVar(&s.json, "json", false, "print what is found as a line of JSON, and nothing else")
 	set.BoolVar(&s.planted, "planted", false, "plant known bugs one by one and report how each is found; names may follow")
 	set.Usage = func() { fmt.Fprintf(out, exhaustUsage, set.FlagUsages()) }
@@ -106,7 +106,11 @@ func (s *exhaustion) all() error {
 	s.say("%-38s %7s %9s %9s %6s\n", "worlds", "number", "states", "paths", "depth")
 	number, families := 0, exhaust.Families()
 	if s.first {
-		slices.Reverse(families)
+		// Worlds of one kind, which are small, before every choice of calls.
+		chosen := func(f exhaust.Family) bool { return f.Chosen }
+		every := slices.DeleteFunc(slices.Clone(families), chosen)
+		families = slices.DeleteFunc(families, func(f exhaust.Family) bool { return !f.Chosen })
+		families = append(families, every...)
 	}
 	for _, f := range families {
 		if s.first && s.best != nil {

@@ -13,6 +13,7 @@ type Family struct {
 	Name   string
 	Bounds string // what they leave out, in words
 	Worlds []World
+	Chosen bool // by a person; else every choice of calls
 }
 
 // calls are what clients ask for, of one name; % stands for a label.
@@ -59,9 +60,9 @@ func Families() []Family {
 			Bounds: "time stands still; of five kinds",
 			Worlds: every([]int{2, 2}, []string{"set k % ttl 10ms", "get k", "touch k ttl 20ms", "cas k % ttl 10ms", "getdel k"}, "", Limits{}),
 		},
-		{Name: "chosen scripts of four calls and more", Bounds: "each has its own", Worlds: fours},
-		{Name: "other settings", Bounds: "each has its own", Worlds: others},
-		{Name: "a server that lies", Bounds: "one lie of any kind, time goes on once", Worlds: lying()},
+		{Name: "chosen scripts of four calls and more", Bounds: "each has its own", Worlds: fours, Chosen: true},
+		{Name: "other settings", Bounds: "each has its own", Worlds: others, Chosen: true},
+		{Name: "a server that lies", Bounds: "one lie of any kind, time goes on once", Worlds: lying(), Chosen: true},
 	}
 }
 
