@@ -26,7 +26,7 @@ func rows() (names []string) {
 		panic(err) // a spec says so when it finds no rows
 	}
 	_, table, _ := strings.Cut(string(text), "### What a peer can hold")
-	table, _, _ = strings.Cut(table, "## Looking in")
+	table, _, _ = strings.Cut(table, "## Monitoring")
 	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z ]+) \| ([a-zA-Z ]+) \|`).FindAllStringSubmatch(table, -1) {
 		if m[1] != "what" {
 			names = append(names, m[1]+" of "+m[2])
