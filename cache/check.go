@@ -55,6 +55,8 @@ type checker struct {
 	owned map[int32]bool
 	// costs of items, by account.
 	costs []int64
+	// The sum of these costs, squared, of one shard.
+	squares uint64
 }
 
 func (k *checker) expect(ok bool, format string, args ...any) {
@@ -96,6 +98,7 @@ func (k *checker) checkIndex() {
 	k.expect(x.depth == 0 || x.depths[x.depth] > 0, "directory: deeper than any table")
 	k.expect(words == x.n, "index: %d words, %d counted", words, x.n)
 	k.expect(pages == k.memory[memIndex], "index: %d pages, %d charged", pages, k.memory[memIndex])
+	k.expect(k.squares == k.shard.squares, "squares: %d of costs, %d counted", k.squares, k.shard.squares)
 	k.expect(bytes == k.bytes, "items: %d bytes, %d counted", bytes, k.bytes)
 }
 
@@ -144,6 +147,7 @@ func (k *checker) checkRecord(w word) (bytes int) {
 		return 0
 	}
 	k.costs[r.account] += r.cost()
+	k.squares += square(r.cost())
 	k.live[id] += r.size
 	k.items[id]++
 	if r.chain != none {

@@ -46,6 +46,7 @@ var _ = Describe("Check", func() {
 	},
 		Entry("an item more than there are", "501 counted", func(s *shard) { s.index.n++ }),
 		Entry("bytes that no item has", "bytes,", func(s *shard) { s.bytes++ }),
+		Entry("squares of costs that no item has", "squares:", func(s *shard) { s.squares++ }),
 		Entry("a word that is lost", "counted", func(s *shard) { t := s.index.dir[0]; t.set(firstWord(t), 0) }),
 		Entry("a word out of order", "out of order", func(s *shard) {
 			t := s.index.dir[0]

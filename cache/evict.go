@@ -3,7 +3,7 @@ package cache
 import "math/bits"
 
 // Eviction is S3-FIFO over segments. New items enter the admission queue,
-// which is held to a tenth of the memory; when its oldest segment goes, items
+// which is held to a fifteenth of the memory; when its oldest segment goes, items
 // that were read move to the protected queue and the others are dropped, their
 // hashes remembered by the ghost. An item that comes back while the ghost
 // remembers it enters the protected queue at once. When the oldest protected
@@ -13,7 +13,7 @@ import "math/bits"
 // SOSP 2023; segments in place of objects after Segcache, NSDI 2021.
 const (
 	// admissionShare: one part in so many is for items not known yet.
-	admissionShare = 10
+	admissionShare = 15
 	// maxSpared segments in a row may survive nearly whole, as they do when
 	// their items are all popular. From then on survivors may fill three in
 	// four bytes of a segment, so that a write never waits for a walk through

@@ -6,7 +6,8 @@ package cache
 // average:
 //
 //   - An item that was not read is kept all the same if it is smaller than half
-//     the average; the less it costs, the surer.
+//     the average; the less it costs, the surer. Where sizes are widely mixed, two
+//     thirds of the average are small enough.
 //   - An item that was read once or twice and is more than twice the average is
 //     not sure to stay; the more it costs, the less sure. One that was read
 //     more often is worth its bytes.
@@ -20,12 +21,30 @@ func (s *shard) survives(use uint8, cost int64) bool {
 	mean := s.meanCost()
 	switch {
 	case use == 0:
-		return 2*cost < mean && !s.draws.cubeChance(cost, mean)
+		return s.small(cost, mean) && !s.draws.cubeChance(cost, mean)
 	case use < maxUse && cost > 2*mean:
 		return s.draws.rootChance(mean, cost)
 	}
 	return true
 }
+
+// small reports whether an item costs so much less than the average that it may
+// stay unread. Sizes are widely mixed where the mean of their squares is more than
+// twice the square of their mean: sizes spread evenly from 500 to 1,500 bytes give
+// 1.1, as many from each power of two from 64 bytes to 16 KiB to the next give 2.9.
+func (s *shard) small(cost, mean int64) bool {
+	if 2*cost < mean {
+		return true
+	}
+	square := float64(mean) / squareUnit * float64(mean) / squareUnit
+	return 3*cost < 2*mean && float64(s.squares) > 2*square*float64(s.index.n)
+}
+
+// squareUnit is the unit of costs that are squared, in bytes, so that no sum of
+// squares runs over.
+const squareUnit = 16
+
+func square(cost int64) uint64 { return uint64(cost/squareUnit) * uint64(cost/squareUnit) }
 
 // returns reports whether an item that the ghost remembers is protected at once.
 func (s *shard) returns(cost int64) bool {

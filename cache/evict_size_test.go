@@ -42,4 +42,8 @@ var _ = Describe("eviction among items of mixed sizes", func() {
 	It("keeps none of them for their size when all are of one size", func() {
 		Expect(survivors(1_000, 1_000)).To(BeZero())
 	})
+
+	It("keeps none of them for it when sizes differ little", func() {
+		Expect(survivors(600, 1_000)).To(BeZero())
+	})
 })

@@ -131,6 +131,7 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 	}
 	t.set(at, newWord(w.tag(), use, to))
 	s.bytes += len(r.key) + r.length
+	s.squares += square(r.cost())
 	s.accountTable.of(r.account).charge(r.cost()) // which markDead ends
 	s.count.moved += uint64(r.size)
 	s.markDead(p, r, r.chain != none)

@@ -335,6 +335,7 @@ func (s *shard) markDead(p position, r *record, inherited bool) {
 	seg.items--
 	s.dead += r.size
 	s.bytes -= len(r.key) + r.length
+	s.squares -= square(r.cost())
 	s.buckets[seg.bucket].items--
 	if r.chain != none {
 		pages := s.segs[r.chain].weight

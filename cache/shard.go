@@ -62,6 +62,8 @@ type shard struct {
 	version uint64
 	// Keys and values of items.
 	bytes int
+	// The sum of what items cost, squared.
+	squares uint64
 
 	// Segments.
 	segs     []segment
@@ -397,6 +399,7 @@ func (s *shard) put(now int64, h uint64, e *entry, found bool, r *record) bool {
 	}
 	s.version++
 	s.bytes += len(r.key) + r.length
+	s.squares += square(r.cost())
 	if found {
 		e.table.set(e.at, newWord(tag, use, p))
 		s.markDead(e.pos, &e.record, r.chain != none && r.chain == e.chain)
