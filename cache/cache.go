@@ -19,29 +19,35 @@ import (
 // operations. Keys and values passed in are copied and may be reused at once.
 type Cache struct {
 	*shared
-	account *accountState // that its writes are charged to; nil is nobody's
+	// account that its writes are charged to; nil is nobody's.
+	account *accountState
 }
 
 // shared is what the Caches of all accounts have in common.
 type shared struct {
 	options
-	clk          clock.Clock
-	start        time.Time
-	hash         hasher
-	shift        uint // the shard is the hash's bits above it
+	clk   clock.Clock
+	start time.Time
+	hash  hasher
+	// The shard is the hash's bits above it.
+	shift        uint
 	shards       []*shard
 	budget       *budget
 	accountTable *accountTable
 	opened       accounts
-	reclaimMu    sync.Mutex // held while making room; taken before a shard's lock
-	flushing     sync.Mutex // held while flushing; taken before a shard's lock
-	jan          janitor
+	// Held while making room; taken before a shard's lock.
+	reclaimMu sync.Mutex
+	// Held while flushing; taken before a shard's lock.
+	flushing sync.Mutex
+	jan      janitor
 }
 
 // Info describes an item.
 type Info struct {
-	Version uint64        // changes with every change of the item
-	TTL     time.Duration // what is left; 0 means the item never expires
+	// Changes with every change of the item.
+	Version uint64
+	// What is left; 0 means the item never expires.
+	TTL time.Duration
 }
 
 // New returns an empty cache. Its janitor does not run until Start.
@@ -95,7 +101,8 @@ const (
 
 // reserve makes the shards on as much address space as leaves headroom.
 func (c *Cache) reserve() error {
-	enough := 0 // halvings up to which the limit of memory comes first, and not address space
+	// halvings up to which the limit of memory comes first, and not address space
+	enough := 0
 	for enough < maxHalvings && int64(c.options.shards)*recordSpace(c.maxMemory)>>(enough+1) >= c.maxMemory+c.maxMemory/4 {
 		enough++
 	}

@@ -106,7 +106,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("1")))
 		})
 
-		It("computes anew when somebody else was faster", func() {
+		It("computes anew when another client was faster", func() {
 			other, calls := w.client(), 0
 			Expect(c.Update(ctx, key, func(value []byte, found bool) ([]byte, error) {
 				if calls++; calls == 1 {

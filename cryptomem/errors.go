@@ -23,7 +23,7 @@ var (
 
 	// ErrChanged: CompareAndSwap found another version than expected. Update and
 	// Touch end in it only together with the error of their context.
-	ErrChanged = errors.New("changed by somebody else")
+	ErrChanged = errors.New("changed by another client")
 
 	// ErrTooLarge: the key or the sealed value is longer than its limit, the
 	// client's or the server's. Nothing was stored.

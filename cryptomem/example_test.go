@@ -131,7 +131,7 @@ func ExampleClient_TryLock() {
 	fmt.Println(lock.Unlock(ctx))
 	// Output:
 	// <nil>
-	// locked by somebody else
+	// locked by another client
 	// <nil>
 }
 

@@ -73,7 +73,7 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	}
 	_, swapped := c.swap(ctx, key, value, item.Version, life)
 	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
-		// somebody else was faster
+		// another client was faster
 		return err
 	}
 	return swapped

@@ -14,7 +14,7 @@ import (
 // How a Lock is refused or lost.
 var (
 	// ErrLocked: somebody else holds the lock.
-	ErrLocked = errors.New("locked by somebody else")
+	ErrLocked = errors.New("locked by another client")
 
 	// ErrNotHeld: the lock has expired, and others may have taken it since.
 	ErrNotHeld = errors.New("lock is no longer held")

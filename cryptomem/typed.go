@@ -114,7 +114,7 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	life.keep = false
 	_, swapped := t.client.swap(ctx, key, b, item.Version, life)
 	if errors.Is(swapped, ErrChanged) || errors.Is(swapped, ErrNotFound) {
-		// somebody else was faster
+		// another client was faster
 		return err
 	}
 	return swapped

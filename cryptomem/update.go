@@ -72,7 +72,7 @@ func (c *Client) update(ctx context.Context, key string, life lifetime, change f
 	}
 }
 
-// updateOnce reports whether somebody else was faster.
+// updateOnce reports whether another client was faster.
 func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (value []byte, lost bool, err error) {
 	item, sealed, err := c.getItem(ctx, key)
 	found := err == nil

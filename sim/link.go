@@ -13,23 +13,33 @@ type pipe struct {
 	conn *conn
 	side script.Side
 
-	bytes  []byte // under way; the first is at bytes[head]
+	// Under way; the first is at bytes[head].
+	bytes  []byte
 	head   int
 	chunks []chunk
 	first  int // chunk
 	sent   int64
-	last   int64 // when the last chunk arrives
+	// When the last chunk arrives.
+	last int64
 
-	due     bool // an event will deliver
-	event   func()
-	blocked bool // the receiver takes no more until it says so
-	end     bool // nothing follows what is under way
-	ended   bool // and the receiver knows
+	// An event will deliver.
+	due   bool
+	event func()
+	// The receiver takes no more until it says so.
+	blocked bool
+	// Nothing follows what is under way.
+	end bool
+	// And the receiver knows.
+	ended bool
 
-	stalled  int64 // until when nothing arrives
-	trickles int64 // until when bytes arrive one at a time
-	flip     bool  // the next chunk arrives with a wrong bit
-	tear     bool  // the link is cut in the middle of the next chunk
+	// Until when nothing arrives.
+	stalled int64
+	// Until when bytes arrive one at a time.
+	trickles int64
+	// The next chunk arrives with a wrong bit.
+	flip bool
+	// The link is cut in the middle of the next chunk.
+	tear     bool
 	aims     []aim
 	received int64
 

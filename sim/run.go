@@ -32,11 +32,15 @@ type Options struct {
 
 // A Result is what came of a run.
 type Result struct {
-	Hash     uint64 // of everything that happened, in order
-	Ops      int    // requests that were executed
+	// Hash of everything that happened, in order.
+	Hash uint64
+	// Requests that were executed.
+	Ops      int
 	Coverage Coverage
-	Failure  *Failure // nil if every promise was kept
-	Trace    *Trace   // nil unless recorded
+	// Nil if every promise was kept.
+	Failure *Failure
+	// Nil unless recorded.
+	Trace *Trace
 
 	// Answers is what came of each call of the script, in the words that a script
 	// has for it; nil unless asked for.
@@ -47,8 +51,10 @@ type Result struct {
 type Failure struct {
 	Rule   string
 	Detail string
-	Step   int           // how many actions had begun
-	At     time.Duration // of virtual time
+	// How many actions had begun.
+	Step int
+	// At of virtual time.
+	At time.Duration
 }
 
 // Error returns the rule, the place and the detail.

@@ -12,19 +12,26 @@ import (
 
 // A node is the product's cache and handler, and what befalls them.
 type node struct {
-	w       *world
-	index   int // from 0
-	clk     virtualClock
-	started int64 // reading of its clock when it was started last
+	w *world
+	// index from 0.
+	index int
+	clk   virtualClock
+	// Reading of its clock when it was started last.
+	started int64
 	cache   *cache.Cache
 	handler *server.Handler
 	model   *oracle.Model
-	liar    *liar // nil unless hostile
+	// Nil unless hostile.
+	liar *liar
 
-	down   bool  // crashed, and not up yet
-	away   int64 // until when nobody reaches it
-	frozen int64 // until when it executes nothing
-	starve int64 // until when its janitor does not run
+	// Crashed, and not up yet.
+	down bool
+	// Until when nobody reaches it.
+	away int64
+	// Until when it executes nothing.
+	frozen int64
+	// Until when its janitor does not run.
+	starve int64
 }
 
 func newServer(w *world, index int) *node {

@@ -55,7 +55,8 @@ func (k *Walk) Ended() []oracle.Op { return k.w.history }
 type Link struct {
 	Open     bool
 	Up, Down []int
-	Pending  int // calls without an answer
+	// Calls without an answer.
+	Pending int
 }
 
 // Link returns the state of a client's link.

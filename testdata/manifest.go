@@ -22,11 +22,16 @@ type Manifest struct {
 
 // An Entry is one dialogue or one envelope.
 type Entry struct {
-	Kind    string   `json:"kind"`              // requests, answer or envelope
-	File    string   `json:"file"`              // below testdata
-	Title   string   `json:"title,omitempty"`   // of an envelope, in its file
-	Version string   `json:"version,omitempty"` // of an envelope: c1 or c2
-	Fails   []string `json:"fails"`             // classes of failure, in their order; none: all is well
+	// Requests, answer or envelope.
+	Kind string `json:"kind"`
+	// Below testdata.
+	File string `json:"file"`
+	// Title of an envelope, in its file.
+	Title string `json:"title,omitempty"`
+	// Version of an envelope: c1 or c2.
+	Version string `json:"version,omitempty"`
+	// Classes of failure, in their order; none: all is well.
+	Fails []string `json:"fails"`
 }
 
 // The kinds of entries.

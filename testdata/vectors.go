@@ -22,10 +22,13 @@ func (h *Hex) UnmarshalText(text []byte) (err error) {
 // A Vector is one envelope and what is to become of it: an entry of
 // sealing/vectors.json, which sealing/reference.py makes.
 type Vector struct {
-	Title     string `json:"title"`
-	Version   Hex    `json:"version"` // of the envelope: one byte
-	Secret    Hex    `json:"secret"`  // root key
-	KeyID     string `json:"key_id"`  // 8 hexadecimal digits
+	Title string `json:"title"`
+	// Version of the envelope: one byte.
+	Version Hex `json:"version"`
+	// Root key.
+	Secret Hex `json:"secret"`
+	// 8 hexadecimal digits.
+	KeyID     string `json:"key_id"`
 	Namespace Hex    `json:"namespace"`
 	Name      Hex    `json:"name"`
 	Envelope  Hex    `json:"envelope"`
@@ -34,22 +37,24 @@ type Vector struct {
 	Value Hex `json:"value"`
 
 	// of those that sealing makes again, byte for byte
-	DataKey   Hex    `json:"data_key"`
-	NameKey   Hex    `json:"name_key"`
-	ExpiryMS  int64  `json:"expiry_ms"`
-	Stamp     string `json:"stamp"` // 16 hexadecimal digits; 0: none
+	DataKey  Hex   `json:"data_key"`
+	NameKey  Hex   `json:"name_key"`
+	ExpiryMS int64 `json:"expiry_ms"`
+	// 16 hexadecimal digits; 0: none.
+	Stamp     string `json:"stamp"`
 	Padded    bool   `json:"padded"`
 	Nonce     Hex    `json:"nonce"`
 	WireName  Hex    `json:"wire_name"`
 	BlindName Hex    `json:"blind_name"`
 
 	// of edges and those that are refused
-	NowMS        int64  `json:"now_ms"`
-	SkewMS       int64  `json:"skew_ms"`
-	ClockBoundMS int64  `json:"clock_bound_ms"`
-	NotBeforeMS  int64  `json:"not_before_ms"`
-	StampedOnly  bool   `json:"stamped_only"`
-	Error        string `json:"error"` // the class of the failure
+	NowMS        int64 `json:"now_ms"`
+	SkewMS       int64 `json:"skew_ms"`
+	ClockBoundMS int64 `json:"clock_bound_ms"`
+	NotBeforeMS  int64 `json:"not_before_ms"`
+	StampedOnly  bool  `json:"stamped_only"`
+	// The class of the failure.
+	Error string `json:"error"`
 }
 
 // VectorsNow is when those open that say nothing of it, in Unix milliseconds.
@@ -57,9 +62,11 @@ const VectorsNow = 1_700_000_000_000
 
 // Vectors are the golden envelopes.
 type Vectors struct {
-	Accepted []Vector `json:"accepted"` // are sealed and opened
-	Edges    []Vector `json:"edges"`    // open by a hair
-	Refused  []Vector `json:"refused"`
+	// Are sealed and opened.
+	Accepted []Vector `json:"accepted"`
+	// Open by a hair.
+	Edges   []Vector `json:"edges"`
+	Refused []Vector `json:"refused"`
 }
 
 // Envelopes reads the golden envelopes.

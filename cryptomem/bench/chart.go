@@ -16,7 +16,8 @@ type chart struct {
 
 type axis struct {
 	label string
-	ticks []tick // the first and the last are its ends
+	// The first and the last are its ends.
+	ticks []tick
 	log   bool
 }
 
@@ -28,7 +29,8 @@ type tick struct {
 type series struct {
 	name   string
 	points [][2]float64
-	dots   bool // each point counts, not the line alone
+	// Each point counts, not the line alone.
+	dots bool
 }
 
 // colours are told apart by most people, whatever colours they see.

@@ -12,16 +12,19 @@ import (
 
 // A Comparison puts servers side by side under one load.
 type Comparison struct {
-	Rounds  int        `json:"rounds"`
-	Servers []Standing `json:"servers"` // the one that the others are compared with is first
+	Rounds int `json:"rounds"`
+	// The one that the others are compared with is first.
+	Servers []Standing `json:"servers"`
 }
 
 // A Standing is how a server did: the medians of its rounds. The ratios are
 // the first server's figures divided by this one's.
 type Standing struct {
-	Server    string        `json:"server"`
-	Rate      float64       `json:"rate"`                    // requests a second
-	ServerCPU time.Duration `json:"server_cpu_ns,omitempty"` // a request; 0 if unknown
+	Server string `json:"server"`
+	// Requests a second.
+	Rate float64 `json:"rate"`
+	// A request; 0 if unknown.
+	ServerCPU time.Duration `json:"server_cpu_ns,omitempty"`
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
 	P999      time.Duration `json:"p99.9_ns"`
@@ -29,7 +32,8 @@ type Standing struct {
 	CPURatio  float64       `json:"server_cpu_ratio,omitempty"`
 	TailRatio float64       `json:"p99.9_ratio"`
 
-	Resident int64 `json:"resident,omitempty"` // bytes of memory after the last round; 0 if unknown
+	// Bytes of memory after the last round; 0 if unknown.
+	Resident int64 `json:"resident,omitempty"`
 
 	// Run is the round whose rate was the median.
 	Run *Result `json:"-"`

@@ -38,7 +38,8 @@ func ProcessMemory(pid int) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("memory of a process: %w", err)
 	}
-	fields := bytes.Fields(text) // size, resident, shared, ...
+	// size, resident, shared, ...
+	fields := bytes.Fields(text)
 	if len(fields) < 3 {
 		return 0, fmt.Errorf("%s: too few fields", name)
 	}

@@ -39,10 +39,14 @@ func (c *counts) add(o *counts) {
 // A tally is what was measured in some span of time.
 type tally struct {
 	counts
-	get, set *hdrhistogram.Histogram // from due to answered
-	wait     *hdrhistogram.Histogram // from due to sent
-	last     int64                   // when the last answer came
-	answers  []uint32                // proper ones, in each moment of the run
+	// From due to answered.
+	get, set *hdrhistogram.Histogram
+	// wait from due to sent.
+	wait *hdrhistogram.Histogram
+	// When the last answer came.
+	last int64
+	// Proper ones, in each moment of the run.
+	answers []uint32
 }
 
 func newTally() *tally {
@@ -52,7 +56,8 @@ func newTally() *tally {
 
 func (t *tally) add(o *tally) {
 	t.counts.add(&o.counts)
-	t.get.Merge(o.get) // of one geometry: nothing is dropped
+	// of one geometry: nothing is dropped
+	t.get.Merge(o.get)
 	t.set.Merge(o.set)
 	t.wait.Merge(o.wait)
 	t.last = max(t.last, o.last)
@@ -125,13 +130,15 @@ func (t *tally) note(o *op) {
 }
 
 func observe(h *hdrhistogram.Histogram, ns int64) {
-	_ = h.RecordValue(min(max(ns, shortest), longest)) // it only fails outside these bounds
+	// it only fails outside these bounds
+	_ = h.RecordValue(min(max(ns, shortest), longest))
 }
 
 // A recorder collects what some workers measure until it is drained.
 type recorder struct {
-	mu    sync.Mutex
-	since *tally // guarded by mu: what was measured since the last drain
+	mu sync.Mutex
+	// Guarded by mu: what was measured since the last drain.
+	since *tally
 }
 
 // drain moves what recorders hold into into, and returns it.

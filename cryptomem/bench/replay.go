@@ -16,9 +16,12 @@ import (
 type Hits struct {
 	Requests uint64 `json:"requests"`
 	Hits     uint64 `json:"hits"`
-	Bytes    uint64 `json:"bytes"`     // of the objects asked for
-	HitBytes uint64 `json:"hit_bytes"` // of those that were there
-	Refused  uint64 `json:"refused"`   // objects that the server would not store
+	// Bytes of the objects asked for.
+	Bytes uint64 `json:"bytes"`
+	// HitBytes of those that were there.
+	HitBytes uint64 `json:"hit_bytes"`
+	// Objects that the server would not store.
+	Refused uint64 `json:"refused"`
 }
 
 // Ratio returns the share of requests that were hits.
@@ -61,7 +64,8 @@ func Replay(ctx context.Context, p Protocol, conn net.Conn, trace []Lookup, over
 		case a.Kind == Refused:
 			return h, fmt.Errorf("server: %s", a.Text)
 		case a.Kind == Accepted:
-			if !bytes.HasPrefix(noise, a.Text) { // of another size if the object had one then
+			// of another size if the object had one then
+			if !bytes.HasPrefix(noise, a.Text) {
 				return h, fmt.Errorf("%w: %s", errWrongValue, l.Name)
 			}
 			h.Hits++
@@ -113,8 +117,10 @@ func (r *replay) ask(request []byte) (Answer, error) {
 
 // A ReplayPoint is what a server made of a trace with so much memory.
 type ReplayPoint struct {
-	Limit    int64 `json:"limit"`              // bytes that the server was told to keep to; 0 if unknown
-	Resident int64 `json:"resident,omitempty"` // bytes that it has at the end; 0 if unknown
+	// Bytes that the server was told to keep to; 0 if unknown.
+	Limit int64 `json:"limit"`
+	// Bytes that it has at the end; 0 if unknown.
+	Resident int64 `json:"resident,omitempty"`
 	Hits
 }
 

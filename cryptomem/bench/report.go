@@ -12,12 +12,17 @@ import (
 
 // A Page is a report for people to look at. What is empty is left out.
 type Page struct {
-	Title   string
-	Machine string        // what it was measured on
-	Command string        // what to type to measure it again
-	Runs    []NamedResult // one load on each of several servers
-	Rows    []Row         // of the table of shapes
-	Curves  []ReplayCurve // hit ratios by memory
+	Title string
+	// What it was measured on.
+	Machine string
+	// What to type to measure it again.
+	Command string
+	// One load on each of several servers.
+	Runs []NamedResult
+	// Rows of the table of shapes.
+	Rows []Row
+	// Hit ratios by memory.
+	Curves []ReplayCurve
 }
 
 // A NamedResult is a server's result.
@@ -81,7 +86,8 @@ func (r *Page) throughput() template.HTML {
 	highest, longest := 0.0, 0.0
 	for _, run := range r.Runs {
 		s := series{name: run.Server}
-		whole := int(run.Result.Elapsed / moment) // the last moment may be cut short
+		// the last moment may be cut short
+		whole := int(run.Result.Elapsed / moment)
 		for i, n := range run.Result.Timeline[:min(whole, len(run.Result.Timeline))] {
 			x, y := (float64(i)+0.5)*moment/1e9, float64(n)*1e9/moment
 			s.points = append(s.points, [2]float64{x, y})
@@ -120,7 +126,8 @@ func (r *Page) hitRatio(label string, ratio func(Hits) float64) template.HTML {
 // rowBars is a row of the table as bars: how much of its target it is.
 type rowBars struct {
 	Row
-	Width, Mark float64 // of the bar and of the target, in hundredths
+	// Of the bar and of the target, in hundredths.
+	Width, Mark float64
 	Met         bool
 	Figure      string
 }

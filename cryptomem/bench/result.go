@@ -9,10 +9,14 @@ import (
 
 // Progress is what happened in one interval of a run.
 type Progress struct {
-	Elapsed  time.Duration // since the run began
-	Of       time.Duration // how long it is meant to be
-	Warming  bool          // nothing is measured yet
-	Rate     float64       // answers a second
+	// Elapsed since the run began.
+	Elapsed time.Duration
+	// How long it is meant to be.
+	Of time.Duration
+	// Nothing is measured yet.
+	Warming bool
+	// Answers a second.
+	Rate     float64
 	P50, P99 time.Duration
 	Max      time.Duration
 	Failed   uint64 // requests
@@ -35,24 +39,31 @@ func (r *run) progressOf(span *tally) Progress {
 
 // A Result is what a run measured. Its JSON has times in nanoseconds.
 type Result struct {
-	Target      string        `json:"target"`
-	Connections int           `json:"connections"`
-	Depth       int           `json:"depth"`
-	TargetRate  float64       `json:"target_rate,omitempty"` // requests a second that fell due; 0 in a closed loop
-	Keys        int           `json:"keys"`
-	KeySize     int           `json:"key_size"`
-	ValueSize   int           `json:"value_size"`
-	GetShare    float64       `json:"get_share"`
-	Elapsed     time.Duration `json:"elapsed_ns"` // of what was measured
+	Target      string `json:"target"`
+	Connections int    `json:"connections"`
+	Depth       int    `json:"depth"`
+	// Requests a second that fell due; 0 in a closed loop.
+	TargetRate float64 `json:"target_rate,omitempty"`
+	Keys       int     `json:"keys"`
+	KeySize    int     `json:"key_size"`
+	ValueSize  int     `json:"value_size"`
+	GetShare   float64 `json:"get_share"`
+	// Elapsed of what was measured.
+	Elapsed time.Duration `json:"elapsed_ns"`
 
-	Requests uint64  `json:"requests"` // answered properly
-	Rate     float64 `json:"rate"`     // of those, a second
-	Gets     uint64  `json:"gets"`
-	Sets     uint64  `json:"sets"`
-	Misses   uint64  `json:"misses"` // of the gets
-	Failed   uint64  `json:"failed"` // not among Requests: refused, wrong, or without an answer
-	Unsent   int64   `json:"unsent"` // due, but never sent: the target cannot keep up with the rate
-	Error    string  `json:"error,omitempty"`
+	// Answered properly.
+	Requests uint64 `json:"requests"`
+	// Rate of those, a second.
+	Rate float64 `json:"rate"`
+	Gets uint64  `json:"gets"`
+	Sets uint64  `json:"sets"`
+	// Misses of the gets.
+	Misses uint64 `json:"misses"`
+	// Not among Requests: refused, wrong, or without an answer.
+	Failed uint64 `json:"failed"`
+	// Due, but never sent: the target cannot keep up with the rate.
+	Unsent int64  `json:"unsent"`
+	Error  string `json:"error,omitempty"`
 
 	// ServerCPU is the CPU time that the server took for one request; 0
 	// if it was not asked for.
@@ -145,7 +156,8 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 func percentilesOf(h *hdrhistogram.Histogram) []Percentile {
 	var list []Percentile
 	for step := 0; ; step++ {
-		beyond := math.Pow(10, -float64(step)/10) // of all answers
+		// of all answers
+		beyond := math.Pow(10, -float64(step)/10)
 		if beyond*float64(h.TotalCount()) < 1 {
 			return list
 		}

@@ -21,16 +21,20 @@ import (
 
 // A Server is a program that a comparison starts.
 type Server struct {
-	Name      string // of the program, or its path
+	// Name of the program, or its path.
+	Name      string
 	Protocol  Protocol
 	arguments func(port string, r Room) []string
 }
 
 // Room is what a server is started for.
 type Room struct {
-	Memory    int64 // the limit to keep to by eviction, in bytes
-	ValueSize int   // of the largest value
-	Spread    bool  // over all processors, with a thread for each, and not one on the first
+	// The limit to keep to by eviction, in bytes.
+	Memory int64
+	// ValueSize of the largest value.
+	ValueSize int
+	// Over all processors, with a thread for each, and not one on the first.
+	Spread bool
 }
 
 // RoomFor returns room that no load of this kind uses up.
@@ -61,7 +65,8 @@ func Servers(path string) []Server {
 				"-m", strconv.FormatInt(r.Memory>>20, 10), "-I", strconv.Itoa(max(2*r.ValueSize, 1<<20)),
 			}
 			if me, err := user.Current(); err == nil && me.Uid == "0" {
-				args = append(args, "-u", me.Username) // it does not run as root unless told to
+				// it does not run as root unless told to
+				args = append(args, "-u", me.Username)
 			}
 			return args
 		}},
@@ -90,8 +95,10 @@ type Process struct {
 	Addr    string // host:port
 	PID     int
 	command *exec.Cmd
-	ended   chan struct{} // closed when it has
-	failure error         // how it did; to be read after ended
+	// Closed when it has.
+	ended chan struct{}
+	// How it did; to be read after ended.
+	failure error
 }
 
 // startTimeout is how long a server may take until it accepts connections.

@@ -10,13 +10,18 @@ import (
 // A Shape is one load that people put on caches, with what cryptomem should reach
 // there.
 type Shape struct {
-	Name   string // one word
-	Load   Load
-	Memory int64    // limit that servers are to keep to, in bytes; 0 is more than the load needs
-	Spread bool     // servers on all processors, beside the load
-	Peers  []string // protocols of the servers to compare with; none means all
-	Long   bool     // takes minutes, or much memory
-	goals  []goal
+	// One word.
+	Name string
+	Load Load
+	// Limit that servers are to keep to, in bytes; 0 is more than the load needs.
+	Memory int64
+	// Servers on all processors, beside the load.
+	Spread bool
+	// Protocols of the servers to compare with; none means all.
+	Peers []string
+	// Takes minutes, or much memory.
+	Long  bool
+	goals []goal
 }
 
 // A goal is one figure of a shape and what it should be at the most: for each 1 of
@@ -109,13 +114,16 @@ func (s *Shape) Counts(protocol string) bool {
 
 // A Row is one figure of the table.
 type Row struct {
-	Name    string  `json:"name"`
-	Metric  string  `json:"metric"`
-	Ours    string  `json:"ours"`
-	Peer    string  `json:"peer"`  // the best one's, and whose
-	Value   float64 `json:"value"` // the ratio, or the figure itself
-	Target  float64 `json:"target"`
-	AtLeast bool    `json:"at_least,omitempty"` // the target is the least, and not the most
+	Name   string `json:"name"`
+	Metric string `json:"metric"`
+	Ours   string `json:"ours"`
+	// The best one's, and whose.
+	Peer string `json:"peer"`
+	// The ratio, or the figure itself.
+	Value  float64 `json:"value"`
+	Target float64 `json:"target"`
+	// The target is the least, and not the most.
+	AtLeast bool `json:"at_least,omitempty"`
 }
 
 // Met reports whether the target is reached.

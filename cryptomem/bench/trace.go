@@ -15,7 +15,8 @@ import (
 // A Lookup is one request of a trace: for an object by name, and of so many bytes.
 type Lookup struct {
 	Name string
-	Size int // 0 if the trace does not say
+	// 0 if the trace does not say.
+	Size int
 }
 
 // Bounds of a trace.
@@ -86,7 +87,8 @@ func parseLookup(line string) (Lookup, error) {
 func DrawSizes(trace []Lookup) {
 	for i := range trace {
 		h := fnv.New32a()
-		_, _ = io.WriteString(h, trace[i].Name) // it never fails
+		// it never fails
+		_, _ = io.WriteString(h, trace[i].Name)
 		x := h.Sum32()
 		n := 64 << (x % 8)
 		trace[i].Size = n + int(x>>8)%n

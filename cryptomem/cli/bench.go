@@ -106,7 +106,8 @@ type benchFlags struct {
 	rows               []string
 	trace, report      string
 	limits             sizesFlag
-	command            string // as it was typed
+	// As it was typed.
+	command string
 }
 
 func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
@@ -238,7 +239,8 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 		if err != nil {
 			return nil, nil, err
 		}
-		return bench.Sealed(client), func() { _ = client.Close() }, nil // the result is in hand
+		// the result is in hand
+		return bench.Sealed(client), func() { _ = client.Close() }, nil
 	}
 	if isValkey(f.client.address(c)) {
 		return nil, nil, usageError("a bare protocol is spoken to a server at host:port, and the address is a URL, as those of Valkey and Redis are; --protocol sealed works there")
@@ -290,7 +292,8 @@ func (f *benchFlags) options(c *console) []bench.Option {
 	}
 	if isTerminal(c.err) {
 		opts = append(opts, bench.WithProgress(time.Second, func(p bench.Progress) {
-			end := "\x1b[K" // clears what an earlier, longer line has left
+			// clears what an earlier, longer line has left
+			end := "\x1b[K"
 			if p.Elapsed >= p.Of {
 				end += "\n"
 			}

@@ -92,7 +92,8 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 		return nil, err
 	}
 	for i, p := range processes {
-		comparison.Servers[i].Resident, _ = bench.ProcessMemory(p.PID) // 0 where nobody knows
+		// 0 where nobody knows
+		comparison.Servers[i].Resident, _ = bench.ProcessMemory(p.PID)
 	}
 	return comparison, nil
 }

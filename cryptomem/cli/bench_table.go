@@ -101,7 +101,8 @@ func (f *benchFlags) writeReport(c *console, r *bench.Page) error {
 		return err
 	}
 	if err := r.WriteHTML(file); err != nil {
-		_ = file.Close() // the first error counts
+		// the first error counts
+		_ = file.Close()
 		return err
 	}
 	if err := file.Close(); err != nil {

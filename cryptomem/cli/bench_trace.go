@@ -45,7 +45,8 @@ func (f *benchFlags) readTrace() (trace []bench.Lookup, largest int, err error) 
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	// it was only read
+	defer func() { _ = file.Close() }()
 	if trace, err = bench.ReadTrace(file); err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", f.trace, err)
 	}
@@ -102,12 +103,14 @@ func replayStarted(ctx context.Context, s *bench.Server, room bench.Room, trace 
 	if err != nil {
 		return point, err
 	}
-	defer func() { _ = conn.Close() }() // every answer is in hand
+	// every answer is in hand
+	defer func() { _ = conn.Close() }()
 	point.Limit = room.Memory
 	if point.Hits, err = bench.Replay(ctx, s.Protocol, conn, trace, sealing.Overhead); err != nil {
 		return point, err
 	}
-	point.Resident, _ = bench.ProcessMemory(p.PID) // 0 where nobody knows
+	// 0 where nobody knows
+	point.Resident, _ = bench.ProcessMemory(p.PID)
 	return point, nil
 }
 
@@ -115,7 +118,8 @@ func replayStarted(ctx context.Context, s *bench.Server, room bench.Room, trace 
 func (f *benchFlags) replayOn(ctx context.Context, c *console) ([]bench.ReplayCurve, error) {
 	name := f.protocol
 	if name == "sealed" {
-		name = bench.Cryptomem.String() // sealed values are as many bytes more
+		// sealed values are as many bytes more
+		name = bench.Cryptomem.String()
 	}
 	protocol, err := bench.ParseProtocol(name)
 	if err != nil {
@@ -129,7 +133,8 @@ func (f *benchFlags) replayOn(ctx context.Context, c *console) ([]bench.ReplayCu
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = conn.Close() }() // every answer is in hand
+	// every answer is in hand
+	defer func() { _ = conn.Close() }()
 	hits, err := bench.Replay(ctx, protocol, conn, trace, sealing.Overhead)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,8 @@ Example:
 // A command is one row of what the binary can do.
 type command struct {
 	name string
-	help string // ends in a worked example
+	// Ends in a worked example.
+	help string
 	run  func(context.Context, *console, []string) error
 }
 
@@ -121,7 +122,8 @@ func notCommand(name string) string {
 	meant := config.Closest(name, names)
 	for _, short := range names {
 		if meant == "" && strings.HasPrefix(name, short) {
-			meant = short // del for delete, incr for increment
+			// del for delete, incr for increment
+			meant = short
 		}
 	}
 	if meant != "" {
@@ -169,7 +171,8 @@ func (e usageError) Error() string { return string(e) }
 
 func run(ctx context.Context, c *console, args []string) int {
 	defer c.flush()
-	name := "serve" // with nothing but its flags
+	// with nothing but its flags
+	name := "serve"
 	if len(args) == 0 {
 		name, args = "help", nil
 	} else {
@@ -207,7 +210,8 @@ func (c *console) exit(cmd command, err error) int {
 		fmt.Fprintln(c.err, printable(problems.Error()))
 		return exitUsage
 	case isReaderGone(err):
-		return exitFailed // as of "cryptomem stats --watch | head": nothing is wrong
+		// as of "cryptomem stats --watch | head": nothing is wrong
+		return exitFailed
 	}
 	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
 	var unreadable unreadableConfig

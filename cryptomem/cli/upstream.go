@@ -28,24 +28,30 @@ import (
 // that somebody has selected, and an eye on whether the store answers.
 type upstream struct {
 	config *config.Proxy
-	shown  string // its address, as it may be logged
-	tls    *tls.Config
-	token  []byte
-	clock  clock.Clock
-	log    *slog.Logger
-	meter  keyspace.Meter
+	// Its address, as it may be logged.
+	shown string
+	tls   *tls.Config
+	token []byte
+	clock clock.Clock
+	log   *slog.Logger
+	meter keyspace.Meter
 
 	stop chan struct{}
 	done sync.WaitGroup
 
-	unopened unopened // for the one that watches
+	// unopened for the one that watches.
+	unopened unopened
 
-	mu       sync.Mutex // guards what follows
-	keyring  *sealing.Keyring
-	cut      time.Time // zero: none but the key file's
-	clients  map[int]*cryptomem.Client
-	stores   []*valkeystore.Store // those of clients that are on Valkey or Redis
-	failure  error                // why clients should not be sent here
+	// Guards what follows.
+	mu      sync.Mutex
+	keyring *sealing.Keyring
+	// Zero: none but the key file's.
+	cut     time.Time
+	clients map[int]*cryptomem.Client
+	// Those of clients that are on Valkey or Redis.
+	stores []*valkeystore.Store
+	// Why clients should not be sent here.
+	failure  error
 	draining bool
 }
 
@@ -72,7 +78,8 @@ func openUpstream(cfg *config.Proxy, keyFile string, clk clock.Clock, log *slog.
 	if u.keyring, err = sealing.ReadKeyFile(keyFile); err != nil {
 		return nil, err
 	}
-	if _, err = u.client(0); err != nil { // what is wrong is said now
+	// what is wrong is said now
+	if _, err = u.client(0); err != nil {
 		return nil, errors.Join(err, u.keyring.Close())
 	}
 	return u, nil
@@ -286,8 +293,10 @@ func (u *upstream) probe() {
 
 // An unopened is what has been said of values that do not open.
 type unopened struct {
-	told uint64    // how many there were when it was said
-	at   time.Time // when that was
+	// How many there were when it was said.
+	told uint64
+	// When that was.
+	at time.Time
 }
 
 // unopenedInterval is how often it is said that values do not open.

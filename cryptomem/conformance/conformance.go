@@ -25,8 +25,10 @@ import (
 
 // A Case is one thing that an implementation has to do.
 type Case struct {
-	Name string `json:"name"` // group/what, unique in its suite
-	Rule string `json:"rule"` // what the document says, in its words
+	// group/what, unique in its suite.
+	Name string `json:"name"`
+	// What the document says, in its words.
+	Rule string `json:"rule"`
 }
 
 // A Verdict is how a case ended.
@@ -42,22 +44,26 @@ const (
 // A Result is what became of a case.
 type Result struct {
 	Case
-	Verdict Verdict       `json:"verdict"`
-	Why     string        `json:"why,omitempty"` // unless it passed; it may quote the implementation
-	Took    time.Duration `json:"took_ns"`
+	Verdict Verdict `json:"verdict"`
+	// Unless it passed; it may quote the implementation.
+	Why  string        `json:"why,omitempty"`
+	Took time.Duration `json:"took_ns"`
 }
 
 // A Suite is cases together with the implementation that they are tried on.
 type Suite struct {
 	cases []boundCase
 	clock clock.Clock
-	begin func(context.Context) error // before the first case
-	end   func()                      // after the last one
+	// begin before the first case.
+	begin func(context.Context) error
+	// end after the last one.
+	end func()
 }
 
 type boundCase struct {
 	Case
-	try func(context.Context) error // nil: passed; a skip: skipped
+	// Nil: passed; a skip: skipped.
+	try func(context.Context) error
 }
 
 // A skip is why a case cannot be tried.

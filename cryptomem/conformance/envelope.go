@@ -19,7 +19,8 @@ func OfEnvelopes(i Implementation) *Suite {
 	suite := &Suite{clock: i.Clock, begin: s.listen, end: s.stop}
 	v, err := testdata.Envelopes()
 	if err != nil {
-		panic(err) // they are part of the binary
+		// they are part of the binary
+		panic(err)
 	}
 	add := func(name, rule string, try func(context.Context) error) {
 		suite.cases = append(suite.cases, boundCase{Case{name, rule}, try})
@@ -38,7 +39,8 @@ func OfEnvelopes(i Implementation) *Suite {
 		})
 	}
 	for _, v := range v.Accepted {
-		if v.KeyID == derivedID(v) && v.Version[0] == sealing.VersionUnstamped { // the same names as the others'
+		// the same names as the others'
+		if v.KeyID == derivedID(v) && v.Version[0] == sealing.VersionUnstamped {
 			add("name/"+slug(v.Title), nameRule, func(ctx context.Context) error { return s.names(ctx, v) })
 		}
 	}

@@ -108,7 +108,8 @@ func variants(like testdata.Vector) (all []testdata.Vector) {
 			v.Title = fmt.Sprintf("a value of %d bytes", size)
 			v.Value = []byte(long(size))
 			if size > 0 && i%2 == 0 {
-				v.Value = bytes.Repeat([]byte{0}, size) // as padding has
+				// as padding has
+				v.Value = bytes.Repeat([]byte{0}, size)
 			}
 			v.Padded = kind&1 == 1
 			v.Name = fmt.Appendf(nil, "name %d", i)

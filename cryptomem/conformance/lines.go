@@ -32,9 +32,11 @@ const longestLine = 4 << 20
 // nothing more: what would come could not be told apart.
 type speaker struct {
 	Implementation
-	requests chan string // to be written, for it may not be reading
-	lines    chan string // that it has answered
-	gone     error
+	// requests to be written, for it may not be reading.
+	requests chan string
+	// lines that it has answered.
+	lines chan string
+	gone  error
 }
 
 // ahead is how much may be asked before an answer is read.
@@ -103,8 +105,10 @@ func (s *speaker) hear(ctx context.Context) reply {
 
 // A reply is what an implementation made of a line.
 type reply struct {
-	value []byte // unless err is set, or it was refused
-	class string // of the refusal
+	// Unless err is set, or it was refused.
+	value []byte
+	// class of the refusal.
+	class string
 	err   error
 }
 

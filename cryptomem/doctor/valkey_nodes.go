@@ -43,7 +43,8 @@ func (v *clientReport) valkeyNodes(ctx context.Context, client valkey.Client) {
 // parseInfo reads the answer to INFO.
 func parseInfo(text string) map[string]string {
 	info := make(map[string]string)
-	text = strings.TrimPrefix(text, "txt:") // the kind of a RESP3 text
+	// the kind of a RESP3 text
+	text = strings.TrimPrefix(text, "txt:")
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
 		if name, value, ok := strings.Cut(lines.Text(), ":"); ok {
 			info[name] = value

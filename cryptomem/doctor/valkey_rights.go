@@ -14,10 +14,13 @@ import (
 // A right is a command that a store uses, in a form that changes nothing for a key
 // that nobody has.
 type right struct {
-	name     string   // as ACL SETUSER has it
-	args     []string // with KEY for the key
+	// As ACL SETUSER has it.
+	name string
+	// args with KEY for the key.
+	args     []string
 	severity Severity
-	without  string // what does not work without it
+	// What does not work without it.
+	without string
 }
 
 const unknownScript = "0000000000000000000000000000000000000000"

@@ -100,7 +100,7 @@ func (n *viewed) seen() uint64 {
 }
 
 // commit stores what has changed, if all that was read is as it was: ErrLost if
-// somebody else was faster, and ErrNotSupported if several names have changed that
+// another client was faster, and ErrNotSupported if several names have changed that
 // the upstream cannot change together. One alone it changes in any case, whatever
 // has become of what was only read.
 func (v *view) commit(ctx context.Context) error {

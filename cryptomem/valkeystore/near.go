@@ -33,36 +33,46 @@ const (
 // afterwards. Whatever voids a name in between voids the mark, too, so that no
 // answer is kept that is older than a change which was heard of.
 type near struct {
-	clk     clock.Clock
-	began   time.Time
-	ttl     time.Duration
-	seed    maphash.Seed
-	flushes atomic.Uint64 // how often everything was voided
+	clk   clock.Clock
+	began time.Time
+	ttl   time.Duration
+	seed  maphash.Seed
+	// How often everything was voided.
+	flushes atomic.Uint64
 	shards  [nearShards]nearShard
 }
 
 type nearShard struct {
-	mu     sync.Mutex // guards what follows
+	// Guards what follows.
+	mu     sync.Mutex
 	copies map[uint64]*nearCopy
 	newest *nearCopy
 	oldest *nearCopy
-	hand   *nearCopy // where the search for the next victim goes on
+	// Where the search for the next victim goes on.
+	hand   *nearCopy
 	used   int64
 	budget int64
-	epochs [nearEpochs]uint32 // by hash: grows when a name is voided
-	awaits map[uint64]*await  // who waits for a change, by hash
-	counts NearStats          // but for what follows from the copies
-	_      [64]byte           // keeps neighbours' locks out of the cache line
+	// epochs by hash: grows when a name is voided.
+	epochs [nearEpochs]uint32
+	// Who waits for a change, by hash.
+	awaits map[uint64]*await
+	// But for what follows from the copies.
+	counts NearStats
+	// Keeps neighbours' locks out of the cache line.
+	_ [64]byte
 }
 
 // A nearCopy is an envelope that is kept.
 type nearCopy struct {
-	hash         uint64
-	data         []byte // the name, then the envelope
+	hash uint64
+	// The name, then the envelope.
+	data         []byte
 	until        time.Duration
 	newer, older *nearCopy
-	name         uint32 // length of the name
-	visited      bool   // since the hand passed it last
+	// Length of the name.
+	name uint32
+	// visited since the hand passed it last.
+	visited bool
 }
 
 // copyOverhead is what a copy takes beside its bytes: itself, which is 64 bytes, and
@@ -75,12 +85,17 @@ func (c *nearCopy) isOf(name []byte) bool { return bytes.Equal(c.data[:c.name], 
 
 // NearStats says how a near cache does.
 type NearStats struct {
-	Hits    uint64 `json:"hits"`    // reads that asked no server
-	Misses  uint64 `json:"misses"`  // reads that did
-	Voided  uint64 `json:"voided"`  // copies dropped for a change, or a lost connection
-	Evicted uint64 `json:"evicted"` // copies dropped for the budget
+	// Reads that asked no server.
+	Hits uint64 `json:"hits"`
+	// Reads that did.
+	Misses uint64 `json:"misses"`
+	// Copies dropped for a change, or a lost connection.
+	Voided uint64 `json:"voided"`
+	// Copies dropped for the budget.
+	Evicted uint64 `json:"evicted"`
 	Copies  int    `json:"copies"`
-	Bytes   int64  `json:"bytes"` // of memory, as the budget counts
+	// Bytes of memory, as the budget counts.
+	Bytes int64 `json:"bytes"`
 }
 
 // Plus returns the sums of both.
@@ -231,7 +246,8 @@ func (n *near) void(name []byte) {
 
 // voidAll is void for all names.
 func (n *near) voidAll() {
-	n.flushes.Add(1) // first: what is kept from now on was asked for later
+	// first: what is kept from now on was asked for later
+	n.flushes.Add(1)
 	for i := range n.shards {
 		s := &n.shards[i]
 		s.mu.Lock()

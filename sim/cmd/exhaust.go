@@ -35,7 +35,8 @@ gone through to the end.
 
 // An exhaustion goes through worlds, several at a time.
 type exhaustion struct {
-	worlds  string // a part of their names
+	// A part of their names.
+	worlds  string
 	lasting time.Duration
 	workers int
 	write   string
@@ -47,14 +48,16 @@ type exhaustion struct {
 	clk   clock.Clock
 	began time.Time
 
-	mu       sync.Mutex // guards everything below
+	// Guards everything below.
+	mu       sync.Mutex
 	progress time.Time
 	states   int
 	paths    int
 	done     int
 	whole    bool
-	best     *exhaust.Violation // in the fewest calls, and of those in the fewest moves
-	err      error
+	// best in the fewest calls, and of those in the fewest moves.
+	best *exhaust.Violation
+	err  error
 }
 
 // exhaustAll is the command.
@@ -69,7 +72,8 @@ func exhaustAll(args []string, out, errs io.Writer) int {
 	set.BoolVar(&s.json, "json", false, "print what is found as a line of JSON, and nothing else")
 	set.BoolVar(&s.planted, "planted", false, "plant known bugs one by one and report how each is found; names may follow")
 	set.Usage = func() { fmt.Fprintf(out, exhaustUsage, set.FlagUsages()) }
-	set.SetOutput(io.Discard) // errors are said below
+	// errors are said below
+	set.SetOutput(io.Discard)
 	err := set.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0

@@ -61,7 +61,8 @@ type flags struct {
 }
 
 func main() {
-	debug.SetGCPercent(800) // worlds are small and short-lived
+	// worlds are small and short-lived
+	debug.SetGCPercent(800)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -119,7 +120,8 @@ func parse(args []string, out io.Writer) (*flags, error) {
 		return nil, fmt.Errorf("tier is %d, want 1, 2 or 3", f.tier)
 	}
 	if f.tier == 2 {
-		f.workers = 1 // a bubble is one world
+		// a bubble is one world
+		f.workers = 1
 		if f.lasting > 0 {
 			return nil, errors.New("--for goes by the clock, which stands still on tier 2: use --seeds")
 		}
@@ -180,7 +182,8 @@ func (b *batch) all() {
 // wants a test to belong to, and testing has one way to run tests outside of
 // "go test".
 func inBubble(f func(runner), after func()) {
-	os.Args = os.Args[:1] // the flags are ours, not those of testing
+	// the flags are ours, not those of testing
+	os.Args = os.Args[:1]
 	world := testing.InternalTest{Name: "sim", F: func(t *testing.T) {
 		sim.InBubble(t, func(run func(*script.Script, sim.Options) *sim.Result) { f(run) })
 		after()

@@ -10,10 +10,12 @@ import (
 
 // A Family is worlds of one kind.
 type Family struct {
-	Name   string
-	Bounds string // what they leave out, in words
+	Name string
+	// What they leave out, in words.
+	Bounds string
 	Worlds []World
-	Chosen bool // by a person; else every choice of calls
+	// Chosen by a person; else every choice of calls.
+	Chosen bool
 }
 
 // calls are what clients ask for, of one name; % stands for a label.

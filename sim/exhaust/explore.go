@@ -24,10 +24,14 @@ type Options struct {
 
 // A Result is what came of a search.
 type Result struct {
-	States int  // distinct ones; each was run to its end and judged
-	Paths  int  // courses of events that were played, from the beginning
-	Depth  int  // moves to the farthest state
-	Whole  bool // nothing was left out: not stopped, and no promise broken
+	// Distinct ones; each was run to its end and judged.
+	States int
+	// Courses of events that were played, from the beginning.
+	Paths int
+	// Moves to the farthest state.
+	Depth int
+	// Nothing was left out: not stopped, and no promise broken.
+	Whole bool
 
 	Violation *Violation
 }
@@ -35,9 +39,11 @@ type Result struct {
 // A Violation is a promise that a world breaks.
 type Violation struct {
 	Failure *sim.Failure
-	Script  *script.Script // which breaks it, in as few moves as any
-	Moves   int
-	Calls   int // that the world makes
+	// Which breaks it, in as few moves as any.
+	Script *script.Script
+	Moves  int
+	// Calls that the world makes.
+	Calls int
 }
 
 type explorer struct {
@@ -48,7 +54,8 @@ type explorer struct {
 	flight   int
 
 	nodes []node
-	known map[uint64]int32 // states, by their hash
+	// States, by their hash.
+	known map[uint64]int32
 	Result
 	err error
 }
@@ -57,11 +64,15 @@ type explorer struct {
 type node struct {
 	parent int32
 	depth  int32
-	move   move // that led here
-	past   past
-	moves  []move // that are possible, and not yet made
-	made   bool   // the others were
-	asleep []move // that another order of moves takes care of
+	// move that led here.
+	move move
+	past past
+	// moves that are possible, and not yet made.
+	moves []move
+	// The others were.
+	made bool
+	// asleep that another order of moves takes care of.
+	asleep []move
 }
 
 // root has no parent.

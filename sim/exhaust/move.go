@@ -11,10 +11,13 @@ import (
 // A move is one thing that happens next. Moves are compared to tell whether they
 // are the same, also in different states.
 type move struct {
-	kind   kind
-	client int8  // from 0
-	split  bool  // of bytes: they end within a chunk
-	n      int64 // of bytes: how many; of a tick: the time; of a lie: the verb
+	kind kind
+	// client from 0.
+	client int8
+	// split of bytes: they end within a chunk.
+	split bool
+	// n of bytes: how many; of a tick: the time; of a lie: the verb.
+	n int64
 }
 
 type kind uint8

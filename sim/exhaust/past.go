@@ -8,15 +8,22 @@ import (
 // past is what each part of a world has met. Two courses of events with the same
 // past have led to the same state, and left the oracles knowing the same.
 type past struct {
-	now      int64
-	store    uint64              // requests executed, sweeps, restarts, in order
-	returns  uint64              // which calls have come to an end; a sum, for their order is nothing
-	clients  [mostClients]uint64 // calls begun, bytes received
-	sessions [mostClients]uint64 // bytes received on the open connection, answers made
+	now int64
+	// Requests executed, sweeps, restarts, in order.
+	store uint64
+	// Which calls have come to an end; a sum, for their order is nothing.
+	returns uint64
+	// Calls begun, bytes received.
+	clients [mostClients]uint64
+	// Bytes received on the open connection, answers made.
+	sessions [mostClients]uint64
 
-	begun [mostClients]uint8   // steps of the programs
-	ended [mostClients]uint8   // calls with a certain outcome
-	torn  [2][mostClients]bool // the next bytes each way are the rest of a chunk
+	// Steps of the programs.
+	begun [mostClients]uint8
+	// Calls with a certain outcome.
+	ended [mostClients]uint8
+	// The next bytes each way are the rest of a chunk.
+	torn [2][mostClients]bool
 
 	ticks, cuts, splits, sweeps, cancels, restarts, lies uint8
 }

@@ -21,13 +21,20 @@ type World struct {
 
 // Limits bound what may happen in one course of events.
 type Limits struct {
-	Flight   int // calls of one client that may be unanswered at a time; 0 means 1
-	Ticks    int // times that time goes on, each to just before, at or just after an expiry
-	Cuts     int // links that are cut
-	Splits   int // chunks that arrive in two pieces
-	Sweeps   int // times that the janitor works
-	Cancels  int // calls that are given up
-	Restarts int // of the server
+	// Calls of one client that may be unanswered at a time; 0 means 1.
+	Flight int
+	// Times that time goes on, each to just before, at or just after an expiry.
+	Ticks int
+	// Links that are cut.
+	Cuts int
+	// Chunks that arrive in two pieces.
+	Splits int
+	// Times that the janitor works.
+	Sweeps int
+	// Calls that are given up.
+	Cancels int
+	// Restarts of the server.
+	Restarts int
 	Lies     []script.Verb
 
 	// Bytes splits chunks behind every byte; else behind the first and before the

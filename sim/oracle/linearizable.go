@@ -72,8 +72,10 @@ func (o *Op) span() (from, to int64) {
 // state is what is known of a key after some operations: its value, the times
 // between which it expires, and its version as far as anyone has seen it.
 type state struct {
-	label    string // "" when there is no item
-	from, to int64  // expiry, both ends included; to is Never if it may not expire
+	// "" when there is no item.
+	label string
+	// Expiry, both ends included; to is Never if it may not expire.
+	from, to int64
 	version  uint64
 }
 

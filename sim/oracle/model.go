@@ -30,18 +30,22 @@ type Model struct {
 	// MayRefuse allows writes to be refused for want of memory.
 	MayRefuse bool
 
-	items    map[string]*item
-	versions map[version]uint64 // of which change each version is
+	items map[string]*item
+	// versions of which change each version is.
+	versions map[version]uint64
 	changes  uint64
-	lost     uint64 // items found missing
+	// Items found missing.
+	lost uint64
 }
 
 type item struct {
-	value   []byte
-	expiry  int64 // 0: never
+	value []byte
+	// 0: never.
+	expiry  int64
 	version uint64
-	change  uint64 // which change of the store made it what it is
-	live    bool
+	// Which change of the store made it what it is.
+	change uint64
+	live   bool
 }
 
 type version struct {

@@ -11,22 +11,30 @@ import (
 // An Op is one operation as its client saw it. Times are nanoseconds of the
 // server's clock.
 type Op struct {
-	Client  int // from 1; 0 is the world itself
-	Verb    script.Verb
-	Key     string
-	Label   string        // of the value written
-	TTL     time.Duration // of a write or touch
-	Version uint64        // that a CAS demands
-	Call    int64         // not executed before
-	Return  int64         // not executed after; Never for an unknown outcome
+	// Client from 1; 0 is the world itself.
+	Client int
+	Verb   script.Verb
+	Key    string
+	// Label of the value written.
+	Label string
+	// TTL of a write or touch.
+	TTL time.Duration
+	// Version that a CAS demands.
+	Version uint64
+	// Not executed before.
+	Call int64
+	// Not executed after; Never for an unknown outcome.
+	Return int64
 
 	// Where time stands still, turns tell what ended before another began: they count
 	// from 1 and never run against time. Zero means that times alone are known.
 	Began, Ended int
 
 	Outcome Outcome
-	Seen    string // label of the value read
-	Got     uint64 // version that a GETV or CAS returned
+	// Label of the value read.
+	Seen string
+	// Version that a GETV or CAS returned.
+	Got uint64
 }
 
 // Never is the Return of an operation that may still be executed at any time.

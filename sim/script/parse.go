@@ -37,7 +37,8 @@ const (
 
 // An Error is a line of a script that cannot be read.
 type Error struct {
-	Line int // from 1
+	// Line from 1.
+	Line int
 	Err  error
 }
 
@@ -64,14 +65,18 @@ func Parse(text string) (*Script, error) {
 
 type parser struct {
 	script *Script
-	labels map[string]bool // of the values written so far
-	begun  bool            // past the title
-	words  []word          // of the line, still to be read
+	// labels of the values written so far.
+	labels map[string]bool
+	// Past the title.
+	begun bool
+	// words of the line, still to be read.
+	words []word
 }
 
 type word struct {
-	text   string
-	suffix string // what follows a colon
+	text string
+	// What follows a colon.
+	suffix string
 	quoted bool
 }
 
@@ -410,7 +415,8 @@ func (p *parser) options(a *Action, shape shape) error {
 		var err error
 		switch {
 		case w.text == "ttl" && shape.call && shape.ttl:
-			a.TTL, err = time.ParseDuration(arg.text) // the wire carries any
+			// the wire carries any
+			a.TTL, err = time.ParseDuration(arg.text)
 		case w.text == "aim" && shape.call && shape.key:
 			a.Aim.On = true
 			err = parseSigned(&a.Aim.Offset, arg.text, true)

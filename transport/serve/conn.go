@@ -22,22 +22,31 @@ const refusalTimeout = 5 * time.Second
 type serverConn struct {
 	net.Conn
 	polling
-	server   *Server
-	handler  session.Handler
-	auth     AuthHandler // the handler or session, as long as it is one to wait for
-	session  Session
-	refusal  wire.Refusal        // what is answered to a connection over the limits
-	read     func() (int, error) // waits and reads into the session
-	since    int64               // when the connection began
-	active   int64               // when it last received, or sent what had to wait
-	address  netip.Prefix
-	memory   *session.Share // its address's
-	slot     slot
-	mayPoll  bool // whether a poller may do the waiting
-	attended bool // by a goroutine, see Server.attended
+	server  *Server
+	handler session.Handler
+	// The handler or session, as long as it is one to wait for.
+	auth    AuthHandler
+	session Session
+	// What is answered to a connection over the limits.
+	refusal wire.Refusal
+	// Waits and reads into the session.
+	read func() (int, error)
+	// When the connection began.
+	since int64
+	// When it last received, or sent what had to wait.
+	active  int64
+	address netip.Prefix
+	// Its address's.
+	memory *session.Share
+	slot   slot
+	// Whether a poller may do the waiting.
+	mayPoll bool
+	// attended by a goroutine, see Server.attended.
+	attended bool
 
 	deadline deadline
-	waitsFor waitKind // what the deadline is about
+	// What the deadline is about.
+	waitsFor waitKind
 }
 
 // A waitKind is what a connection's deadline is about.
@@ -158,12 +167,14 @@ func (c *serverConn) failed(err error) {
 // finish closes the connection and leaves the server.
 func (c *serverConn) finish() {
 	c.attend(false)
-	_ = c.Close() // everything that matters has been sent
+	// everything that matters has been sent
+	_ = c.Close()
 	if c.session != nil {
 		c.session.Close()
 	}
 	if closer, ok := c.handler.(io.Closer); ok {
-		_ = closer.Close() // nobody is left to be told
+		// nobody is left to be told
+		_ = closer.Close()
 	}
 	c.server.leave(c)
 }
@@ -257,7 +268,8 @@ func (c *serverConn) await(now int64) bool {
 func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) bool {
 	at := int64(0)
 	if timeout > 0 {
-		at = max(since+int64(timeout), 0) // 0, none, where it overflows
+		// 0, none, where it overflows
+		at = max(since+int64(timeout), 0)
 	}
 	if !c.server.watchdog.set(c, at) {
 		return false

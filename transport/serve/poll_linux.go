@@ -53,7 +53,8 @@ const (
 type pollers struct {
 	server *Server
 	all    []*poller
-	open   atomic.Int32 // of all, those that connections are given to
+	// open of all, those that connections are given to.
+	open atomic.Int32
 }
 
 // newPollers starts the pollers of s.
@@ -92,7 +93,8 @@ func (p *pollers) close() {
 		return
 	}
 	for _, one := range p.all {
-		_ = one.file.Close() // ends run
+		// ends run
+		_ = one.file.Close()
 	}
 }
 
@@ -101,21 +103,31 @@ func (p *pollers) close() {
 // for by the runtime, so that a poller with nothing to do holds no thread.
 type poller struct {
 	pollers *pollers
-	file    *os.File // the epoll descriptor
-	raw     syscall.RawConn
+	// The epoll descriptor.
+	file *os.File
+	raw  syscall.RawConn
 
 	// Of run.
 	events [maxEvents]syscall.EpollEvent
-	n      int                // of events, those that the last wait found
-	failed error              // how that went
-	park   func(uintptr) bool // waits as the runtime has it
-	keep   func(uintptr)      // waits without giving the processor away
-	turn   int64              // when other goroutines had theirs
-	looked int64              // when it last found out whether it was busy
-	waited int64              // how long it has waited since
+	// n of events, those that the last wait found.
+	n int
+	// How that went.
+	failed error
+	// Waits as the runtime has it.
+	park func(uintptr) bool
+	// Waits without giving the processor away.
+	keep func(uintptr)
+	// When other goroutines had theirs.
+	turn int64
+	// When it last found out whether it was busy.
+	looked int64
+	// How long it has waited since.
+	waited int64
 
-	mu    sync.Mutex    // guards conns
-	conns []*serverConn // by file descriptor
+	// Guards conns.
+	mu sync.Mutex
+	// conns by file descriptor.
+	conns []*serverConn
 }
 
 func newPoller(of *pollers) (*poller, error) {
@@ -155,9 +167,12 @@ func (p *poller) add(fd int, c *serverConn) bool {
 	c.attend(false)
 	c.polled.Store(true)
 	if p.control(syscall.EPOLL_CTL_ADD, fd) == nil {
-		p.mu.Lock()             // so that nobody adds it again in between
-		if p.conns[fd] == nil { // dropped before it was added: nobody would ever remove it
-			_ = p.control(syscall.EPOLL_CTL_DEL, fd) // its new owner may have closed it
+		// so that nobody adds it again in between
+		p.mu.Lock()
+		// dropped before it was added: nobody would ever remove it
+		if p.conns[fd] == nil {
+			// its new owner may have closed it
+			_ = p.control(syscall.EPOLL_CTL_DEL, fd)
 		}
 		p.mu.Unlock()
 		// Interrupted before it was polled, it would not notice by itself. Had
@@ -175,11 +190,13 @@ func (p *poller) add(fd int, c *serverConn) bool {
 
 // remove ends waiting for c, which its caller owns.
 func (p *poller) remove(c *serverConn) {
-	_ = c.raw.Control(func(fd uintptr) { // fails if it is closed, which removes it, too
+	// fails if it is closed, which removes it, too
+	_ = c.raw.Control(func(fd uintptr) {
 		p.mu.Lock()
 		p.conns[fd] = nil
 		p.mu.Unlock()
-		_ = p.control(syscall.EPOLL_CTL_DEL, int(fd)) // cannot fail for what was added
+		// cannot fail for what was added
+		_ = p.control(syscall.EPOLL_CTL_DEL, int(fd))
 	})
 }
 
@@ -251,14 +268,20 @@ func (p *poller) measure(began int64) {
 
 // polling is what a connection needs to be polled.
 type polling struct {
-	raw    syscall.RawConn // nil if it cannot be
+	// Nil if it cannot be.
+	raw    syscall.RawConn
 	poller *poller
-	polled atomic.Bool // true: the poller waits, and whoever makes it false is the owner
+	// True: the poller waits, and whoever makes it false is the owner.
+	polled atomic.Bool
 	ready  func(fd uintptr)
-	now    int64 // when its last answers were written
-	moves  bool  // to another poller, by and by
-	stay   bool  // what ready found out: whether the poller may go on, or
-	result error // what ended that
+	// When its last answers were written.
+	now int64
+	// moves to another poller, by and by.
+	moves bool
+	// What ready found out: whether the poller may go on, or.
+	stay bool
+	// What ended that.
+	result error
 }
 
 // turn serves what has arrived for c, which its caller has taken from the
@@ -282,7 +305,8 @@ func (c *serverConn) turn() {
 		return
 	}
 	if c.stay {
-		c.result = nil // its deadline has passed, which it will find out
+		// its deadline has passed, which it will find out
+		c.result = nil
 	}
 	if errors.Is(c.result, io.EOF) {
 		// Nothing is left to say, and a goroutine for each would be many when a
@@ -331,7 +355,8 @@ func (c *serverConn) executeNow(fd uintptr) (part bool) {
 		}
 		if !all || failed != nil || c.slot != servingSlot || !c.writeNow(int(fd), pending) {
 			c.stay = false
-			return false // a goroutine goes on with what is pending
+			// a goroutine goes on with what is pending
+			return false
 		}
 	}
 }

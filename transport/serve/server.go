@@ -56,22 +56,32 @@ type ServerConfig struct {
 	Blocking bool
 	// Now is the time that Handle receives, in nanoseconds and always
 	// positive. The default counts from NewServer on Clock.
-	Now    func() int64
-	Clock  clock.Clock
-	Logger *slog.Logger // nil discards
+	Now   func() int64
+	Clock clock.Clock
+	// Nil discards.
+	Logger *slog.Logger
 
-	MaxValueSize int // of a request's value, in bytes
+	// MaxValueSize of a request's value, in bytes.
+	MaxValueSize int
 
-	MaxConnections           int   // open at once
-	MaxConnectionsPerAddress int   // of those, from one IPv4 address or IPv6 /64 network
-	MaxInFlight              int64 // bytes that large requests on their way and large answers not read may hold, over all connections
+	// Open at once.
+	MaxConnections int
+	// MaxConnectionsPerAddress of those, from one IPv4 address or IPv6 /64 network.
+	MaxConnectionsPerAddress int
+	// Bytes that large requests on their way and large answers not read may hold, over all connections.
+	MaxInFlight int64
 
-	FrameTimeout time.Duration // for a request to arrive whole, from its first byte on, and for a TLS handshake
-	WriteTimeout time.Duration // for the client to take a batch of answers
-	IdleTimeout  time.Duration // for the next request to begin
-	AuthTimeout  time.Duration // for an AuthHandler to be authenticated, from the connection's begin on
+	// FrameTimeout for a request to arrive whole, from its first byte on, and for a TLS handshake.
+	FrameTimeout time.Duration
+	// WriteTimeout for the client to take a batch of answers.
+	WriteTimeout time.Duration
+	// IdleTimeout for the next request to begin.
+	IdleTimeout time.Duration
+	// AuthTimeout for an AuthHandler to be authenticated, from the connection's begin on.
+	AuthTimeout time.Duration
 
-	RecordKeys bool // whether Stats tells the keys of the slowest and largest requests
+	// Whether Stats tells the keys of the slowest and largest requests.
+	RecordKeys bool
 }
 
 // An AuthHandler is a Handler or Session that does not trust its client yet. Until it
@@ -103,22 +113,27 @@ type Session interface {
 // net.Conn: TCP, TLS, Unix, net.Pipe. Plain sockets that wait for a request
 // cost no goroutine where the system can poll them (Linux).
 type Server struct {
-	config   ServerConfig                 // but for what limits say
-	limits   atomic.Pointer[ServerConfig] // limits and timeouts
+	// But for what limits say.
+	config ServerConfig
+	// Limits and timeouts.
+	limits   atomic.Pointer[ServerConfig]
 	memory   *session.Budget
 	meter    *session.Meter
 	watchdog watchdog
 	counters counters
 	draining atomic.Bool
-	attended atomic.Int32 // connections that a goroutine serves by itself
+	// Connections that a goroutine serves by itself.
+	attended atomic.Int32
 
-	mu        sync.Mutex // guards what follows
+	// Guards what follows.
+	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
 	conns     map[*serverConn]struct{}
 	limiter   connLimiter
 	pollers   *pollers
-	idle      chan struct{} // closed when draining has left no connection
+	// Closed when draining has left no connection.
+	idle chan struct{}
 }
 
 // NewServer returns a Server that has no connections yet.
@@ -171,7 +186,8 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 // Serve accepts connections from l, which it closes, until Shutdown or Close;
 // then it returns ErrServerClosed. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	defer func() { _ = l.Close() }() // a listener closed twice is closed
+	// a listener closed twice is closed
+	defer func() { _ = l.Close() }()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -321,10 +337,12 @@ func (s *Server) stop() {
 	s.closed = true
 	s.draining.Store(true)
 	for l := range s.listeners {
-		_ = l.Close() // Serve's Accept fails either way
+		// Serve's Accept fails either way
+		_ = l.Close()
 	}
 	for c := range s.conns {
-		_ = c.SetReadDeadline(longAgo) // a broken connection notices by itself
+		// a broken connection notices by itself
+		_ = c.SetReadDeadline(longAgo)
 		c.unpoll()
 	}
 	if len(s.conns) == 0 {
@@ -343,7 +361,8 @@ func (s *Server) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		_ = c.Close() // its goroutine sees the error
+		// its goroutine sees the error
+		_ = c.Close()
 		c.unpoll()
 	}
 }

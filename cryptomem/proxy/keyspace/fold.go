@@ -190,7 +190,7 @@ const (
 
 var errContended = errors.New("others keep changing the value")
 
-// Rest counts that somebody else was faster and waits before the next attempt at
+// Rest counts that another client was faster and waits before the next attempt at
 // a change that is made outside of Change, but not before the second. It returns an
 // error if there have been enough.
 func (s *Space) Rest(ctx context.Context, attempt int) error {

@@ -68,7 +68,8 @@ func (s *Sealed) answer(r *Request, a *cryptomem.Access) {
 	case Get, Look:
 		r.Expires = 0
 		if r.Kind == Look && r.Version == 0 && errors.Is(r.Err, cryptomem.ErrNotAuthentic) {
-			r.Err = a.Err // it is no envelope at all, so that no swap can replace it
+			// it is no envelope at all, so that no swap can replace it
+			r.Err = a.Err
 		}
 		if r.Err != nil || a.Expires.IsZero() {
 			return

@@ -40,7 +40,7 @@ type Request struct {
 // Answers that are no failures.
 var (
 	ErrNotFound = errors.New("not found")
-	ErrLost     = errors.New("somebody else was faster")
+	ErrLost     = errors.New("another client was faster")
 )
 
 // ErrTooLarge means that a value, sealed, is larger than the upstream takes.

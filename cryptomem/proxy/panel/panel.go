@@ -26,10 +26,12 @@ type Report struct {
 
 // Upstream is what a proxy knows of where it keeps values.
 type Upstream struct {
-	Addr    string `json:"addr"`
-	Problem string `json:"problem,omitempty"` // why it is not ready, empty if it is
+	Addr string `json:"addr"`
+	// Why it is not ready, empty if it is.
+	Problem string `json:"problem,omitempty"`
 	keyspace.MeterStats
-	Near *valkeystore.NearStats `json:"near,omitempty"` // nil without a near cache
+	// Nil without a near cache.
+	Near *valkeystore.NearStats `json:"near,omitempty"`
 }
 
 // Connections is what a proxy's server knows of its clients.
@@ -37,9 +39,12 @@ type Connections struct {
 	Open     int    `json:"open"`
 	Max      int    `json:"max"`
 	Accepted uint64 `json:"accepted"`
-	Refused  uint64 `json:"refused"`   // over max_connections
-	TimedOut uint64 `json:"timed_out"` // that waited for the rest of a command, for answers to be read, or for the password
-	Idle     uint64 `json:"idle"`      // closed for silence
+	// Over max_connections.
+	Refused uint64 `json:"refused"`
+	// TimedOut that waited for the rest of a command, for answers to be read, or for the password.
+	TimedOut uint64 `json:"timed_out"`
+	// Closed for silence.
+	Idle     uint64 `json:"idle"`
 	Received int64  `json:"bytes_received"`
 	Sent     int64  `json:"bytes_sent"`
 }
@@ -61,7 +66,8 @@ var pageFiles embed.FS
 func Subject(report func() *Report) *admin.Subject {
 	page, err := fs.Sub(pageFiles, "page")
 	if err != nil {
-		panic(err) // unreachable: the directory is compiled in
+		// unreachable: the directory is compiled in
+		panic(err)
 	}
 	return &admin.Subject{Report: func() any { return report() }, Metrics: collector{report}, Page: page}
 }

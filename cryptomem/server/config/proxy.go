@@ -41,11 +41,13 @@ type Proxy struct {
 	BlindNames bool
 	Padding    bool
 
-	Freshness       bool
-	ClockBound      time.Duration
-	WriteDelay      time.Duration
-	NotBefore       time.Time // zero: no cut
-	EnvelopeVersion string    // EnvelopeStamped or EnvelopeUnstamped
+	Freshness  bool
+	ClockBound time.Duration
+	WriteDelay time.Duration
+	// Zero: no cut.
+	NotBefore time.Time
+	// EnvelopeStamped or EnvelopeUnstamped.
+	EnvelopeVersion string
 	StampedOnly     bool
 
 	Databases          int
