@@ -50,6 +50,10 @@ it is said:
                          how long it waits for a request to arrive whole
     --auth-timeout DURATION
                          how long it waits for AUTH
+    --write-timeout DURATION
+                         how long it waits for answers to be read
+    --idle-timeout DURATION
+                         how long it waits for the next request
     --alone              nobody else uses the server, so it may be emptied:
                          FLUSH of all, and the dialogues of testdata/frames
 
@@ -72,6 +76,7 @@ type conformanceFlags struct {
 	maxValueSize   sizeFlag
 	maxConnections int
 	frame, auth    durationFlag
+	write, idle    durationFlag
 	alone          bool
 }
 
@@ -86,6 +91,8 @@ func newConformanceFlags(fs *pflag.FlagSet) *conformanceFlags {
 	fs.IntVar(&f.maxConnections, "max-connections", 0, "")
 	fs.Var(&f.frame, "frame-timeout", "")
 	fs.Var(&f.auth, "auth-timeout", "")
+	fs.Var(&f.write, "write-timeout", "")
+	fs.Var(&f.idle, "idle-timeout", "")
 	fs.BoolVar(&f.alone, "alone", false, "")
 	return f
 }
@@ -210,7 +217,8 @@ func (f *conformanceFlags) server(c *console) (conformance.Server, error) {
 		Dial: dial, Clock: clock.New(), Timeout: f.client.timeout.duration(),
 		Prefix:       sealing.NamespacePrefix(s.Namespace),
 		MaxValueSize: int(f.maxValueSize), MaxConnections: f.maxConnections,
-		FrameTimeout: f.frame.duration(), AuthTimeout: f.auth.duration(), Alone: f.alone,
+		FrameTimeout: f.frame.duration(), AuthTimeout: f.auth.duration(),
+		WriteTimeout: f.write.duration(), IdleTimeout: f.idle.duration(), Alone: f.alone,
 	}
 	if s.Identity != "" {
 		if server.Token, err = readToken(s); err != nil {

@@ -103,6 +103,9 @@ var bugs = []struct {
 	{rules{bug: "serves ten at a time"}, "connections/many"},
 	{rules{bug: "one slow reader stops all"}, "connections/slow-reader"},
 	{rules{bug: "waits for a request for ever", frameTimeout: 100 * time.Millisecond}, "connections/frame-timeout"},
+	{rules{bug: "waits for a reader for ever", writeTimeout: 100 * time.Millisecond}, "connections/write-timeout"},
+	{rules{bug: "waits for the next request for ever", idleTimeout: 100 * time.Millisecond}, "connections/idle-timeout"},
+	{rules{bug: "keeps what nobody reads"}, "connections/stops-reading"},
 	{rules{bug: "takes every connection", maxConnections: 20}, "connections/too-many"},
 
 	{rules{bug: "AUTH is unknown"}, "auth/where-none-is-required frames/auth"},
@@ -133,11 +136,12 @@ var _ = Describe("A server with one bug", func() {
 	It("passes the same cases without it", func(ctx SpecContext) {
 		tried := make(map[string]bool)
 		for _, setup := range []rules{
-			{frameTimeout: time.Second, maxConnections: 60},
+			{frameTimeout: time.Second, writeTimeout: time.Second, idleTimeout: 3 * time.Second, maxConnections: 60},
 			{identity: "alice", token: "secret", prefix: "alice/", authTimeout: time.Second},
 		} {
 			_, target := serveSimple(setup)
 			target.Alone = setup.prefix == ""
+			target.Grace = time.Second
 			for name, r := range results(ctx, conformance.OfServer(target), conformance.All) {
 				Expect(r.Verdict).NotTo(Equal(conformance.Failed), fmt.Sprint(name, ": ", r.Why))
 				tried[name] = tried[name] || r.Verdict == conformance.Passed

@@ -1,15 +1,22 @@
 package conformance
 
 import (
+	"io"
 	"strings"
 
 	"github.com/Zezezknight/cryptomem/testdata"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
+const deadlines = "A request that has begun must arrive whole within 30 s; a client must take its answers within 30 s; the next request must begin within 10 min."
+
+// mostUnread is how much of what nobody reads the answers to may be on its way, in
+// bytes. Systems keep a few megabytes of it.
+const mostUnread = 64 << 20
+
 // connectionCases are about more than one connection, and about time.
 var connectionCases = []serverCase{
-	{"connections/many", "A client that does not read its answers is not read from either, after a bounded number of bytes.", func(t *trial) {
+	{"connections/many", "A client opens a connection (TCP, TLS, or a Unix socket) and sends requests.", func(t *trial) {
 		var all []*peer
 		for range 50 {
 			all = append(all, t.connect())
@@ -21,6 +28,24 @@ var connectionCases = []serverCase{
 			}
 			for _, p := range all {
 				p.next().holds(long(round))
+			}
+		}
+	}},
+	{"connections/stops-reading", "A client that does not read its answers is not read from either, after a bounded number of bytes.", func(t *trial) {
+		p := t.connect()
+		p.over = true
+		ping, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Ping, Value: []byte(long(t.server.MaxValueSize))})
+		if err != nil {
+			t.fail("%w", err)
+		}
+		for sent := 0; t.err == nil; {
+			_ = p.conn.SetWriteDeadline(t.now().Add(10 * quiet)) // or Write tells
+			n, err := p.conn.Write(ping)
+			if err != nil { // nobody reads, or has done with it
+				return
+			}
+			if sent += n; sent > mostUnread {
+				t.fail("the server has read %d bytes of a client that reads no answer", sent)
 			}
 		}
 	}},
@@ -62,6 +87,40 @@ var connectionCases = []serverCase{
 		answer{p.receive("an unfinished request", t.server.FrameTimeout+t.server.Grace), t, wire.Set}.is(wire.Error)
 		p.ends(t.server.Timeout)
 		t.connect().ask(wire.Get, "k", "", 0).is(wire.NotFound)
+	}},
+	{"connections/write-timeout", deadlines, func(t *trial) {
+		if t.server.WriteTimeout == 0 {
+			t.skip("the server's write timeout is not said")
+		}
+		p := t.connect()
+		value := long(t.server.MaxValueSize)
+		p.ask(wire.Set, "k", value, minute).is(wire.OK)
+		const unread = 64
+		for range unread {
+			p.queue(wire.Get, "k", "", 0)
+		}
+		p.flush()
+		t.wait(t.server.WriteTimeout + t.server.Grace)
+		p.over = true
+		for read := 0; t.err == nil; read++ {
+			_ = p.conn.SetReadDeadline(t.now().Add(t.server.Timeout)) // or reading tells
+			switch _, err := io.CopyN(io.Discard, p.in, int64(wire.ResponseHeaderSize+len(value))); {
+			case isEnd(err):
+				return
+			case err != nil:
+				t.fail("the connection of a client that has read no answer: %s", reason(err))
+			case read == unread-1:
+				t.fail("a client that has read no answer for %v gets all of them", t.server.WriteTimeout+t.server.Grace)
+			}
+		}
+	}},
+	{"connections/idle-timeout", deadlines, func(t *trial) {
+		if t.server.IdleTimeout == 0 {
+			t.skip("the server's idle timeout is not said")
+		}
+		p := t.connect()
+		p.ask(wire.Ping, "", "hello", 0).holds("hello")
+		p.ends(t.server.IdleTimeout + t.server.Grace)
 	}},
 	{"connections/too-many", "Where the server has too many connections, in all or from one address, it answers the first request of a new one busy (or error, see above) and closes it.", func(t *trial) {
 		if t.server.MaxConnections == 0 {

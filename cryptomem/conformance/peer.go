@@ -16,7 +16,7 @@ import (
 )
 
 // quiet is how long is waited for an answer that must not come.
-const quiet = 50 * time.Millisecond
+const quiet = 100 * time.Millisecond
 
 // longestAnswer bounds what an answer may be longer than the longest value, as one
 // of STATS or SCAN is, in bytes.

@@ -45,6 +45,8 @@ type Server struct {
 	MaxConnections int           // how many the server takes from here
 	FrameTimeout   time.Duration // how long a request may take to arrive
 	AuthTimeout    time.Duration // how long a client may take to authenticate
+	WriteTimeout   time.Duration // how long a client may take to read its answers
+	IdleTimeout    time.Duration // how long a client may take to begin the next request
 	Grace          time.Duration // how much later than a deadline the server may act; default 5 s
 	// Alone says that nobody else uses the server, so that it may be emptied.
 	Alone bool

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func expectAll(ctx context.Context, s *conformance.Suite, skipped ...string) {
 // Cases that need something that a server does not have, or that is not said of it.
 const (
 	noAUTH   = "auth/required auth/unbuffered auth/pipelined auth/wrong auth/third-failure auth/too-long auth/not-allowed auth/timeout"
-	noLimits = "connections/too-many connections/frame-timeout"
+	noLimits = "connections/too-many connections/frame-timeout connections/write-timeout connections/idle-timeout"
 )
 
 const limit = 200 * time.Millisecond
@@ -122,6 +123,8 @@ var _ = Describe("The suite for servers", func() {
 		}{
 			"connections/too-many":      {server.Config{MaxConnections: 20}, conformance.Server{MaxConnections: 20}},
 			"connections/frame-timeout": {server.Config{FrameTimeout: limit}, conformance.Server{FrameTimeout: limit}},
+			"connections/write-timeout": {server.Config{WriteTimeout: limit}, conformance.Server{WriteTimeout: limit, Grace: limit}},
+			"connections/idle-timeout":  {server.Config{IdleTimeout: limit}, conformance.Server{IdleTimeout: limit}},
 			"auth/timeout":              {server.Config{Authenticator: list, AuthTimeout: limit}, conformance.Server{Identity: "alice", Token: token, AuthTimeout: limit}},
 		} {
 			target := c.target
@@ -171,6 +174,57 @@ var _ = Describe("The suite for servers", func() {
 		}
 	})
 })
+
+// untried are the rules of docs/protocol.md that a suite cannot try over a socket, or
+// that are none for a server.
+var untried = []string{
+	"There is no request id", "All integers", "Sizes are in bytes", // how every case speaks
+	"A request is a header", "An answer is a header", "It begins with cursor 0", "0 names leaves", // the same
+	"Statuses 3, 4 and 5", "To SET, GET and DELETE", "STATS answers", // every answer is held to these
+	"A client should take", "Messages are for people", "Parse nothing else", "AUTH sends the token", // for clients
+	"Servers may drop items", "A server may have more", "Servers answer error unless", "A server can be told", "Commands 4 and up are", // no duty
+	"These are defaults", "A connection may also be known",
+	"A TTL counts from",                                                                                             // nobody can set its clock
+	"The server refuses a request by its header", "Bytes that cannot be", "The server closes connections that miss", // rules follow
+	"So many at a time", "64); any further", "A request for which no memory", // it would take all that there is
+	"On shutdown", "Where it sends on", "Requests without an answer", // a stranger cannot shut it down
+}
+
+var _ = Describe("docs/protocol.md", func() {
+	It("has no rule that no case quotes, but for those that cannot be tried", func() {
+		text, err := os.ReadFile("../../docs/protocol.md")
+		Expect(err).NotTo(HaveOccurred())
+		_, body, _ := strings.Cut(string(text), "## The picture")
+		body, _, _ = strings.Cut(body, "## Writing a client")
+		sentences := 0
+		for _, paragraph := range regexp.MustCompile(`\n\n|\n- `).Split(body, -1) {
+			if strings.HasPrefix(paragraph, "#") || strings.HasPrefix(paragraph, "|") {
+				continue
+			}
+			for _, sentence := range regexp.MustCompile(`[.:;] [A-Z0-9]`).Split(plain(paragraph), -1) {
+				if sentence = strings.TrimRight(sentence, ".:;"); sentence == "" {
+					continue
+				}
+				sentences++
+				Expect(isQuoted(sentence)).To(BeTrue(), sentence)
+			}
+		}
+		Expect(sentences).To(BeNumerically(">", 70))
+	})
+})
+
+// isQuoted reports whether a case is about a sentence without its first letter, or
+// none can be.
+func isQuoted(sentence string) bool {
+	for _, c := range conformance.OfServer(conformance.Server{}).Cases() {
+		if rule := strings.Trim(plain(c.Rule), ".:;"); strings.Contains(rule, sentence) || strings.Contains(sentence, rule[1:]) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(untried, func(begin string) bool {
+		return strings.HasPrefix(sentence, begin) || strings.HasPrefix(sentence, begin[1:])
+	})
+}
 
 // plain is a text without its markup, on one line.
 func plain(text string) string {

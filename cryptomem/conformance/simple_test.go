@@ -41,6 +41,7 @@ type rules struct {
 
 	maxValueSize, maxConnections int
 	frameTimeout, authTimeout    time.Duration
+	writeTimeout, idleTimeout    time.Duration
 	identity, token              string // "" asks for no AUTH
 	prefix                       string // of the keys that the identity may use
 }
@@ -81,7 +82,7 @@ func serveSimple(r rules) (*simpleServer, conformance.Server) {
 	}()
 	target := targetAt(l.Addr().String())
 	target.Identity, target.Token = s.identity, []byte(s.token)
-	target.Prefix = s.prefix
+	target.Prefix, target.WriteTimeout, target.IdleTimeout = s.prefix, s.writeTimeout, s.idleTimeout
 	target.MaxValueSize, target.MaxConnections = s.maxValueSize, s.maxConnections
 	target.FrameTimeout, target.AuthTimeout = s.frameTimeout, s.authTimeout
 	return s, target
@@ -151,7 +152,16 @@ func (v *visit) flush() {
 		v.order.Lock()
 		defer v.order.Unlock()
 	}
-	_, _ = v.conn.Write(out) // or the next read fails
+	if v.writeTimeout > 0 && !v.has("waits for a reader for ever") {
+		_ = v.conn.SetWriteDeadline(time.Now().Add(v.writeTimeout)) //nolint:forbidigo // as a server would
+	}
+	if _, err := v.conn.Write(out); err != nil {
+		_ = v.conn.Close() // so that the next read fails
+		return
+	}
+	if v.idleTimeout > 0 && !v.guest && !v.has("waits for the next request for ever") {
+		_ = v.conn.SetReadDeadline(time.Now().Add(v.idleTimeout)) //nolint:forbidigo // as a server would
+	}
 }
 
 // swapped exchanges the first two answers.
@@ -183,7 +193,8 @@ func (v *visit) refuse(c wire.Command, s wire.Status, message string) bool {
 // one reads, executes and answers one request, and reports whether there may be
 // another.
 func (v *visit) one() bool {
-	if v.in.Buffered() == 0 {
+	full := len(v.out) > 1<<20
+	if full && !v.has("keeps what nobody reads") || !full && v.in.Buffered() == 0 {
 		v.flush()
 	}
 	if v.executed++; v.executed > 1000 && v.has("takes a thousand at a time") {
