@@ -2,6 +2,7 @@ package valkeystore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -82,16 +83,94 @@ func cpuTime() time.Duration {
 }
 
 func BenchmarkAgainstBare(b *testing.B) {
-	server := valkeytest.Start(b)
-	for _, size := range []int{64, 1024} {
-		for _, workers := range []int{1, 256} {
-			for _, command := range []wire.Command{wire.Get, wire.Set} {
-				b.Run(fmt.Sprintf("%v/%d/%d", command, size, workers), func(b *testing.B) {
-					compare(b, []string{server.Addr}, command, size, workers)
-				})
+	addrs := rivalAddrs(b)
+	for where := range addrs {
+		for _, size := range []int{64, 1024} {
+			for _, workers := range []int{1, 256} {
+				for _, command := range []wire.Command{wire.Get, wire.Set} {
+					b.Run(fmt.Sprintf("%s/%v/%d/%d", where, command, size, workers), func(b *testing.B) {
+						compare(b, addrs[where], command, size, workers)
+					})
+				}
 			}
 		}
 	}
+}
+
+// rivalAddrs starts one server and a cluster of three primaries.
+func rivalAddrs(b *testing.B) map[string][]string {
+	var cluster []string
+	for _, n := range valkeytest.StartCluster(b, 3, false).Nodes {
+		cluster = append(cluster, n.Addr)
+	}
+	return map[string][]string{"node": {valkeytest.Start(b).Addr}, "cluster": cluster}
+}
+
+// GetMany and SetMany of 100 names beside DoMulti.
+func BenchmarkManyAgainstBare(b *testing.B) {
+	for where, addrs := range rivalAddrs(b) {
+		store, err := valkeystore.New(valkeystore.Address{Hosts: addrs})
+		if err != nil {
+			b.Fatal(err)
+		}
+		c, err := cryptomem.NewClient(store, cryptomem.WithSecret([]byte("a secret that only specs may have"[:32])))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = c.Close() }) // always nil
+		same := mustClient(b, sameOptions(addrs))
+		b.Cleanup(same.Close)
+		var keys []string
+		var pairs []cryptomem.Pair
+		for i := range 100 {
+			keys = append(keys, "bench:name:"+strconv.Itoa(i))
+			pairs = append(pairs, cryptomem.Pair{Key: keys[i], Value: make([]byte, 64)})
+		}
+		ctx := context.Background()
+		for name, contenders := range map[string][]contender{
+			"SetMany": {
+				{"sealed", func(int, int) error { return c.SetMany(ctx, pairs)[0] }},
+				{"same options", func(int, int) error {
+					cmds := make(valkey.Commands, len(pairs))
+					for i, p := range pairs {
+						cmds[i] = same.B().Set().Key(p.Key).Value(valkey.BinaryString(p.Value)).Build()
+					}
+					return same.DoMulti(ctx, cmds...)[0].Error()
+				}},
+			},
+			"GetMany": {
+				{"sealed", func(int, int) error { r := c.GetMany(ctx, keys); return errors.Join(r[0].Err, r[99].Err) }},
+				{"same options", func(int, int) (err error) {
+					cmds := make(valkey.Commands, len(keys))
+					for i, key := range keys {
+						cmds[i] = same.B().Get().Key(key).Build()
+					}
+					for _, r := range same.DoMulti(ctx, cmds...) {
+						_, err = r.AsBytes()
+					}
+					return err
+				}},
+			},
+		} {
+			for _, err := range c.SetMany(ctx, pairs) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Run(where+"/"+name, func(b *testing.B) {
+				rate, cpu := measure(b, 1, contenders)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(rate[0]*100, "names/s")
+				b.ReportMetric(rate[1]/rate[0], "×time")
+				b.ReportMetric(cpu[0]/cpu[1], "×CPU")
+			})
+		}
+	}
+}
+
+// sameOptions are those that a store's promises rest on.
+func sameOptions(addrs []string) valkey.ClientOption {
+	return valkey.ClientOption{InitAddress: addrs, DisableCache: true, PipelineMultiplex: -1, AlwaysPipelining: true, DisableRetry: true}
 }
 
 func compare(b *testing.B, addrs []string, command wire.Command, size, workers int) {
@@ -105,9 +184,7 @@ func compare(b *testing.B, addrs []string, command wire.Command, size, workers i
 		b.Fatal(err)
 	}
 	defer func() { _ = store.Close() }() // always nil
-	same := mustClient(b, valkey.ClientOption{
-		InitAddress: addrs, DisableCache: true, PipelineMultiplex: -1, AlwaysPipelining: true, DisableRetry: true,
-	})
+	same := mustClient(b, sameOptions(addrs))
 	defer same.Close()
 	defaults := mustClient(b, valkey.ClientOption{InitAddress: addrs})
 	defer defaults.Close()
