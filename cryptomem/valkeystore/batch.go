@@ -3,6 +3,7 @@ package valkeystore
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 
 	"github.com/valkey-io/valkey-go"
 
@@ -10,12 +11,14 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
+var nameSeed = maphash.MakeSeed()
+
 // distinct returns how many requests from the first on have names of their own.
 // In a cluster, two on one name could change places when they are redirected.
 func distinct(rs []*cryptomem.Request) int {
-	seen := make(map[string]struct{}, len(rs))
+	seen := make(map[uint64]struct{}, len(rs)) // two of one hash pass for one name, which costs a trip
 	for i, r := range rs {
-		seen[string(r.Name)] = struct{}{}
+		seen[maphash.Bytes(nameSeed, r.Name)] = struct{}{}
 		if len(seen) <= i {
 			return i
 		}
@@ -28,7 +31,7 @@ type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
 	cmds   valkey.Commands
-	marks  []mark
+	marks  []mark // with a near cache only
 	// One of each limit that the batch counts against.
 	slots []uint16
 }
@@ -53,6 +56,7 @@ func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
 		return
 	}
 	s.reachAll(ctx, b, rs)
+	t.rs, t.frames, t.cmds = make([]*cryptomem.Request, 0, len(rs)), make([]*frame, 0, len(rs)), make(valkey.Commands, 0, len(rs))
 	for _, r := range rs {
 		if r.Err == nil {
 			s.add(ctx, b, &t, r)
@@ -90,7 +94,16 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 		return
 	}
 	t.rs, t.frames, t.cmds = append(t.rs, r), append(t.frames, f), append(t.cmds, cmd)
-	t.marks = append(t.marks, s.mark(r))
+	if s.near != nil {
+		t.marks = append(t.marks, s.mark(r))
+	}
+}
+
+// settle is Store.settle for the request in that place.
+func (t *batch) settle(s *Store, i int) {
+	if s.near != nil {
+		s.settle(t.rs[i], t.marks[i], t.rs[i].Err)
+	}
 }
 
 func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
@@ -100,11 +113,11 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 		if lost := result.NonValkeyError(); lost != nil {
 			abandoned = abandoned || errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded)
 			r.Err = s.lost(ctx, r.Command, lost)
-			s.settle(r, t.marks[i], r.Err)
+			t.settle(s, i)
 			continue
 		}
 		r.Err = s.answer(r, result)
-		s.settle(r, t.marks[i], r.Err)
+		t.settle(s, i)
 		t.frames[i].release()
 	}
 	for _, slot := range t.slots {
