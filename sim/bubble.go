@@ -54,7 +54,10 @@ type bubble struct {
 	free *scriptClock
 	// Let through so far.
 	events uint64
-	hash   uint64
+	// ownReads are reads of answers by the callers themselves, and lateReads those
+	// that they left to their client's goroutine.
+	ownReads, lateReads atomic.Int64
+	hash                uint64
 	// The server's.
 	machine *machineClock
 	// Nil unless hostile.
@@ -157,6 +160,7 @@ func (b *bubble) run(o Options) *Result {
 		b.trace.end(b.elapsed())
 	}
 	r := &Result{Hash: b.judge(o), Ops: len(b.done), Failure: b.failure, Trace: b.trace}
+	r.OwnReads, r.LateReads = int(b.ownReads.Load()), int(b.lateReads.Load())
 	if o.Answers {
 		r.Answers = map[*script.Action]string{}
 		for _, d := range b.done {
@@ -208,7 +212,7 @@ func (b *bubble) dial(lane int) (net.Conn, error) {
 		end = &lyingConn{Conn: server, liar: b.liar}
 	}
 	b.work.Go(func() { serve(end) })
-	return client, nil
+	return &promptConn{gatedConn: client}, nil
 }
 
 // conn returns the user's connection made last, nil if it has none.

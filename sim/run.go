@@ -42,6 +42,10 @@ type Result struct {
 	// Nil unless recorded.
 	Trace *Trace
 
+	// OwnReads is how often callers that were alone have read their own answers, on
+	// tier 2, and LateReads how often they left one to their client's goroutine.
+	OwnReads, LateReads int
+
 	// Answers is what came of each call of the script, in the words that a script
 	// has for it; nil unless asked for.
 	Answers map[*script.Action]string
