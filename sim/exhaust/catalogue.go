@@ -118,6 +118,11 @@ var fours = []World{
 		Limits:   Limits{Ticks: 1},
 	},
 	{
+		Name:     "one that is renewed, and the janitor",
+		Programs: []string{"set k a ttl 10ms; prolong k ttl 20ms; get k"},
+		Limits:   Limits{Ticks: 1, Sweeps: 1},
+	},
+	{
 		Name:     "two swaps of one version",
 		Programs: []string{"set k a; getv k; cas k b; get k", "getv k; cas k c"},
 	},
@@ -204,7 +209,7 @@ var others = []World{
 	},
 	{
 		Name:     "values that are kept apart",
-		Programs: []string{"set k a:33KiB ttl 10ms; touch k ttl 20ms; get k"},
+		Programs: []string{"set k a:33KiB ttl 10ms; prolong k ttl 1h; set j b:33KiB; get k"},
 	},
 	{
 		Name:     "two requests that hardly fit the buffer",

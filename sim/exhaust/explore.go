@@ -39,11 +39,10 @@ type Result struct {
 // A Violation is a promise that a world breaks.
 type Violation struct {
 	Failure *sim.Failure
-	// Which breaks it, in as few moves as any.
+	// Script breaks it, in as few moves as any.
 	Script *script.Script
-	Moves  int
-	// Calls that the world makes.
-	Calls int
+	// Moves are the lines of the script, and Calls those of them that are calls.
+	Moves, Calls int
 }
 
 type explorer struct {
@@ -227,7 +226,12 @@ func (x *explorer) broken(walk *sim.Walk, path []script.Action) {
 	s := x.script.Clone()
 	s.Title = []string{"Breaks the rule " + f.Rule + "."}
 	s.Actions = slices.Clone(path)
-	x.Violation = &Violation{Failure: f, Script: s, Moves: len(path), Calls: x.Calls()}
+	x.Violation = &Violation{Failure: f, Script: s, Moves: len(path)}
+	for i := range path {
+		if path[i].Verb.IsCall() {
+			x.Violation.Calls++
+		}
+	}
 	again, err := script.Parse(s.String())
 	if err != nil {
 		x.err = fmt.Errorf("world %q breaks %w, in a script that cannot be read back: %w", x.Name, f, err)
@@ -236,11 +240,10 @@ func (x *explorer) broken(walk *sim.Walk, path []script.Action) {
 	}
 }
 
-// Less reports whether v is shorter than o: fewer calls, or as many in fewer moves.
-// No violation at all is longer than any.
+// Less reports whether v is shorter than o. No violation at all is longer than any.
 func (v *Violation) Less(o *Violation) bool {
 	if v == nil || o == nil {
 		return v != nil
 	}
-	return v.Calls < o.Calls || v.Calls == o.Calls && v.Moves < o.Moves
+	return v.Moves < o.Moves
 }
