@@ -22,7 +22,7 @@ import (
 //   - Conditional: [Client.Add], [Client.Replace], [Client.CompareAndSwap],
 //     [Client.Update], [Client.Touch], [Client.Increment]
 //   - Many: [Client.GetMany], [Client.SetMany], [Client.DeleteMany],
-//     [Client.Batch], [Client.AccessAll]
+//     [Client.Batch], [Client.AccessAll], [Client.SwapAll], [Client.Together]
 //   - Load: [Client.GetOrLoad], [Client.Invalidate], [Client.FallbackContext]
 //   - Lock: [Client.TryLock], [Client.Lock]
 //   - List: [Client.Keys], [Client.ScanKeys]

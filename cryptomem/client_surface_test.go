@@ -36,7 +36,7 @@ var _ = Describe("The methods of a client", func() {
 	})
 
 	It("are those of its typed values too, but for what is not about a value", func() {
-		aside := "GetAppend FallbackContext Increment Batch AccessAll TryLock Lock Keys ScanKeys Ping Stats Flush Rekey NotBefore Namespace Close"
+		aside := "GetAppend FallbackContext Increment Batch AccessAll SwapAll Together TryLock Lock Keys ScanKeys Ping Stats Flush Rekey NotBefore Namespace Close"
 		typed := methods(&cryptomem.Typed[int]{})
 		Expect(typed).To(ContainElement("Client"))
 		for _, name := range methods(&cryptomem.Client{}) {
