@@ -62,7 +62,7 @@ func Servers(path string) []Server {
 		{"memcached", Memcached, func(port string, r Room) []string {
 			args := []string{
 				"-l", "127.0.0.1", "-p", port, "-U", "0", "-t", r.threads(),
-				"-m", strconv.FormatInt(r.Memory>>20, 10), "-I", strconv.Itoa(max(2*r.ValueSize, 1<<20)),
+				"-m", strconv.FormatInt(r.Memory>>20, 10), "-I", strconv.Itoa(2*r.ValueSize>>20+1) + "m",
 			}
 			if me, err := user.Current(); err == nil && me.Uid == "0" {
 				// it does not run as root unless told to
