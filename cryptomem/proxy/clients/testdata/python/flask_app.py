@@ -6,6 +6,7 @@ import redis
 from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits.storage import storage_from_string
 
 
 def statuses(strategy):
@@ -24,3 +25,11 @@ def statuses(strategy):
 redis.Redis.from_url(os.environ["REDIS_URL"]).flushdb()
 for strategy in "fixed-window", "moving-window", "fixed-window-elastic-expiry":
     assert statuses(strategy) == [200, 200, 200, 429, 429], strategy
+
+# Its reset removes names that it finds by itself, and does not declare.
+try:
+    storage_from_string(os.environ["REDIS_URL"]).reset()
+    refused = False
+except redis.ResponseError as e:
+    refused = "not among its KEYS" in str(e)
+assert refused == (os.environ["TARGET"] != "redis")
