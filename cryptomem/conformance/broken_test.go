@@ -137,11 +137,11 @@ var _ = Describe("A server with one bug", func() {
 		tried := make(map[string]bool)
 		for _, setup := range []rules{
 			{frameTimeout: time.Second, writeTimeout: time.Second, idleTimeout: 3 * time.Second, maxConnections: 60},
-			{identity: "alice", token: "secret", prefix: "alice/", authTimeout: time.Second},
+			{identity: "alice", token: "secret", prefix: "alice/", authTimeout: 3 * limit},
 		} {
 			_, target := serveSimple(setup)
 			target.Alone = setup.prefix == ""
-			target.Grace = time.Second
+			target.Grace = 2 * limit
 			for name, r := range results(ctx, conformance.OfServer(target), conformance.All) {
 				Expect(r.Verdict).NotTo(Equal(conformance.Failed), fmt.Sprint(name, ": ", r.Why))
 				tried[name] = tried[name] || r.Verdict == conformance.Passed
