@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
@@ -23,6 +24,11 @@ type call struct {
 	refusable bool  // the protocol's rules forbid it
 	touches   int   // how often a touch has found its item changed
 	traced    int   // among the calls of the trace
+
+	look   freshness.Snapshot // what the client's table knew when the request was made
+	sent   freshness.Envelope // what is written
+	stamp  sealing.Stamp      // of what is written, or of what removes
+	recall *oracle.Recall     // what the client cannot but have known then
 
 	looked func(well bool) // in place of all that, for what a client asks for its ring
 }
@@ -46,6 +52,7 @@ func requestSize(r *wire.Request) int64 {
 func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 	w := c.w
 	k.op.Outcome = outcome
+	c.forgo(k)
 	w.mix(uint64(outcome)<<8 | uint64(len(how)))
 	w.remember(k.op)
 	w.noteEnd(k, how)
@@ -78,6 +85,7 @@ func (e *clientEnd) answered(k *call) {
 	if k.action.Verb == script.Touch && e.c.touched(k) {
 		return
 	}
+	e.c.learn(k)
 	switch k.Response.Status {
 	case wire.OK:
 		e.c.done(k)
@@ -133,10 +141,14 @@ func (c *client) touched(k *call) bool {
 			return false
 		}
 		version := k.Response.Value[:8]
-		plain, err := c.seal().Open(c.scratch[:0], []byte(k.action.Key), k.Response.Value[16:], c.wall())
+		plain, stamp, err := c.openFresh(k, k.Response.Value[16:])
 		if errors.Is(err, sealing.ErrExpired) {
 			w.cover(StateExpiredSealed)
 			k.finish(c, oracle.Void, script.WantMiss)
+			return true
+		}
+		if errors.Is(err, sealing.ErrStale) {
+			c.stale(k, err, oracle.Void, script.WantMiss)
 			return true
 		}
 		if err != nil {
@@ -146,7 +158,8 @@ func (c *client) touched(k *call) bool {
 		c.scratch = plain
 		c.envelope = append(c.envelope[:0], version...)
 		r := wire.Request{Command: wire.CAS, TTL: k.action.TTL, Key: c.name}
-		r.Value = c.sealed(k.action, script.Label(plain))
+		k.stamp = stamp // a touched value is as old as it was
+		r.Value = c.sealed(k.action, script.Label(plain), stamp)
 		k.Request, k.refusable = r, c.refuses(&r)
 	default:
 		if status != wire.Exists && status != wire.NotFound {
@@ -159,6 +172,7 @@ func (c *client) touched(k *call) bool {
 		k.Request = wire.Request{Command: wire.GetV, Key: c.name}
 		k.refusable = false
 	}
+	c.begin(k)
 	k.Response, k.MaybeApplied, k.op.Return = wire.Response{}, false, oracle.Never
 	c.send(k)
 	return true
@@ -168,7 +182,7 @@ func (c *client) touched(k *call) bool {
 // nothing about the store, so the operation's outcome stays unknown.
 func (c *client) open(k *call, envelope []byte) {
 	w, key := c.w, k.action.Key
-	plain, err := c.seal().Open(c.scratch[:0], []byte(key), envelope, c.wall())
+	plain, _, err := c.openFresh(k, envelope)
 	if errors.Is(err, sealing.ErrExpired) {
 		w.cover(StateExpiredSealed)
 		if v := w.ledger.Expired(key, c.wall(), skew); v != nil {
@@ -178,6 +192,10 @@ func (c *client) open(k *call, envelope []byte) {
 		k.finish(c, oracle.Unknown, script.WantExpired)
 		return
 	}
+	if errors.Is(err, sealing.ErrStale) {
+		c.stale(k, err, oracle.Unknown, script.WantStale)
+		return
+	}
 	if err != nil {
 		c.notAuthentic(k)
 		return
@@ -185,6 +203,10 @@ func (c *client) open(k *call, envelope []byte) {
 	c.scratch = plain
 	label := script.Label(plain)
 	if v := w.ledger.Accepted(label, key, c.wall(), skew); v != nil {
+		w.fail(v)
+		return
+	}
+	if v := c.remembers(k, label); v != nil {
 		w.fail(v)
 		return
 	}

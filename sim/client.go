@@ -8,6 +8,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/ring"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
@@ -25,7 +26,9 @@ type client struct {
 	w        *world
 	index    int
 	clk      virtualClock
-	sealer   *sealing.Sealer // nil until the first use
+	sealer   *sealing.Sealer  // nil until the first use
+	fresh    *freshness.Table // nil until then
+	memory   *oracle.Memory   // what the client cannot but know; nil unless the server is hostile
 	random   keyedReader
 	primary  int               // which of the keys seals
 	ends     []*clientEnd      // one a server; nil while there is no connection
@@ -69,17 +72,21 @@ func (c *client) seal() *sealing.Sealer {
 	if c.sealer != nil {
 		return c.sealer
 	}
-	opts := []sealing.Option{sealing.WithSkew(skew), sealing.WithRandom(&c.random), sealing.WithClock(&c.clk)}
-	if c.w.script.Config.Padding {
+	cfg := &c.w.script.Config
+	opts := []sealing.Option{sealing.WithSkew(skew), sealing.WithRandom(&c.random), sealing.WithClock(&c.clk), sealing.WithClockBound(cfg.ClockBound)}
+	if cfg.Padding {
 		opts = append(opts, sealing.WithPadding())
 	}
-	if c.w.script.Config.Blind {
+	if cfg.Blind {
 		opts = append(opts, sealing.WithBlindNames())
 	}
-	var err error
-	if c.sealer, err = sealing.New(c.keyring(), opts...); err != nil {
+	var err, failed error
+	c.sealer, err = sealing.New(c.keyring(), opts...)
+	c.fresh, failed = freshness.New(tableOf(cfg))
+	if err = errors.Join(err, failed); err != nil {
 		c.w.violate(RuleRefusal, "no sealer: %v", err)
 	}
+	c.memory = memoryOf(c.w.script, c.w.ledger)
 	return c.sealer
 }
 
@@ -203,6 +210,7 @@ func (c *client) call(a *script.Action) {
 	}
 	c.request(k, a)
 	if w.failure == nil {
+		k.recall = c.recall(a.Key)
 		c.send(k)
 	}
 }
@@ -304,23 +312,27 @@ func (c *client) request(k *call, a *script.Action) {
 			c.envelope = appendUint64(c.envelope, k.op.Version)
 		}
 		c.scratch = a.Value.AppendTo(c.scratch[:0])
-		r.Value = c.sealed(a, a.Value.Label)
+		k.stamp = c.fresh.Stamp(c.wall())
+		r.Value = c.sealed(a, a.Value.Label, k.stamp)
+		w.ledger.Writing(a.Value.Label, c.wall())
+		w.ledger.Written(a.Value.Label, c.wall())
 		w.values[a.Value.Label] = a.Value
 	}
 	k.Request = r
 	k.refusable = c.refuses(&r)
+	c.begin(k)
 }
 
-// sealed appends the value in c.scratch, sealed with the action's TTL, to
-// c.envelope, and enters it in the ledger.
-func (c *client) sealed(a *script.Action, label string) []byte {
+// sealed appends the value in c.scratch, sealed with the action's TTL and the
+// stamp, to c.envelope, and enters it in the ledger.
+func (c *client) sealed(a *script.Action, label string, stamp sealing.Stamp) []byte {
 	var expiry time.Time
 	if a.TTL > 0 {
 		expiry = c.wall().Add(a.TTL)
 	}
 	var err error
 	start := len(c.envelope)
-	if c.envelope, err = c.seal().Seal(c.envelope, []byte(a.Key), c.scratch, expiry, 0); err != nil {
+	if c.envelope, err = c.seal().Seal(c.envelope, []byte(a.Key), c.scratch, expiry, stamp); err != nil {
 		c.w.violate(RuleRefusal, "%v cannot be sealed: %v", a, err)
 	} else if v := c.w.sealed.Sent(c.name, c.envelope[start:]); v != nil {
 		c.w.fail(v)

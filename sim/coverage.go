@@ -52,6 +52,7 @@ const (
 	StateLarge                      // a value larger than a connection's buffers
 	StateStaged                     // one is received where the store keeps it
 	StateReferred                   // one is sent from where the store keeps it
+	StateStale                      // a value is withheld because its time is over
 	StateSearched                   // a key's history was searched for an order
 	numStates
 )
@@ -66,7 +67,7 @@ var stateNames = [numStates]string{
 	StateCASWon: "cas won", StateCASLost: "cas lost", StateOverwritten: "overwrite", StateGrown: "overwrite larger", StateEvicted: "eviction seen",
 	StateRefused: "store full", StateCASEvicted: "cas of evicted", StateLied: "lie", StateLieCaught: "lie caught", StateForged: "forged value",
 	StateExpiredSealed: "sealed expiry", StateClockBack: "clock back", StateRotated: "key rotated", StateOldKeyRead: "old key read",
-	StateLarge: "large value", StateStaged: "received in place", StateReferred: "sent in place", StateSearched: "history searched",
+	StateLarge: "large value", StateStaged: "received in place", StateReferred: "sent in place", StateStale: "stale value", StateSearched: "history searched",
 }
 
 // String returns the state in a few words.

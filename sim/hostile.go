@@ -16,11 +16,13 @@ type liar struct {
 	keys []string            // in the order of their first appearance
 	lies []script.Verb       // to be told, each in the next answer that it fits
 	told uint64              // so far
+
+	held map[string][]byte // what reads of a key are answered with, since a change of it was ignored
 }
 
 // newLiar returns a liar, which calls said with every lie that it tells.
 func newLiar(seed uint64, said func(lie script.Verb, key []byte)) *liar {
-	return &liar{seed: seed, said: said, past: map[string][][]byte{}}
+	return &liar{seed: seed, said: said, past: map[string][][]byte{}, held: map[string][]byte{}}
 }
 
 // tell makes the server tell a lie as soon as it can.
@@ -45,8 +47,17 @@ func (l *liar) keep(r *wire.Request) {
 
 // answer puts a lie in the place of the answer a, the frame at dst[start:].
 func (l *liar) answer(dst []byte, start int, r *wire.Request, a wire.Response) []byte {
+	if changes(r.Command) && a.Status == wire.OK {
+		l.change(string(r.Key))
+	}
 	l.keep(r)
-	if len(l.lies) == 0 || r.Command != wire.Get && r.Command != wire.GetV && r.Command != wire.GetDel {
+	if r.Command != wire.Get && r.Command != wire.GetV && r.Command != wire.GetDel {
+		return dst
+	}
+	if len(l.lies) == 0 || l.lies[0] == script.LieIgnore {
+		if held := l.held[string(r.Key)]; held != nil {
+			return l.give(dst[:start], r.Command, held)
+		}
 		return dst
 	}
 	lie := l.lies[0]
@@ -63,11 +74,38 @@ func (l *liar) answer(dst []byte, start int, r *wire.Request, a wire.Response) [
 	if !ok {
 		return dst
 	}
-	if r.Command == wire.GetV {
+	return l.give(dst[:start], r.Command, value)
+}
+
+// give appends an answer with the value, under a version of its own making.
+func (l *liar) give(dst []byte, c wire.Command, value []byte) []byte {
+	if c == wire.GetV {
 		value = append(make([]byte, 16), value...)
 		binary.BigEndian.PutUint64(value, script.Draw(l.seed, l.told))
 	}
-	return wire.AppendResponse(dst[:start], wire.OK, value)
+	return wire.AppendResponse(dst, wire.OK, value)
+}
+
+// changes reports whether a command changes what is under a key.
+func changes(c wire.Command) bool {
+	switch c {
+	case wire.Set, wire.Add, wire.Replace, wire.CAS, wire.Delete, wire.GetDel:
+		return true
+	}
+	return false
+}
+
+// change meets a change of a key that was acknowledged. It is known from then on,
+// unless it is to be ignored.
+func (l *liar) change(key string) {
+	delete(l.held, key)
+	past := l.past[key]
+	if len(l.lies) > 0 && l.lies[0] == script.LieIgnore && len(past) > 0 {
+		l.lies = l.lies[1:]
+		l.told++
+		l.said(script.LieIgnore, []byte(key))
+		l.held[key] = past[len(past)-1]
+	}
 }
 
 // neverExpiring returns the envelope with its expiry, bytes 6 to 13, set to
@@ -120,10 +158,10 @@ func (l *liar) invent(lie script.Verb, key string, truth []byte) ([]byte, bool) 
 		bent[draw%uint64(len(bent))] ^= byte(1 + draw>>32%255)
 		return bent, true
 	}
-	forged := make([]byte, 54+draw%40)
+	forged := make([]byte, 62+draw%40)
 	for i := range forged {
 		forged[i] = byte(script.Draw(draw, uint64(i)))
 	}
-	forged[0] = 0xC1 // the envelope's version, to be looked at at all
+	forged[0] = 0xC2 // the envelope's version, to be looked at at all
 	return forged, true
 }

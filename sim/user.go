@@ -28,6 +28,7 @@ type user struct {
 	primary int
 
 	// Guarded by b.mu:
+	memory   *oracle.Memory     // what the user cannot but know; nil unless the server is hostile
 	versions map[string]version // that it saw last, by key
 	calls    []underway         // in order
 	aims     []script.Action    // whose requests wait to be sent
@@ -49,7 +50,7 @@ type underway struct {
 }
 
 func newUser(b *bubble, index int) *user {
-	u := &user{b: b, index: index, versions: map[string]version{}, clk: newWallClock(b.clk)}
+	u := &user{b: b, index: index, versions: map[string]version{}, clk: newWallClock(b.clk), memory: memoryOf(b.script, b.ledger)}
 	kr, err := sharedKeyring(0)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
@@ -67,7 +68,7 @@ func newUser(b *bubble, index int) *user {
 		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
 		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}, b}),
 		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.dial(index) }),
-		cryptomem.WithObserver(turnstile{b, index}), cryptomem.WithFreshness(freshness.Config{Names: 512}),
+		cryptomem.WithObserver(turnstile{b, index}), cryptomem.WithFreshness(tableOf(c)),
 		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)), cryptomem.WithMaxValueSize(c.MaxValueSize),
 	}
 	if c.Deadline == 0 {
@@ -182,6 +183,7 @@ func (u *user) call(step int, a *script.Action) {
 		b.gate.pass(&ticket{id: 1<<31 | uint64(step), lane: u.index, step: step}) // calls may wait for each other before they ask
 		op := oracle.Op{Client: u.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL, Call: b.moment()}
 		traced := b.noteCall(u.index, a)
+		known := u.recall(a.Key)
 		value, err := u.do(ctx, a, &op)
 		op.Return = b.moment()
 		b.mu.Lock()
@@ -189,7 +191,7 @@ func (u *user) call(step int, a *script.Action) {
 		b.pending--
 		u.calls = slices.DeleteFunc(u.calls, func(c underway) bool { return c.step == step })
 		well := b.failure == nil
-		how := u.outcome(step, a, op, value, err)
+		how := u.outcome(step, a, op, known, value, err)
 		b.noteEnd(traced, how, well && b.failure != nil)
 	})
 }
@@ -200,6 +202,7 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 		u.b.mu.Lock()
 		op.Version = u.versions[a.Key].number
 		u.b.ledger.Sealed(a.Value.Label, a.Key, time.Time{})
+		u.b.ledger.Writing(a.Value.Label, u.clk.Now())
 		u.b.values[a.Value.Label] = a.Value
 		u.b.mu.Unlock()
 	}
@@ -292,11 +295,33 @@ func request(ctx context.Context, c *cryptomem.Client, blind bool, a *script.Act
 	return nil, c.Ping(ctx)
 }
 
+// recall asks the oracle what the user cannot but know.
+func (u *user) recall(key string) *oracle.Recall {
+	if u.memory == nil || key == "" {
+		return nil
+	}
+	u.b.mu.Lock()
+	defer u.b.mu.Unlock()
+	return u.memory.Begin(key, u.clk.Now())
+}
+
+// accepted asks the oracle whether a value that was seen, if any, may be. It requires
+// b.mu.
+func (u *user) accepted(known *oracle.Recall, key, seen string) *oracle.Violation {
+	if seen == "" {
+		return nil
+	}
+	return u.memory.Accepted(known, key, seen)
+}
+
 // outcome enters a call's end into the history, and returns it in words. It
 // requires b.mu.
-func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, err error) (how string) {
+func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.Recall, value []byte, err error) (how string) {
 	b := u.b
 	op.Outcome, how = classify(a, err)
+	if a.Verb.IsWrite() {
+		b.ledger.Written(a.Value.Label, u.clk.Now())
+	}
 	var server *cryptomem.ServerError
 	switch {
 	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.suspect:
@@ -313,6 +338,12 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, value []byte, e
 		} else if !b.values[how].Is(value) {
 			b.fail(u.index, oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
 		}
+	}
+	if known != nil {
+		if v := u.accepted(known, a.Key, op.Seen); v != nil {
+			b.fail(u.index, v.Rule, v.Detail)
+		}
+		u.memory.End(known, &op)
 	}
 	if op.Verb == script.Add && op.Outcome == oracle.Done && (u.clk.ahead() || b.outlived) {
 		op.Verb = script.Set // what has expired by its seal and this client's clock it replaces

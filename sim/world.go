@@ -34,6 +34,7 @@ type world struct {
 
 	corrupt   bool // bits may flip: what clients see proves little
 	strangers bool // raw connections may write what no client can read
+	stepped   bool // clients' clocks differ by more than they allow for
 
 	values    map[string]script.Value // written so far, by label
 	ledger    *oracle.Ledger
@@ -60,6 +61,7 @@ func newWorld(s *script.Script, o Options) *world {
 	var names []string
 	for i := range s.Actions {
 		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip
+		w.stepped = w.stepped || s.Actions[i].Verb == script.Clock
 		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
 		names = append(names, s.Actions[i].Key)
 	}

@@ -17,6 +17,8 @@
 //   - [Seal] sees envelopes before they are sent: no nonce may come twice under a
 //     key, and nothing but an envelope may go to a server. [Wiretap] listens to
 //     connections for values in the clear.
+//   - [Memory] holds what one client cannot but know of the past, which no server
+//     may bring back to it.
 //
 // A broken promise is a [*Violation]; its Rule says which.
 package oracle
@@ -30,6 +32,7 @@ const (
 	RuleLoss         = "loss"         // items are missing that were not evicted
 	RuleLinearizable = "linearizable" // no order of operations explains the answers
 	RuleZones        = "zones"        // a value was seen where another one was certainly stored
+	RuleSuperseded   = "superseded"   // a client accepted what it knew to be replaced or removed
 	RuleSealed       = "sealed"       // a client accepted what no holder of the key wrote there, or too late
 	RuleNonce        = "nonce"        // two envelopes have one nonce under one key
 	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed

@@ -15,6 +15,9 @@ type entry struct {
 	// When it expires; zero: never. A value that is touched is sealed again, and
 	// then both expiries are good.
 	earliest, latest time.Time
+
+	writes   int       // calls that wrote it
+	from, to time.Time // between which its writer's clock showed its sealing time; zero: not known
 }
 
 // NewLedger returns an empty ledger.
@@ -24,7 +27,7 @@ func NewLedger() *Ledger { return &Ledger{entries: map[string]entry{}} }
 func (l *Ledger) Sealed(label, key string, expiry time.Time) {
 	e, ok := l.entries[label]
 	if !ok || e.key != key {
-		l.entries[label] = entry{key, expiry, expiry}
+		l.entries[label] = entry{key: key, earliest: expiry, latest: expiry}
 		return
 	}
 	if e.earliest.IsZero() || !expiry.IsZero() && expiry.Before(e.earliest) {
@@ -48,6 +51,31 @@ func (l *Ledger) Expiries() iter.Seq[time.Time] {
 	}
 }
 
+// Writing notes that a call begins which seals the value, when its writer's clock
+// shows now. A touch is none: it keeps the sealing time.
+func (l *Ledger) Writing(label string, now time.Time) {
+	e := l.entries[label]
+	e.writes++
+	e.from, e.to = now, time.Time{}
+	l.entries[label] = e
+}
+
+// Written notes that this call is over, and seals no more.
+func (l *Ledger) Written(label string, now time.Time) {
+	e := l.entries[label]
+	e.to = now
+	l.entries[label] = e
+}
+
+// once reports whether a value was written by one call alone, so that its label
+// tells envelopes apart.
+func (l *Ledger) once(label string) bool { return l.entries[label].writes == 1 }
+
+func (l *Ledger) sealedBetween(label string) (from, to time.Time, ok bool) {
+	e := l.entries[label]
+	return e.from, e.to, e.writes == 1
+}
+
 // Accepted checks a value that a client took for the one under key, when its
 // clock showed now and it allowed for that skew.
 func (l *Ledger) Accepted(label, key string, now time.Time, skew time.Duration) *Violation {
@@ -59,6 +87,15 @@ func (l *Ledger) Accepted(label, key string, now time.Time, skew time.Duration) 
 		return violation(RuleSealed, "%q was accepted as %q's value, it was written as %q's", label, key, e.key)
 	case !e.latest.IsZero() && !now.Before(roundUp(e.latest).Add(skew)):
 		return violation(RuleSealed, "%q was accepted %v past its sealed expiry, the skew allowed is %v", label, now.Sub(e.latest), skew)
+	}
+	return nil
+}
+
+// Ahead checks that a client's clock, which showed now when it accepted a value,
+// is not behind that of the value's writer by more than bound.
+func (l *Ledger) Ahead(label string, now time.Time, bound time.Duration) *Violation {
+	if from, _, ok := l.sealedBetween(label); ok && from.Add(-bound-time.Millisecond).After(now) {
+		return violation(RuleSealed, "%q was accepted %v before it was sealed, clocks may differ by %v", label, from.Sub(now), bound)
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ const (
 	Unplug                   // nobody reaches it for TTL; it keeps what it has
 )
 
-// How a hostile server lies in its next answer to a read.
+// How a hostile server lies in its next answer to a read, or to a change.
 const (
 	LieSwap     Verb = iota + 60 // gives another key's value
 	LieReplay                    // gives an older value of the key
@@ -207,6 +207,7 @@ const (
 	LieForge                     // gives bytes of its own making
 	LieRepeat                    // sends the answer twice
 	LieBend                      // changes one byte of the value
+	LieIgnore                    // acknowledges the next change of a key, and goes on with what was there
 )
 
 // What a raw connection does.
@@ -270,6 +271,7 @@ var verbs = [...]shape{
 	LieForge:    {name: "lie-forge", actor: Server, fault: true},
 	LieRepeat:   {name: "lie-repeat", actor: Server, fault: true},
 	LieBend:     {name: "lie-bend", actor: Server, fault: true},
+	LieIgnore:   {name: "lie-ignore", actor: Server, fault: true},
 
 	Send:   {name: "send", actor: Raw, hex: true},
 	Expect: {name: "expect", actor: Raw, hex: true},
@@ -295,4 +297,4 @@ func (v Verb) IsWrite() bool { return verbs[v].value }
 func (v Verb) IsFault() bool { return verbs[v].fault }
 
 // IsLie reports whether v makes the server hostile.
-func (v Verb) IsLie() bool { return v >= LieSwap && v <= LieBend }
+func (v Verb) IsLie() bool { return v >= LieSwap && v <= LieIgnore }

@@ -122,10 +122,23 @@ func (g *generator) workload() {
 		g.faults = append(g.faults, weighted{Flip, 5})
 	}
 	if g.script.Config.Hostile {
-		g.faults = append(g.faults, g.subset(50, 10, LieSwap, LieReplay, LieTruncate, LieExtend, LieMiss, LieHit, LieForge, LieRepeat, LieBend)...)
+		g.faults = append(g.faults, g.subset(50, 10, LieSwap, LieReplay, LieTruncate, LieExtend, LieMiss, LieHit, LieForge, LieRepeat, LieBend, LieIgnore)...)
+		g.backwards()
 	}
 	if len(g.faults) > 0 {
 		g.strike = []int{4, 20, 80}[d.Below(3)]
+	}
+}
+
+// backwards has a hostile server mostly take things back, and gives clients bounds
+// that a script is longer than. It has dice of its own.
+func (g *generator) backwards() {
+	d, c := NewDice(g.script.Seed^0xbac), &g.script.Config
+	if d.Chance(50) {
+		g.faults = append(g.faults, weighted{LieReplay, 20}, weighted{LieHit, 10}, weighted{LieIgnore, 20})
+	}
+	if d.Chance(50) {
+		c.ClockBound, c.WriteDelay = time.Millisecond, time.Duration(d.Between(1, 5))*time.Millisecond
 	}
 }
 

@@ -38,6 +38,9 @@ type Config struct {
 	Blind    bool          // names
 	Hostile  bool          // the server may lie: only what clients can prove is demanded
 	ByHand   bool          // nothing arrives until the script delivers it
+
+	ClockBound time.Duration // by how much clients take any two clocks to differ
+	WriteDelay time.Duration // how long they take a write to be on its way
 }
 
 // OneTier reports whether only tier 1 has such a world.
@@ -55,6 +58,8 @@ func DefaultConfig() Config {
 	return Config{
 		Clients:      1,
 		Servers:      1,
+		ClockBound:   5 * time.Second,
+		WriteDelay:   55 * time.Second,
 		StandIn:      time.Second,
 		Window:       64 << 10,
 		MaxMemory:    64 << 20,

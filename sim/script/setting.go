@@ -50,6 +50,8 @@ var settings = []setting{
 	flag("blind", func(c *Config) *bool { return &c.Blind }),
 	flag("hostile", func(c *Config) *bool { return &c.Hostile }),
 	flag("by-hand", func(c *Config) *bool { return &c.ByHand }),
+	span("clock-bound", func(c *Config) *time.Duration { return &c.ClockBound }),
+	span("write-delay", func(c *Config) *time.Duration { return &c.WriteDelay }),
 }
 
 func number(name string, lo, hi int, at func(*Config) *int) setting {
