@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A Batch collects operations that are sent in one go and executed in their
@@ -112,7 +114,8 @@ func (c *Client) SetMany(ctx context.Context, pairs []Pair, opts ...StoreOption)
 
 // DeleteMany removes the values under the keys in one go and returns how many
 // there were; that there was none is no error. The error joins those of the keys
-// that may still have theirs, each behind the key in quotes.
+// that may still have theirs, each behind the key in quotes,
+// the first part of it where it is long.
 func (c *Client) DeleteMany(ctx context.Context, keys []string) (removed int, err error) {
 	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
 	for _, key := range keys {
@@ -124,7 +127,7 @@ func (c *Client) DeleteMany(ctx context.Context, keys []string) (removed int, er
 		case r.Err == nil:
 			removed++
 		case !errors.Is(r.Err, ErrNotFound):
-			errs = append(errs, fmt.Errorf("%q: %w", keys[i], r.Err))
+			errs = append(errs, fmt.Errorf("%s: %w", wire.Quote([]byte(keys[i])), r.Err))
 		}
 	}
 	return removed, errors.Join(errs...)

@@ -1,6 +1,7 @@
 package cryptomem_test
 
 import (
+	"bytes"
 	"context"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,36 @@ var _ = Describe("Lock", func() {
 		Expect(l.Unlock(ctx)).To(Succeed())
 		take(hers, minute)
 		locked(mine)
+	})
+
+	It("is given up although an Extend of unknown outcome arrives in between", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		store := &liar{Store: inner}
+		c, err := cryptomem.NewClient(store, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		l := take(c, minute)
+
+		var late *cryptomem.Request // the Extend, on another connection
+		store.lie = func(r *cryptomem.Request) bool {
+			switch {
+			case r.Command != cryptomem.CommandSwap:
+				return false
+			case late == nil:
+				Expect(r.Sealer.SealRequest(r)).To(Succeed())
+				extend := *r
+				extend.Sealer, extend.Name, extend.Value = nil, bytes.Clone(r.Name), bytes.Clone(r.Value)
+				late, r.Err = &extend, cryptomem.ErrMaybeApplied
+				return true
+			}
+			store.lie = nil
+			Expect(inner.Do(ctx, late)).To(Succeed())
+			return false
+		}
+		Expect(l.Extend(ctx, cryptomem.TTL(time.Hour))).To(MatchError(cryptomem.ErrMaybeApplied))
+		Expect(l.Unlock(ctx)).To(Succeed())
+		take(hers, minute)
 	})
 
 	It("is somebody's who has a key that this client does not have, or not yet", func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -345,6 +346,9 @@ var _ = Describe("Changing what is there", func() {
 		Expect(removed).To(Equal(2))
 		Expect(err).To(MatchError(`"": key is empty`))
 		Expect(c.DeleteMany(ctx, nil)).To(BeZero())
+		_, err = c.DeleteMany(ctx, []string{strings.Repeat("k", 70_000)})
+		Expect(err).To(MatchError(cryptomem.ErrTooLarge))
+		Expect(len(err.Error())).To(BeNumerically("<", 300), "an error names a key, and does not repeat it")
 	})
 
 	It("tells its namespace, and that FLUSH is not enabled", func() {

@@ -161,17 +161,33 @@ func (l *Lock) term() time.Duration {
 // ErrNotHeld if it was lost before.
 func (l *Lock) Unlock(ctx context.Context) error {
 	l.endRenewal()
-	version, err := l.version(ctx)
-	if err != nil {
-		return err
+	for looks := 0; ; looks++ {
+		version, err := l.version(ctx)
+		if err != nil {
+			return err
+		}
+		// Swapped, not deleted: by now the lock might be somebody else's. An empty
+		// value is free at once; the TTL is there to clean it away.
+		_, err = l.put(ctx, nil, version, 1)
+		changed := errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
+		switch {
+		case changed && looks < mostLooks && l.inDoubt(): // an Extend of unknown outcome may have arrived only now
+		case changed:
+			return ErrNotHeld
+		default:
+			return err
+		}
 	}
-	// Swapped, not deleted: by now the lock might be somebody else's. An empty
-	// value is free at once; the TTL is there to clean it away.
-	_, err = l.put(ctx, nil, version, 1)
-	if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
-		return ErrNotHeld
-	}
-	return err
+}
+
+// mostLooks is how often Unlock looks again for what has overtaken it.
+const mostLooks = 3
+
+// inDoubt reports whether it is unknown how the last swap ended.
+func (l *Lock) inDoubt() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unsure
 }
 
 // newLock returns a lock that is not held yet, of an owner of its own.

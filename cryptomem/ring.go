@@ -62,6 +62,8 @@ type ringStore struct {
 	failover Failover
 	// Why not, by server.
 	unflushed []atomic.Pointer[error]
+	// How a server failed, or refused, last.
+	failed []atomic.Pointer[error]
 
 	// Ends with Close.
 	ctx    context.Context
@@ -89,7 +91,7 @@ func NewRing(servers []RingServer, f Failover) (Store, error) {
 	if f.Pause > 0 && len(f.Prefix) == 0 {
 		return nil, errors.New("failover removes what a server holds from before, and needs a namespace to know what that is")
 	}
-	s := &ringStore{failover: f, unflushed: make([]atomic.Pointer[error], len(servers))}
+	s := &ringStore{failover: f, unflushed: make([]atomic.Pointer[error], len(servers)), failed: make([]atomic.Pointer[error], len(servers))}
 	placed := make([]ring.Server, len(servers))
 	for i, one := range servers {
 		if one.Store == nil {
@@ -163,10 +165,18 @@ func (s *ringStore) refusal(r *Request, i int, home bool) error {
 		return ErrClosed
 	}
 	at := s.ring.Home(r.Name)
-	if why := s.unflushed[at].Load(); why != nil && s.ring.State(at) == ring.Back {
-		return unavailable(fmt.Errorf("server %s is %v, since it cannot be flushed: %w", s.name(at), ring.Back, *why))
+	switch state := s.ring.State(at); state {
+	case ring.Back:
+		if why := s.unflushed[at].Load(); why != nil {
+			return unavailable(fmt.Errorf("server %s is %v, since it cannot be flushed: %w", s.name(at), state, *why))
+		}
+		return unavailable(fmt.Errorf("server %s is %v", s.name(at), state))
+	default:
+		if why := s.failed[at].Load(); why != nil {
+			return unavailable(fmt.Errorf("server %s is %v: %w", s.name(at), state, *why))
+		}
+		return unavailable(fmt.Errorf("server %s is %v", s.name(at), state))
 	}
-	return unavailable(fmt.Errorf("server %s is %v", s.name(at), s.ring.State(at)))
 }
 
 func (s *ringStore) name(i int) string { return s.ring.Servers()[i].Name }
@@ -206,6 +216,8 @@ func (s *ringStore) note(ctx context.Context, i int, err error) error {
 	case errIsContext(ctx, err), errors.Is(err, ErrClosed), errors.Is(err, ErrNotSupported):
 		return err
 	case errors.Is(err, ErrUnavailable):
+		why := err // which only a failure has to keep
+		s.failed[i].Store(&why)
 		s.ring.Failed(i)
 	}
 	return fmt.Errorf("server %s: %w", s.name(i), err)

@@ -412,7 +412,9 @@ var _ = Describe("A ring of servers with failover", func() {
 	It("does not count a server as away that refuses a client and serves others", func() {
 		first[1].refused.Store(true)
 		w.pass(3 * pause)
-		Expect(one.Set(ctx, key, []byte("new"))).To(MatchError(cryptomem.ErrUnavailable), "and not for a stand-in")
+		err := one.Set(ctx, key, []byte("new"))
+		Expect(err).To(MatchError(cryptomem.ErrUnavailable), "and not for a stand-in")
+		Expect(err).To(MatchError(ContainSubstring("server b is in doubt: server: busy: too many connections")), "which tells why")
 		Expect(shown(ctx, two, key)).To(Equal("old"))
 		first[1].refused.Store(false)
 		w.pass(3 * pause)

@@ -28,8 +28,10 @@ func (s *ringStore) look(i int) {
 	case err == nil:
 		s.ring.Answered(i)
 	case errors.As(err, &refused):
+		s.failed[i].Store(&err)
 		s.ring.Refused(i)
 	default:
+		s.failed[i].Store(&err)
 		s.ring.Failed(i)
 	}
 	if !s.ring.Due(i) {

@@ -35,7 +35,7 @@ var _ = Describe("The window of what may land late", func() {
 	for where, run := range play {
 		It("raises no alarm at an honest server "+where+", and one millisecond less does", func() {
 			r := run(parse(fmt.Sprintf(late, 3)))
-			Expect(r.Failure).To(BeNil())
+			Expect(r.Failure).NotTo(HaveOccurred())
 			r = run(parse(fmt.Sprintf(late, 2)))
 			Expect(r.Failure).To(HaveField("Rule", sim.RuleRefusal))
 			Expect(r.Failure.Error()).To(ContainSubstring("an honest server's value is taken for one that was replaced"))
