@@ -201,7 +201,7 @@ func (c *client) connected(to *node) *clientEnd {
 func (c *client) call(a *script.Action) {
 	w := c.w
 	k := w.newCall()
-	k.action = a
+	k.action, k.touches = a, 0
 	k.began = w.now
 	w.noteCall(k, c.index)
 	k.op = oracle.Op{
