@@ -3,6 +3,7 @@ package sealing_test
 import (
 	"os"
 	"regexp"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -24,5 +25,26 @@ var _ = Describe("The threat model", func() {
 			}
 		}
 		Expect(count).To(BeNumerically(">", 20))
+	})
+
+	It("claims nothing that no spec proves", func() {
+		text, err := os.ReadFile("../docs/threat-model.md")
+		Expect(err).NotTo(HaveOccurred())
+		_, claims, _ := strings.Cut(string(text), "\n## What they cannot do\n")
+		claims, _, _ = strings.Cut(claims, "\n## ")
+		file := regexp.MustCompile("`([a-z_/]+_test\\.go)`")
+		rows := 0
+		for line := range strings.Lines(claims) {
+			if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| who ") {
+				continue
+			}
+			proofs := file.FindAllStringSubmatch(line, -1)
+			Expect(proofs).NotTo(BeEmpty(), line)
+			for _, proof := range proofs {
+				Expect("../" + proof[1]).To(BeAnExistingFile())
+			}
+			rows++
+		}
+		Expect(rows).To(BeNumerically(">=", 20))
 	})
 })
