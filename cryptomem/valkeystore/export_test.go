@@ -67,3 +67,21 @@ func FillNear(budget int64, copies, size int) (stats NearStats, cache any) {
 	}
 	return n.stats(), n
 }
+
+// KeptAcross reports whether the answer of a read is kept if its name, or all, was
+// voided while it was under way, and if it was not.
+func KeptAcross(all bool) (across, otherwise bool) {
+	n := newNear(clock.NewMock(), MinNearCache, time.Minute)
+	name, envelope := []byte("name"), []byte("envelope")
+	m := n.mark(name)
+	if all {
+		n.voidAll()
+	} else {
+		n.void(name)
+	}
+	n.keep(m, name, envelope)
+	_, across = n.get(nil, name)
+	n.keep(n.mark(name), name, envelope)
+	_, otherwise = n.get(nil, name)
+	return across, otherwise
+}

@@ -263,6 +263,16 @@ var _ = Describe("A near cache", func() {
 		}
 	})
 
+	DescribeTable("keeps no answer of a read that was under way when word came",
+		func(all bool) {
+			across, otherwise := valkeystore.KeptAcross(all)
+			Expect(across).To(BeFalse())
+			Expect(otherwise).To(BeTrue())
+		},
+		Entry("of a change of its name", false),
+		Entry("of a flush, or the loss of a connection", true),
+	)
+
 	It("hears of changes although readers never rest", func() {
 		c.warm("name")
 		defer spin(c, 64, 0)()
