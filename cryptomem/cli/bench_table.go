@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -38,7 +39,7 @@ func (f *benchFlags) runTable(ctx context.Context, c *console, fs *pflag.FlagSet
 	for i := range shapes {
 		s := &shapes[i]
 		if measured[s.Name], err = f.compareServers(ctx, c, s, f.rounds); err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
+			return errors.Join(bench.WriteRows(c.err, rows), fmt.Errorf("%s: %w", s.Name, err)) // what there is took minutes
 		}
 		rows = append(rows, s.Rows(measured[s.Name])...)
 	}
