@@ -433,7 +433,7 @@ var _ = Describe("In every course of events", func() {
 		expectQuiet(r, 40_000)
 	})
 
-	It("no honest answer is refused while values are touched and updated in place", func() {
+	It("no honest answer is refused while values are touched in place", func() {
 		r := honest
 		r.verbs, r.until, r.calls = []verb{get, write, touch}, 1, 4
 		expectQuiet(r, 100_000)

@@ -351,7 +351,8 @@ func (c *serverConn) executeNow(fd uintptr) (part bool) {
 			c.session.Release()
 			c.now = c.server.config.Now()
 			c.session.Measure(began, c.now)
-			return part
+			// a request that is whole may be left to a goroutine; nothing may be read then
+			return part && c.stay
 		}
 		if !all || failed != nil || c.slot != servingSlot || !c.writeNow(int(fd), pending) {
 			c.stay = false
