@@ -95,6 +95,14 @@ func shownUpstream(cfg *config.Proxy) string {
 	return ""
 }
 
+// namespace returns the one of database 0.
+func (u *upstream) namespace() string {
+	if u.config.Namespace != config.AutoNamespace {
+		return u.config.Namespace
+	}
+	return cmp.Or(u.keyring.Namespace(), "default")
+}
+
 // client returns the client of a database, whose names are a namespace.
 func (u *upstream) client(database int) (*cryptomem.Client, error) {
 	u.mu.Lock()
@@ -103,7 +111,7 @@ func (u *upstream) client(database int) (*cryptomem.Client, error) {
 		return c, nil
 	}
 	cfg := u.config
-	namespace := cmp.Or(cfg.Namespace, u.keyring.Namespace())
+	namespace := u.namespace()
 	if database > 0 {
 		namespace = fmt.Sprintf("%s/%d", namespace, database)
 	}

@@ -14,6 +14,9 @@ import (
 // ProxyFileName is the proxy's file that is read when no other is named.
 const ProxyFileName = "proxy.yaml"
 
+// AutoNamespace stands for the namespace that a key file was derived for.
+const AutoNamespace = "auto"
+
 // What envelope_version may be.
 const (
 	EnvelopeStamped   = "0xC2"

@@ -74,8 +74,8 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 		bind: func(c *Proxy) Value { return optionalFile(&c.KeyFile) },
 	},
 	{
-		Name: "namespace", Default: "default",
-		Doc:  "Namespace of database 0. That of database n is the same with /n behind it.",
+		Name: "namespace", Default: AutoNamespace,
+		Doc:  "Namespace of database 0. That of database n is the same with /n behind it. auto is the namespace that the key file was derived for, and default where it holds root keys.",
 		bind: func(c *Proxy) Value { return text(&c.Namespace, "a name") },
 	},
 	{

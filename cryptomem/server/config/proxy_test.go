@@ -114,7 +114,7 @@ var _ = Describe("A proxy's configuration", func() {
 		Expect(c.Reload(next)).To(Succeed())
 		Expect(c.MaxConnections).To(Equal(7))
 		Expect(c.Origin("max_connections")).To(Equal("flag --max-connections"))
-		Expect(c.Namespace).To(Equal("default"))
+		Expect(c.Namespace).To(Equal("auto"))
 	})
 })
 
