@@ -151,10 +151,11 @@ func (s *proxyService) settings() (proxy.Settings, error) {
 	settings := proxy.Settings{
 		Space: s.upstream.space, Databases: cfg.Databases,
 		Clock: s.clk, Random: rand.IntN, Logger: s.log,
-		Commands:   redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL, TouchSlack: float64(cfg.TouchSlack) / 100},
-		Requests:   resp.Limits{MaxArg: max(int(cfg.MaxValueSize), minArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
-		Scripts:    script.Limits{Steps: cfg.ScriptSteps, Memory: cfg.ScriptMemory},
-		EmptyScans: cfg.EmptyScans, AllowFlushAll: cfg.FlushAll,
+		Commands:    redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL, TouchSlack: float64(cfg.TouchSlack) / 100},
+		Requests:    resp.Limits{MaxArg: max(int(cfg.MaxValueSize), minArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},
+		MaxInFlight: cfg.MaxInFlight,
+		Scripts:     script.Limits{Steps: cfg.ScriptSteps, Memory: cfg.ScriptMemory},
+		EmptyScans:  cfg.EmptyScans, AllowFlushAll: cfg.FlushAll,
 		StrictTransactions: cfg.StrictTransactions,
 	}
 	if cfg.PasswordFile != "" {

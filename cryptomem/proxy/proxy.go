@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Zezezknight/cryptomem/cache/bounded"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
 )
@@ -22,6 +23,7 @@ type Proxy struct {
 	runID    string
 	counts   counts
 	scripts  *script.Engine
+	inFlight bounded.Counter
 
 	// Guards what follows.
 	mu       sync.Mutex
@@ -34,6 +36,9 @@ type Proxy struct {
 func New(s Settings) *Proxy {
 	if s.Databases == 0 {
 		s.Databases = DefaultDatabases
+	}
+	if s.MaxInFlight == 0 {
+		s.MaxInFlight = DefaultMaxInFlight
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)

@@ -54,6 +54,7 @@ type Session struct {
 	out   []byte
 	// Bytes of out that are sent.
 	sent int
+	held held
 	err  error
 }
 
@@ -113,7 +114,14 @@ func (s *Session) Buffer() []byte {
 		s.start = 0
 	case need > len(s.in)-s.start:
 		// Memory follows what has arrived: at most twice as much at a time.
-		s.setInput(make([]byte, min(max(need, 2*len(s.in)), 2*max(s.end-s.start, len(s.in)))))
+		size := min(max(need, 2*len(s.in)), 2*max(s.end-s.start, len(s.in)))
+		if !s.charge(&s.held.input, size) {
+			if s.skipUnfinished() {
+				return s.Buffer()
+			}
+			s.chargeUnchecked(&s.held.input, size)
+		}
+		s.setInput(make([]byte, size))
 	}
 	return s.in[s.end:]
 }
@@ -121,15 +129,20 @@ func (s *Session) Buffer() []byte {
 // setInput moves what is not executed to in.
 func (s *Session) setInput(in []byte) {
 	n := copy(in, s.in[s.start:s.end])
-	s.freeInput()
+	s.recycleInput()
 	s.in, s.start, s.end = in, 0, n
 }
 
 func (s *Session) freeInput() {
+	s.recycleInput()
+	s.in, s.start, s.end = nil, 0, 0
+	s.charge(&s.held.input, 0)
+}
+
+func (s *Session) recycleInput() {
 	if len(s.in) == blockSize {
 		blocks.Put((*[blockSize]byte)(s.in))
 	}
-	s.in, s.start, s.end = nil, 0, 0
 }
 
 // Received says that n bytes have arrived in Buffer.
@@ -149,9 +162,9 @@ func (s *Session) Release() {
 	}
 }
 
-// Hold says that the answers have to wait for their reader, for which there is
-// always memory.
-func (s *Session) Hold() bool { return true }
+// Hold says that the answers have to wait for their reader. If it reports false all
+// sessions hold as much as they may, and the connection is to be closed.
+func (s *Session) Hold() bool { return s.charge(&s.held.output, cap(s.out)) }
 
 // Execute executes whole commands until input runs dry or enough answers are
 // pending. The instant now is for Begun. After an error the connection is to be
@@ -168,7 +181,9 @@ func (s *Session) Execute(now int64) error {
 		s.start += n
 		switch {
 		case errors.Is(err, resp.ErrTooLarge):
-			s.refuseTooLarge(err)
+			s.refuseUnread("is", err)
+		case errors.As(err, new(inFlightError)):
+			s.refuseUnread("is refused:", err)
 		case err != nil:
 			s.flush()
 			s.fail("ERR " + err.Error())
@@ -189,6 +204,9 @@ func (s *Session) Execute(now int64) error {
 
 // note keeps the instant at which an unfinished command began.
 func (s *Session) note(now int64) {
+	if !s.tx.open {
+		s.charge(&s.held.queued, 0)
+	}
 	switch {
 	case s.start == s.end:
 		s.begun = 0
@@ -200,11 +218,11 @@ func (s *Session) note(now int64) {
 	}
 }
 
-// refuseTooLarge answers a command over the limits, which has been skipped.
-func (s *Session) refuseTooLarge(err error) {
+// refuseUnread answers a command that has been skipped.
+func (s *Session) refuseUnread(how string, err error) {
 	s.flush()
 	s.tx.spoil()
-	s.fail("ERR '" + printable(s.parser.Name()) + "' is " + err.Error())
+	s.fail("ERR '" + printable(s.parser.Name()) + "' " + how + " " + err.Error())
 }
 
 // dispatch executes one command, or adds it to those that are executed together.
@@ -299,6 +317,7 @@ func (s *Session) Sent(n int) {
 		blocks.Put((*[blockSize]byte)(s.out[:blockSize]))
 	}
 	s.out, s.sent = nil, 0
+	s.charge(&s.held.output, 0)
 }
 
 // Begun returns the instant at which the first bytes of the unfinished command
@@ -319,4 +338,5 @@ func (s *Session) Close() {
 	s.proxy.leave(s)
 	s.freeInput()
 	s.Sent(s.Unsent())
+	s.charge(&s.held.queued, 0)
 }

@@ -31,6 +31,9 @@ type Settings struct {
 	Commands command.Limits
 	// What one command may be.
 	Requests resp.Limits
+	// Bytes that all sessions together may hold of commands and answers on their way,
+	// what is below 16 KiB aside. 0 means DefaultMaxInFlight.
+	MaxInFlight int64
 	// What scripts may take.
 	Scripts script.Limits
 

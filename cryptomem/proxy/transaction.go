@@ -68,6 +68,11 @@ func (s *Session) queue(c *command.Command, args [][]byte) {
 		s.fail("ERR transaction is more than 65536 commands or 64 MiB")
 		return
 	}
+	if !s.charge(&s.held.queued, t.bytes) {
+		t.spoil()
+		s.fail("ERR '" + printable(args[0]) + "' is refused: " + inFlightError(s.proxy.settings.MaxInFlight).Error())
+		return
+	}
 	kept := make([][]byte, len(args))
 	for i, a := range args {
 		kept[i] = bytes.Clone(a)

@@ -170,6 +170,26 @@ func (p *Parser) begin(count, size int) {
 	}
 }
 
+// Refuse has the unfinished command, whose bytes so far are b, skipped, as if it were
+// over the limits. Next returns err for it then. It reports false if no command has
+// begun of which the end is known: a line, or nothing.
+func (p *Parser) Refuse(b []byte, err error) bool {
+	if !p.begun {
+		return false
+	}
+	if p.refusal != nil {
+		return true
+	}
+	p.refusal = err
+	if len(p.spans) > 0 {
+		p.setName(b[p.spans[0].from:p.spans[0].to])
+	}
+	if p.body != noBody {
+		p.body += len("\r\n")
+	}
+	return true
+}
+
 // refuse makes the command, whose bytes so far are b, one to skip.
 func (p *Parser) refuse(b []byte, format string, args ...any) {
 	if p.refusal != nil {
@@ -244,7 +264,7 @@ func (p *Parser) argument(b []byte) (bool, error) {
 // skip passes over what has arrived of a refused argument and the CRLF behind it.
 func (p *Parser) skip(b []byte) bool {
 	if !p.named && len(b) > p.pos {
-		p.setName(b[p.pos:min(p.pos+p.body, len(b))])
+		p.setName(b[p.pos:min(p.pos+p.body-len("\r\n"), len(b))])
 	}
 	here := min(p.body, len(b)-p.pos)
 	p.pos += here

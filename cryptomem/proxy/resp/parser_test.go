@@ -145,4 +145,35 @@ var _ = Describe("A parser", func() {
 		})
 		Expect(allocations).To(BeZero())
 	})
+
+	It("skips a command that is refused in the middle, wherever that is, and stays in step", func() {
+		refusal := errors.New("no room")
+		sent := commands("SET", "k", strings.Repeat("v", 40))
+		stream := append(append([]byte(nil), sent...), commands("PING")...)
+		for cut := 4; cut < len(sent); cut++ {
+			p := resp.NewParser(resp.Limits{})
+			args, n, err := p.Next(stream[:cut])
+			Expect(err).NotTo(HaveOccurred())
+			Expect(args).To(BeNil())
+			Expect(n).To(BeZero())
+			Expect(p.Refuse(stream[:cut], refusal)).To(BeTrue(), "%d", cut)
+			_, n, err = p.Next(stream[:cut])
+			Expect(err).NotTo(HaveOccurred())
+			rest := stream[n:]
+			_, n, err = p.Next(rest)
+			Expect(err).To(MatchError(refusal), "%d", cut)
+			Expect("SET").To(HavePrefix(string(p.Name())), "%d: what had come of it", cut)
+			args, _, err = p.Next(rest[n:])
+			Expect(err).NotTo(HaveOccurred(), "%d", cut)
+			Expect(args).To(Equal([][]byte{[]byte("PING")}), "%d", cut)
+		}
+	})
+
+	It("refuses no line in the middle, and nothing that has not begun", func() {
+		p := resp.NewParser(resp.Limits{})
+		Expect(p.Refuse(nil, errors.New("no room"))).To(BeFalse())
+		_, _, err := p.Next([]byte("SET k v"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(p.Refuse([]byte("SET k v"), errors.New("no room"))).To(BeFalse())
+	})
 })

@@ -65,6 +65,7 @@ type Proxy struct {
 	ScriptSteps        int
 	ScriptMemory       int64
 
+	MaxInFlight     int64
 	MaxConnections  int
 	CommandTimeout  time.Duration
 	WriteTimeout    time.Duration

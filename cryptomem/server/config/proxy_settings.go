@@ -174,6 +174,11 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 		bind: func(c *Proxy) Value { return size(&c.ScriptMemory, mib, gib) },
 	},
 	{
+		Name: "max_in_flight", Default: "256MiB",
+		Doc:  "Memory that all connections together may hold of commands that have not arrived whole, of transactions, and of answers that are not read; what is below 16KiB does not count. A command beyond it is refused, and a client beyond it that does not read is disconnected.",
+		bind: func(c *Proxy) Value { return size(&c.MaxInFlight, mib, 1<<40) },
+	},
+	{
 		Name: "max_connections", Default: "10000", Reload: true,
 		Doc:  "Connections open at once. One more is told so, as Redis does.",
 		bind: func(c *Proxy) Value { return count(&c.MaxConnections, 1, 1_000_000) },
