@@ -92,8 +92,13 @@ func session(text string) string {
 		script.WriteString("cryptomem serve --snapshot none &\ncryptomem ping --wait 20s\n")
 	}
 	for _, command := range benches { // a moment of each: later flags overrule
-		if strings.Contains(command, "--compare") {
+		switch {
+		case strings.Contains(command, "--compare"):
 			command += " --rounds 1"
+		case strings.Contains(command, "--table"):
+			command += " --rounds 1 --rows one"
+		case strings.Contains(command, "--trace"):
+			script.WriteString("printf 'a 100\\nb 200\\na 100\\n' | gzip > requests.txt.gz\n")
 		}
 		script.WriteString(command + " --duration 50ms --warmup 0s --keys 100 > bench.txt\n")
 	}

@@ -78,6 +78,9 @@ type Stats struct {
 	Folded int64 `json:"folded"`
 	// Swaps that came too late and were done again.
 	Lost int64 `json:"lost"`
+	// Bytes of commands and answers on their way now, and how many there may be.
+	InFlight    int64 `json:"in_flight"`
+	MaxInFlight int64 `json:"max_in_flight"`
 }
 
 // Refused counts what a client was refused.
@@ -91,7 +94,7 @@ type Refused struct {
 // Stats returns a snapshot.
 func (p *Proxy) Stats() Stats {
 	c := &p.counts
-	s := Stats{Connections: c.connections.Load(), Failures: c.failures.Load(), Commands: make(map[string]int64)}
+	s := Stats{Connections: c.connections.Load(), Failures: c.failures.Load(), Commands: make(map[string]int64), InFlight: p.inFlight.Load(), MaxInFlight: p.settings.MaxInFlight}
 	for _, cmd := range command.All() {
 		if n := c.commands[cmd.Index].Load(); n > 0 {
 			s.Commands[cmd.Name] = n

@@ -51,7 +51,3 @@ func (s *Session) skipUnfinished() bool {
 	s.start += n
 	return true
 }
-
-// InFlight returns how many bytes all sessions hold of what [Settings.MaxInFlight]
-// bounds.
-func (p *Proxy) InFlight() int64 { return p.inFlight.Load() }

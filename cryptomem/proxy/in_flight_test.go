@@ -27,7 +27,7 @@ var _ = Describe("Commands and answers on their way", func() {
 				return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(w.client("spec"), c), Clock: c, Random: rand.Int64N}), nil
 			},
 		})
-		DeferCleanup(func() { Expect(p.InFlight()).To(BeZero(), "nothing is held any more") })
+		DeferCleanup(func() { Expect(p.Stats().InFlight).To(BeZero(), "nothing is held any more") })
 	})
 	connect := func() *proxy.Session {
 		GinkgoHelper()
@@ -54,7 +54,7 @@ var _ = Describe("Commands and answers on their way", func() {
 	It("cost a crowd no more than the limit, however it cuts what it sends", func() {
 		for i := range 200 {
 			feed(connect(), whole[:i*len(whole)/200])
-			Expect(p.InFlight()).To(BeNumerically("<=", limit))
+			Expect(p.Stats().InFlight).To(BeNumerically("<=", limit))
 		}
 		Expect(feed(connect(), []byte("PING\r\n"))).To(BeEquivalentTo("+PONG\r\n"), "what is small is served")
 	})
@@ -65,9 +65,9 @@ var _ = Describe("Commands and answers on their way", func() {
 		for i := range 20 {
 			feed(s, commandBytes([]string{"SET", fmt.Sprint(i), strings.Repeat("v", 100_000)}))
 		}
-		Expect(p.InFlight()).To(BeNumerically("<=", limit))
+		Expect(p.Stats().InFlight).To(BeNumerically("<=", limit))
 		Expect(feed(s, []byte("EXEC\r\n"))).To(HavePrefix("-EXECABORT"))
-		Expect(p.InFlight()).To(BeZero())
+		Expect(p.Stats().InFlight).To(BeZero())
 	})
 
 	It("include answers that nobody reads: who does not is disconnected", func() {

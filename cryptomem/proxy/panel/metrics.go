@@ -91,6 +91,8 @@ var metricTable = []metric{
 	near("near_voided_total", "Near copies dropped for a change of the value, or for a lost connection.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Voided) }),
 	near("near_evicted_total", "Near copies dropped for near_cache.", prometheus.CounterValue, func(n valkeystore.NearStats) float64 { return float64(n.Evicted) }),
 	near("near_bytes", "Memory that near copies take.", prometheus.GaugeValue, func(n valkeystore.NearStats) float64 { return float64(n.Bytes) }),
+	gauge("in_flight_bytes", "Memory of commands and answers on their way.", func(r *Report) float64 { return float64(r.Proxy.InFlight) }),
+	gauge("in_flight_limit_bytes", "Memory that commands and answers on their way may take.", func(r *Report) float64 { return float64(r.Proxy.MaxInFlight) }),
 	gauge("connections", "Connections open.", func(r *Report) float64 { return float64(r.Connection.Open) }),
 	gauge("connections_limit", "Connections that may be open at once.", func(r *Report) float64 { return float64(r.Connection.Max) }),
 	counter("connections_accepted_total", "Connections accepted.", func(r *Report) float64 { return float64(r.Connection.Accepted) }),
