@@ -3,6 +3,7 @@ package conformance
 import (
 	"io"
 	"strings"
+	"time"
 
 	"github.com/Zezezknight/cryptomem/testdata"
 	"github.com/Zezezknight/cryptomem/transport/wire"
@@ -59,6 +60,8 @@ var connectionCases = []serverCase{
 		}
 		slow.flush()
 		slow.begins()
+		// until its answers fill what the sockets hold
+		t.wait(300 * time.Millisecond)
 		for range 100 {
 			other.ask(wire.Ping, "", "quick", 0).holds("quick")
 		}
