@@ -58,7 +58,7 @@ type Vector struct {
 }
 
 // VectorsNow is when those open that say nothing of it, in Unix milliseconds.
-const VectorsNow = 1_700_000_000_000
+const VectorsNow int64 = 1_700_000_000_000
 
 // Vectors are the golden envelopes.
 type Vectors struct {

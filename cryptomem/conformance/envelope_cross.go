@@ -115,7 +115,7 @@ func variants(like testdata.Vector) (all []testdata.Vector) {
 			v.Name = fmt.Appendf(nil, "name %d", i)
 			v.Stamp = "0000000000000000"
 			if kind&2 == 2 {
-				v.Stamp = fmt.Sprintf("%016x", uint64(testdata.VectorsNow-i)<<16|uint64(i))
+				v.Stamp = fmt.Sprintf("%016x", uint64(testdata.VectorsNow-int64(i))<<16|uint64(i))
 				v.Namespace = []byte("tenant")
 				v.ExpiryMS = testdata.VectorsNow + 1 + int64(i)
 			}
