@@ -3,12 +3,10 @@ package sealing_test
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math/bits"
-	"os"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -16,60 +14,26 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/testdata"
 )
 
-// hexBytes is bytes that JSON spells in hexadecimal.
-type hexBytes []byte
+// vector is one of the golden envelopes.
+type vector struct{ testdata.Vector }
 
-func (h *hexBytes) UnmarshalText(text []byte) (err error) {
-	*h, err = hex.AppendDecode(nil, text)
-	return err
-}
-
-// vector is one of testdata/sealing/vectors.json, which reference.py makes.
-type vector struct {
-	Title     string   `json:"title"`
-	Secret    hexBytes `json:"secret"`
-	KeyID     string   `json:"key_id"`
-	Namespace hexBytes `json:"namespace"`
-	Name      hexBytes `json:"name"`
-	Envelope  hexBytes `json:"envelope"`
-	Version   hexBytes `json:"version"`
-
-	// of those that open
-	Value     hexBytes `json:"value"`
-	DataKey   hexBytes `json:"data_key"`
-	NameKey   hexBytes `json:"name_key"`
-	ExpiryMS  int64    `json:"expiry_ms"`
-	Stamp     hexBytes `json:"stamp"`
-	Padded    bool     `json:"padded"`
-	Nonce     hexBytes `json:"nonce"`
-	WireName  hexBytes `json:"wire_name"`
-	BlindName hexBytes `json:"blind_name"`
-
-	// of edges and those that are refused
-	NowMS        int64  `json:"now_ms"`
-	SkewMS       int64  `json:"skew_ms"`
-	ClockBoundMS int64  `json:"clock_bound_ms"`
-	NotBeforeMS  int64  `json:"not_before_ms"`
-	StampedOnly  bool   `json:"stamped_only"`
-	Error        string `json:"error"`
-}
-
-type vectorFile struct {
-	Accepted []vector `json:"accepted"` // sealed and opened
-	Edges    []vector `json:"edges"`    // open by a hair
-	Refused  []vector `json:"refused"`
-}
-
-func readVectors() (v vectorFile) {
-	b, err := os.ReadFile("../testdata/sealing/vectors.json")
-	if err == nil {
-		err = json.Unmarshal(b, &v)
-	}
+// readVectors returns those that are sealed and opened, that open by a hair, and that
+// are refused.
+func readVectors() (v struct{ Accepted, Edges, Refused []vector }) {
+	golden, err := testdata.Envelopes()
 	if err != nil {
 		panic(err) // there are no specs without them
 	}
+	all := func(vs []testdata.Vector) (all []vector) {
+		for _, v := range vs {
+			all = append(all, vector{v})
+		}
+		return all
+	}
+	v.Accepted, v.Edges, v.Refused = all(golden.Accepted), all(golden.Edges), all(golden.Refused)
 	return v
 }
 
@@ -108,7 +72,12 @@ func (v vector) options() []sealing.Option {
 	return opts
 }
 
-func (v vector) stamp() sealing.Stamp { return sealing.Stamp(binary.BigEndian.Uint64(v.Stamp)) }
+func (v vector) stamp() sealing.Stamp {
+	GinkgoHelper()
+	stamp, err := strconv.ParseUint(v.Stamp, 16, 64)
+	Expect(err).NotTo(HaveOccurred())
+	return sealing.Stamp(stamp)
+}
 
 func (v vector) expiry() time.Time {
 	if v.ExpiryMS == 0 {
