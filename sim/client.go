@@ -47,6 +47,7 @@ func newClient(w *world, index int) *client {
 		random:   keyedReader{seed: script.Draw(w.script.Seed, uint64(index))},
 		versions: map[string]uint64{}, ends: make([]*clientEnd, len(w.servers)), waiting: make([][]*call, len(w.servers)),
 	}
+	c.memory = memoryOf(w.script, w.ledger)
 	c.joinRing()
 	return c
 }
@@ -86,7 +87,6 @@ func (c *client) seal() *sealing.Sealer {
 	if err = errors.Join(err, failed); err != nil {
 		c.w.violate(RuleRefusal, "no sealer: %v", err)
 	}
-	c.memory = memoryOf(c.w.script, c.w.ledger)
 	return c.sealer
 }
 

@@ -13,7 +13,7 @@ import (
 // it says what happens next, one action at a time, and can see what could. The
 // actions are those of a script, and one made of them comes to the same under [Run].
 //
-//	walk := sim.NewWalk(s)                    // s.Config.ByHand, and no actions
+//	walk := sim.NewWalk(s)                    // s.Config.ByHand
 //	walk.Do(&script.Action{Actor: c1, Verb: script.Get, Key: "k"})
 //	if link := walk.Link(1); len(link.Up) > 0 { … } // the request is under way
 //	failure := walk.End()
@@ -21,11 +21,13 @@ import (
 // It cannot be continued after End or Leave, one of which must be called.
 type Walk struct{ w *world }
 
-// NewWalk begins a run of the script's world, whose actions it ignores.
+// NewWalk begins a run of the script's world. None of the script's actions happens by
+// itself; they are what may come, as far as the judges ask.
 func NewWalk(s *script.Script) *Walk {
 	own := *s
+	w := newWorld(&own, Options{})
 	own.Actions = nil
-	return &Walk{newWorld(&own, Options{})}
+	return &Walk{w}
 }
 
 // Do lets an action happen. Its time must not be before that of the one before.
@@ -85,7 +87,8 @@ func (p *pipe) sizes() (all []int) {
 
 // Instants returns the times to come at which something may be other than it is now
 // because of time alone, in their order: one nanosecond before an item in the store
-// expires, or a sealed value is refused, that very instant, and one nanosecond later.
+// expires, or a sealed value is refused as expired, that very instant, and one
+// nanosecond later. How far back a client's memory reaches is not among them.
 func (k *Walk) Instants() (all []time.Duration) {
 	w := k.w
 	consider := func(instant int64) {

@@ -53,6 +53,7 @@ func Replay(ctx context.Context, p Protocol, conn net.Conn, trace []Lookup, over
 	}
 	r := replay{conn: conn, protocol: p, in: make([]byte, 64<<10)}
 	var h Hits
+	stored := make(map[string]int) // sizes
 	for _, l := range trace {
 		value := noise[:l.Size+overhead]
 		h.Requests++
@@ -64,8 +65,8 @@ func Replay(ctx context.Context, p Protocol, conn net.Conn, trace []Lookup, over
 		case a.Kind == Refused:
 			return h, fmt.Errorf("server: %s", a.Text)
 		case a.Kind == Accepted:
-			// of another size if the object had one then
-			if !bytes.HasPrefix(noise, a.Text) {
+			size, known := stored[l.Name] // else from an earlier replay
+			if known && len(a.Text) != size || !bytes.HasPrefix(noise, a.Text) {
 				return h, fmt.Errorf("%w: %s", errWrongValue, l.Name)
 			}
 			h.Hits++
@@ -75,7 +76,9 @@ func Replay(ctx context.Context, p Protocol, conn net.Conn, trace []Lookup, over
 		if a, err = r.ask(p.AppendSet(r.out[:0], []byte(l.Name), value, replayTTL)); err != nil {
 			return h, errors.Join(ctx.Err(), err)
 		}
-		if a.Kind != Accepted {
+		if a.Kind == Accepted {
+			stored[l.Name] = len(value)
+		} else {
 			h.Refused++
 		}
 	}

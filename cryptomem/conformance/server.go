@@ -135,6 +135,7 @@ func (t *trial) skip(format string, args ...any) {
 func (t *trial) end() error {
 	for _, p := range t.peers {
 		p.finish()
+		p.close()
 	}
 	cleaner := &trial{ctx: t.ctx, server: t.server, prefix: t.prefix}
 	if len(t.keys) > 0 {
@@ -147,8 +148,11 @@ func (t *trial) end() error {
 			p.next()
 		}
 	}
-	for _, p := range append(t.peers, cleaner.peers...) {
+	for _, p := range cleaner.peers {
 		p.close()
+	}
+	if t.err == nil && cleaner.err != nil {
+		t.err = fmt.Errorf("remove what was stored: %w", cleaner.err)
 	}
 	return t.err
 }

@@ -12,8 +12,10 @@ import (
 
 // beyond are the planted bugs that no small world can show, and why.
 var beyond = map[string]string{
-	"cache-compaction-drops":   "it takes a log that is mostly dead",
-	"simulator-nondeterminism": "it shows in comparing two runs",
+	"cache-compaction-drops":      "it takes a log that is mostly dead",
+	"freshness-judged-by-the-end": "it takes two connections of one client at a time",
+	"freshness-window-not-asked":  "it takes time to go on by a window",
+	"simulator-nondeterminism":    "it shows in comparing two runs",
 }
 
 // cannotShow returns why no small world can show a bug, "" if one can.

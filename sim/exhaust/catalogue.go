@@ -64,7 +64,7 @@ func Families() []Family {
 		},
 		{Name: "chosen scripts of four calls and more", Bounds: "each has its own", Worlds: fours, Chosen: true},
 		{Name: "other settings", Bounds: "each has its own", Worlds: others, Chosen: true},
-		{Name: "a server that lies", Bounds: "one lie of any kind, time goes on once", Worlds: lying(), Chosen: true},
+		{Name: "a server that lies", Bounds: "one lie of any kind; time goes on once, to an expiry", Worlds: lying(), Chosen: true},
 	}
 }
 
@@ -244,12 +244,13 @@ var others = []World{
 func lying() (all []World) {
 	lies := []script.Verb{
 		script.LieSwap, script.LieReplay, script.LieTruncate, script.LieExtend, script.LieMiss,
-		script.LieHit, script.LieForge, script.LieRepeat, script.LieBend,
+		script.LieHit, script.LieForge, script.LieRepeat, script.LieBend, script.LieIgnore,
 	}
 	for _, w := range []World{
 		{Programs: []string{"set ka a ttl 10ms; get kb", "set kb b ttl 10ms"}},
 		{Programs: []string{"set ka a ttl 10ms; getv ka", "set ka b ttl 20ms"}},
 		{Programs: []string{"set k a ttl 10ms; get k"}, Limits: Limits{Ticks: 1}},
+		{Programs: []string{"set k a; getdel k; get k"}},
 	} {
 		w.Name, w.Settings = strings.Join(w.Programs, " | "), "hostile on"
 		w.Lies, w.Ordered = lies, true

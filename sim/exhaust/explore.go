@@ -41,7 +41,7 @@ type Violation struct {
 	Failure *sim.Failure
 	// Script breaks it, in as few moves as any.
 	Script *script.Script
-	// Moves are the lines of the script, and Calls those of them that are calls.
+	// Moves led to it, time that goes on included; Calls are those of them that are calls.
 	Moves, Calls int
 }
 
@@ -158,7 +158,7 @@ func (x *explorer) try(from int32, path []script.Action, m move, asleep []move) 
 	past = past.after(m, step{walk.Executed() - executed, walk.Ended()[ended:]})
 	n := node{parent: from, depth: x.nodes[from].depth + 1, move: m, past: past, asleep: asleep}
 	if walk.Failure() != nil {
-		x.broken(walk, last)
+		x.broken(walk, last, n.depth)
 		return 0, false
 	}
 	return x.meet(walk, n, last)
@@ -183,7 +183,7 @@ func (x *explorer) meet(walk *sim.Walk, n node, path []script.Action) (id int32,
 	x.States++
 	x.Depth = max(x.Depth, int(n.depth))
 	if walk.End() != nil {
-		x.broken(walk, path)
+		x.broken(walk, path, n.depth)
 		return id, false
 	}
 	if x.Ending != nil {
@@ -221,12 +221,12 @@ func (x *explorer) path(id int32) (all []script.Action) {
 
 // broken takes note of a violation, and of the script that has it: one that breaks
 // the same rule when it is read back and run.
-func (x *explorer) broken(walk *sim.Walk, path []script.Action) {
+func (x *explorer) broken(walk *sim.Walk, path []script.Action, depth int32) {
 	f := walk.Failure()
 	s := x.script.Clone()
 	s.Title = []string{"Breaks the rule " + f.Rule + "."}
 	s.Actions = slices.Clone(path)
-	x.Violation = &Violation{Failure: f, Script: s, Moves: len(path)}
+	x.Violation = &Violation{Failure: f, Script: s, Moves: int(depth)}
 	for i := range path {
 		if path[i].Verb.IsCall() {
 			x.Violation.Calls++

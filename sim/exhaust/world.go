@@ -48,7 +48,8 @@ type Limits struct {
 // still is how long nothing happens by itself in a world: longer than any script.
 const still = 8760 * time.Hour
 
-// parse returns the world's script, without actions, and the programs.
+// parse returns the world's script, whose actions are the calls that may be made, and
+// the programs that make them.
 func (w *World) parse() (*script.Script, [][]script.Action, error) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "clients %d\nby-hand on\nshards 1\njanitor %v\n%s\n", len(w.Programs), still, w.Settings)
@@ -67,7 +68,6 @@ func (w *World) parse() (*script.Script, [][]script.Action, error) {
 	for _, a := range s.Actions {
 		programs[a.Actor.Index-1] = append(programs[a.Actor.Index-1], a)
 	}
-	s.Actions = nil
 	return s, programs, nil
 }
 
