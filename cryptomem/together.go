@@ -51,6 +51,11 @@ func (c *Client) swapAll(ctx context.Context, all []*Access) error {
 		}
 	}()
 	for _, a := range all {
+		switch a.Command {
+		case CommandSet, CommandAdd, CommandSwap, CommandGetItem:
+		default:
+			return fmt.Errorf("%w: %v in a SwapAll", ErrNotSupported, a.Command)
+		}
 		e := c.beginAccess(a)
 		if e.op != nil {
 			e.op.Version = a.Version

@@ -65,7 +65,7 @@ func (v *clientReport) valkeyRights(ctx context.Context, client valkey.Client) {
 		err := client.Do(ctx, r.command(client, key)).Error()
 		refusal, said := valkey.IsValkeyErr(err)
 		switch {
-		case said && strings.HasPrefix(refusal.Error(), "NOPERM") && strings.Contains(refusal.Error(), "access"):
+		case said && strings.HasPrefix(refusal.Error(), "NOPERM") && strings.Contains(refusal.Error(), "permissions to access"):
 			v.found(Problem, subject, fmt.Sprintf("the user may not touch keys that begin with %q: %s", v.keyPrefix(key), refusal.Error()), "grant ~"+v.keyPrefix(key)+"*, or choose a --namespace or --prefix that the user has")
 			return
 		case said && strings.HasPrefix(refusal.Error(), "NOPERM"):

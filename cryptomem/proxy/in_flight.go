@@ -24,7 +24,10 @@ func (s *Session) charge(holding *int, size int) bool {
 		size = 0
 	}
 	more := int64(size - *holding)
-	if more <= 0 {
+	if more == 0 {
+		return true // most often: what is small shares no counter with others
+	}
+	if more < 0 {
 		s.proxy.inFlight.Add(more)
 	} else if _, ok := s.proxy.inFlight.AddWithin(more, s.proxy.settings.MaxInFlight); !ok {
 		return false

@@ -70,6 +70,27 @@ var _ = Describe("Commands and answers on their way", func() {
 		Expect(p.Stats().InFlight).To(BeZero())
 	})
 
+	It("include what small arguments cost besides their bytes", func() {
+		s := connect()
+		feed(s, []byte("MULTI\r\n"))
+		names := make([]string, 40_000)
+		for i := range names {
+			names[i] = "a"
+		}
+		Expect(feed(s, commandBytes(append([]string{"DEL"}, names...)))).To(BeEquivalentTo("-ERR 'DEL' " + refused + "\r\n"))
+	})
+
+	It("are still begun while they are skipped, so that command_timeout ends who stalls", func() {
+		feed(connect(), whole[:600_000])
+		s := connect()
+		feed(s, half)
+		_, begun := s.Begun()
+		Expect(begun).To(BeTrue())
+		feed(s, whole[len(half):])
+		_, begun = s.Begun()
+		Expect(begun).To(BeFalse())
+	})
+
 	It("include answers that nobody reads: who does not is disconnected", func() {
 		Expect(feed(connect(), whole)).To(BeEquivalentTo("+OK\r\n"))
 		hold := func() bool {

@@ -114,12 +114,16 @@ func (s *Session) Buffer() []byte {
 		s.start = 0
 	case need > len(s.in)-s.start:
 		// Memory follows what has arrived: at most twice as much at a time.
-		size := min(max(need, 2*len(s.in)), 2*max(s.end-s.start, len(s.in)))
-		if !s.charge(&s.held.input, size) {
+		size := 2 * max(s.end-s.start, len(s.in))
+		if known := s.parser.Need(); known > s.end-s.start {
+			size = min(size, known)
+		}
+		all := size + s.parser.Held()
+		if !s.charge(&s.held.input, all) {
 			if s.skipUnfinished() {
 				return s.Buffer()
 			}
-			s.chargeUnchecked(&s.held.input, size)
+			s.chargeUnchecked(&s.held.input, all)
 		}
 		s.setInput(make([]byte, size))
 	}
@@ -207,12 +211,12 @@ func (s *Session) note(now int64) {
 	if !s.tx.open {
 		s.charge(&s.held.queued, 0)
 	}
-	switch {
-	case s.start == s.end:
+	if s.start == s.end && len(s.in) > blockSize {
+		s.freeInput()
+	}
+	switch unfinished := s.start < s.end || s.parser.Unfinished(); {
+	case !unfinished:
 		s.begun = 0
-		if len(s.in) > blockSize {
-			s.freeInput()
-		}
 	case s.begun == 0:
 		s.begun = now
 	}

@@ -20,8 +20,13 @@ func (s *Session) runSpan(st *step) []byte {
 		c.Entries = v.entries(st)
 		c.Execute()
 		err := v.commit(ctx)
-		if errors.Is(err, keyspace.ErrNotSupported) && st.command.Name != "msetnx" {
-			err = v.moveApart(ctx, st.command.Name == "renamenx")
+		if errors.Is(err, keyspace.ErrNotSupported) {
+			switch st.command.Name {
+			case "mset":
+				err = v.storeApart(ctx)
+			case "rename", "renamenx":
+				err = v.moveApart(ctx, st.command.Name == "renamenx")
+			}
 		}
 		if errors.Is(err, keyspace.ErrLost) {
 			if err = s.space.Rest(ctx, attempt); err == nil {
@@ -46,6 +51,22 @@ func (v *view) enter(ctx context.Context, st *step) error {
 	}
 	for _, name := range names {
 		v.replace(name)
+	}
+	return nil
+}
+
+// storeApart carries out MSET where the names cannot be changed together.
+func (v *view) storeApart(ctx context.Context) error {
+	requests := make([]*keyspace.Request, len(v.names))
+	for i, n := range v.names {
+		requests[i] = new(keyspace.Request)
+		replacement(requests[i], n.name, &n.entry)
+	}
+	v.space.Upstream().Do(ctx, requests)
+	for _, r := range requests {
+		if r.Err != nil {
+			return r.Err
+		}
 	}
 	return nil
 }

@@ -62,6 +62,36 @@ func onRedis(redis *valkeytest.Server, c clock.Clock) *watched {
 	return &watched{Upstream: keyspace.NewSealed(client, c)}
 }
 
+// unable is an upstream that takes several names at once, as it says, and cannot: a
+// user of Valkey may lack the right to scripts.
+type unable struct{ keyspace.Upstream }
+
+func (unable) Together([][]byte) bool { return true }
+
+func (unable) SwapAll(context.Context, []*keyspace.Request) error { return keyspace.ErrNotSupported }
+
+var _ = It("MSET, RENAME and MSETNX do without one change of several names, or say so", func() {
+	c := clock.NewMock()
+	c.Set(time.Unix(1_700_000_000, 0))
+	up := unable{newWorld(c).upstream()}
+	s, err := proxy.New(proxy.Settings{
+		Clock: c, Random: rand.IntN,
+		Space: func(int) (*keyspace.Space, error) {
+			return keyspace.New(keyspace.Config{Upstream: up, Clock: c, Random: rand.Int64N}), nil
+		},
+	}).NewSession("", "")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(s.Close)
+	told := func(args ...string) string { return show(ask(s, args...)) }
+	Expect(told("SET", "a", "old")).To(Equal("+OK\r\n"))
+	Expect(told("MSET", "a", "1", "b", "2", "c", "3")).To(Equal("+OK\r\n"))
+	Expect(told("MGET", "a", "b", "c")).To(Equal("*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"))
+	Expect(told("RENAME", "c", "d")).To(Equal("+OK\r\n"))
+	Expect(told("MGET", "c", "d")).To(Equal("*2\r\n_\r\n$1\r\n3\r\n"))
+	Expect(told("MSETNX", "e", "1", "f", "2")).To(HavePrefix("-CROSSSLOT"))
+	Expect(told("EXISTS", "e", "f")).To(Equal(":0\r\n"))
+})
+
 var _ = Describe("Several names over Valkey", Ordered, func() {
 	var (
 		redis    *valkeytest.Server

@@ -41,6 +41,7 @@ const (
 	maxQueued      = 1 << 16
 	maxQueuedBytes = 64 << 20
 	maxWatched     = 1 << 12
+	argumentCost   = 32 // bytes of an argument's slice and allocation, besides its own
 )
 
 func (t *transaction) spoil() { t.spoiled = t.open }
@@ -61,7 +62,7 @@ func endsQueue(name string) bool {
 func (s *Session) queue(c *command.Command, args [][]byte) {
 	t := &s.tx
 	for _, a := range args {
-		t.bytes += len(a)
+		t.bytes += len(a) + argumentCost
 	}
 	if len(t.queued) == maxQueued || t.bytes > maxQueuedBytes {
 		t.spoil()

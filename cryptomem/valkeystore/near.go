@@ -244,6 +244,18 @@ func (n *near) void(name []byte) {
 	}
 }
 
+// drop forgets the copy under the name, for who wants to know from the server.
+// Nothing has changed, so nobody is woken, and reads under way are kept.
+func (n *near) drop(name []byte) {
+	hash := maphash.Bytes(n.seed, name)
+	s := n.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.copies[hash]; c != nil {
+		s.remove(c)
+	}
+}
+
 // voidAll is void for all names.
 func (n *near) voidAll() {
 	// first: what is kept from now on was asked for later

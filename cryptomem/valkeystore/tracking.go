@@ -66,7 +66,7 @@ func (s *Store) serveNear(ctx context.Context, r *cryptomem.Request) bool {
 		return false
 	}
 	if r.Fresh {
-		s.near.void(r.Name)
+		s.near.drop(r.Name)
 		return false
 	}
 	answer, ok := s.near.get(r.Answer[:0], r.Name)
@@ -79,11 +79,13 @@ func (s *Store) serveNear(ctx context.Context, r *cryptomem.Request) bool {
 // serveAllNear is serveNear for a batch, and returns what is left of it. Where
 // something else is done in one go with reads, those may be about its outcome.
 func (s *Store) serveAllNear(ctx context.Context, rs []*cryptomem.Request) []*cryptomem.Request {
+	reads := s.near != nil
 	for _, r := range rs {
 		r.Near = false
-		if s.near == nil || r.Command != wire.Get {
-			return rs
-		}
+		reads = reads && r.Command == wire.Get
+	}
+	if !reads {
+		return rs
 	}
 	var left []*cryptomem.Request
 	for _, r := range rs {

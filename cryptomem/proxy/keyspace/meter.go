@@ -150,7 +150,7 @@ func (u *metered) Do(ctx context.Context, rs []*Request) {
 	u.meter.called(u.clock.Since(began), rs)
 }
 
-// SwapAll implements Upstream. What is not supported has called nobody.
+// SwapAll implements Upstream. What is not supported counts as no call.
 func (u *metered) SwapAll(ctx context.Context, rs []*Request) error {
 	began := u.clock.Now()
 	err := u.Upstream.SwapAll(ctx, rs)

@@ -161,6 +161,13 @@ func (p *Parser) Need() int {
 	return p.pos + p.body + 2
 }
 
+// Unfinished reports whether a part of a command has been seen, be it to be skipped.
+func (p *Parser) Unfinished() bool { return p.begun }
+
+// Held returns how many bytes of memory the parser takes for the unfinished command,
+// besides what has arrived of it.
+func (p *Parser) Held() int { return cap(p.spans)*16 + cap(p.args)*24 }
+
 // begin notes that a command of count arguments begins.
 func (p *Parser) begin(count, size int) {
 	p.begun, p.left, p.pos, p.body = true, count, size, noBody

@@ -131,6 +131,10 @@ func proxyRelations(l *loader[Proxy]) {
 		l.report(l.chosen("max_collection_size", "max_value_size"), "max_collection_size: %s is more than max_value_size, which is %s",
 			quantity.FormatSize(c.MaxCollectionSize), quantity.FormatSize(c.MaxValueSize))
 	}
+	if c.MaxValueSize > c.MaxInFlight/2 {
+		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
+			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxInFlight))
+	}
 	if c.EnvelopeVersion == EnvelopeUnstamped && (c.StampedOnly || !c.NotBefore.IsZero()) {
 		l.report(l.chosen("stamped_only", "not_before", "envelope_version"), "envelope_version: what is written as 0xC1 does not say when it was sealed, and is refused with stamped_only and with not_before")
 	}

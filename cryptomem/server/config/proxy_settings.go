@@ -175,7 +175,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "max_in_flight", Default: "256MiB",
-		Doc:  "Memory that all connections together may hold of commands that have not arrived whole, of transactions, and of answers that are not read; what is below 16KiB does not count. A command beyond it is refused, and a client beyond it that does not read is disconnected.",
+		Doc:  "Memory that all connections together may hold of commands that have not arrived whole, of transactions, and of answers that are not read; what is below 16KiB does not count. A command beyond it is refused, and a client whose answer does not fit is disconnected.",
 		bind: func(c *Proxy) Value { return size(&c.MaxInFlight, mib, 1<<40) },
 	},
 	{
