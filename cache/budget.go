@@ -36,7 +36,7 @@ func newBudget(bytes int64) *budget {
 	return &budget{max: pages, reserved: min(reservePages, pages/8)}
 }
 
-// take charges n pages, from the reserve too if told so. It charges all or
+// reserve charges n pages, from the reserve too if told so. It charges all or
 // nothing and reports which.
 func (b *budget) reserve(n int, reserve bool) bool {
 	limit := b.max

@@ -135,7 +135,7 @@ func (s *counters) run(c *Client, key string) {
 	}
 }
 
-// take returns all that wait, or ends the key's goroutine with nil.
+// nextBatch returns all that wait, or ends the key's goroutine with nil.
 func (s *counters) nextBatch(key string) *increments {
 	s.mu.Lock()
 	defer s.mu.Unlock()

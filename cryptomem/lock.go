@@ -205,7 +205,7 @@ func (c *Client) newLock(key string) (*Lock, error) {
 // errRaced: what was free to take has changed in that moment.
 var errRaced = fmt.Errorf("%w: it was faster", ErrLocked)
 
-// take tries to put this holder's mark where there is none, or where free says
+// acquire tries to put this holder's mark where there is none, or where free says
 // so of what is there, in one round trip or two. The lock is held if it returns
 // nil; ErrLocked if what is there is not free.
 func (l *Lock) acquire(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {

@@ -38,12 +38,12 @@ func (s *ringStore) look(i int) {
 		return
 	}
 	// Whoever holds much takes long to remove it.
-	err = s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i)
-	s.unflushed[i].Store(&err)
-	if err == nil {
-		s.unflushed[i].Store(nil)
-		s.ring.Believe(i)
+	if err := s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i); err != nil {
+		s.unflushed[i].Store(&err)
+		return
 	}
+	s.unflushed[i].Store(nil)
+	s.ring.Believe(i)
 }
 
 // within carries out a request of the ring's own.

@@ -46,7 +46,7 @@ func (kr *Keyring) Derive(namespace string) (*Keyring, error) {
 	return derived, nil
 }
 
-// take derives *key for kr's namespace from a root, which may be nil.
+// derive derives *key for kr's namespace from a root, which may be nil.
 func (kr *Keyring) derive(key *secretKey, root secretKey, info string) error {
 	if root == nil {
 		*key = nil

@@ -59,15 +59,11 @@ func (r *Ring) Answered(server int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, now := &r.members[server], r.now()
 	switch s := r.State(server); {
-	case s == Doubted && now.Sub(m.since) < r.failover.Pause/2:
+	case s == Doubted && r.now().Sub(r.members[server].since) < r.failover.Pause/2:
 		// nobody can have found it away yet
 		r.turn(server, Up)
-	case s == Doubted, s == Away:
-		m.stood = now
-		r.turn(server, Back)
-	case s == Lost:
+	case s == Doubted, s == Away, s == Lost:
 		r.turn(server, Back)
 	}
 }
@@ -98,17 +94,16 @@ func (r *Ring) Failed(server int) {
 // Refused is told that a server has answered, and does nothing for whoever asks.
 // Others may be served: it is not away, and is used again as one that was.
 func (r *Ring) Refused(server int) {
+	if r.failover.Pause == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, now := &r.members[server], r.now()
-	m.spoke = now
+	r.members[server].spoke = r.now()
 	switch r.State(server) {
 	case Up:
 		r.turn(server, Doubted)
-	case Away:
-		m.stood = now
-		r.turn(server, Back)
-	case Lost:
+	case Away, Lost:
 		r.turn(server, Back)
 	}
 }
@@ -152,6 +147,10 @@ func (r *Ring) surelyAway(server int) bool {
 }
 
 func (r *Ring) turn(server int, s State) {
-	r.members[server].since = r.now()
+	m, now := &r.members[server], r.now()
+	if s == Back && r.State(server) != Lost {
+		m.stood = now // stand-ins may have been used until then
+	}
+	m.since = now
 	r.states[server].Store(uint32(s))
 }

@@ -204,7 +204,7 @@ func (t *Table) Hit(l Snapshot, e Envelope, now time.Time) error {
 	return nil
 }
 
-// Taken is Hit for a request that removes what it returns. The stamp is the
+// GetDeleted is Hit for a request that removes what it returns. The stamp is the
 // request's own.
 func (t *Table) GetDeleted(l Snapshot, e Envelope, stamp sealing.Stamp, now time.Time) error {
 	if err := t.Hit(l, e, now); err != nil {

@@ -83,7 +83,7 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 		wake: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
 	c.prompt, _ = nc.(PromptConn)
-	c.reading.buffer = c.engine.Buffer()
+	c.reading.buffer, c.reading.enough = c.engine.Buffer(), aloneFor
 	unsent.Bound(nc)
 	if buffered(nc) {
 		c.inline = inlineBytes
@@ -117,7 +117,7 @@ func (c *Conn) Do(ctx context.Context, call *Call) error {
 	c.submit(c.now(), call)
 	c.flush(alone)
 	if alone {
-		c.readOwn()
+		c.readOwn(ctx)
 	}
 	return c.wait(ctx, call)
 }

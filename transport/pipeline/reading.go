@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,9 @@ const (
 	// loneWait is how long a caller waits for its own answer before it leaves that
 	// to the reading goroutine, and how late it may notice the end of its context.
 	loneWait = 100 * time.Microsecond
+
+	// aloneForFar is aloneFor where answers keep taking longer than loneWait.
+	aloneForFar = 64 * aloneFor
 )
 
 // reading is the receiving side of a Conn. One party at a time reads:
@@ -35,7 +39,9 @@ type reading struct {
 	// Place behind the call of the caller who reads.
 	own uint64
 	// Calls, one after the other, that found nobody else in flight.
-	row int
+	row    int
+	// enough of them for the next one to read its own answer.
+	enough int
 	// The stream has news that the goroutine saw while others read.
 	stirs bool
 	// buffer of the engine, for whoever reads.
@@ -108,9 +114,11 @@ func (c *Conn) recall() {
 func (c *Conn) pass() (same bool) {
 	r := &c.reading
 	switch {
-	case r.row >= aloneFor && c.engine.InFlight() == 0 && c.waiting.empty() && !r.stirs:
+	case r.row >= r.enough && c.engine.InFlight() == 0 && c.waiting.empty() && !r.stirs:
 		if r.by == byGoroutine {
 			c.prompt.Pause()
+		} else {
+			r.enough = aloneFor // it came in time
 		}
 		r.by = byNobody
 		return false
@@ -121,18 +129,23 @@ func (c *Conn) pass() (same bool) {
 	return true
 }
 
-// readOwn reads until the caller's own answer has come, or has taken too long.
-func (c *Conn) readOwn() {
+// readOwn reads until the caller's own answer has come, takes too long, or the context
+// ends.
+func (c *Conn) readOwn(ctx context.Context) {
 	var few [8]*Call
 	for same := true; same; {
 		n, err := c.prompt.ReadWithin(c.reading.buffer, loneWait)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		late := errors.Is(err, os.ErrDeadlineExceeded)
+		if !late {
+			_, same = c.take(few[:0], n, err)
+		}
+		if same && (late || ctx.Err() != nil) {
 			c.mu.Lock()
+			c.reading.enough = min(2*c.reading.enough, aloneForFar)
 			c.recall()
 			c.mu.Unlock()
 			return
 		}
-		_, same = c.take(few[:0], n, err)
 	}
 }
 

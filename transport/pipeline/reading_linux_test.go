@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -80,6 +81,33 @@ var _ = Describe("A caller that is alone", func() {
 		Expect(near.own.Load()).To(BeZero())
 		alone(100)
 		Expect(near.own.Load()).To(BeEquivalentTo(100))
+	})
+
+	It("heeds the end of its context while a large answer keeps arriving", func() {
+		ended := make(chan struct{})
+		ctx, cancel := context.WithCancel(ctx)
+		go func() {
+			echo(far, row, nil)
+			request := make([]byte, wire.RequestHeaderSize+len("large"))
+			if _, err := io.ReadFull(far, request); err != nil {
+				return
+			}
+			answer := wire.AppendResponse(nil, wire.OK, make([]byte, 1<<20))
+			_, _ = far.Write(answer[:1<<19])
+			cancel()
+			for rest := answer[1<<19:]; len(rest) > 0; rest = rest[1:] {
+				select {
+				case <-ended:
+					return
+				default:
+					_, _ = far.Write(rest[:1])
+				}
+			}
+		}()
+		alone(row)
+		Expect(conn.Do(ctx, get("large"))).To(MatchError(context.Canceled))
+		close(ended)
+		Expect(near.own.Load()).To(BeNumerically(">", 0))
 	})
 
 	It("leaves that to the goroutine again when others join, and takes it up when they are gone", func() {

@@ -37,7 +37,7 @@ const (
 	servingSlot
 )
 
-// take finds a place for a connection from address, and the address's share of
+// acquire finds a place for a connection from address, and the address's share of
 // memory in flight; or, if it is a refusing one, says why.
 func (p *connLimiter) acquire(address netip.Prefix) (slot, *session.Share, wire.Refusal) {
 	var why wire.Refusal
@@ -66,7 +66,7 @@ func (p *connLimiter) acquire(address netip.Prefix) (slot, *session.Share, wire.
 	return refusingSlot, nil, why
 }
 
-// leave gives up a place that take found for the same address.
+// release gives up a place that acquire found for the same address.
 func (p *connLimiter) release(address netip.Prefix, at slot) {
 	if at == refusingSlot {
 		p.refusing--

@@ -134,7 +134,7 @@ func (t *requestCounter) request(c wire.Command, s wire.Status, size uint64, key
 	}
 }
 
-// keep returns a copy of what is recorded of a key that request will be told of
+// keyForRecord returns a copy of what is recorded of a key that request will be told of
 // later, if keys matter.
 func (t *requestCounter) keyForRecord(key []byte) []byte {
 	if t == nil || !t.meter.keys {

@@ -83,7 +83,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	err := c.in.raw.Read(c.reading.try)
 	c.reading.b = nil
 	if err != nil {
-		return 0, err
+		return 0, c.whyEnded(err)
 	}
 	return c.reading.n, c.reading.err
 }
@@ -205,9 +205,20 @@ func (c *Conn) sendLater(b []byte) (n int, err error) {
 		return !errors.Is(err, syscall.EAGAIN)
 	})
 	if failed != nil {
-		return 0, failed
+		return 0, c.whyEnded(failed)
 	}
 	return n, err
+}
+
+// whyEnded returns why waiting has ended: what os says of a closed file is no error
+// that anybody could test for.
+func (c *Conn) whyEnded(err error) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	return err
 }
 
 // room returns what waits for room to write, which few connections ever need.

@@ -107,8 +107,8 @@ var _ = Describe("Conn", func() {
 		}()
 		Expect(io.ReadFull(far, make([]byte, 1<<20))).To(Equal(1 << 20))
 		Expect(near.Close()).To(Succeed())
-		Eventually(read).Should(Receive(ContainSubstring("closed")))
-		Eventually(written).Should(Receive(HaveOccurred()))
+		Eventually(read).Should(Receive(Equal(net.ErrClosed.Error())))
+		Eventually(written).Should(Receive(MatchError(net.ErrClosed)))
 	})
 
 	It("heeds deadlines", func() {
