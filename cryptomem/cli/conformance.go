@@ -290,7 +290,7 @@ func (f *conformanceFlags) try(ctx context.Context, c *console, suite *conforman
 	case f.json:
 		err = json.NewEncoder(c.out).Encode(report)
 	default:
-		err = tap.Err()
+		err = tap.End()
 	}
 	if err == nil && failed > 0 {
 		err = nonconforming(failed)

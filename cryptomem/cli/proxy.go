@@ -149,7 +149,7 @@ func proxyKeyFile(c *console, cfg *config.Proxy) string {
 func (s *proxyService) settings() (proxy.Settings, error) {
 	cfg := s.config
 	settings := proxy.Settings{
-		Space: s.upstream.space, Databases: cfg.Databases,
+		Space: s.upstream.space, Databases: s.upstream.databases(),
 		Clock: s.clk, Random: rand.IntN, Logger: s.log,
 		Commands:    redis.Limits{MaxMembers: cfg.MaxCollection, MaxCollection: int(cfg.MaxCollectionSize), MaxString: int(cfg.MaxValueSize), DefaultTTL: cfg.DefaultTTL, TouchSlack: float64(cfg.TouchSlack) / 100},
 		Requests:    resp.Limits{MaxArg: max(int(cfg.MaxValueSize), minArg), MaxCommand: max(2*int(cfg.MaxValueSize), resp.DefaultMaxCommand)},

@@ -103,6 +103,14 @@ func (u *upstream) namespace() string {
 	return cmp.Or(u.keyring.Namespace(), "default")
 }
 
+// databases is how many there are: one where the keys are of one namespace.
+func (u *upstream) databases() int {
+	if u.keyring.Namespace() != "" {
+		return 1
+	}
+	return u.config.Databases
+}
+
 // client returns the client of a database, whose names are a namespace.
 func (u *upstream) client(database int) (*cryptomem.Client, error) {
 	u.mu.Lock()

@@ -81,7 +81,7 @@ var connectionCases = []serverCase{
 	}},
 	{"connections/frame-timeout", "The first is told to the client with an error as the answer of the unfinished request.", func(t *trial) {
 		if t.server.FrameTimeout == 0 {
-			t.skip("the server's frame timeout is not said")
+			t.skip("the server's frame timeout is not said by --frame-timeout")
 		}
 		p := t.connect()
 		p.queue(wire.Set, "k", "value", minute)
@@ -93,7 +93,7 @@ var connectionCases = []serverCase{
 	}},
 	{"connections/write-timeout", deadlines, func(t *trial) {
 		if t.server.WriteTimeout == 0 {
-			t.skip("the server's write timeout is not said")
+			t.skip("the server's write timeout is not said by --write-timeout")
 		}
 		p := t.connect()
 		value := long(t.server.MaxValueSize)
@@ -119,7 +119,7 @@ var connectionCases = []serverCase{
 	}},
 	{"connections/idle-timeout", deadlines, func(t *trial) {
 		if t.server.IdleTimeout == 0 {
-			t.skip("the server's idle timeout is not said")
+			t.skip("the server's idle timeout is not said by --idle-timeout")
 		}
 		p := t.connect()
 		p.ask(wire.Ping, "", "hello", 0).holds("hello")
@@ -127,7 +127,7 @@ var connectionCases = []serverCase{
 	}},
 	{"connections/too-many", "Where the server has too many connections, in all or from one address, it answers the first request of a new one busy (or error, see above) and closes it.", func(t *trial) {
 		if t.server.MaxConnections == 0 {
-			t.skip("the server's limit of connections is not said")
+			t.skip("the server's limit of connections is not said by --max-connections")
 		}
 		for range t.server.MaxConnections {
 			p := t.connectStranger()

@@ -42,7 +42,7 @@ var otherCases = []serverCase{
 	}},
 	{"flush/all", "FLUSH removes all items, or those whose keys begin with the key given.", func(t *trial) {
 		if !t.server.Alone {
-			t.skip("it would empty the server")
+			t.skip("it would empty the server, which --alone allows")
 		}
 		p := t.connect()
 		p.queueRaw(wire.Request{Command: wire.Flush})

@@ -12,7 +12,7 @@ import (
 func (t *trial) replay(d *testdata.Dialogue) {
 	switch {
 	case !t.server.Alone:
-		t.skip("it would empty the server")
+		t.skip("it would empty the server, which --alone allows")
 	case t.server.MaxValueSize != DefaultMaxValueSize:
 		t.skip("it is for a server that takes values of up to %d bytes", DefaultMaxValueSize)
 	}

@@ -13,6 +13,7 @@ import (
 type TAP struct {
 	w      io.Writer
 	number int
+	report Report // of which only the numbers are kept
 	err    error
 }
 
@@ -26,6 +27,8 @@ func NewTAP(w io.Writer, results int) *TAP {
 // Write writes one result. Whatever an implementation has said is made printable.
 func (t *TAP) Write(r Result) {
 	t.number++
+	t.report.Add(Result{Verdict: r.Verdict})
+	t.report.Results = nil
 	switch r.Verdict {
 	case Passed:
 		t.printf("ok %d - %s\n", t.number, r.Name)
@@ -37,8 +40,12 @@ func (t *TAP) Write(r Result) {
 	}
 }
 
-// Err returns the first error of writing.
-func (t *TAP) Err() error { return t.err }
+// End writes how many results there were of each kind, and returns the first error of
+// writing.
+func (t *TAP) End() error {
+	t.printf("# %d passed, %d failed, %d skipped\n", t.report.Passed, t.report.Failed, t.report.Skipped)
+	return t.err
+}
 
 func (t *TAP) printf(format string, args ...any) {
 	if t.err == nil {

@@ -39,7 +39,7 @@ type reading struct {
 	// Place behind the call of the caller who reads.
 	own uint64
 	// Calls, one after the other, that found nobody else in flight.
-	row    int
+	row int
 	// enough of them for the next one to read its own answer.
 	enough int
 	// The stream has news that the goroutine saw while others read.

@@ -29,7 +29,7 @@ var sessionCommands = []Command{
 		Differs: "counts the names by scanning them; refused where names are blind",
 	},
 	{Name: "flushdb", Group: Server, Arity: -1, Flags: Write, Differs: "empties the selected namespace only; always waits until that is done"},
-	{Name: "flushall", Group: Server, Arity: -1, Flags: Write, Differs: "off unless allow_flushall is set; empties the namespaces of all databases"},
+	{Name: "flushall", Group: Server, Arity: -1, Flags: Write, Differs: "off unless flushall is set; empties the namespaces of all databases"},
 	{Name: "keys", Group: Keys, Arity: 2, Flags: ReadOnly, Differs: "refused where names are blind"},
 	{Name: "scan", Group: Keys, Arity: -2, Flags: ReadOnly, Differs: "refused where names are blind, or answered empty if so configured; a cursor is the upstream's"},
 	{Name: "multi", Group: Transaction, Arity: 1, Flags: Fast | NoScript},

@@ -23,7 +23,7 @@ const charts = {
   lat: new TimeChart($("c-lat"), {
     span, logarithmic: true, format: time, empty: "No requests in the last three minutes",
     series: [
-      { name: "99.9%", color: color("--c3"), value: (p) => p.p999 },
+      { name: "p99.9", color: color("--c3"), value: (p) => p.p999 },
       { name: "p99", color: color("--c4"), value: (p) => p.p99 },
       { name: "p50", color: color("--c1"), value: (p) => p.p50 },
     ],
