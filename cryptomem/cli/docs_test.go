@@ -41,6 +41,15 @@ func blocks(text, language string) (found []string) {
 	return found
 }
 
+// anchors returns what a link may put behind # for each heading.
+func anchors(text string) (found []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		words := regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		found = append(found, strings.ReplaceAll(words, " ", "-"))
+	}
+	return found
+}
+
 // files returns the blocks that the text before them says to save under a name,
 // as "`config.yaml`:" does.
 func files(text string) map[string]string {
@@ -73,6 +82,20 @@ var _ = Describe("The documents", func() {
 			if doc, ok := strings.CutPrefix(name, "../../docs/"); ok {
 				_, list, _ := strings.Cut(all["../../README.md"], "## Documentation")
 				Expect(list).To(ContainSubstring("(docs/" + doc + ")"))
+			}
+		}
+	})
+
+	It("link to headings that there are", func() {
+		all := documents()
+		for name, text := range all {
+			for _, m := range regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+				to := name
+				if m[1] != "" {
+					to = filepath.Join(filepath.Dir(name), m[1])
+				}
+				Expect(all).To(HaveKey(to), name)
+				Expect(anchors(all[to])).To(ContainElement(m[2]), name+": "+m[0])
 			}
 		}
 	})

@@ -29,7 +29,7 @@ var hashCommands = []Command{
 }
 
 // wholeScan is what differs for the scans of collections.
-const wholeScan = "a collection is bounded, so that all of it comes with the first call, and the cursor is 0 at once"
+const wholeScan = "returns the whole collection at once, with cursor 0"
 
 func hset(c *Context) {
 	if len(c.Args)%2 == 1 {

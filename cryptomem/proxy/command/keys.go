@@ -10,15 +10,15 @@ var keyCommands = []Command{
 	{Name: "type", Group: Keys, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: typeOf},
 	{
 		Name: "rename", Group: Keys, Arity: 3, Flags: Write, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: rename,
-		Differs: "at once over Valkey in one slot; elsewhere the value is stored under the new name and then removed under the old one: another client may see both",
+		Differs: "in one step over Valkey or Redis in one slot; elsewhere the value is briefly under both names",
 	},
 	{
 		Name: "renamenx", Group: Keys, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 2, KeyStep: 1, Run: renamenx,
-		Differs: "as RENAME",
+		Differs: "as `RENAME`",
 	},
 }
 
-const delDiffers = "may count a name, over Valkey, that something else than DEL has removed within the last 2 milliseconds"
+const delDiffers = "over Valkey or Redis, may count a name that expired within the last 2 ms"
 
 func del(c *Context) {
 	n := 0

@@ -16,33 +16,33 @@ type Refusal struct {
 // Refused has every command of Redis 7.0 that is not in Table.
 var Refused = []Refusal{
 	{
-		"nothing waits in a store of sealed values: use a queue that is made for it",
+		"a cache is no queue: nothing can wait for a value",
 		[]string{"blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax", "bzpopmin"},
 	},
 	{
-		"messages are not values: publish and subscribe elsewhere",
+		"the proxy keeps values and passes on no messages",
 		[]string{"psubscribe", "publish", "pubsub", "punsubscribe", "spublish", "ssubscribe", "subscribe", "sunsubscribe", "unsubscribe"},
 	},
 	{
-		"a stream grows without bound, and one sealed value must not",
+		"a stream grows without bound, and a sealed value must not",
 		[]string{
 			"xack", "xadd", "xautoclaim", "xclaim", "xdel", "xgroup", "xinfo", "xlen", "xpending", "xrange", "xread", "xreadgroup",
 			"xrevrange", "xsetid", "xtrim",
 		},
 	},
 	{
-		"bits of a sealed value cannot be changed apart from the rest",
+		"a change of one bit would rewrite the whole sealed value",
 		[]string{"bitcount", "bitfield", "bitfield_ro", "bitop", "bitpos", "getbit", "setbit"},
 	},
 	{
-		"places and estimates are data for a database",
+		"geographic data and estimates belong in a database",
 		[]string{
 			"geoadd", "geodist", "geohash", "geopos", "georadius", "georadius_ro", "georadiusbymember", "georadiusbymember_ro",
 			"geosearch", "geosearchstore", "pfadd", "pfcount", "pfdebug", "pfmerge", "pfselftest",
 		},
 	},
 	{
-		"several sealed values cannot be joined or moved at once",
+		"joins or moves several sealed values",
 		[]string{
 			"copy", "lmove", "lmpop", "move", "rpoplpush", "sdiff", "sdiffstore", "sinter", "sintercard", "sinterstore", "smove", "sort",
 			"sort_ro", "sunion", "sunionstore", "swapdb", "zdiff", "zdiffstore", "zinter", "zintercard", "zinterstore", "zmpop",
@@ -50,29 +50,29 @@ var Refused = []Refusal{
 		},
 	},
 	{
-		"no client that was tried needs it",
+		"no tested client needs it",
 		[]string{
 			"hrandfield", "lcs", "linsert", "lpos", "lpushx", "rpushx", "randomkey", "zlexcount", "zrandmember", "zrangebylex",
 			"zremrangebylex", "zrevrangebylex", "function", "fcall", "fcall_ro", "script|debug", "script|kill", "command|getkeys", "command|getkeysandflags",
 		},
 	},
 	{
-		"nobody tells the proxy what others change: a client that caches would keep what is gone",
+		"the proxy is not told of others' changes, so a caching client would keep stale values",
 		[]string{"client|caching", "client|getredir", "client|tracking", "client|trackinginfo"},
 	},
 	{
-		"a client is not to end or hold up others",
+		"a client must not stop or delay others",
 		[]string{"client|kill", "client|pause", "client|unblock", "client|unpause", "monitor", "shutdown"},
 	},
 	{
-		"it is about a server that stores, and that is the upstream",
+		"about the server that stores: ask the upstream",
 		[]string{
 			"acl", "bgrewriteaof", "bgsave", "config|resetstat", "config|rewrite", "config|set", "debug", "dump", "failover",
 			"lastsave", "latency", "lolwut", "memory", "migrate", "module", "object", "replicaof", "restore", "restore-asking", "save", "slaveof", "slowlog",
 		},
 	},
 	{
-		"there is one proxy, no cluster and no replicas",
+		"a proxy has no cluster and no replicas",
 		[]string{
 			"asking", "psync", "readonly", "readwrite", "replconf", "sync",
 			"cluster|addslots", "cluster|addslotsrange", "cluster|bumpepoch", "cluster|count-failure-reports", "cluster|countkeysinslot",
@@ -82,7 +82,7 @@ var Refused = []Refusal{
 		},
 	},
 	{
-		"help is in this document",
+		"this page is the help",
 		[]string{"client|help", "cluster|help", "command|help", "config|help", "script|help"},
 	},
 }
@@ -107,7 +107,7 @@ func Reference() string {
 		slices.Sort(subs)
 		fmt.Fprintf(&b, "| `%s` (%s) | %s | %s |\n", strings.ToUpper(c.Name), strings.Join(subs, ", "), c.Group, differs)
 	}
-	b.WriteString("\nRefused, as Redis refuses a command that it does not know:\n\n| commands | why |\n|---|---|\n")
+	b.WriteString("\nThe other commands of Redis 7.0 are refused as unknown:\n\n| commands | why |\n|---|---|\n")
 	for _, r := range Refused {
 		names := make([]string, len(r.Names))
 		for i, n := range r.Names {

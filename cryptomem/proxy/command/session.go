@@ -10,11 +10,11 @@ var sessionCommands = []Command{
 	{Name: "hello", Group: Connection, Arity: -1, Flags: Fast | NoScript | NoAuth},
 	{
 		Name: "auth", Group: Connection, Arity: -2, Flags: Fast | NoScript | NoAuth,
-		Differs: "there is one user, default",
+		Differs: "the only user is `default`",
 	},
 	{
 		Name: "select", Group: Connection, Arity: 2, Flags: Fast,
-		Differs: "database 0 is the configured namespace NAME, database n is NAME/n",
+		Differs: "database 0 is the configured namespace, database n is that name with `/n` appended",
 	},
 	{Name: "client", Group: Connection, Arity: -2, Subcommands: clientCommands},
 	{Name: "command", Group: Server, Arity: -1, Subcommands: commandCommands},
@@ -22,25 +22,25 @@ var sessionCommands = []Command{
 	{Name: "info", Group: Server, Arity: -1},
 	{Name: "time", Group: Server, Arity: 1, Flags: Fast},
 	{Name: "role", Group: Server, Arity: 1, Flags: Fast | NoScript},
-	{Name: "wait", Group: Server, Arity: 3, Flags: NoScript, Differs: "always answers 0: there are no replicas"},
-	{Name: "cluster", Group: Server, Arity: -2, Subcommands: clusterCommands, Differs: "answers that cluster support is disabled"},
+	{Name: "wait", Group: Server, Arity: 3, Flags: NoScript, Differs: "always 0: there are no replicas"},
+	{Name: "cluster", Group: Server, Arity: -2, Subcommands: clusterCommands, Differs: "says that cluster support is disabled"},
 	{
 		Name: "dbsize", Group: Server, Arity: 1, Flags: ReadOnly | Fast,
-		Differs: "counts the names by scanning them; refused where names are blind",
+		Differs: "scans all names to count them; refused with blind names",
 	},
-	{Name: "flushdb", Group: Server, Arity: -1, Flags: Write, Differs: "empties the selected namespace only; always waits until that is done"},
-	{Name: "flushall", Group: Server, Arity: -1, Flags: Write, Differs: "off unless flushall is set; empties the namespaces of all databases"},
-	{Name: "keys", Group: Keys, Arity: 2, Flags: ReadOnly, Differs: "refused where names are blind"},
-	{Name: "scan", Group: Keys, Arity: -2, Flags: ReadOnly, Differs: "refused where names are blind, or answered empty if so configured; a cursor is the upstream's"},
+	{Name: "flushdb", Group: Server, Arity: -1, Flags: Write, Differs: "empties the selected namespace only, and always waits until that is done"},
+	{Name: "flushall", Group: Server, Arity: -1, Flags: Write, Differs: "unknown unless `flushall` is set; empties the namespaces of all databases"},
+	{Name: "keys", Group: Keys, Arity: 2, Flags: ReadOnly, Differs: "refused with blind names"},
+	{Name: "scan", Group: Keys, Arity: -2, Flags: ReadOnly, Differs: "refused with blind names, or empty with `empty_scans`; cursors are the upstream's"},
 	{Name: "multi", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{
 		Name: "exec", Group: Transaction, Arity: 1, Flags: NoScript,
-		Differs: "all takes effect at once on one name, and on several over Valkey in one slot; elsewhere another client may see their changes one after the other",
+		Differs: "one step for one name, and for several over Valkey or Redis in one slot; elsewhere one name after the other",
 	},
 	{Name: "discard", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{
 		Name: "watch", Group: Transaction, Arity: -2, Flags: Fast | NoScript, FirstKey: 1, LastKey: -1, KeyStep: 1,
-		Differs: "exact where the watched and the changed name are one, or lie in one slot over Valkey; elsewhere watched names are compared right before the first change",
+		Differs: "exact if the watched name is the only one changed, or over Valkey or Redis in one slot; elsewhere compared right before the first change",
 	},
 	{Name: "unwatch", Group: Transaction, Arity: 1, Flags: Fast | NoScript},
 	{Name: "eval", Group: Scripting, Arity: -3, Flags: NoScript, Differs: scriptDiffers},
@@ -50,7 +50,7 @@ var sessionCommands = []Command{
 	{Name: "script", Group: Scripting, Arity: -2, Flags: NoScript, Subcommands: scriptCommands},
 }
 
-const scriptDiffers = "a script reads any names that it declares and changes one of them, or several in one slot over Valkey; it runs again when another client was faster"
+const scriptDiffers = "changes one name, or several over Valkey or Redis in one slot; runs again if another client was faster"
 
 var clientCommands = []Command{
 	{Name: "client|id", Arity: 2, Flags: Fast | NoScript},

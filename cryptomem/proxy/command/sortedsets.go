@@ -17,11 +17,11 @@ var sortedSetCommands = []Command{
 	{Name: "zmscore", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zmscore},
 	{
 		Name: "zrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
-		Differs: "takes WITHSCORE, as Redis does from 7.2 on",
+		Differs: "also takes `WITHSCORE`, as Redis 7.2 does",
 	},
 	{
 		Name: "zrevrank", Group: SortedSets, Arity: -3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zrank,
-		Differs: "takes WITHSCORE, as Redis does from 7.2 on",
+		Differs: "also takes `WITHSCORE`, as Redis 7.2 does",
 	},
 	{Name: "zpopmin", Group: SortedSets, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zpop},
 	{Name: "zpopmax", Group: SortedSets, Arity: -2, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: zpop},

@@ -21,11 +21,11 @@ var stringCommands = []Command{
 	{Name: "mget", Group: Strings, Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: mget},
 	{
 		Name: "mset", Group: Strings, Arity: -3, Flags: Write | Blind, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: mset,
-		Differs: "names are set at once over Valkey in one slot; elsewhere another client may see some set and others not yet",
+		Differs: "in one step over Valkey or Redis in one slot; elsewhere one name after the other",
 	},
 	{
 		Name: "msetnx", Group: Strings, Arity: -3, Flags: Write, FirstKey: 1, LastKey: -1, KeyStep: 2, Run: msetnx,
-		Differs: "all names must be one, or lie in one slot over Valkey; refused otherwise",
+		Differs: "several names over Valkey or Redis in one slot only",
 	},
 	{Name: "strlen", Group: Strings, Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: strlen},
 	{Name: "append", Group: Strings, Arity: 3, Flags: Write | Fast, FirstKey: 1, LastKey: 1, KeyStep: 1, Run: appendTo},
