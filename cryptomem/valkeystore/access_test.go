@@ -109,13 +109,13 @@ var _ = Describe("The rights in docs/valkey.md", func() {
 			grant(server, rights)
 			return everything(open("valkey://app:pass@"+server.Addr, valkeystore.WithPrefix("app:"), valkeystore.WithBackoff(0, 0), valkeystore.WithNearCache(budget)))
 		}
-		Expect(tried(append(rights, rightsIn("With a near cache, besides:")...))).To(Succeed())
+		Expect(tried(append(rights, rightsIn("With a near cache, also:")...))).To(Succeed())
 		Expect(tried(rights)).To(MatchError(cryptomem.ErrDenied))
 	})
 
 	It("are enough in a cluster with two more, and neither can be spared", func() {
 		cluster := valkeytest.StartCluster(GinkgoTB(), 2, false)
-		rights := append(rightsIn("ACL SETUSER app on >PASSWORD"), rightsIn("In a cluster, besides:")...)
+		rights := append(rightsIn("ACL SETUSER app on >PASSWORD"), rightsIn("In a cluster, also:")...)
 		each := func(rights []string) {
 			for _, n := range cluster.Nodes {
 				grant(n, rights)
