@@ -74,7 +74,7 @@ func Example_query() {
 		}, cryptomem.TTL(10*time.Minute), cryptomem.Stale(time.Hour))
 	}
 	write := func(id, text string) error {
-		table[id] = text // the statement, and when it is committed:
+		table[id] = text // the statement; after its commit:
 		return client.Invalidate(ctx, "article:"+id)
 	}
 
@@ -118,7 +118,7 @@ func Example_cron() {
 	nightly := func(job func(context.Context) error) error { // called by every process, every night
 		lock, err := client.TryLock(ctx, "report", cryptomem.TTL(30*time.Second))
 		if err != nil {
-			return err // ErrLocked: another process is at it
+			return err // ErrLocked: another process runs it
 		}
 		defer lock.Unlock(context.WithoutCancel(ctx))
 		today := "report:" + server.Clock.Now().Format(time.DateOnly)
@@ -145,7 +145,7 @@ func Example_rateLimiter() {
 	const limit = 3 // a minute
 	allow := func(visitor string) bool {
 		n, err := client.Increment(ctx, "rate:"+visitor, 1, cryptomem.TTL(time.Minute))
-		return err != nil || n <= limit // rather let all in than nobody
+		return err != nil || n <= limit // without the store, let everyone in
 	}
 
 	for range 5 {
@@ -191,8 +191,8 @@ func Example_rotation() {
 		return
 	}
 	defer client.Close()
-	// From now on, what "cryptomem keygen add", "promote" and "retire" change in the
-	// file is in use within 10 seconds. Keys from elsewhere: client.Rekey(keyring).
+	// What "cryptomem keygen add", "promote" and "retire" change in the file is in
+	// use within 10 seconds. For keys from elsewhere, call client.Rekey(keyring).
 
 	fmt.Println(client.Set(ctx, "k", []byte("sealed with the file's primary key")))
 	// Output: <nil>
@@ -203,17 +203,17 @@ func Example_outage() {
 	defer end()
 
 	client := server.Client(
-		cryptomem.WithDialTimeout(time.Second), // how long to connect
+		cryptomem.WithDialTimeout(time.Second), // how long connecting may take
 		cryptomem.WithTimeout(time.Second),     // how long the server may be silent
 		cryptomem.WithAttempts(2),              // how often to try
 	)
 	server.Down()
-	short, cancel := context.WithTimeout(ctx, 2*time.Second) // the whole call, whatever happens
+	short, cancel := context.WithTimeout(ctx, 2*time.Second) // how long the whole call may take
 	defer cancel()
 	_, err := client.Get(short, "k")
 	fmt.Println(errors.Is(err, cryptomem.ErrUnavailable))
 	value, err := client.GetOrLoad(short, "k", func(context.Context) ([]byte, error) {
-		return []byte("from the database"), nil // the store is there to save work
+		return []byte("from the database"), nil // called when the store is down
 	})
 	fmt.Println(string(value), err)
 	// Output:
@@ -229,7 +229,7 @@ func Example_test() {
 	client := server.Client(cryptomem.WithDefaultTTL(time.Hour))
 	ctx := context.Background()
 	_ = client.Set(ctx, "k", []byte("v"))
-	server.Advance(time.Hour) // and no test waits
+	server.Advance(time.Hour) // the test does not wait
 	_, err := client.Get(ctx, "k")
 	fmt.Println(err)
 
@@ -246,7 +246,7 @@ func Example_evolution() {
 	defer end()
 
 	type userV1 struct{ Name string }
-	type userV2 struct { // the next release adds a field, and finds old values
+	type userV2 struct { // the next release adds a field
 		Name  string
 		Email string `json:",omitempty"`
 	}
@@ -254,10 +254,10 @@ func Example_evolution() {
 	_ = old.Set(ctx, "user:17", userV1{Name: "Ada"}, cryptomem.TTL(time.Hour))
 	u, err := users.Update(ctx, "user:17", func(u userV2, found bool) (userV2, error) {
 		u.Email = "ada@example.com"
-		return u, nil // expires when it would have
+		return u, nil // the expiry stays as it was
 	})
 	fmt.Println(u.Name, u.Email, err)
-	// A change that an old release cannot read gets keys of its own: "user/2:17".
+	// If old releases cannot read the new type, use new keys: "user/2:17".
 	// Output: Ada ada@example.com <nil>
 }
 
@@ -287,7 +287,7 @@ func Example_readiness() {
 	_, client, server, end := recipe()
 	defer end()
 
-	// Libraries of health checks take client.Ping as it is.
+	// Health check libraries take client.Ping directly.
 	ready := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()

@@ -47,6 +47,9 @@ func anchors(text string) (found []string) {
 		words := regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(strings.ToLower(m[1]), "")
 		found = append(found, strings.ReplaceAll(words, " ", "-"))
 	}
+	for _, m := range regexp.MustCompile(`<a id="([^"]+)"></a>`).FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1]) // of a heading that had another name
+	}
 	return found
 }
 

@@ -13,7 +13,7 @@ func Example_tracing() {
 	ctx, server, end := recipe()
 	defer end()
 
-	observer, err := otelcryptomem.New() // to the global providers of OpenTelemetry
+	observer, err := otelcryptomem.New() // uses OpenTelemetry's global providers
 	if err != nil {
 		fmt.Println(err)
 		return
