@@ -2,15 +2,19 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
-const referenceIntro = `# Configuration reference
+const referenceIntro = `# Server settings
 
 <!-- Written by: cryptomem config --reference -->
 
-Every setting of the server. A setting may be given in a file, in the
-environment, or as a flag; each overrules the one before:
+Every setting of ` + "`cryptomem serve`" + `, to look up. [Operations](operations.md) explains how to
+run a server, and [security](security.md) which settings make it safe.
+
+Give a setting in a file, in the environment or as a flag. Each place overrides the one
+before:
 
 | place | example |
 |---|---|
@@ -18,33 +22,39 @@ environment, or as a flag; each overrules the one before:
 | environment | ` + "`CRYPTOMEM_MAX_MEMORY=512MiB`" + ` |
 | flag | ` + "`--max-memory 512MiB`" + ` |
 
-Sizes are written with B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
-(powers of 1024; Ki, Mi, Gi and Ti do as well), as in 1.5GiB; durations with ns, us,
-ms, s, m, h, d. For true and false, yes and no, on and off, and 1 and 0 are
-understood. The lack of something is none; a limit or timeout of 0 is read as none
-too. A flag that is true or false is written ` + "`--flush`" + ` or
-` + "`--flush=false`" + `. A key that does not exist or a value that is not allowed stops the server from starting, and all
-mistakes are reported at once. ` + "`cryptomem config`" + ` prints what the server would
-run with and where each value came from; ` + "`cryptomem config --check`" + ` only checks, the
-certificate, key and identities files that it names included, and warns of
-` + "`CRYPTOMEM_…`" + ` variables that are no setting. Without a value a setting is "none": a
-word such as "no" in place of a file's name is refused.
+` + "`cryptomem config`" + ` prints the values in effect and where each one comes from.
+` + "`cryptomem config --check`" + ` only checks them, with the certificate, key and identities
+files that they name, and warns of ` + "`CRYPTOMEM_…`" + ` variables that are not settings. An unknown
+setting or a wrong value stops the server from starting. All mistakes are reported at once.
 
-Settings marked *reload* take effect on SIGHUP; the others need a restart, and
-the server's log says so.
+Settings marked *reload* also change on SIGHUP. The others need a restart, and the log says
+so.
+
+## How to write values
+
+- **Sizes** take B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024),
+  as in 1.5GiB. Ki, Mi, Gi and Ti mean the same as KiB and so on.
+- **Durations** take ns, us, ms, s, m, h, d, as in 90s.
+- **True and false** can also be yes and no, on and off, or 1 and 0. As a flag:
+  ` + "`--flush`" + ` or ` + "`--flush=false`" + `.
+- **none** unsets a setting. Where a limit or timeout may be none, 0 means none too. In place
+  of a file's name, words such as "no" are refused.
 
 `
 
 // Reference returns the documentation of all settings of a server, as Markdown.
 func Reference() string { return reference(referenceIntro, settings) }
 
-const proxyReferenceIntro = `# Proxy configuration reference
+const proxyReferenceIntro = `# Proxy settings
 
 <!-- Written by: cryptomem config --proxy --reference -->
 
-Every setting of ` + "`cryptomem proxy`" + `, which [proxy.md](proxy.md) explains. They are given
-as those of the server are ([configuration.md](configuration.md)), each place
-overruling the one before:
+Every setting of ` + "`cryptomem proxy`" + `, to look up. [The proxy](proxy.md) explains what it
+does and how to use it.
+
+Give a setting in a file, in the environment or as a flag, with values
+[written as those of the server](configuration.md#how-to-write-values). Each place overrides
+the one before:
 
 | place | example |
 |---|---|
@@ -52,10 +62,9 @@ overruling the one before:
 | environment | ` + "`CRYPTOMEM_PROXY_MAX_VALUE_SIZE=4MiB`" + ` |
 | flag | ` + "`--max-value-size 4MiB`" + ` |
 
-` + "`cryptomem config --proxy`" + ` prints what the proxy would run with and where each
-value came from; ` + "`cryptomem config --proxy --check`" + ` only checks, the key, certificate
-and password files that it names included. Settings marked *reload* take effect
-on SIGHUP.
+` + "`cryptomem config --proxy`" + ` prints the values in effect and where each one comes from.
+` + "`cryptomem config --proxy --check`" + ` only checks them, with the key, certificate and password
+files that they name. Settings marked *reload* also change on SIGHUP.
 
 `
 
@@ -63,12 +72,18 @@ on SIGHUP.
 // Markdown.
 func ProxyReference() string { return reference(proxyReferenceIntro, proxySettings) }
 
+// names are the settings and variables in a description.
+var names = regexp.MustCompile(`\b\w*[a-zA-Z]_\w+\b`)
+
 func reference[C any](intro string, settings []SettingOf[C]) string {
 	var b strings.Builder
 	b.WriteString(intro)
 	for _, s := range settings {
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n", s.Name, s.Doc)
-		fmt.Fprintf(&b, "- Default: `%s`\n- Allowed: %s\n- `%s`, `--%s`", s.Default, s.Allowed(), s.Env(), s.Flag())
+		if s.Group != "" {
+			fmt.Fprintf(&b, "## %s\n\n", s.Group)
+		}
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n", s.Name, names.ReplaceAllString(s.Doc, "`$0`"))
+		fmt.Fprintf(&b, "- Default: `%s`\n- Allowed: %s\n- Set by: `%s`, `--%s`", s.Default, s.Allowed(), s.Env(), s.Flag())
 		if s.Reload {
 			b.WriteString("; *reload*")
 		}

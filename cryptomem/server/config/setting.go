@@ -7,6 +7,9 @@ import (
 
 // A SettingOf is one thing that an operator can decide in a configuration C.
 type SettingOf[C any] struct {
+	// Group is the heading that the setting and those behind it stand under; empty
+	// for that of the setting before.
+	Group string
 	// As in a file, such as "max_memory".
 	Name string
 	// As it would be written in a file.
