@@ -13,13 +13,14 @@ const (
 )
 
 const (
-	required = "Until it was OK, the server answers every other command denied (SET, GET and DELETE: error, \"authentication required\") without buffering it, and closes the connection after 10 s."
+	required = "Before that, the server answers every other command denied (SET, GET and DELETE: error, \"authentication required\") without buffering it."
+	closes   = "It closes the connection after 10 s without a successful AUTH, or after the answer to the third one that failed."
 	either   = "The answer is OK, or denied without saying which of the two is wrong."
 )
 
 // authCases are about AUTH.
 var authCases = []serverCase{
-	{"auth/where-none-is-required", "Servers that require none answer AUTH with OK.", func(t *trial) {
+	{"auth/where-none-is-required", "Servers that require no authentication answer AUTH with OK.", func(t *trial) {
 		if t.server.Identity != "" {
 			t.skip("an identity is said, so AUTH is required")
 		}
@@ -49,7 +50,7 @@ var authCases = []serverCase{
 		p.login().is(wire.OK)
 		p.ask(wire.Ping, "", "in step", 0).holds("in step")
 	}},
-	{"auth/pipelined", "A client may pipeline requests behind its AUTH.", func(t *trial) {
+	{"auth/pipelined", "A client may pipeline requests after its AUTH.", func(t *trial) {
 		p := t.guest()
 		p.queueRaw(wire.Request{Command: wire.Auth, Key: []byte(t.server.Identity), Value: t.server.Token})
 		p.queue(wire.Set, "k", "value", minute)
@@ -70,7 +71,7 @@ var authCases = []serverCase{
 		p.login().is(wire.OK)
 		p.ask(wire.Ping, "", "hello", 0).holds("hello")
 	}},
-	{"auth/third-failure", "It also closes it behind the answer to the third AUTH that failed.", func(t *trial) {
+	{"auth/third-failure", closes, func(t *trial) {
 		p := t.guest()
 		for range 3 {
 			p.queueRaw(wire.Request{Command: wire.Auth, Key: []byte(t.server.Identity), Value: []byte("guess")})
@@ -84,7 +85,7 @@ var authCases = []serverCase{
 		p.ends(t.server.Timeout)
 		t.connect().ask(wire.Get, "k", "", 0).is(wire.NotFound)
 	}},
-	{"auth/too-long", "A server may require AUTH, with an identity of up to 255 bytes as key and a token of up to 4,096 bytes as value.", func(t *trial) {
+	{"auth/too-long", "A server may require AUTH, with an identity of up to 255 bytes as the key and a token of up to 4,096 bytes as the value.", func(t *trial) {
 		p := t.guest()
 		p.auth(long(maxIdentity+1), string(t.server.Token)).isNot(wire.OK)
 		p.login().is(wire.OK)
@@ -93,7 +94,7 @@ var authCases = []serverCase{
 		p.auth(t.server.Identity, long(maxToken+1)).isNot(wire.OK)
 		p.login().is(wire.OK)
 	}},
-	{"auth/not-allowed", "Afterwards, a command that the identity is not allowed on a key is answered in the same way; if identity or token was removed meanwhile, the server closes the connection behind that answer.", func(t *trial) {
+	{"auth/not-allowed", "Once a client is authenticated, a command that the identity may not use on a key is answered in the same way. If the identity or token has been removed in the meantime, the server also closes the connection after that answer.", func(t *trial) {
 		if t.server.Identity == "" {
 			t.skip("no identity is said")
 			return
@@ -113,7 +114,7 @@ var authCases = []serverCase{
 		}
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
 	}},
-	{"auth/timeout", required, func(t *trial) {
+	{"auth/timeout", closes, func(t *trial) {
 		if t.server.AuthTimeout == 0 {
 			t.skip("how long the server waits for AUTH is not said")
 		}

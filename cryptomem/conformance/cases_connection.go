@@ -9,7 +9,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-const deadlines = "A request that has begun must arrive whole within 30 s; a client must take its answers within 30 s; the next request must begin within 10 min."
+const deadlines = "A request must arrive completely within 30 s of its first byte; a client must read its answers within 30 s; the next request must begin within 10 min."
 
 // mostUnread is how much of what nobody reads the answers to may be on its way, in
 // bytes. Systems keep a few megabytes of it.
@@ -17,7 +17,7 @@ const mostUnread = 64 << 20
 
 // connectionCases are about more than one connection, and about time.
 var connectionCases = []serverCase{
-	{"connections/many", "A client opens a connection (TCP, TLS, or a Unix socket) and sends requests.", func(t *trial) {
+	{"connections/many", "A client opens a connection (TCP, TLS or a Unix socket) and sends requests.", func(t *trial) {
 		var all []*peer
 		for range 50 {
 			all = append(all, t.connect())
@@ -32,7 +32,7 @@ var connectionCases = []serverCase{
 			}
 		}
 	}},
-	{"connections/stops-reading", "A client that does not read its answers is not read from either, after a bounded number of bytes.", func(t *trial) {
+	{"connections/stops-reading", "If a client does not read its answers, the server stops reading from it after a bounded number of bytes.", func(t *trial) {
 		p := t.connect()
 		p.over = true
 		ping, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Ping, Value: []byte(long(t.server.MaxValueSize))})
@@ -50,7 +50,7 @@ var connectionCases = []serverCase{
 			}
 		}
 	}},
-	{"connections/slow-reader", "It does not slow others down.", func(t *trial) {
+	{"connections/slow-reader", "Other clients do not notice.", func(t *trial) {
 		slow, other := t.connect(), t.connect()
 		value := long(t.server.MaxValueSize)
 		slow.ask(wire.Set, "k", value, minute).is(wire.OK)
@@ -69,7 +69,7 @@ var connectionCases = []serverCase{
 			slow.next().holds(value)
 		}
 	}},
-	{"connections/slow-sender", "It does not slow others down.", func(t *trial) {
+	{"connections/slow-sender", "Other clients do not notice.", func(t *trial) {
 		slow, other := t.connect(), t.connect()
 		slow.queue(wire.Set, "k", long(100_000), minute)
 		slow.flushAllBut(50_000)
@@ -79,7 +79,7 @@ var connectionCases = []serverCase{
 		slow.flush()
 		slow.next().is(wire.OK)
 	}},
-	{"connections/frame-timeout", "The first is told to the client with an error as the answer of the unfinished request.", func(t *trial) {
+	{"connections/frame-timeout", "After the first of these, the unfinished request is answered with error.", func(t *trial) {
 		if t.server.FrameTimeout == 0 {
 			t.skip("the server's frame timeout is not said by --frame-timeout")
 		}
@@ -125,7 +125,7 @@ var connectionCases = []serverCase{
 		p.ask(wire.Ping, "", "hello", 0).holds("hello")
 		p.ends(t.server.IdleTimeout + t.server.Grace)
 	}},
-	{"connections/too-many", "Where the server has too many connections, in all or from one address, it answers the first request of a new one busy (or error, see above) and closes it.", func(t *trial) {
+	{"connections/too-many", "If too many connections are open, in all or from one address, the server answers the first request of a new one with busy (or error, see above) and closes it.", func(t *trial) {
 		if t.server.MaxConnections == 0 {
 			t.skip("the server's limit of connections is not said by --max-connections")
 		}

@@ -6,20 +6,20 @@ import (
 
 // itemCases are about storing, reading and removing.
 var itemCases = []serverCase{
-	{"set/stores", "SET stores the value in place of whatever was there, its TTL included.", func(t *trial) {
+	{"set/stores", "SET stores the value and replaces what was there, including its TTL.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("value")
 		t.connect().ask(wire.Get, "k", "", 0).holds("value")
 	}},
-	{"set/replaces-the-value", "SET stores the value in place of whatever was there, its TTL included.", func(t *trial) {
+	{"set/replaces-the-value", "SET stores the value and replaces what was there, including its TTL.", func(t *trial) {
 		p := t.connect()
 		for _, value := range []string{"one", "a longer one", "", long(1000), "3"} {
 			p.ask(wire.Set, "k", value, minute).is(wire.OK)
 			p.ask(wire.Get, "k", "", 0).holds(value)
 		}
 	}},
-	{"set/one-key-of-many", "SET stores the value in place of whatever was there, its TTL included.", func(t *trial) {
+	{"set/one-key-of-many", "SET stores the value and replaces what was there, including its TTL.", func(t *trial) {
 		p := t.connect()
 		for _, key := range []string{"a", "b", "ab", "aa"} {
 			p.ask(wire.Set, key, "of "+key, minute).is(wire.OK)
@@ -57,7 +57,7 @@ var itemCases = []serverCase{
 		p.ask(wire.Ping, "k", "hello", 0).holds("hello")
 		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
 	}},
-	{"add/stores-where-nothing-is", "ADD stores only if no unexpired item is there;", func(t *trial) {
+	{"add/stores-where-nothing-is", "ADD stores only if no unexpired item is there.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Add, "k", "value", minute).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("value")
@@ -65,23 +65,23 @@ var itemCases = []serverCase{
 		p.ask(wire.Add, "k", "again", minute).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("again")
 	}},
-	{"add/leaves-what-is-there", "ADD stores only if no unexpired item is there;", func(t *trial) {
+	{"add/leaves-what-is-there", "ADD stores only if no unexpired item is there.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "old", 0).is(wire.OK)
 		before := p.item("k")
 		p.ask(wire.Add, "k", "new", minute).is(wire.Exists)
 		p.item("k").sameAs(before)
 	}},
-	{"add/lets-one-of-many-win", "ADD stores only if no unexpired item is there;", func(t *trial) {
+	{"add/lets-one-of-many-win", "ADD stores only if no unexpired item is there.", func(t *trial) {
 		t.race(wire.Add, wire.Exists)
 	}},
-	{"replace/stores-where-something-is", "REPLACE only if one is.", func(t *trial) {
+	{"replace/stores-where-something-is", "REPLACE stores only if one is.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "old", minute).is(wire.OK)
 		p.ask(wire.Replace, "k", "new", minute).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("new")
 	}},
-	{"replace/nothing", "REPLACE only if one is.", func(t *trial) {
+	{"replace/nothing", "REPLACE stores only if one is.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Replace, "k", "new", minute).is(wire.NotFound)
 		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)

@@ -11,7 +11,7 @@ import (
 
 // otherCases are about what is not about one item: STATS, FLUSH and SCAN.
 var otherCases = []serverCase{
-	{"stats/sections", "With an empty key, its members are the sections; with the name of a section, that section alone.", func(t *trial) {
+	{"stats/sections", "With an empty key its members are the sections; with the name of a section it is that section alone.", func(t *trial) {
 		p := t.connect()
 		var all map[string]json.RawMessage
 		p.stats("", &all)
@@ -28,7 +28,7 @@ var otherCases = []serverCase{
 			}
 		}
 	}},
-	{"flush/prefix", "FLUSH removes all items, or those whose keys begin with the key given.", func(t *trial) {
+	{"flush/prefix", "FLUSH removes all items, or those whose keys begin with the given key.", func(t *trial) {
 		p := t.connect()
 		for _, key := range []string{"a1", "a2", "a", "b"} {
 			p.ask(wire.Set, key, "value", minute).is(wire.OK)
@@ -40,7 +40,7 @@ var otherCases = []serverCase{
 		p.ask(wire.Get, "b", "", 0).holds("value")
 		p.flushed("a", 0)
 	}},
-	{"flush/all", "FLUSH removes all items, or those whose keys begin with the key given.", func(t *trial) {
+	{"flush/all", "FLUSH removes all items, or those whose keys begin with the given key.", func(t *trial) {
 		if !t.server.Alone {
 			t.skip("it would empty the server, which --alone allows")
 		}
@@ -56,7 +56,7 @@ var otherCases = []serverCase{
 			p.ask(wire.Get, fmt.Sprint(i), "", 0).is(wire.NotFound)
 		}
 	}},
-	{"scan/names-every-item", "Every item that is there from the first call to the last is named at least once; others may be, and some twice.", func(t *trial) {
+	{"scan/names-every-item", "Every item that is there from the first call to the last is listed at least once; others may be, and some twice.", func(t *trial) {
 		p := t.connect()
 		for i := range 200 {
 			p.ask(wire.Set, fmt.Sprint("n", i), "value", minute).is(wire.OK)
@@ -68,7 +68,7 @@ var otherCases = []serverCase{
 			}
 		}
 	}},
-	{"scan/while-items-come-and-go", "A call's work is bounded however large the store is and however few names match, and a cursor stays good while items come, go and move.", func(t *trial) {
+	{"scan/while-items-come-and-go", "The work of a call is bounded, even if the store is large and few names match. A cursor stays valid while items come, go and move.", func(t *trial) {
 		p, other := t.connect(), t.connect()
 		const stay, steps = 100, 1000 // a scan that new items come before would go on for ever
 		for i := range stay {
@@ -90,7 +90,7 @@ var otherCases = []serverCase{
 			}
 		}
 	}},
-	{"scan/only-the-prefix", "SCAN tells names, those that begin with the key given, a few at a time.", func(t *trial) {
+	{"scan/only-the-prefix", "SCAN lists names, or those that begin with the given key, a few at a time.", func(t *trial) {
 		p := t.connect()
 		for _, key := range []string{"a", "ab", "b", "ba"} {
 			p.ask(wire.Set, key, "value", minute).is(wire.OK)
@@ -104,7 +104,7 @@ var otherCases = []serverCase{
 			t.fail("SCAN names %d items where none has the prefix", len(found))
 		}
 	}},
-	{"scan/no-expired-item", "Expired items are not named.", func(t *trial) {
+	{"scan/no-expired-item", "Expired items are not listed.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "lives", "value", minute).is(wire.OK)
 		p.ask(wire.Set, "expired", "value", 1).is(wire.OK)
@@ -218,7 +218,7 @@ var keyCases = []serverCase{
 			p.ask(wire.Delete, key, "", 0).is(wire.OK)
 		}
 	}},
-	{"values/empty", "An empty value is a value.", func(t *trial) {
+	{"values/empty", "A value may be empty.", func(t *trial) {
 		p := t.connect()
 		for _, c := range []wire.Command{wire.Set, wire.Add, wire.Replace} {
 			if c == wire.Add {
@@ -228,7 +228,7 @@ var keyCases = []serverCase{
 			p.ask(wire.Get, "k", "", 0).holds("")
 		}
 	}},
-	{"values/longest", "A value has at most as many bytes as the server is configured for, 1 MiB unless said otherwise.", func(t *trial) {
+	{"values/longest", "A value may be as long as the server's configuration allows, by default 1 MiB.", func(t *trial) {
 		p := t.connect()
 		value := long(t.server.MaxValueSize)
 		for _, c := range []wire.Command{wire.Set, wire.Replace} {
@@ -238,7 +238,7 @@ var keyCases = []serverCase{
 		p.ask(wire.Add, "other", value, minute).is(wire.OK)
 		p.ask(wire.Ping, "", value, 0).holds(value)
 	}},
-	{"values/too-long", "The limit applies to what is stored, echoed (PING) or, with AUTH, shown.", func(t *trial) {
+	{"values/too-long", "The limit applies to what is stored, echoed (PING) and sent with AUTH.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "old", minute).is(wire.OK)
 		before := p.item("k")

@@ -8,13 +8,13 @@ import (
 
 const (
 	dropped   = "It then reads the request's bytes and drops them, and answers error once all of them have arrived."
-	untouched = "What was stored before remains, the connection stays in step, and the next request is executed as usual."
+	untouched = "Stored items are unchanged, the connection stays usable, and the next request is executed as usual."
 )
 
 // refusalCases are about requests that are answered with an error, and leave the
 // connection in step.
 var refusalCases = []serverCase{
-	{"refused/unknown-command", "A server that does not know a command answers error and stays in step, so a client may find out with PING whether they are there.", func(t *trial) {
+	{"refused/unknown-command", "A server that does not know a command answers error and the connection stays usable, so a client can use PING to find out whether they are supported.", func(t *trial) {
 		p := t.connect()
 		for _, c := range []wire.Command{0, 200, 255} {
 			for _, size := range []int{0, 1, 100_000} {
@@ -86,7 +86,7 @@ var refusalCases = []serverCase{
 		p.next().is(wire.Error)
 		p.next().is(wire.NotFound)
 	}},
-	{"refused/declared-and-never-sent", "Lengths that are only declared cost the server nothing.", func(t *trial) {
+	{"refused/declared-and-never-sent", "A length that is only announced costs the server nothing.", func(t *trial) {
 		header := func(c wire.Command) []byte {
 			// it is short
 			b, _ := wire.AppendRequest(nil, &wire.Request{Command: c, Key: []byte("k")})
@@ -125,14 +125,14 @@ var refusalCases = []serverCase{
 	}},
 }
 
-const lost = "As soon as the first byte is not 43 or the second not 4D, the server answers error once, sends nothing more and closes the connection."
+const lost = "As soon as the first byte is not 43 or the second is not 4D, the server answers error once, sends nothing more and closes the connection."
 
 // magicCases are about bytes that no request begins with.
 var magicCases = []serverCase{
 	{"magic/first-byte", lost, func(t *trial) { t.losesFrames(t.connect(), "D") }},
 	{"magic/second-byte", lost, func(t *trial) { t.losesFrames(t.connect(), "CN") }},
 	{"magic/zeros", lost, func(t *trial) { t.losesFrames(t.connect(), "\x00") }},
-	{"magic/http", "So an HTTP client or a port scan is answered at once.", func(t *trial) {
+	{"magic/http", "So an HTTP client or a port scanner gets an answer at once.", func(t *trial) {
 		t.losesFrames(t.connect(), "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	}},
 	{"magic/behind-requests", lost, func(t *trial) {

@@ -14,7 +14,7 @@ const minute = time.Minute
 
 // streamCases are about requests and answers as such.
 var streamCases = []serverCase{
-	{"stream/answers-in-order", "The server answers each of them, once, in the order of the requests.", func(t *trial) {
+	{"stream/answers-in-order", "The server answers each request once, in the order of the requests.", func(t *trial) {
 		p := t.connect()
 		for i := range 300 {
 			p.queue(wire.Set, fmt.Sprint(i), fmt.Sprint("value ", i), minute)
@@ -28,7 +28,7 @@ var streamCases = []serverCase{
 			p.next().holds(fmt.Sprint("ping ", i))
 		}
 	}},
-	{"stream/refusals-in-order", "The server answers each of them, once, in the order of the requests.", func(t *trial) {
+	{"stream/refusals-in-order", "The server answers each request once, in the order of the requests.", func(t *trial) {
 		p := t.connect()
 		for i := range 50 {
 			p.queue(wire.Ping, "", fmt.Sprint(i), 0)
@@ -44,7 +44,7 @@ var streamCases = []serverCase{
 			p.next().is(wire.NotFound)
 		}
 	}},
-	{"stream/large-among-small", "The server answers each of them, once, in the order of the requests.", func(t *trial) {
+	{"stream/large-among-small", "The server answers each request once, in the order of the requests.", func(t *trial) {
 		p := t.connect()
 		size := t.server.MaxValueSize / 2
 		for _, n := range []int{size, 1, size / 3, 0, size} {
@@ -57,7 +57,7 @@ var streamCases = []serverCase{
 			p.next().holds("small")
 		}
 	}},
-	{"stream/many-before-reading", "A client need not wait for an answer before it sends the next request (pipelining); how many it has outstanding is its own choice.", func(t *trial) {
+	{"stream/many-before-reading", "A client may send further requests before it has an answer (pipelining), as many as it likes.", func(t *trial) {
 		p := t.connect()
 		const many = 10_000
 		for range many {
@@ -70,7 +70,7 @@ var streamCases = []serverCase{
 			}
 		}
 	}},
-	{"stream/byte-by-byte", "A request takes effect only once it has arrived whole.", func(t *trial) {
+	{"stream/byte-by-byte", "A request takes effect only when it has arrived completely.", func(t *trial) {
 		p := t.connect()
 		p.queue(wire.Set, "k", "value", minute)
 		p.queue(wire.Get, "k", "", 0)
@@ -83,7 +83,7 @@ var streamCases = []serverCase{
 		p.next().is(wire.OK)
 		p.next().holds("value")
 	}},
-	{"stream/cut-anywhere", "A request takes effect only once it has arrived whole.", func(t *trial) {
+	{"stream/cut-anywhere", "A request takes effect only when it has arrived completely.", func(t *trial) {
 		p := t.connect()
 		for cut := 1; t.err == nil; cut++ {
 			p.queue(wire.Set, "k", "value", minute)
@@ -99,7 +99,7 @@ var streamCases = []serverCase{
 			p.ask(wire.Get, "k", "", 0).holds("value")
 		}
 	}},
-	{"stream/half-a-request-does-nothing", "A request takes effect only once it has arrived whole.", func(t *trial) {
+	{"stream/half-a-request-does-nothing", "A request takes effect only when it has arrived completely.", func(t *trial) {
 		p, other := t.connect(), t.connect()
 		p.ask(wire.Set, "k", "old", minute).is(wire.OK)
 		p.queue(wire.Set, "k", "new", minute)
@@ -110,7 +110,7 @@ var streamCases = []serverCase{
 		p.next().is(wire.OK)
 		other.ask(wire.Get, "k", "", 0).holds("new")
 	}},
-	{"stream/half-a-header", "A request takes effect only once it has arrived whole.", func(t *trial) {
+	{"stream/half-a-header", "A request takes effect only when it has arrived completely.", func(t *trial) {
 		p := t.connect()
 		p.queue(wire.Ping, "", "hello", 0)
 		p.flushAllBut(len(p.out) - 1)
@@ -130,7 +130,7 @@ var streamCases = []serverCase{
 		p.ends(t.server.Timeout)
 		t.connect().ask(wire.Get, "k", "", 0).holds("old")
 	}},
-	{"stream/half-close", "A client may end its sending side (half-close) and still read all answers; then the server closes.", func(t *trial) {
+	{"stream/half-close", "A client may close its sending side (half-close) and still read all answers. Then the server closes the connection.", func(t *trial) {
 		p := t.connect()
 		value := long(t.server.MaxValueSize)
 		p.queue(wire.Set, "k", value, minute)
@@ -147,7 +147,7 @@ var streamCases = []serverCase{
 		}
 		p.ends(t.server.Timeout)
 	}},
-	{"stream/bytes-of-any-kind", "Keys and values are bytes of any kind; to the server a value has no meaning, since clients seal it before they send it.", func(t *trial) {
+	{"stream/bytes-of-any-kind", "Keys and values may contain any bytes. The server does not interpret values: clients seal them before they send them.", func(t *trial) {
 		p := t.connect()
 		var all strings.Builder
 		for b := range 256 {

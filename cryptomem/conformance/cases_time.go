@@ -51,7 +51,7 @@ var timeCases = []serverCase{
 			p.ask(wire.Touch, "k", "", ttl).is(wire.OK)
 		})
 	}},
-	{"ttl/is-replaced", "SET stores the value in place of whatever was there, its TTL included.", func(t *trial) {
+	{"ttl/is-replaced", "SET stores the value and replaces what was there, including its TTL.", func(t *trial) {
 		p := t.connect()
 		prolong := map[string]func(key string){
 			"set":     func(key string) { p.ask(wire.Set, key, "new", minute).is(wire.OK) },
@@ -104,7 +104,7 @@ var timeCases = []serverCase{
 		p.ask(wire.Touch, "k", "", 1).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
 	}},
-	{"ttl/zero", "A TTL of 0 means that the item does not expire, or that it gets the server's default TTL if one is configured; for TOUCH it always means the former.", func(t *trial) {
+	{"ttl/zero", "A TTL of 0 means that the item does not expire, or gets the server's default TTL if one is configured. For TOUCH it always means that the item does not expire.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "value", 0).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("value")
@@ -114,7 +114,7 @@ var timeCases = []serverCase{
 			t.fail("what was touched with a TTL of 0 has %v left, not 0", left)
 		}
 	}},
-	{"ttl/longest", "A TTL that reaches beyond what the clock can count means no expiry.", func(t *trial) {
+	{"ttl/longest", "A TTL that is too long for the server's clock means no expiry.", func(t *trial) {
 		p := t.connect()
 		for _, c := range []wire.Command{wire.Set, wire.Replace} {
 			p.ask(c, "k", "value", math.MaxInt64).is(wire.OK)
@@ -140,7 +140,7 @@ var timeCases = []serverCase{
 			p.ask(wire.Get, "fresh", "", 0).is(wire.NotFound)
 		}
 	}},
-	{"ttl/ignored", "Commands that do not use the TTL ignore it, whatever it says.", func(t *trial) {
+	{"ttl/ignored", "Commands that do not use the TTL ignore it.", func(t *trial) {
 		p := t.connect()
 		for _, ttl := range []time.Duration{-1, math.MinInt64, 1, math.MaxInt64} {
 			p.ask(wire.Set, "k", "value", minute).is(wire.OK)
@@ -153,7 +153,7 @@ var timeCases = []serverCase{
 	}},
 }
 
-const visible = "An item is visible as long as less time than its TTL has passed, and gone from the nanosecond on at which that is no longer so, whether or not its memory has been given back."
+const visible = "An item is visible as long as less time than its TTL has passed, and not for a nanosecond longer, even if its memory has not been freed yet."
 
 // lives demands that what store stores under "k" is there as long as its TTL has not
 // passed since before it was sent, and is gone once it has passed since the answer.

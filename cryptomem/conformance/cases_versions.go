@@ -53,7 +53,7 @@ func (p *peer) swap(key string, version uint64, value string, ttl time.Duration)
 
 // versionCases are about GETV and CAS.
 var versionCases = []serverCase{
-	{"getv/tells", "GETV answers with the item's version, an unsigned number, and the nanoseconds that it has left, 0 meaning that it does not expire.", func(t *trial) {
+	{"getv/tells", "GETV answers with the item's version and its remaining time in nanoseconds, 0 if it does not expire.", func(t *trial) {
 		p := t.connect()
 		for _, value := range []string{"value", "", long(t.server.MaxValueSize)} {
 			p.ask(wire.Set, "k", value, minute).is(wire.OK)
@@ -63,7 +63,7 @@ var versionCases = []serverCase{
 			}
 		}
 	}},
-	{"getv/counts-down", "GETV answers with the item's version, an unsigned number, and the nanoseconds that it has left, 0 meaning that it does not expire.", func(t *trial) {
+	{"getv/counts-down", "GETV answers with the item's version and its remaining time in nanoseconds, 0 if it does not expire.", func(t *trial) {
 		p := t.connect()
 		began := t.now()
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
@@ -83,14 +83,14 @@ var versionCases = []serverCase{
 	{"getv/nothing", "OK + version (8) + remaining TTL (8) + the value, or not found", func(t *trial) {
 		t.connect().ask(wire.GetV, "k", "", 0).is(wire.NotFound)
 	}},
-	{"getv/reading-changes-nothing", "A version changes with every change of the item, TOUCH included, and within a server's life it is never used again for that key.", func(t *trial) {
+	{"getv/reading-changes-nothing", "The version is an unsigned number that changes with every change of the item, including TOUCH.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
 		before := p.item("k")
 		p.ask(wire.Get, "k", "", 0).holds("value")
 		p.item("k").sameAs(before)
 	}},
-	{"versions/grow-with-every-change", "A version changes with every change of the item, TOUCH included, and within a server's life it is never used again for that key.", func(t *trial) {
+	{"versions/grow-with-every-change", "The version is an unsigned number that changes with every change of the item, including TOUCH.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
 		before := p.item("k")
@@ -110,7 +110,7 @@ var versionCases = []serverCase{
 			before = now
 		}
 	}},
-	{"versions/grow-beyond-a-removal", "The version of a key grows from one change to the next, which locks use as a fence; versions of different keys say nothing about order.", func(t *trial) {
+	{"versions/grow-beyond-a-removal", "Within a server's life, the versions of a key only grow, which locks use as a fence. Versions of different keys say nothing about order.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "value", minute).is(wire.OK)
 		before := p.item("k")
@@ -122,7 +122,7 @@ var versionCases = []serverCase{
 			before = now
 		}
 	}},
-	{"cas/swaps", "CAS (compare and swap) stores only if the item still has the version given, and answers exists if it has another.", func(t *trial) {
+	{"cas/swaps", "CAS (compare and swap) stores only if the item still has the given version, and answers exists if it has another.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "old", minute).is(wire.OK)
 		before := p.item("k")
@@ -139,7 +139,7 @@ var versionCases = []serverCase{
 		p.swap("k", now.version, "", minute).is(wire.OK)
 		p.ask(wire.Get, "k", "", 0).holds("")
 	}},
-	{"cas/another-version", "CAS (compare and swap) stores only if the item still has the version given, and answers exists if it has another.", func(t *trial) {
+	{"cas/another-version", "CAS (compare and swap) stores only if the item still has the given version, and answers exists if it has another.", func(t *trial) {
 		p := t.connect()
 		p.ask(wire.Set, "k", "older", minute).is(wire.OK)
 		older := p.item("k")
@@ -159,7 +159,7 @@ var versionCases = []serverCase{
 		p.swap("k", before.version, "new", minute).is(wire.NotFound)
 		p.ask(wire.Get, "k", "", 0).is(wire.NotFound)
 	}},
-	{"cas/lets-one-of-many-win", "CAS (compare and swap) stores only if the item still has the version given, and answers exists if it has another.", func(t *trial) {
+	{"cas/lets-one-of-many-win", "CAS (compare and swap) stores only if the item still has the given version, and answers exists if it has another.", func(t *trial) {
 		const racers, rounds = 4, 50
 		referee := t.connect()
 		var all [racers]*peer
