@@ -78,6 +78,34 @@ func residentBytes() int {
 	return kb << 10
 }
 
+// BenchmarkPrefetch is a hit among -items items in batches of 16, with and without
+// the batch being told in advance.
+func BenchmarkPrefetch(b *testing.B) {
+	c := benchCache(b)
+	fill(b, c, *benchItems, 64, time.Hour)
+	now := c.Now()
+	for name, told := range map[string]bool{"one after another": false, "told in advance": true} {
+		b.Run(name, func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			keys := make([][]byte, cache.MaxPrefetch)
+			var dst []byte
+			b.ReportAllocs()
+			reportCPU(b)
+			for i := 0; i < b.N; i += len(keys) {
+				for j := range keys {
+					keys[j] = benchKey(keys[j], r.Uint64N(uint64(*benchItems)))
+				}
+				if told {
+					c.Prefetch(keys)
+				}
+				for _, key := range keys {
+					dst, _, _ = c.GetAppend(now, dst[:0], key)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkStore measures operations on stores of 2 thousand and of -items
 // items with 64-byte values.
 func BenchmarkStore(b *testing.B) {

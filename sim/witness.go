@@ -10,7 +10,10 @@ import (
 
 // A serverEnd stands between its session and the product's handler: every
 // request meets the model at the moment of its execution.
-var _ session.LargeHandler = (*serverEnd)(nil)
+var (
+	_ session.LargeHandler = (*serverEnd)(nil)
+	_ session.Prefetcher   = (*serverEnd)(nil)
+)
 
 // anyAnswer is in the place of an answer that the handler has no part in.
 const anyAnswer = 0
@@ -40,6 +43,9 @@ func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve 
 	}
 	return e.witness(now, dst, start, r, frame), ref
 }
+
+// Prefetch passes on what the session knows to come.
+func (e *serverEnd) Prefetch(keys [][]byte) { e.conn.node.handler.Prefetch(keys) }
 
 // witness looks at a request that has been executed. Its answer is frame, and
 // as far as it is not referred to, dst[start:].

@@ -118,6 +118,7 @@ type guard struct {
 var (
 	_ session.Gate         = (*guard)(nil)
 	_ session.LargeHandler = (*guard)(nil)
+	_ session.Prefetcher   = (*guard)(nil)
 	_ serve.AuthHandler    = (*guard)(nil)
 	_ session.Terminator   = (*guard)(nil)
 	_ session.ShareHandler = (*guard)(nil)
@@ -191,6 +192,13 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func
 		return dst, nil
 	}
 	return g.Handler.HandleLarge(now, dst, r, reserve)
+}
+
+// Prefetch implements session.Prefetcher: who may do nothing costs nothing.
+func (g *guard) Prefetch(keys [][]byte) {
+	if g.permission != nil {
+		g.Handler.Prefetch(keys)
+	}
 }
 
 // Share implements session.ShareHandler.

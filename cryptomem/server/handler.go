@@ -34,7 +34,7 @@ type Handler struct {
 // NewHandler returns a Handler over c with nothing else set.
 func NewHandler(c *cache.Cache) *Handler { return &Handler{Cache: c} }
 
-var _ session.Handler = (*Handler)(nil)
+var _ session.Prefetcher = (*Handler)(nil)
 
 // Handle implements session.Handler.
 func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
@@ -78,6 +78,9 @@ func (h *Handler) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	}
 	return appendError(dst, fmt.Errorf("%s is not supported", r.Command))
 }
+
+// Prefetch implements session.Prefetcher.
+func (h *Handler) Prefetch(keys [][]byte) { h.Cache.Prefetch(keys) }
 
 // unbounded is for values that are copied at once.
 func unbounded(int) bool { return true }

@@ -88,6 +88,7 @@ type Session struct {
 	large      LargeHandler // the same
 	terminator Terminator   // the same
 	sharer     ShareHandler // the same
+	ahead      lookahead    // what the same knows of
 	limits     Limits
 	reserved   reservation
 
@@ -128,6 +129,7 @@ func New(h Handler, l Limits) *Session {
 	s.gate, _ = h.(Gate)
 	s.large, _ = h.(LargeHandler)
 	s.terminator, _ = h.(Terminator)
+	s.ahead.to, _ = h.(Prefetcher)
 	if s.sharer, _ = h.(ShareHandler); s.sharer != nil {
 		s.reserved.belongTo(s.sharer.Share())
 	}
@@ -300,6 +302,7 @@ func (s *Session) Execute(now int64) error {
 		if s.left = s.quick && h.Command.Has(wire.Slow); s.left {
 			break
 		}
+		s.ahead.at(b, size)
 		r := &s.request
 		*r = h.Request(b)
 		answered := len(s.output())

@@ -23,7 +23,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input, pieces []byte) {
 		limits := session.Limits{MaxValueSize: 20_000, HighWater: 64}
-		var whole, pieced recorder
+		var whole, pieced foresighted
 		want, wantErr := receive(session.New(&whole, limits), input, len(input)+1)
 
 		s := session.New(&pieced, limits)

@@ -1,0 +1,8 @@
+//go:build amd64 || arm64
+
+package cache
+
+// prefetch asks the processor for the cache line of b and does not wait for it.
+//
+//go:noescape
+func prefetch(b *byte)

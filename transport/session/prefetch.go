@@ -1,0 +1,60 @@
+package session
+
+import (
+	"sync"
+
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// A Prefetcher is a Handler that is told of requests before they are executed.
+type Prefetcher interface {
+	Handler
+	// Prefetch is told the keys of requests that have arrived together, at most
+	// MaxPrefetch: what they need can be on its way to the processor for all of them
+	// at once. Some may never be executed. keys is valid during the call only.
+	Prefetch(keys [][]byte)
+}
+
+// MaxPrefetch is how many requests a Prefetcher is told of at once.
+const MaxPrefetch = 16
+
+var keyLists = sync.Pool{New: func() any { return new([MaxPrefetch][]byte) }}
+
+// lookahead tells a Prefetcher, if there is one, of requests that have arrived
+// together.
+type lookahead struct {
+	to Prefetcher
+	// known requests that have not been executed.
+	known int
+}
+
+// at says that the request of so many bytes that b begins with is executed next.
+func (a *lookahead) at(b []byte, size uint64) {
+	switch {
+	case a.known > 0:
+		a.known--
+	case a.to != nil && uint64(len(b)) >= size+wire.RequestHeaderSize:
+		a.tell(b)
+	}
+}
+
+// tell tells of the whole requests that b begins with, unless there is only one.
+func (a *lookahead) tell(b []byte) {
+	keys := keyLists.Get().(*[MaxPrefetch][]byte)
+	n := 0
+	for n < len(keys) && len(b) >= wire.RequestHeaderSize && !wire.BadMagic(b) {
+		h := wire.ParseHeader(b)
+		if uint64(len(b)) < h.Size() || h.KeySize == 0 || !h.Command.Known() || h.Command.Has(wire.Slow) {
+			break
+		}
+		keys[n] = h.Request(b).Key
+		n++
+		b = b[h.Size():]
+	}
+	if n > 1 {
+		a.known = n - 1
+		a.to.Prefetch(keys[:n])
+	}
+	clear(keys[:n])
+	keyLists.Put(keys)
+}
