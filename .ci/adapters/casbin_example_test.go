@@ -15,8 +15,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 )
 
-// decisions is a cache for github.com/casbin/casbin. While the store is away,
-// casbin decides for itself.
+// decisions is a cache for github.com/casbin/casbin. If the store is down, casbin
+// makes each decision anew.
 type decisions struct{ store *adapter.Store }
 
 func (d decisions) Get(key string) (allowed bool, err error) {

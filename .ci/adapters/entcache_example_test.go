@@ -16,8 +16,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 )
 
-// rows is a level for ariga.io/entcache, which goes to the database after any
-// error.
+// rows is a level for ariga.io/entcache. After any error, entcache goes to the
+// database.
 type rows struct{ store *adapter.Store }
 
 func (r rows) Get(ctx context.Context, key entcache.Key) (*entcache.Entry, error) {

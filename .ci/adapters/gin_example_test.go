@@ -28,7 +28,7 @@ func useGin(client *cryptomem.Client) *gin.Engine {
 	engine := gin.New()
 	engine.Use(sessions.Sessions("session", store))
 	engine.GET("/login", func(c *gin.Context) {
-		// Whoever planted the old identifier gets nothing by it.
+		// Against session fixation: a planted identifier is worth nothing.
 		if err := store.Renew(c.Request, "session"); err != nil {
 			c.AbortWithStatus(http.StatusServiceUnavailable)
 			return

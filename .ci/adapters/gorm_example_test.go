@@ -15,8 +15,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 )
 
-// queries is a cacher for github.com/go-gorm/caches. A store that is away is a
-// miss; that it cannot invalidate is an error of the change.
+// queries is a cacher for github.com/go-gorm/caches. If the store is down, reads
+// are misses, and changes fail because they cannot invalidate.
 type queries struct{ store *adapter.Store }
 
 func (q queries) Get(ctx context.Context, key string, to *caches.Query[any]) (*caches.Query[any], error) {

@@ -27,7 +27,7 @@ func Example() {
 			return
 		}
 		if r.URL.Path == "/login" {
-			// Whoever planted the old identifier gets nothing by it.
+			// Against session fixation: a planted identifier is worth nothing.
 			if err := store.Renew(r, "session"); err != nil {
 				http.Error(w, "try again later", http.StatusServiceUnavailable)
 				return
