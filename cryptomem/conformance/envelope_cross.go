@@ -36,7 +36,7 @@ func crossCases(s *speaker, golden testdata.Vectors) []envelopeCase {
 		{"cross/ours-opens-for-them", openRule, func(ctx context.Context) error { return s.oursForThem(ctx, golden.Accepted[0]) }},
 		{"cross/padded-lengths", "padded length = L rounded up to a multiple of 2^(E − S)", func(ctx context.Context) error { return s.paddedLengths(ctx, c2) }},
 		{"cross/nonces", "Its second half is 12 fresh random bytes each time.", func(ctx context.Context) error { return s.nonces(ctx, c2) }},
-		{"lines/in-order", "Answers come in the order of the lines, however many are sent ahead.", func(ctx context.Context) error { return s.inOrder(ctx, golden) }},
+		{"lines/in-order", "Answers come in the order of the requests, however many are sent ahead.", func(ctx context.Context) error { return s.inOrder(ctx, golden) }},
 	}
 }
 
