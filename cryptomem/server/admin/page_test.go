@@ -184,6 +184,7 @@ var _ = Describe("The page", Serial, func() {
 			HaveKeyWithValue("t-ops-note", "1/s end in an error"),
 			HaveKeyWithValue("t-hit", "75.0%"),
 			HaveKeyWithValue("t-p99", "8.15 µs"),
+			HaveKeyWithValue("t-p99-note", "p50 6.14 µs"),
 			HaveKeyWithValue("t-mem", "256 MiB"),
 			HaveKeyWithValue("t-mem-note", "50.0% of 512 MiB"),
 			HaveKeyWithValue("t-items", "1.23M"),

@@ -91,7 +91,7 @@ function tiles(s, p, points) {
   const ratio = s.cache.hits + s.cache.misses > 0 ? s.cache.hits / (s.cache.hits + s.cache.misses) : null;
   tile("ops", count(p?.ops), p?.errors > 0 ? [`${count(p.errors)}/s end in an error`] : [`in ${bytes(p?.received)}/s,`, `out ${bytes(p?.sent)}/s`], (x) => x.ops, "--c1", p?.errors > 0);
   tile("hit", percent(p?.hitRatio), ["since start", percent(ratio)], (x) => x.hitRatio, "--c2");
-  tile("p99", time(p?.p99), p?.p99 ? ["p99", `p50 ${time(p.p50)}`] : ["no requests"], (x) => x.p99, "--c4");
+  tile("p99", time(p?.p99), p?.p99 ? [`p50 ${time(p.p50)}`] : ["no requests"], (x) => x.p99, "--c4");
   const full = s.cache.memory.total / s.cache.max_memory;
   tile("mem", bytes(s.cache.memory.total), [percent(full), `of ${bytes(s.cache.max_memory)}`], (x) => x.memory, "--c2", s.cache.refused > 0 && full > 0.95);
   tile("items", count(s.cache.items), [s.cache.items > 0 ? bytes(s.cache.bytes / s.cache.items) + " each" : "no items"], (x) => x.items, "--c6");
