@@ -16,7 +16,7 @@ import (
 )
 
 // decisions is a cache for github.com/casbin/casbin. If the store is down, casbin
-// makes each decision anew.
+// makes each decision again.
 type decisions struct{ store *adapter.Store }
 
 func (d decisions) Get(key string) (allowed bool, err error) {
