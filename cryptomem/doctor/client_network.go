@@ -154,7 +154,7 @@ func (v *clientReport) silent() {
 }
 
 func (v *clientReport) stranger(why string) {
-	v.found(Problem, "server", v.Addr+" is something else than cryptomem: "+why, "correct the address; on its machine, ss -ltnp tells what holds the port")
+	v.found(Problem, "server", v.Addr+" is something else than cryptomem: "+why, "correct the address; on its machine, "+listing(v.Addr)+" tells who listens there")
 }
 
 // hearsTLS reports whether the server answers a TLS handshake. Nothing is sent

@@ -235,7 +235,16 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		web := httptest.NewServer(http.NotFoundHandler())
 		DeferCleanup(web.Close)
 		v.Addr, v.CA = web.Listener.Addr().String(), ""
-	}, doctor.Problem, "server", "something else than cryptomem", "correct the address"),
+	}, doctor.Problem, "server", "something else than cryptomem", "ss -ltnp"),
+	Entry("a web server on a Unix socket", func(v *visitor) {
+		path := filepath.Join(GinkgoT().TempDir(), "s")
+		l, err := net.Listen("unix", path)
+		Expect(err).NotTo(HaveOccurred())
+		web := &http.Server{Handler: http.NotFoundHandler()}
+		go web.Serve(l) //nolint:errcheck // until it is closed
+		DeferCleanup(web.Close)
+		v.Addr, v.CA = "unix:"+path, ""
+	}, doctor.Problem, "server", "something else than cryptomem", "ss -lxp"),
 	Entry("a web server, asked over TLS", func(v *visitor) {
 		web := httptest.NewServer(http.NotFoundHandler())
 		DeferCleanup(web.Close)

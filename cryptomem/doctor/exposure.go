@@ -46,6 +46,14 @@ func isUnix(addr string) bool {
 	return err == nil && a.Path != ""
 }
 
+// listing is the command that tells who listens on the address.
+func listing(addr string) string {
+	if isUnix(addr) {
+		return "ss -lxp"
+	}
+	return "ss -ltnp"
+}
+
 // adminExposure asks who can look in.
 func adminExposure(_ context.Context, r *serverReport) {
 	const subject = "admin address"

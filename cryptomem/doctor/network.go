@@ -64,7 +64,7 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	if err != nil {
-		advice := "find out what holds the port (ss -ltnp), or choose another addr"
+		advice := "find out who listens there ("+listing(addr)+"), or choose another addr"
 		if !secure {
 			advice += "; if it is a server that speaks TLS, ask with its configuration, tls_cert and tls_key included"
 		}
@@ -120,7 +120,7 @@ func adminTaken(ctx context.Context, r *serverReport) {
 	// it was only asked for
 	_ = conn.Close()
 	r.found(Problem, "admin address", "somebody listens on "+addr+", and no server of this configuration runs: a start will fail",
-		"find out what holds the port (ss -ltnp), or choose another admin address")
+		"find out who listens there ("+listing(addr)+"), or choose another admin address")
 }
 
 // handshake speaks TLS and compares the certificate that is shown with the one

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,8 +77,26 @@ func proxyReach(_ context.Context, r *proxyReport) {
 		}
 	}
 	if local {
-		r.fine(subject, "those of this machine who may open the socket, or have the password")
+		r.fine(subject, "those of this machine who %s", admitted(c))
 	}
+}
+
+// admitted says who of this machine may connect, where nobody else may.
+func admitted(c *config.Proxy) string {
+	var who []string
+	for _, a := range c.Listen() {
+		one := "have the password"
+		switch {
+		case a.Path != "" && c.PasswordFile == "":
+			one = "may open the socket"
+		case a.Path != "":
+			one = "may open the socket and have the password"
+		}
+		if !slices.Contains(who, one) {
+			who = append(who, one)
+		}
+	}
+	return strings.Join(who, ", or ")
 }
 
 func proxyPassword(_ context.Context, r *proxyReport) {
@@ -153,7 +172,7 @@ func proxyAnswer(ctx context.Context, r *proxyReport) {
 		case errors.Is(err, os.ErrPermission):
 			r.found(Unknown, subject, "this user may not open "+a.String(), "run this as the program's user")
 		case err != nil:
-			r.found(Problem, subject, a.String()+": "+err.Error(), "find out what listens there (ss -ltnp)")
+			r.found(Problem, subject, a.String()+": "+err.Error(), "find out who listens there ("+listing(a.String())+")")
 		case strings.Contains(text, "cryptomem proxy"):
 			r.fine(subject, "it answers on %s", a)
 		case strings.HasPrefix(text, "-NOAUTH"):

@@ -91,6 +91,14 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		}
 	})
 
+	It("is told that it lacks a right which only some need, and that nothing is wrong", func() {
+		server := start()
+		server.Must("ACL", "SETUSER", "app", "on", ">hidden-word", "~*", "+@all", "-client|tracking")
+		findings := examine("valkey://app:hidden-word@" + server.Addr)
+		Expect(wrong(findings)).To(BeEmpty())
+		Expect(findings).To(ContainElement(And(HaveField("Subject", "rights"), HaveField("Text", "the user lacks +client|tracking: a near cache, if one is wanted, fails"))))
+	})
+
 	It("is told which keys it may not touch", func() {
 		server := start()
 		server.Must("ACL", "SETUSER", "app", "on", ">hidden-word", "~other:*", "+@all")
@@ -134,6 +142,10 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		Expect(wrong(examine("valkey://app:hidden-word@" + addr))).To(ContainElement(And(
 			HaveField("Subject", "cluster"), HaveField("Severity", doctor.Problem), HaveField("Advice", ContainSubstring("+cluster|slots")),
 		)))
+		for _, n := range cluster.Nodes {
+			n.Must("ACL", "SETUSER", "app", "reset", "on", ">hidden-word", "~*", "+@all", "-asking")
+		}
+		oneOf(examine(strings.Replace(cluster.URL(), "://", "://app:hidden-word@", 1)), doctor.Problem, "rights", "lacks +asking:")
 		cluster.Nodes[2].Kill()
 		Eventually(func() string { return cluster.Nodes[0].Text("CLUSTER", "INFO") }).WithTimeout(20 * time.Second).Should(ContainSubstring("cluster_state:fail"))
 		Expect(wrong(examine(cluster.URL()))).To(ContainElement(And(HaveField("Subject", "cluster"), HaveField("Severity", doctor.Problem))))
