@@ -64,7 +64,7 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	if err != nil {
-		advice := "find out who listens there ("+listing(addr)+"), or choose another addr"
+		advice := "find out who listens there (" + listing(addr) + "), or choose another addr"
 		if !secure {
 			advice += "; if it is a server that speaks TLS, ask with its configuration, tls_cert and tls_key included"
 		}

@@ -2,7 +2,6 @@ package valkeystore
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 
 	"github.com/valkey-io/valkey-go"
@@ -107,11 +106,13 @@ func (t *batch) settle(s *Store, i int) {
 }
 
 func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
-	abandoned := false
+	var givenUp error
 	for i, result := range b.client.DoMulti(ctx, t.cmds...) {
 		r := t.rs[i]
 		if lost := result.NonValkeyError(); lost != nil {
-			abandoned = abandoned || errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded)
+			if isContext(lost) {
+				givenUp = lost
+			}
 			r.Err = s.lost(ctx, r.Command, lost)
 			t.settle(s, i)
 			continue
@@ -121,11 +122,7 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 		t.frames[i].release()
 	}
 	for _, slot := range t.slots {
-		if abandoned {
-			b.abandon(slot)
-		} else {
-			b.limit(slot).release()
-		}
+		b.leave(slot, givenUp)
 	}
 }
 

@@ -2,7 +2,6 @@ package valkeystore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -169,15 +168,11 @@ func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 		f.release()
 		return err
 	}
-	if lost := result.NonValkeyError(); lost != nil {
-		if errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded) {
-			b.abandon(slot)
-		} else {
-			b.limit(slot).release()
-		}
+	lost := result.NonValkeyError()
+	b.leave(slot, lost)
+	if lost != nil {
 		return s.lost(ctx, r.Command, lost) // and the frame may still be read
 	}
-	b.limit(slot).release()
 	err = s.answer(r, result)
 	f.release()
 	return err
@@ -185,7 +180,7 @@ func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 
 // notEntered returns the error of a request that got neither capacity nor connection.
 func (s *Store) notEntered(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if isContext(err) && ctx.Err() != nil {
 		return err
 	}
 	return s.unsent(err)

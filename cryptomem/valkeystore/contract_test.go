@@ -10,9 +10,28 @@ import (
 )
 
 func TestTheContractOnOneNode(t *testing.T) {
+	t.Parallel()
 	server := valkeytest.Start(t)
+	holdsTheContract(t, "valkey://"+server.Addr, func([]byte) *valkeytest.Server { return server })
+}
+
+func TestTheContractOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := valkeytest.StartCluster(t, 3, false)
+	holdsTheContract(t, cluster.URL(), func(name []byte) *valkeytest.Server { return cluster.Primary(string(name)) })
+}
+
+func TestTheContractOverSentinel(t *testing.T) {
+	t.Parallel()
+	watched := valkeytest.StartWatched(t, 1)
+	holdsTheContract(t, watched.URL(), func([]byte) *valkeytest.Server { return watched.Primary })
+}
+
+// holdsTheContract runs the contract's suite on stores at the address; server has the
+// name.
+func holdsTheContract(t *testing.T, url string, server func(name []byte) *valkeytest.Server) {
 	storetest.Run(t, func(t *testing.T) cryptomem.Store {
-		store, err := valkeystore.Open("valkey://" + server.Addr)
+		store, err := valkeystore.Open(url)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -20,13 +39,13 @@ func TestTheContractOnOneNode(t *testing.T) {
 	})
 }
 
-// besideOthers is a store whose server others use as well.
+// besideOthers is a store whose servers others use as well.
 type besideOthers struct {
 	*valkeystore.Store
-	server *valkeytest.Server
+	server func(name []byte) *valkeytest.Server
 }
 
 func (s besideOthers) PutForeign(t *testing.T, name []byte) {
 	t.Helper()
-	s.server.Must("RPUSH", string(name), "an element of a list")
+	s.server(name).Must("RPUSH", string(name), "an element of a list")
 }

@@ -145,17 +145,22 @@ func isUnsent(err error) bool {
 	return errors.As(err, &connect) || isRefusal || errors.Is(err, valkey.ErrNoSlot) || errors.Is(err, valkey.ErrNoCache)
 }
 
+// isContext reports whether the error is the end of a caller's time.
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // lost returns the error of a request that was handed to valkey-go and got no
 // answer. Only what surely was not sent may be called so.
 func (s *Store) lost(ctx context.Context, c cryptomem.Command, err error) error {
-	isContext := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	givenUp := isContext(err)
 	switch {
 	case isUnsent(err):
 		return s.unsent(err)
-	case isContext && ctx.Err() == nil:
+	case givenUp && ctx.Err() == nil:
 		// of the caller that was making the connection
 		return s.unsent(errors.New("another caller gave up while it was connecting"))
-	case isContext:
+	case givenUp:
 	case s.closed.Load():
 		err = cryptomem.ErrClosed
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -164,7 +169,7 @@ func (s *Store) lost(ctx context.Context, c cryptomem.Command, err error) error 
 	switch {
 	case c.Has(wire.Writes):
 		return fmt.Errorf("%w: %w", cryptomem.ErrMaybeApplied, err)
-	case isContext, errors.Is(err, cryptomem.ErrClosed):
+	case givenUp, errors.Is(err, cryptomem.ErrClosed):
 		return err
 	}
 	return fmt.Errorf("%w: %w", cryptomem.ErrUnavailable, err)

@@ -13,14 +13,15 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-var _ = Describe("Under load, a cluster", func() {
+var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 	var (
 		cluster *valkeytest.Cluster
 		l       *load
 	)
 
+	BeforeAll(func() { cluster = valkeytest.StartCluster(GinkgoTB(), 3, true) })
 	BeforeEach(func() {
-		cluster = valkeytest.StartCluster(GinkgoTB(), 3, true)
+		cluster.Restore()
 		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second))
 		l = startLoad(store, 8, 10)
 		l.answered(500)
@@ -106,9 +107,12 @@ var _ = Describe("Under load, a cluster", func() {
 	})
 })
 
-var _ = Describe("Under load, a near cache on a cluster", func() {
+var _ = Describe("Under load, a near cache on a cluster", Ordered, ContinueOnFailure, func() {
+	var cluster *valkeytest.Cluster
+	BeforeAll(func() { cluster = valkeytest.StartCluster(GinkgoTB(), 3, true) })
+	BeforeEach(func() { cluster.Restore() })
+
 	It("shows nothing wrong, through a failover, a slot that moves and connections that are killed", func() {
-		cluster := valkeytest.StartCluster(GinkgoTB(), 3, true)
 		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second), valkeystore.WithNearCache(budget))
 		l := startLoad(store, 8, 10)
 		l.answered(500)
@@ -131,7 +135,6 @@ var _ = Describe("Under load, a near cache on a cluster", func() {
 	})
 
 	It("hears of others' writes on every primary, and of a slot that is served elsewhere", func() {
-		cluster := valkeytest.StartCluster(GinkgoTB(), 3, false)
 		c := caller{open(cluster.URL(), valkeystore.WithNearCache(budget))}
 		other := caller{open(cluster.URL())}
 		for i := range 30 {

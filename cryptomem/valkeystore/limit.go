@@ -22,6 +22,16 @@ type callLimit struct {
 // release ends one call.
 func (r *callLimit) release() { r.inFlight.Release(1) }
 
+// leave ends a call that was sent, whose answer is lost or nil. One that its
+// caller has given up is still under way.
+func (b *backend) leave(slot uint16, lost error) {
+	if isContext(lost) {
+		b.abandon(slot)
+	} else {
+		b.limit(slot).release()
+	}
+}
+
 // abandon leaves a call that was given up to the sweeper.
 func (b *backend) abandon(slot uint16) {
 	r := b.limit(slot)

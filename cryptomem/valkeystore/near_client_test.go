@@ -2,6 +2,7 @@ package valkeystore_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,39 @@ func (o *nearHits) Begin(ctx context.Context, _ cryptomem.Command) (context.Cont
 	}
 }
 
+// A watchedStore tells when somebody waits for a change of a name.
+type watchedStore struct {
+	*valkeystore.Store
+	watched atomic.Bool
+	once    sync.Once
+	// Closed once the store was asked by who watches.
+	waits chan struct{}
+}
+
+func (s *watchedStore) Watch(name []byte) (changed <-chan struct{}, stop func()) {
+	defer s.watched.Store(true)
+	return s.Store.Watch(name)
+}
+
+func (s *watchedStore) Do(ctx context.Context, r *cryptomem.Request) error {
+	watched := s.watched.Load()
+	err := s.Store.Do(ctx, r)
+	s.asked(watched)
+	return err
+}
+
+func (s *watchedStore) DoAll(ctx context.Context, rs []*cryptomem.Request) {
+	watched := s.watched.Load()
+	s.Store.DoAll(ctx, rs)
+	s.asked(watched)
+}
+
+func (s *watchedStore) asked(watched bool) {
+	if watched {
+		s.once.Do(func() { close(s.waits) })
+	}
+}
+
 var _ = Describe("A client with a near cache", func() {
 	var (
 		server *valkeytest.Server
@@ -35,9 +69,11 @@ var _ = Describe("A client with a near cache", func() {
 		hits   *nearHits
 		ctx    = context.Background()
 	)
-	newClient := func(opts ...cryptomem.Option) *cryptomem.Client {
+	newStore := func() *valkeystore.Store {
+		return open("valkey://"+server.Addr, valkeystore.WithNearCache(budget), valkeystore.WithClock(clk))
+	}
+	newClientOn := func(store cryptomem.Store, opts ...cryptomem.Option) *cryptomem.Client {
 		GinkgoHelper()
-		store := open("valkey://"+server.Addr, valkeystore.WithNearCache(budget), valkeystore.WithClock(clk))
 		c, err := cryptomem.NewClient(store, append([]cryptomem.Option{
 			cryptomem.WithSecret([]byte("a secret that only specs may have"[:32])),
 			cryptomem.WithClock(clk), cryptomem.WithObserver(hits),
@@ -45,6 +81,12 @@ var _ = Describe("A client with a near cache", func() {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)
 		return c
+	}
+	newClient := func(opts ...cryptomem.Option) *cryptomem.Client { return newClientOn(newStore(), opts...) }
+	// newWaiter is a client on a store that tells when it waits.
+	newWaiter := func() (c *cryptomem.Client, waits chan struct{}) {
+		store := &watchedStore{Store: newStore(), waits: make(chan struct{})}
+		return newClientOn(store), store.waits
 	}
 	BeforeEach(func() {
 		server = startServer()
@@ -116,13 +158,16 @@ var _ = Describe("A client with a near cache", func() {
 	})
 
 	It("wakes who waits for another's load when the value is stored, by no clock at all", func() {
-		loader, waiter := newClient(), newClient()
-		loading, finish := make(chan struct{}), make(chan struct{})
+		loader := newClient()
+		waiter, waits := newWaiter()
+		loading := make(chan struct{})
+		held, finish := context.WithCancel(ctx)
+		DeferCleanup(finish)
 		loaded := make(chan error, 1)
 		go func() {
 			_, err := loader.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) {
 				close(loading)
-				<-finish
+				<-held.Done()
 				return []byte("value"), nil
 			})
 			loaded <- err
@@ -136,20 +181,23 @@ var _ = Describe("A client with a near cache", func() {
 			}
 			waited <- string(value)
 		}()
-		Eventually(func() int64 { return hits.asked.Load() }).Should(BeNumerically(">=", 5), "the waiter has seen the lease")
-		Consistently(waited).ShouldNot(Receive())
-		close(finish)
+		Eventually(waits).WithTimeout(testTimeout).Should(BeClosed())
+		Expect(waited).NotTo(Receive())
+		finish()
 		Eventually(waited).WithTimeout(testTimeout).Should(Receive(Equal("value")))
 		Eventually(loaded).Should(Receive(BeNil()))
 	})
 
 	It("wakes who waits for a load that failed, who then loads", func() {
-		loader, waiter := newClient(), newClient()
-		loading, finish := make(chan struct{}), make(chan struct{})
+		loader := newClient()
+		waiter, waits := newWaiter()
+		loading := make(chan struct{})
+		held, finish := context.WithCancel(ctx)
+		DeferCleanup(finish)
 		go func() {
 			_, _ = loader.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) {
 				close(loading)
-				<-finish
+				<-held.Done()
 				return nil, context.Canceled
 			})
 		}()
@@ -159,8 +207,9 @@ var _ = Describe("A client with a near cache", func() {
 			value, _ := waiter.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) { return []byte("loaded twice"), nil })
 			waited <- string(value)
 		}()
-		Consistently(waited).ShouldNot(Receive())
-		close(finish)
+		Eventually(waits).WithTimeout(testTimeout).Should(BeClosed())
+		Expect(waited).NotTo(Receive())
+		finish()
 		Eventually(waited).WithTimeout(testTimeout).Should(Receive(Equal("loaded twice")))
 	})
 })

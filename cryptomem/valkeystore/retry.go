@@ -75,8 +75,7 @@ func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
 // because adds to the end of a caller's time, if that is what err is, why an
 // earlier try had failed.
 func because(err, last error) error {
-	over := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-	if !over || errors.Is(err, cryptomem.ErrMaybeApplied) || errors.Is(err, cryptomem.ErrUnavailable) {
+	if !isContext(err) || errors.Is(err, cryptomem.ErrMaybeApplied) || errors.Is(err, cryptomem.ErrUnavailable) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, last)

@@ -1,8 +1,11 @@
 package valkeystore_test
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -11,19 +14,24 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	"github.com/Zezezknight/cryptomem/sim/oracle"
 	speclimit "github.com/Zezezknight/cryptomem/testdata/deadline"
 )
 
 // soakers is how many goroutines are at work in a soak.
 const soakers = 3
 
-// betweenFaults is how long a soak goes on after each fault.
-const betweenFaults = 20 * time.Second
+// In a soak, a load runs for beforeFault, to know its usual rate, and for
+// afterFault once the fault is over: a fault every 20 s.
+const (
+	beforeFault = 2 * time.Second
+	afterFault  = 18 * time.Second
+)
 
 // CRYPTOMEM_SOAK, such as 10m, is for how long a cluster under load is made to fail
 // over every 20 s, with and without warning. Without it, each fault is met once.
 //
-//	CRYPTOMEM_SOAK=10m go test ./cryptomem/valkeystore -timeout 0 -ginkgo.focus 'fault after fault' -ginkgo.v
+//	CRYPTOMEM_SOAK=10m go test ./cryptomem/valkeystore -timeout 0 -ginkgo.focus 'fault after fault' -v -ginkgo.v
 var _ = Describe("A cluster that meets one fault after the other", func() {
 	soak, _ := time.ParseDuration(os.Getenv("CRYPTOMEM_SOAK"))
 
@@ -31,59 +39,111 @@ var _ = Describe("A cluster that meets one fault after the other", func() {
 		cluster := valkeytest.StartCluster(GinkgoTB(), 3, true)
 		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second), valkeystore.WithNearCache(budget))
 		clk := clock.New()
-		began, calls, lost := clk.Now(), 0, 0
+		rest := func(d time.Duration) {
+			if soak > 0 {
+				<-clk.Timer(d).C
+			}
+		}
+		began, calls, lost, slowest, least := clk.Now(), 0, 0, time.Duration(0), math.Inf(1)
 		for round := 0; round < len(faults) || clk.Since(began) < soak; round++ {
 			l := startLoadOn(store, fmt.Sprintf("round%d/", round), soakers, 10)
 			l.answered(300)
+			rest(beforeFault)
 			from := l.now()
-			faults[round%len(faults)](cluster, l, cluster.Primary(fmt.Sprintf("round%d/0/0", round)))
+			served := faults[round%len(faults)](cluster, l, cluster.Primary(fmt.Sprintf("round%d/0/0", round)))
 			for i := range soakers {
 				name := fmt.Sprintf("round%d/%d/0", round, i)
 				Eventually(func() error { return caller{store}.set("after/{"+name+"}", "1", 0) }).WithTimeout(testTimeout).Should(Succeed())
 			}
 			to := l.now()
 			l.answered(300)
-			if rest := clk.Timer(betweenFaults); soak > 0 {
-				<-rest.C
-			}
+			rest(afterFault)
 			history := l.end()
 			calls += len(history)
+			took, kept := recovery(history, from, served)
+			slowest, least = max(slowest, took), min(least, kept)
 			lost += linearizableBut(history, from, to)
 		}
-		AddReportEntry("soak", fmt.Sprintf("%d calls in %v, 0 wrong values, %d acknowledged writes lost to asynchronous replication, %+v",
-			calls, clk.Since(began).Round(time.Second), lost, store.NearStats()))
+		AddReportEntry("soak", fmt.Sprintf("%d calls in %v, 0 wrong values, %d acknowledged writes lost to asynchronous replication, usual rate again within %v, and then at least %.2f of that before, %+v",
+			calls, clk.Since(began).Round(time.Second), lost, slowest, least, store.NearStats()))
 		Expect(store.NearStats().Hits).NotTo(BeZero())
 	})
 })
 
-// faults are what may happen to a primary, each until the cluster is whole again.
-var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server){
-	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) { // a failover by command
+// faults are what may happen to a primary, each until the cluster is whole again. They
+// return the moment from which on all names could be served.
+var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server) (served int64){
+	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // a failover by command
 		replica := cluster.ReplicaOf(primary)
 		replica.Must("CLUSTER", "FAILOVER")
 		cluster.Promoted(replica)
+		return l.now()
 	},
-	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) { // kill -9, and a new start
+	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // kill -9, and a new start
 		replica := cluster.ReplicaOf(primary)
 		primary.Kill()
 		cluster.Promoted(replica)
+		served := l.now()
 		l.answered(300)
 		primary.Run()
 		cluster.Settle()
+		return served
 	},
-	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) { // SIGSTOP until it is replaced
+	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // SIGSTOP until it is replaced
 		replica := cluster.ReplicaOf(primary)
 		primary.Stop()
 		Eventually(replica.IsPrimary).WithTimeout(time.Minute).Should(BeTrue())
+		served := l.now()
 		l.answered(300)
 		primary.Continue()
 		Eventually(primary.IsPrimary).WithTimeout(testTimeout).Should(BeFalse())
 		cluster.Settle()
+		return served
 	},
-	func(cluster *valkeytest.Cluster, l *load, _ *valkeytest.Server) { // connections and scripts
+	func(cluster *valkeytest.Cluster, l *load, _ *valkeytest.Server) int64 { // connections and scripts
 		for _, n := range cluster.Nodes {
 			n.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 			n.Must("SCRIPT", "FLUSH")
 		}
+		return l.now()
 	},
+}
+
+// recovery returns how long after a fault, from when on all names could be served, the
+// usual rate was reached, looked at in steps of a quarter of a second: four fifths of
+// the median before the fault, or at the end if that is less, on a machine where others
+// are at work, too. kept is the median at the end, in parts of the one before.
+func recovery(history []oracle.Op, fault, served int64) (took time.Duration, kept float64) {
+	const step = int64(250 * time.Millisecond)
+	first := slices.MinFunc(history, func(a, b oracle.Op) int { return cmp.Compare(a.Call, b.Call) }).Call
+	before, after := make([]int, (fault-first)/step), []int(nil)
+	for _, o := range history {
+		if o.Outcome != oracle.Done && o.Outcome != oracle.Miss {
+			continue
+		}
+		if i := (o.Return - first) / step; o.Return < fault && int(i) < len(before) {
+			before[i]++
+		}
+		if o.Return < served {
+			continue
+		}
+		for i := int((o.Return - served) / step); len(after) <= i; {
+			after = append(after, 0)
+		}
+		after[(o.Return-served)/step]++
+	}
+	usual, end := median(before), median(after[len(after)/2:])
+	for i, n := range after {
+		if n >= min(usual, end)*4/5 {
+			return time.Duration(int64(i+1) * step), float64(end) / float64(max(1, usual))
+		}
+	}
+	return time.Duration(int64(len(after)) * step), 0
+}
+
+func median(counts []int) int {
+	if len(counts) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(counts))[len(counts)/2]
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func TestValkeyStore(t *testing.T) {
+	t.Parallel()
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "ValkeyStore")
 }

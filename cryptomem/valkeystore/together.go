@@ -2,7 +2,6 @@ package valkeystore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/valkey-io/valkey-go"
@@ -81,15 +80,11 @@ func (s *Store) swapAll(ctx context.Context, rs []*cryptomem.Request) error {
 		b.limit(slot).release()
 		return err
 	}
-	if lost := result.NonValkeyError(); lost != nil {
-		if errors.Is(lost, context.Canceled) || errors.Is(lost, context.DeadlineExceeded) {
-			b.abandon(slot)
-		} else {
-			b.limit(slot).release()
-		}
+	lost := result.NonValkeyError()
+	b.leave(slot, lost)
+	if lost != nil {
 		return s.lost(ctx, wire.CAS, lost)
 	}
-	b.limit(slot).release()
 	if refusal, ok := valkey.IsValkeyErr(result.Error()); ok {
 		return s.refusedRequest(&cryptomem.Request{Command: wire.CAS}, refusal)
 	}

@@ -92,6 +92,23 @@ func (c *Cluster) Settle() {
 	}
 }
 
+// Restore runs the nodes that were killed, waits until the cluster is whole, and
+// empties it. Who is primary stays as it is.
+func (c *Cluster) Restore() {
+	c.t.Helper()
+	for _, s := range c.Nodes {
+		if !s.Running() {
+			s.Run()
+		}
+	}
+	c.Settle()
+	for _, s := range c.Nodes {
+		if s.IsPrimary() {
+			s.Must("FLUSHALL")
+		}
+	}
+}
+
 func (c *Cluster) running() []*Server {
 	var up []*Server
 	for _, s := range c.Nodes {

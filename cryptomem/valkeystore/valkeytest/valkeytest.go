@@ -214,10 +214,10 @@ func binary(t testing.TB, mode string) string {
 
 // freeAddr returns an address on which nobody listens at the moment. Its port is
 // below those that systems give to clients, one of which would have it before the
-// server does, and has room for a cluster's own port 10,000 above.
+// server does, and so is a cluster's own port 10,000 above, which no other server has.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	const first, last = 10_000, 32_000
+	const first, last = 10_000, 20_000
 	var err error
 	for range 100 {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first))) //nolint:gosec // any port will do
