@@ -42,7 +42,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "upstream_tls", Default: "false",
-		Doc:  "Whether to speak TLS to the upstream, trusting the system's authorities.",
+		Doc:  "Speak TLS to the upstream, and trust the system's authorities.",
 		bind: func(c *Proxy) Value { return toggle(&c.UpstreamTLS) },
 	},
 	{
@@ -83,17 +83,17 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "blind_names", Default: "false",
-		Doc:  "Whether the upstream sees only hashes of names. SCAN, KEYS and DBSIZE are refused then.",
+		Doc:  "Show the upstream only hashes of names. SCAN, KEYS and DBSIZE are refused then.",
 		bind: func(c *Proxy) Value { return toggle(&c.BlindNames) },
 	},
 	{
 		Name: "padding", Default: "false",
-		Doc:  "Whether values are padded, so that their sizes reveal less.",
+		Doc:  "Pad values, so that their sizes reveal less.",
 		bind: func(c *Proxy) Value { return toggle(&c.Padding) },
 	},
 	{
 		Name: "freshness", Default: "true",
-		Doc:  "Whether the proxy remembers what it has seen, and treats a value that it knows to be replaced or removed as missing. Switch it off only if the upstream answers from replicas that lag.",
+		Doc:  "Remember what the upstream has shown, and treat a value that is known to be replaced or removed as missing. Switch this off only if the upstream answers from replicas that lag.",
 		bind: func(c *Proxy) Value { return toggle(&c.Freshness) },
 	},
 	{
@@ -118,7 +118,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "stamped_only", Default: "false",
-		Doc:  "Whether values of version 0xC1 are refused. Use it when their last writer is gone and what it wrote has expired.",
+		Doc:  "Refuse values of version 0xC1. Use this when their last writer is gone and what it wrote has expired.",
 		bind: func(c *Proxy) Value { return toggle(&c.StampedOnly) },
 	},
 	{
@@ -149,22 +149,22 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "touch_slack", Default: "0",
-		Doc:  "How much EXPIRE may lengthen a value's life without a write, in percent. Session stores call EXPIRE with every request: with 10, a session of one hour is written once in six minutes.",
+		Doc:  "An EXPIRE is skipped if it would lengthen a value's remaining life by less than this percentage. Session stores call EXPIRE with every request: with 10, a session of one hour is written once in six minutes.",
 		bind: func(c *Proxy) Value { return count(&c.TouchSlack, 0, 50) },
 	},
 	{
 		Name: "empty_scans", Default: "false",
-		Doc:  "Whether SCAN and KEYS return nothing instead of an error where names are blind.",
+		Doc:  "With blind names, answer SCAN and KEYS with an empty list instead of an error.",
 		bind: func(c *Proxy) Value { return toggle(&c.EmptyScans) },
 	},
 	{
 		Name: "flushall", Default: "false",
-		Doc:  "Whether FLUSHALL is allowed, which empties all databases. FLUSHDB always is. The upstream must allow flushing too.",
+		Doc:  "Allow FLUSHALL, which empties all databases. FLUSHDB is always allowed. The upstream must allow flushing, too.",
 		bind: func(c *Proxy) Value { return toggle(&c.FlushAll) },
 	},
 	{
 		Name: "strict_transactions", Default: "false",
-		Doc:  "Whether EXEC refuses a transaction that would change several names one after the other, where others could see one change without the next. What the upstream changes in one step is allowed.",
+		Doc:  "Refuse an EXEC that would change several names one after the other, because others could see one change without the next. What the upstream changes in one step is allowed.",
 		bind: func(c *Proxy) Value { return toggle(&c.StrictTransactions) },
 	},
 	{
@@ -221,7 +221,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "admin_pprof", Default: "false",
-		Doc:  "Whether the admin address also serves Go profiles, under /debug/pprof/.",
+		Doc:  "Also serve Go profiles at the admin address, under /debug/pprof/.",
 		bind: func(c *Proxy) Value { return toggle(&c.AdminPprof) },
 	},
 	{

@@ -48,7 +48,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "tls_client_cert", Default: "required",
-		Doc:  "Whether every client must show a certificate of tls_client_ca, or may authenticate with a token instead.",
+		Doc:  "With required, every client must show a certificate of tls_client_ca. With optional, it may authenticate with a token instead.",
 		bind: func(c *Config) Value { return choice(&c.TLSClientCert, "required", "optional") },
 	},
 	{
@@ -59,7 +59,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "allow_unauthenticated", Default: "false",
-		Doc:  "Whether other machines may connect without authenticating. If not, the server refuses to start in such a configuration.",
+		Doc:  "Allow other machines to connect without authenticating. Otherwise the server refuses to start with such a configuration.",
 		bind: func(c *Config) Value { return toggle(&c.AllowUnauthenticated) },
 	},
 	{
@@ -85,18 +85,18 @@ var settings = []Setting{
 	},
 	{
 		Name: "flush", Default: "false",
-		Doc:  "Whether the FLUSH command is allowed, which removes many items at once.",
+		Doc:  "Allow the FLUSH command, which removes many items at once.",
 		bind: func(c *Config) Value { return toggle(&c.Flush) },
 	},
 	{
 		Name: "scan", Default: "true",
-		Doc:  "Whether the SCAN command is allowed, which lists names. An identity sees only names that it may read, and its entry can withhold the right.",
+		Doc:  "Allow the SCAN command, which lists names. An identity sees only names that it may read, and its entry can withhold the right.",
 		bind: func(c *Config) Value { return toggle(&c.Scan) },
 	},
 	{
 		Group: "Connections and timeouts",
 		Name:  "max_connections", Default: "16384", Reload: true,
-		Doc:  "Connections open at once. Further ones are answered busy and closed. Of many that arrive together, 64 at a time are answered, and the others are closed at once.",
+		Doc:  "Connections open at once. Further ones are answered busy and closed. If many arrive together, 64 at a time get an answer, and the others are only closed.",
 		bind: func(c *Config) Value { return count(&c.MaxConnections, 1, 1_000_000) },
 	},
 	{
@@ -144,12 +144,12 @@ var settings = []Setting{
 	},
 	{
 		Name: "admin_pprof", Default: "false",
-		Doc:  "Whether the admin address also serves Go profiles, under /debug/pprof/. Taking one costs time.",
+		Doc:  "Also serve Go profiles at the admin address, under /debug/pprof/. Taking one costs time.",
 		bind: func(c *Config) Value { return toggle(&c.AdminPprof) },
 	},
 	{
 		Name: "record_keys", Default: "false",
-		Doc:  "Whether statistics and the admin page show the keys of the slowest and largest requests. Keys may reveal who did what.",
+		Doc:  "Show the keys of the slowest and largest requests in statistics and on the admin page. Keys may reveal who did what.",
 		bind: func(c *Config) Value { return toggle(&c.RecordKeys) },
 	},
 	{
