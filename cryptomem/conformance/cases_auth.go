@@ -13,7 +13,7 @@ const (
 )
 
 const (
-	required = "Before that, the server answers every other command denied (SET, GET and DELETE: error, \"authentication required\") without buffering it."
+	required = "Before a successful AUTH, the server answers every other command with denied (SET, GET and DELETE: error, \"authentication required\") without buffering it."
 	closes   = "It closes the connection after 10 s without a successful AUTH, or after the answer to the third one that failed."
 	either   = "The answer is OK, or denied without saying which of the two is wrong."
 )

@@ -79,7 +79,7 @@ var connectionCases = []serverCase{
 		slow.flush()
 		slow.next().is(wire.OK)
 	}},
-	{"connections/frame-timeout", "After the first of these, the unfinished request is answered with error.", func(t *trial) {
+	{"connections/frame-timeout", "A request that misses its deadline is answered with error.", func(t *trial) {
 		if t.server.FrameTimeout == 0 {
 			t.skip("the server's frame timeout is not said by --frame-timeout")
 		}

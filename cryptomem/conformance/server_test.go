@@ -197,7 +197,7 @@ var untried = []string{
 	// it would take all that there is
 	"Only so many at a time", "64), and any further", "A request that does not fit into memory",
 	// a stranger cannot shut it down
-	"On shutdown", "The client sees the end", "If it sends on", "Requests without an answer",
+	"On shutdown", "The client sees the end", "If it goes on sending", "Requests without an answer",
 }
 
 var _ = Describe("docs/protocol.md", func() {
