@@ -77,9 +77,13 @@ type bubble struct {
 
 	// Guards everything below.
 	mu sync.Mutex
+	// door is nil where nobody is asked who they are.
+	door *doorkeeper
 	// Until when the server does nothing.
 	frozen time.Time
 	healed bool
+	// All users are there.
+	ready  bool
 	server *server.Server
 	// When it is started again.
 	back  time.Time
@@ -114,6 +118,7 @@ func runInBubble(s *script.Script, o Options) *Result {
 func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}}
 	b.start = b.clk.Now()
+	b.door = newDoorkeeper(&s.Config)
 	b.machine = &machineClock{Clock: clk, start: b.start, drift: int64(s.Config.Drift)}
 	if o.Record {
 		b.trace = &Trace{Lanes: []Lane{{"server", 0}}}
@@ -146,9 +151,13 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 func (b *bubble) run(o Options) *Result {
 	s := b.script
 	b.open()
-	for i := range s.Config.Clients {
-		b.users = append(b.users, newUser(b, i+1))
+	b.users = make([]*user, s.Config.Clients)
+	for i := range b.users {
+		b.join(i)
 	}
+	b.mu.Lock()
+	b.ready = true
+	b.mu.Unlock()
 	b.play()
 	b.end()
 	if b.trace != nil {
@@ -170,6 +179,22 @@ func (b *bubble) run(o Options) *Result {
 	return r
 }
 
+// join makes a user. If it has to show who it is, its link takes no time for that.
+func (b *bubble) join(i int) {
+	if b.door == nil {
+		b.users[i] = newUser(b, i+1)
+		return
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		u := newUser(b, i+1)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.users[i] = u
+	})
+	b.finish(&work)
+}
+
 func (b *bubble) elapsed() time.Duration { return b.clk.Since(b.start) }
 
 // moment is the server's time, which is what histories are written in.
@@ -182,10 +207,20 @@ func (b *bubble) open() {
 	if c.Evict {
 		eviction = cache.EvictLeastUsed
 	}
-	srv, err := server.New(server.Config{
-		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction,
+	config := server.Config{
+		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction, MaxInFlight: int64(c.InFlight),
 		AllowFlush: true, Clock: b.machine, HashKey: &[16]byte{byte(b.script.Seed), 2},
-	})
+	}
+	var err error
+	if b.door != nil {
+		b.mu.Lock()
+		config.Authenticator, err = b.door.enlist()
+		b.mu.Unlock()
+		if err != nil {
+			b.violate(RuleRefusal, err.Error())
+		}
+	}
+	srv, err := server.New(config)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
 		return
@@ -315,7 +350,7 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 func (b *bubble) heldUntil(t *ticket) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.healed || t.conn == nil {
+	if !b.ready || b.healed || t.conn == nil {
 		return time.Time{}
 	}
 	until := t.ready

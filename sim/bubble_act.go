@@ -35,6 +35,8 @@ func (b *bubble) act(step int, a *script.Action) {
 // befall lets something happen to the server.
 func (b *bubble) befall(a *script.Action, until time.Time) {
 	switch {
+	case a.Verb >= script.Grant && a.Verb <= script.Quota:
+		b.tell(a)
 	case a.Verb == script.Restart:
 		b.restart(a.TTL)
 	case a.Verb == script.Freeze:

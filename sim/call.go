@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sealing/freshness"
@@ -71,14 +72,15 @@ func (e *clientEnd) answered(k *call) {
 	w := e.c.w
 	k.op.Return, k.op.Ended = w.server.clk.elapsed(), w.turn
 	honest := !w.corrupt && w.server.liar == nil
-	if honest && k.place >= 0 {
-		answers := e.conn.server.answers
-		if k.place >= len(answers) || answers[k.place] != anyAnswer && answers[k.place] != answerHash(k.Response) {
-			w.violate(RulePairing, "%v got %v %.20q, which was not the answer to it", k.action, k.Response.Status, k.Response.Value)
-			return
-		}
+	if honest && k.place >= 0 && !e.paired(k) {
+		w.violate(RulePairing, "%v got %v %.20q, which was not the answer to it", k.action, k.Response.Status, k.Response.Value)
+		return
 	}
-	if refused := k.Response.Status == wire.Error; refused != k.refusable && honest && (!refused || !e.conn.node.model.MayRefuse) {
+	if how := refusedAs(k.Response); how != "" && honest && refuses(&w.script.Config) {
+		k.finish(e.c, oracle.Void, how) // whether rightly so has been judged where it was said
+		return
+	}
+	if refused := k.Response.Status == wire.Error; refused != k.refusable && honest && (!refused || !e.conn.node.mayRefuse(k.Response)) {
 		w.violate(RuleRefusal, "%v: %v %.60q", k.action, k.Response.Status, k.Response.Value)
 		return
 	}
@@ -99,6 +101,35 @@ func (e *clientEnd) answered(k *call) {
 	default:
 		k.finish(e.c, oracle.Void, script.WantError)
 	}
+}
+
+// paired reports whether an answer is the one to the call. Where memory in flight is
+// bounded, a session refuses what its handler never sees, so that an answer's place
+// among the handler's is known from below alone.
+func (e *clientEnd) paired(k *call) bool {
+	answers := e.conn.server.answers
+	if e.conn.node.budget == nil {
+		return k.place < len(answers) && (answers[k.place] == anyAnswer || answers[k.place] == answerHash(k.Response))
+	}
+	if refusedAs(k.Response) == script.WantBusy {
+		return true
+	}
+	for i := e.matched; i < len(answers); i++ {
+		if answers[i] == anyAnswer || answers[i] == answerHash(k.Response) {
+			e.matched = i + 1
+			return true
+		}
+	}
+	return false
+}
+
+// refuses reports whether servers of a world refuse for who asks, or for memory.
+func refuses(c *script.Config) bool { return c.Identities > 0 || c.InFlight > 0 }
+
+// mayRefuse reports whether an error may be an answer to a request that the protocol
+// allows.
+func (s *node) mayRefuse(a wire.Response) bool {
+	return s.model.MayRefuse || s.registry != nil && strings.Contains(string(a.Value), "account limit reached")
 }
 
 // done finishes a call that succeeded.

@@ -145,7 +145,13 @@ func (c *client) act(a *script.Action) {
 		return
 	}
 	for _, e := range c.ends {
-		if e != nil {
+		switch {
+		case e == nil:
+		case a.Verb == script.WrongToken:
+			e.show(identityOf(&w.script.Config, c.index), "a guess", func(bool) {})
+		case a.Verb == script.LogIn:
+			e.introduce()
+		default:
 			e.strike(a, until)
 		}
 	}
@@ -194,6 +200,7 @@ func (c *client) connected(to *node) *clientEnd {
 	})}
 	conn.client = e
 	c.ends[to.index] = e
+	e.introduce()
 	return e
 }
 

@@ -22,6 +22,8 @@ type clientEnd struct {
 	submitted int64 // bytes
 	// Requests that the server's handler will see.
 	places int
+	// How many of the handler's answers have certainly come.
+	matched int
 	// An event will look at the deadline.
 	watching bool
 	// When bytes came last.
@@ -174,7 +176,7 @@ func (e *clientEnd) failed(k *call) {
 	case k.MaybeApplied:
 		w.cover(StateMaybe)
 		k.finish(e.c, oracle.Unknown, script.WantLost)
-	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt:
+	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt && e.conn.node.budget == nil:
 		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)
 	case readsOnly(k.action.Verb):
 		// a client does not say which; it is all the same
@@ -222,7 +224,7 @@ func (e *clientEnd) finish() {
 // must have its answer.
 func (e *clientEnd) ended() {
 	w := e.c.w
-	if len(e.calls) > 0 && !w.corrupt && w.server.liar == nil {
+	if len(e.calls) > 0 && !w.corrupt && w.server.liar == nil && !e.conn.server.over {
 		w.violate(RuleLiveness, "the server has closed c%d's connection; calls without an answer: %d", e.c.index, len(e.calls))
 	}
 	e.conn.shut(io.EOF)

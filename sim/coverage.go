@@ -8,52 +8,68 @@ type State uint8
 
 // The states.
 const (
-	StatePartialFrame  State = iota // a request has arrived in part
-	StateCutPartial                 // the connection is reset then
-	StateTornFrame                  // a chunk arrives by half, and then a reset
-	StateCutAnswer                  // a reset after execution, before the answer
-	StateCutBacklog                 // a reset while answers wait to be sent
-	StateCutPending                 // a reset while calls are unanswered
-	StateBackpressure               // answers wait because the client does not read
-	StateHalfClosed                 // the client has closed its sending half
-	StateTrickled                   // bytes arrive one at a time
-	StateFlipped                    // a bit arrives wrong
-	StateStalled                    // nothing arrives for a while
-	StateDeadline                   // a silent server is given up
-	StateBusy                       // a connection takes no more calls
-	StateCancelled                  // a call is given up before its answer
-	StateCancelHead                 // it is the oldest one
-	StateRestarted                  // the server loses everything
-	StateUnsent                     // a call fails without having been sent
-	StateMaybe                      // a call fails and may have been executed
-	StateStarved                    // the janitor is kept from working
-	StateSwept                      // the janitor works between two requests
-	StateFrozen                     // the server executes nothing for a while
-	StateAimed                      // a request was timed to its key's expiry
-	StateAtExpiry                   // a request is executed at that very instant
-	StateBeforeExpiry               // one nanosecond before
-	StateAfterExpiry                // one nanosecond after
-	StateTouchAtExpiry              // a touch at that very instant
-	StateCASAtExpiry                // a compare-and-swap then
-	StateCASWon                     // a compare-and-swap finds its version
-	StateCASLost                    // and one does not
-	StateOverwritten                // an unexpired item is overwritten
-	StateGrown                      // with a larger value
-	StateEvicted                    // an item is found evicted
-	StateRefused                    // a write is refused, the store being full
-	StateCASEvicted                 // a compare-and-swap finds its item evicted
-	StateLied                       // the server lies
-	StateLieCaught                  // and the client notices
-	StateForged                     // a value does not authenticate
-	StateExpiredSealed              // a value is past its sealed expiry
-	StateClockBack                  // a client's clock steps back
-	StateRotated                    // a client seals with a new key
-	StateOldKeyRead                 // a value of an old key is read after that
-	StateLarge                      // a value larger than a connection's buffers
-	StateStaged                     // one is received where the store keeps it
-	StateReferred                   // one is sent from where the store keeps it
-	StateStale                      // a value is withheld because its time is over
-	StateSearched                   // a key's history was searched for an order
+	StatePartialFrame     State = iota // a request has arrived in part
+	StateCutPartial                    // the connection is reset then
+	StateTornFrame                     // a chunk arrives by half, and then a reset
+	StateCutAnswer                     // a reset after execution, before the answer
+	StateCutBacklog                    // a reset while answers wait to be sent
+	StateCutPending                    // a reset while calls are unanswered
+	StateBackpressure                  // answers wait because the client does not read
+	StateHalfClosed                    // the client has closed its sending half
+	StateTrickled                      // bytes arrive one at a time
+	StateFlipped                       // a bit arrives wrong
+	StateStalled                       // nothing arrives for a while
+	StateDeadline                      // a silent server is given up
+	StateBusy                          // a connection takes no more calls
+	StateCancelled                     // a call is given up before its answer
+	StateCancelHead                    // it is the oldest one
+	StateRestarted                     // the server loses everything
+	StateUnsent                        // a call fails without having been sent
+	StateMaybe                         // a call fails and may have been executed
+	StateStarved                       // the janitor is kept from working
+	StateSwept                         // the janitor works between two requests
+	StateFrozen                        // the server executes nothing for a while
+	StateAimed                         // a request was timed to its key's expiry
+	StateAtExpiry                      // a request is executed at that very instant
+	StateBeforeExpiry                  // one nanosecond before
+	StateAfterExpiry                   // one nanosecond after
+	StateTouchAtExpiry                 // a touch at that very instant
+	StateCASAtExpiry                   // a compare-and-swap then
+	StateCASWon                        // a compare-and-swap finds its version
+	StateCASLost                       // and one does not
+	StateOverwritten                   // an unexpired item is overwritten
+	StateGrown                         // with a larger value
+	StateEvicted                       // an item is found evicted
+	StateRefused                       // a write is refused, the store being full
+	StateCASEvicted                    // a compare-and-swap finds its item evicted
+	StateLied                          // the server lies
+	StateLieCaught                     // and the client notices
+	StateForged                        // a value does not authenticate
+	StateExpiredSealed                 // a value is past its sealed expiry
+	StateClockBack                     // a client's clock steps back
+	StateRotated                       // a client seals with a new key
+	StateOldKeyRead                    // a value of an old key is read after that
+	StateLarge                         // a value larger than a connection's buffers
+	StateStaged                        // one is received where the store keeps it
+	StateReferred                      // one is sent from where the store keeps it
+	StateStale                         // a value is withheld because its time is over
+	StateSearched                      // a key's history was searched for an order
+	StateDenied                        // a request is refused for who asks
+	StateReadOnly                      // because its sender may only read
+	StateRevokedConnected              // an identity is revoked that has a connection
+	StateRevokedPending                // while its calls are unanswered
+	StateRevokedUpload                 // while a large value of its is arriving
+	StateRevokedDenied                 // and its next request is refused
+	StateUnauthenticated               // a request comes before its sender is known
+	StateAuthFailed                    // a token is wrong, or its identity is not listed
+	StateAuthsUsedUp                   // for the last time on a connection
+	StateAuthAfterFailure              // a connection is accepted after a failure
+	StateCrowded                       // an identity has all its connections
+	StateQuotaFull                     // a write is refused for its owner's quota
+	StateQuotaBelow                    // a quota is set below what is used
+	StateOwnerChanged                  // an item is overwritten by another identity
+	StateMemoryBusy                    // memory in flight is used up
+	StateHeldTooMuch                   // answers that nobody reads are not kept
 	numStates
 )
 
@@ -68,6 +84,22 @@ var stateNames = [numStates]string{
 	StateRefused: "store full", StateCASEvicted: "cas of evicted", StateLied: "lie", StateLieCaught: "lie caught", StateForged: "forged value",
 	StateExpiredSealed: "sealed expiry", StateClockBack: "clock back", StateRotated: "key rotated", StateOldKeyRead: "old key read",
 	StateLarge: "large value", StateStaged: "received in place", StateReferred: "sent in place", StateStale: "stale value", StateSearched: "history searched",
+	StateDenied:           "denied",
+	StateReadOnly:         "denied a write",
+	StateRevokedConnected: "revoked online",
+	StateRevokedPending:   "revoked with calls",
+	StateRevokedUpload:    "revoked in upload",
+	StateRevokedDenied:    "revoked is denied",
+	StateUnauthenticated:  "unauthenticated",
+	StateAuthFailed:       "auth failed",
+	StateAuthsUsedUp:      "auths used up",
+	StateAuthAfterFailure: "auth at last",
+	StateCrowded:          "crowded",
+	StateQuotaFull:        "quota full",
+	StateQuotaBelow:       "quota below use",
+	StateOwnerChanged:     "owner changed",
+	StateMemoryBusy:       "memory busy",
+	StateHeldTooMuch:      "answers dropped",
 }
 
 // String returns the state in a few words.
@@ -79,10 +111,10 @@ func (s State) String() string {
 }
 
 // Coverage is a set of states that were reached.
-type Coverage uint64
+type Coverage [(numStates + 63) / 64]uint64
 
 // Has reports whether s was reached.
-func (c Coverage) Has(s State) bool { return c>>s&1 != 0 }
+func (c *Coverage) Has(s State) bool { return c[s/64]>>(s%64)&1 != 0 }
 
 // States returns all there are.
 func States() []State {
@@ -93,4 +125,4 @@ func States() []State {
 	return all
 }
 
-func (w *world) cover(s State) { w.coverage |= 1 << s }
+func (w *world) cover(s State) { w.coverage[s/64] |= 1 << (s % 64) }

@@ -2,7 +2,6 @@ package sim_test
 
 import (
 	"fmt"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -23,7 +22,8 @@ func scenarios() []testdata.Scenario {
 
 // isOneTier reports whether tier 1 alone has the world of a scenario.
 func isOneTier(s testdata.Scenario) bool {
-	return strings.Contains(s.Text, "\nservers ") || strings.Contains(s.Text, "\nby-hand ")
+	parsed, err := script.Parse(s.Text)
+	return err == nil && parsed.OneTier()
 }
 
 var _ = Describe("the scenarios", func() {

@@ -6,8 +6,10 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport/session"
 )
 
 // A node is the product's cache and handler, and what befalls them.
@@ -23,6 +25,14 @@ type node struct {
 	model   *oracle.Model
 	// Nil unless hostile.
 	liar *liar
+	// registry of identities and what comes of it; nil where nobody is asked.
+	registry *registry
+	list     *access.List
+	rights   *oracle.Rights
+	accounts *oracle.Accounts
+	// budget of memory in flight, and the share of each lane.
+	budget *session.Budget
+	shares map[int]*session.Share
 
 	// Crashed, and not up yet.
 	down bool
@@ -42,6 +52,9 @@ func newServer(w *world, index int) *node {
 			w.note(0, Fault, "server tells %v about %q", lie, key)
 		})
 	}
+	if w.script.Config.Identities > 0 {
+		s.registry = newRegistry(&w.script.Config)
+	}
 	s.start()
 	return s
 }
@@ -53,10 +66,15 @@ func (s *node) start() {
 	if c.Evict {
 		eviction = cache.EvictLeastUsed
 	}
-	store, err := cache.New(&s.clk,
+	options := []cache.Option{
 		cache.WithMaxMemory(int64(c.MaxMemory)), cache.WithEviction(eviction),
 		cache.WithShards(c.Shards), cache.WithMaxValueSize(c.MaxValueSize),
-		cache.WithHashKey([16]byte{byte(s.w.script.Seed), byte(s.w.script.Seed >> 8), 1}))
+		cache.WithHashKey([16]byte{byte(s.w.script.Seed), byte(s.w.script.Seed >> 8), 1}),
+	}
+	if s.registry != nil {
+		options = append(options, cache.WithAccounts())
+	}
+	store, err := cache.New(&s.clk, options...)
 	if err != nil {
 		s.w.fail(&oracle.Violation{Rule: RuleRefusal, Detail: err.Error()})
 		s.down = true
@@ -72,6 +90,21 @@ func (s *node) start() {
 	if c.Evict {
 		s.model.Evicted = func() uint64 { return store.Stats().Evicted }
 	}
+	s.budget, s.shares = nil, map[int]*session.Share{}
+	if c.InFlight > 0 {
+		s.budget = session.NewBudget(int64(c.InFlight))
+	}
+	if s.registry != nil {
+		s.enlist()
+	}
+}
+
+// share returns what a lane's connections hold of the memory in flight.
+func (s *node) share(lane int) *session.Share {
+	if s.shares[lane] == nil {
+		s.shares[lane] = new(session.Share)
+	}
+	return s.shares[lane]
 }
 
 // roomy is a store that no script fills: what it refuses, it refuses wrongly.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/transport/session"
 )
@@ -11,6 +12,17 @@ type serverEnd struct {
 	w       *world
 	conn    *conn
 	session *session.Session
+	// handler of the product for this connection, and, where identities count,
+	// what it is behind.
+	handler session.LargeHandler
+	guarded guarded
+	visitor *oracle.Visitor
+	// The server has ended the connection behind an answer.
+	over bool
+	// A large value is arriving.
+	staging bool
+	// What is refused now was let in when it began.
+	letIn bool
 	// Hashes of the answers given, in order.
 	answers []uint64
 	// Answers wait for room in the pipe.
@@ -73,6 +85,11 @@ func (e *serverEnd) run() {
 		}
 		e.session.Sent(sent)
 		if !whole {
+			if !e.session.Hold() {
+				e.w.cover(StateHeldTooMuch)
+				e.conn.cut("no memory for answers")
+				return
+			}
 			if !e.backlog {
 				e.w.cover(StateBackpressure)
 			}
@@ -113,4 +130,8 @@ func (e *serverEnd) lost(error) {
 		e.w.cover(StateCutBacklog)
 	}
 	e.session.Close()
+	if e.guarded != nil {
+		e.visitor.Leave()
+		_ = e.guarded.Close() // always nil
+	}
 }

@@ -83,6 +83,10 @@ func newUser(b *bubble, index int) *user {
 	if c.Blind {
 		opts = append(opts, cryptomem.WithBlindNames())
 	}
+	if c.Identities > 0 {
+		name := identityOf(c, index)
+		opts = append(opts, cryptomem.WithAuth(name, []byte(tokenOf(name))))
+	}
 	if u.client, err = cryptomem.Dial(context.Background(), "sim", opts...); err != nil {
 		b.violate(RuleRefusal, err.Error())
 	}
@@ -225,6 +229,13 @@ func (u *user) prolong(ctx context.Context, a *script.Action) error {
 			return err
 		}
 		conn = pipeline.NewConn(end, u.clk, pipeline.EngineLimits{})
+		if c := &u.b.script.Config; c.Identities > 0 {
+			name := identityOf(c, u.index)
+			auth := pipeline.Call{Request: wire.Request{Command: wire.Auth, Key: []byte(name), Value: []byte(tokenOf(name))}}
+			if err := conn.Do(ctx, &auth); err != nil {
+				return err
+			}
+		}
 		u.b.mu.Lock()
 		u.wire = conn
 		u.b.mu.Unlock()
@@ -328,6 +339,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.Is(err, freshness.ErrSuperseded) && !b.suspect && !b.stepped:
 		b.fail(u.index, RuleRefusal, a.String()+": an honest server's value is taken for one that was replaced")
+	case how == script.WantDenied, how == script.WantBusy && refuses(&b.script.Config), how == script.WantError && b.script.Config.Identities > 0 && errors.Is(err, cryptomem.ErrFull):
 	case errors.As(err, &server) && !b.suspect && a.TTL >= 0 && b.script.Config.MaxMemory >= roomy:
 		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):
@@ -339,6 +351,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 			b.fail(u.index, oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
 		}
 	}
+	b.entitled(u, a, &op, how)
 	if known != nil {
 		if v := u.accepted(known, a.Key, op.Seen); v != nil {
 			b.fail(u.index, v.Rule, v.Detail)
@@ -392,6 +405,10 @@ func classify(a *script.Action, err error) (oracle.Outcome, string) {
 		return oracle.Void, script.WantMiss // or expired, for this client; it does not say
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return oracle.Miss, script.WantMiss
+	case errors.Is(err, cryptomem.ErrDenied):
+		return oracle.Void, script.WantDenied
+	case errors.Is(err, cryptomem.ErrBusy):
+		return oracle.Void, script.WantBusy
 	case errors.Is(err, cryptomem.ErrExists), errors.Is(err, cryptomem.ErrChanged) && v == script.CAS:
 		return oracle.Exists, script.WantExists
 	case errors.As(err, &server), errors.Is(err, cryptomem.ErrTooLarge), a.TTL < 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
+	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/transport/session"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
@@ -23,7 +24,7 @@ const anyAnswer = 0
 func (e *serverEnd) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	e.conn.node.meet(now, r)
 	start := len(dst)
-	dst = e.conn.node.handler.Handle(now, dst, r)
+	dst = e.handler.Handle(now, dst, r)
 	return e.witness(now, dst, start, r, dst[start:])
 }
 
@@ -35,7 +36,7 @@ func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve 
 	}
 	e.conn.node.meet(now, r)
 	start := len(dst)
-	dst, ref := e.conn.node.handler.HandleLarge(now, dst, r, reserve)
+	dst, ref := e.handler.HandleLarge(now, dst, r, reserve)
 	frame := dst[start:]
 	if ref != nil {
 		e.w.cover(StateReferred)
@@ -70,6 +71,13 @@ func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, f
 // check asks the model.
 func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 	w, m := e.w, e.conn.node.model
+	if e.conn.node.budget != nil && refusedAs(a) == script.WantBusy {
+		w.cover(StateMemoryBusy)
+		return
+	}
+	if !e.entitled(now, r, a) {
+		return
+	}
 	if a.Status == wire.Error {
 		w.cover(StateRefused)
 	}
@@ -89,24 +97,31 @@ func answerHash(a wire.Response) uint64 { return hashBytes(uint64(a.Status), a.V
 
 // BeginUpload lets the product's handler take a large value to its place.
 func (e *serverEnd) BeginUpload(now int64, r *wire.Request, size int) (session.Upload, error) {
-	to, err := e.conn.node.handler.BeginUpload(now, r, size)
+	to, err := e.handler.BeginUpload(now, r, size)
 	if err != nil {
-		e.refused(now, r, err)
+		e.refused(now, r, size, err)
 		return nil, err
 	}
 	if to == nil {
 		return nil, nil
 	}
 	e.w.cover(StateStaged)
+	e.staging = true
 	whole := *r
 	whole.Key, whole.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
-	return &witnessed{Upload: to, e: e, r: whole, now: now}, nil
+	return &witnessed{Upload: to, e: e, r: whole, size: size, now: now}, nil
 }
 
 // refused takes note of a large request that the session answers for the
 // handler.
-func (e *serverEnd) refused(now int64, r *wire.Request, err error) {
-	e.check(now, r, wire.Response{Status: wire.Error, Value: []byte(err.Error())})
+func (e *serverEnd) refused(now int64, r *wire.Request, size int, err error) {
+	whole := *r
+	if whole.Value = make([]byte, size); r.Command == wire.CAS {
+		whole.Value = make([]byte, wire.VersionSize+size)
+	}
+	r = &whole // as long as it would have been
+	why := wire.RefusalOf(err)
+	e.check(now, r, wire.Response{Status: why.Status, Value: []byte(why.Message)})
 	e.answers = append(e.answers, anyAnswer)
 }
 
@@ -117,6 +132,8 @@ type witnessed struct {
 	e    *serverEnd
 	r    wire.Request
 	room []byte
+	// Bytes of the value.
+	size int
 	// When it began.
 	now int64
 }
@@ -125,7 +142,10 @@ type witnessed struct {
 func (s *witnessed) Buffer() ([]byte, error) {
 	room, err := s.Upload.Buffer()
 	if err != nil {
-		s.e.refused(s.now, &s.r, err)
+		// it was let in, whatever was said since of who sends it
+		s.e.letIn = true
+		s.e.refused(s.now, &s.r, s.size, err)
+		s.e.letIn = false
 	}
 	s.room = room
 	return room, err
@@ -138,8 +158,15 @@ func (s *witnessed) Advance(n int) {
 	s.Upload.Advance(n)
 }
 
+// Release implements session.Upload.
+func (s *witnessed) Release() {
+	s.e.staging = false
+	s.Upload.Release()
+}
+
 // Finish implements session.Upload.
 func (s *witnessed) Finish(now int64, dst []byte) []byte {
+	s.e.staging = false
 	s.e.conn.node.meet(now, &s.r)
 	start := len(dst)
 	dst = s.Upload.Finish(now, dst)

@@ -140,6 +140,10 @@ func laneOf(a script.Actor) int {
 func (w *world) befall(a *script.Action) {
 	s, until := w.servers[max(a.Actor.Index, 1)-1], w.now+int64(a.TTL)
 	switch {
+	case a.Verb >= script.Grant && a.Verb <= script.Quota:
+		for _, each := range w.servers {
+			each.tell(a)
+		}
 	case a.Verb == script.Unplug:
 		s.unplug(until)
 	case a.Verb == script.Restart:
@@ -196,6 +200,7 @@ func (w *world) heal() {
 	w.readBack()
 	w.settle()
 	w.over = true
+	w.release()
 	for _, s := range w.servers {
 		w.reclaim(s)
 	}
@@ -230,6 +235,26 @@ func (w *world) readBack() {
 	}
 }
 
+// release ends all connections, and demands that nothing is held for them then.
+func (w *world) release() {
+	if w.failure != nil || w.script.Config.InFlight == 0 {
+		return
+	}
+	for len(w.conns) > 0 {
+		w.conns[0].shut(errCut)
+	}
+	for _, s := range w.servers {
+		if held := s.budget.Used(); held != 0 {
+			w.violate(RuleMemory, "with all connections gone, %d bytes are held for requests in flight", held)
+		}
+		for lane, share := range s.shares {
+			if held := share.Used(); held != 0 {
+				w.violate(RuleMemory, "with all connections gone, %d bytes are held in the share of lane %d", held, lane)
+			}
+		}
+	}
+}
+
 // reclaim lets time pass until nothing is left that expires, and then counts
 // what the store still holds.
 func (w *world) reclaim(s *node) {
@@ -247,6 +272,9 @@ func (w *world) reclaim(s *node) {
 		return
 	}
 	s.checkMemory()
+	if s.registry != nil {
+		s.checkAccounts()
+	}
 	st := s.cache.Stats()
 	live := s.model.Live(s.cache.Now())
 	if st.Items > live || live-st.Items > st.Evicted-s.model.Lost() {

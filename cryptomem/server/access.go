@@ -97,8 +97,9 @@ type ShareHolder interface {
 	Share() *session.Share
 }
 
-// A guard is the Handler of one connection where an Authenticator decides.
-type guard struct {
+// A Guard is the Handler of one connection where an Authenticator decides. Like a
+// session it is for one goroutine at a time; Close gives its permission back.
+type Guard struct {
 	// Its Cache charges the permission's account.
 	Handler
 	// store that charges nobody.
@@ -116,17 +117,19 @@ type guard struct {
 }
 
 var (
-	_ session.Gate         = (*guard)(nil)
-	_ session.LargeHandler = (*guard)(nil)
-	_ session.Prefetcher   = (*guard)(nil)
-	_ serve.AuthHandler    = (*guard)(nil)
-	_ session.Terminator   = (*guard)(nil)
-	_ session.ShareHandler = (*guard)(nil)
-	_ io.Closer            = (*guard)(nil)
+	_ session.Gate         = (*Guard)(nil)
+	_ session.LargeHandler = (*Guard)(nil)
+	_ session.Prefetcher   = (*Guard)(nil)
+	_ serve.AuthHandler    = (*Guard)(nil)
+	_ session.Terminator   = (*Guard)(nil)
+	_ session.ShareHandler = (*Guard)(nil)
+	_ io.Closer            = (*Guard)(nil)
 )
 
-func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
-	g := &guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: wire.AuthenticationRequired}
+// NewGuard returns the Handler of conn, which does what h does as far as a allows
+// it. A [Server] with an Authenticator makes one for each connection.
+func NewGuard(h *Handler, a Authenticator, conn net.Conn) *Guard {
+	g := &Guard{Handler: *h, store: h.Cache, authenticator: a, conn: conn, refusal: wire.AuthenticationRequired}
 	permission, err := a.Greet(conn)
 	if err == nil {
 		g.permit(permission)
@@ -137,7 +140,7 @@ func newGuard(h *Handler, a Authenticator, conn net.Conn) *guard {
 }
 
 // admit makes permission, which may be nil, the one that counts.
-func (g *guard) permit(permission Permission) {
+func (g *Guard) permit(permission Permission) {
 	g.permission, g.Cache = permission, g.store
 	if owner, ok := permission.(Owner); ok {
 		if account := owner.Account(); account != nil {
@@ -147,14 +150,14 @@ func (g *guard) permit(permission Permission) {
 }
 
 // Authenticated implements serve.AuthHandler.
-func (g *guard) Authenticated() bool { return g.permission != nil }
+func (g *Guard) Authenticated() bool { return g.permission != nil }
 
 // Ended implements session.Terminator.
-func (g *guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
+func (g *Guard) Ended() bool { return g.revoked || g.failures >= MaxFailedAuths }
 
 // Admit implements session.Gate: before authentication, nothing but a small
 // AUTH is worth a buffer.
-func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
+func (g *Guard) Admit(h *wire.Header) (wire.Refusal, bool) {
 	switch {
 	case h.Command == wire.Auth:
 		if h.KeySize > MaxIdentitySize || h.ValueSize > MaxTokenSize {
@@ -179,7 +182,7 @@ func (g *guard) Admit(h *wire.Header) (wire.Refusal, bool) {
 }
 
 // Handle implements session.Handler.
-func (g *guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
+func (g *Guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	if dst, done := g.stop(dst, r); done {
 		return dst
 	}
@@ -187,7 +190,7 @@ func (g *guard) Handle(now int64, dst []byte, r *wire.Request) []byte {
 }
 
 // HandleLarge implements session.LargeHandler.
-func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
+func (g *Guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, session.Reference) {
 	if dst, done := g.stop(dst, r); done {
 		return dst, nil
 	}
@@ -195,14 +198,14 @@ func (g *guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func
 }
 
 // Prefetch implements session.Prefetcher: who may do nothing costs nothing.
-func (g *guard) Prefetch(keys [][]byte) {
+func (g *Guard) Prefetch(keys [][]byte) {
 	if g.permission != nil {
 		g.Handler.Prefetch(keys)
 	}
 }
 
 // Share implements session.ShareHandler.
-func (g *guard) Share() *session.Share {
+func (g *Guard) Share() *session.Share {
 	if holder, ok := g.permission.(ShareHolder); ok {
 		return holder.Share()
 	}
@@ -211,7 +214,7 @@ func (g *guard) Share() *session.Share {
 
 // BeginUpload implements session.LargeHandler. A request that is not allowed is not
 // begun, but refused, so that it costs no memory.
-func (g *guard) BeginUpload(now int64, r *wire.Request, size int) (session.Upload, error) {
+func (g *Guard) BeginUpload(now int64, r *wire.Request, size int) (session.Upload, error) {
 	if !g.allows(r.Command, r.Key) {
 		g.denied()
 		return nil, notAllowed(r.Command)
@@ -231,7 +234,7 @@ func (g *guard) BeginUpload(now int64, r *wire.Request, size int) (session.Uploa
 // is on its way.
 type guardedUpload struct {
 	*upload
-	guard *guard
+	guard *Guard
 }
 
 // Finish implements session.Upload.
@@ -244,26 +247,26 @@ func (s guardedUpload) Finish(now int64, dst []byte) []byte {
 	return s.upload.Finish(now, dst)
 }
 
-func (g *guard) allows(c wire.Command, key []byte) bool {
+func (g *Guard) allows(c wire.Command, key []byte) bool {
 	return g.permission != nil && g.permission.Allows(c, key)
 }
 
 // denied notes a request that is not allowed, and whether any will be.
-func (g *guard) denied() {
+func (g *Guard) denied() {
 	g.count(false)
 	if p, ok := g.permission.(Revocable); ok {
 		g.revoked = p.Revoked()
 	}
 }
 
-func (g *guard) count(allowed bool) {
+func (g *Guard) count(allowed bool) {
 	if t, ok := g.permission.(RequestCounter); ok {
 		t.Count(allowed)
 	}
 }
 
 // stop answers what is not to be executed.
-func (g *guard) stop(dst []byte, r *wire.Request) (answered []byte, done bool) {
+func (g *Guard) stop(dst []byte, r *wire.Request) (answered []byte, done bool) {
 	if r.Command == wire.Auth {
 		return g.authenticate(dst, r), true
 	}
@@ -285,7 +288,7 @@ func notAllowed(c wire.Command) wire.Refusal {
 	return wire.RefuseDenied("%s is not allowed on this key", c)
 }
 
-func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
+func (g *Guard) authenticate(dst []byte, r *wire.Request) []byte {
 	permission, err := g.authenticator.Authenticate(g.conn, g.permission, r.Key, r.Value)
 	if err != nil || permission == nil {
 		if why := (wire.Refusal{}); errors.As(err, &why) {
@@ -301,7 +304,7 @@ func (g *guard) authenticate(dst []byte, r *wire.Request) []byte {
 }
 
 // Close implements io.Closer.
-func (g *guard) Close() error {
+func (g *Guard) Close() error {
 	if closer, ok := g.permission.(io.Closer); ok {
 		return closer.Close()
 	}

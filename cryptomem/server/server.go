@@ -113,7 +113,7 @@ func New(c Config) (*Server, error) {
 		if c.Authenticator == nil {
 			return s.handler
 		}
-		return newGuard(s.handler, c.Authenticator, conn)
+		return NewGuard(s.handler, c.Authenticator, conn)
 	}
 	t.Now = store.Now
 	t.Clock = c.Clock

@@ -224,11 +224,11 @@ func (b *batch) scenario(file, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if s.Config.OneTier() && b.tier > 1 {
+	if s.OneTier() && b.tier > 1 {
 		if len(b.scenarios) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%s: worlds of several servers, and those by hand, are tier 1's", file)
+		return fmt.Errorf("%s: this world, or something that happens in it, is tier 1's alone", file)
 	}
 	b.check(s, file, runners[b.tier])
 	return nil

@@ -227,7 +227,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 		}
 		named := []string{"--scenario", filepath.Join(t.Root, file.File)}
 		played = append(played, named...)
-		if !s.Config.OneTier() {
+		if !s.OneTier() {
 			common = append(common, named...)
 		}
 	}

@@ -19,6 +19,8 @@
 //     connections for values in the clear.
 //   - [Memory] holds what one client cannot but know of the past, which no server
 //     may bring back to it.
+//   - [Rights] are what the server was told of identities, and [Accounts] what
+//     their items take of quotas.
 //
 // A broken promise is a [*Violation]; its Rule says which.
 package oracle
@@ -36,6 +38,8 @@ const (
 	RuleSealed       = "sealed"       // a client accepted what no holder of the key wrote there, or too late
 	RuleNonce        = "nonce"        // two envelopes have one nonce under one key
 	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed
+	RuleAccess       = "access"       // somebody may what he may not, or may not what he may
+	RuleQuota        = "quota"        // an identity keeps more than its quota, or is refused for it below that
 )
 
 // A Violation is a broken promise.

@@ -18,7 +18,7 @@ type Action struct {
 	TTL   time.Duration // of a write or a touch; for a fault, how long it lasts
 	Aim   Aim           // when the server is to get it
 	Side  Side          // of the link that a fault strikes
-	Count int           // of a sweep: how many segments; of a delivery: how many bytes, 0 for the next chunk
+	Count int           // of a sweep: how many segments; of a delivery: how many bytes, 0 for the next chunk; of what befalls an identity: which
 	Bytes []byte        // of a raw connection
 
 	Want string   // the outcome that must come of it; empty for no demand
@@ -170,9 +170,11 @@ const (
 
 // What a client does besides.
 const (
-	Cancel Verb = iota + 20 // gives up its latest unanswered call
-	Rotate                  // promotes the next key of the keyring
-	Clock                   // its wall clock steps by TTL, back if negative
+	Cancel     Verb = iota + 20 // gives up its latest unanswered call
+	Rotate                      // promotes the next key of the keyring
+	Clock                       // its wall clock steps by TTL, back if negative
+	WrongToken                  // shows the server a token that is nobody's
+	LogIn                       // shows it the right one, on a connection where it has done so before
 )
 
 // What a network does to a client's link.
@@ -194,6 +196,14 @@ const (
 	Starve                   // its janitor does not run for TTL
 	Sweep                    // its janitor runs now, over at most Count segments
 	Unplug                   // nobody reaches it for TTL; it keeps what it has
+)
+
+// What the server is told of an identity, its Count: from then on it counts.
+const (
+	Grant     Verb = iota + 90 // it may do everything with names that begin with Key
+	GrantRead                  // it may read these
+	Revoke                     // it is not listed any more
+	Quota                      // what it keeps in the store may take Value.Size bytes
 )
 
 // How a hostile server lies in its next answer to a read, or to a change.
@@ -224,7 +234,7 @@ type shape struct {
 	actor                                       ActorKind
 	key, value, ttl, side, n, hex               bool
 	optionalKey, needTTL, call, fault, dialogue bool
-	optionalN                                   bool
+	optionalN, identity, size, oneTier          bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -247,6 +257,9 @@ var verbs = [...]shape{
 	Rotate: {name: "rotate"},
 	Clock:  {name: "clock", ttl: true, needTTL: true, fault: true},
 
+	WrongToken: {name: "wrong-token", fault: true, oneTier: true},
+	LogIn:      {name: "log-in", oneTier: true},
+
 	Cut:       {name: "cut", fault: true},
 	CutTorn:   {name: "cut-torn", fault: true},
 	CutAnswer: {name: "cut-answer", fault: true},
@@ -254,13 +267,18 @@ var verbs = [...]shape{
 	Stall:     {name: "stall", side: true, ttl: true, needTTL: true, fault: true},
 	Trickle:   {name: "trickle", side: true, ttl: true, needTTL: true, fault: true},
 	Flip:      {name: "flip", side: true, fault: true},
-	Deliver:   {name: "deliver", side: true, optionalN: true},
+	Deliver:   {name: "deliver", side: true, optionalN: true, oneTier: true},
 
 	Restart: {name: "restart", actor: Server, ttl: true, fault: true},
 	Freeze:  {name: "freeze", actor: Server, ttl: true, needTTL: true, fault: true},
 	Starve:  {name: "starve", actor: Server, ttl: true, needTTL: true, fault: true},
 	Sweep:   {name: "sweep", actor: Server, n: true, fault: true},
-	Unplug:  {name: "unplug", actor: Server, ttl: true, needTTL: true, fault: true},
+	Unplug:  {name: "unplug", actor: Server, ttl: true, needTTL: true, fault: true, oneTier: true},
+
+	Grant:     {name: "grant", actor: Server, identity: true, key: true, optionalKey: true, fault: true},
+	GrantRead: {name: "grant-read", actor: Server, identity: true, key: true, optionalKey: true, fault: true},
+	Revoke:    {name: "revoke", actor: Server, identity: true, fault: true},
+	Quota:     {name: "quota", actor: Server, identity: true, size: true, fault: true},
 
 	LieSwap:     {name: "lie-swap", actor: Server, fault: true},
 	LieReplay:   {name: "lie-replay", actor: Server, fault: true},

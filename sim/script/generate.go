@@ -14,6 +14,7 @@ func Generate(seed uint64) *Script {
 	g := generator{dice: NewDice(seed), script: &Script{Seed: seed, Config: DefaultConfig()}}
 	g.world()
 	g.workload()
+	g.aspects()
 	for g.left > 0 {
 		g.step()
 	}
@@ -233,6 +234,10 @@ func (g *generator) call(a *Action) {
 
 func (g *generator) fault(a *Action) {
 	d, shape := g.dice, verbs[a.Verb]
+	if shape.identity {
+		g.befallIdentity(a)
+		return
+	}
 	if shape.actor == Server {
 		a.Actor = Actor{Kind: Server}
 	}

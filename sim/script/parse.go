@@ -33,6 +33,8 @@ const (
 	WantExpired    = "expired"    // what came is past its sealed expiry
 	WantStale      = "stale"      // what came is taken back, such as a value sealed ahead of the reader's clock
 	WantUnanswered = "unanswered" // cancelled
+	WantDenied     = "denied"     // the identity may not
+	WantBusy       = "busy"       // a limit is reached for now
 )
 
 // An Error is a line of a script that cannot be read.
@@ -286,6 +288,19 @@ func (p *parser) arguments(a *Action) error {
 			return fmt.Errorf("%q is neither up nor down", w.text)
 		}
 	}
+	if shape.identity {
+		if err := p.identity(a); err != nil {
+			return err
+		}
+	}
+	if shape.size {
+		w, _ := p.next()
+		size, err := parseSize(w.text)
+		if err != nil {
+			return err
+		}
+		a.Value.Size = size
+	}
 	if shape.key && (!shape.optionalKey || len(p.words) > 0 && !p.atKeyword()) {
 		w, ok := p.next()
 		if !ok {
@@ -326,6 +341,17 @@ func (p *parser) arguments(a *Action) error {
 		}
 	}
 	return p.options(a, shape)
+}
+
+// identity reads who of u1, u2 and so on is meant.
+func (p *parser) identity(a *Action) error {
+	w, _ := p.next()
+	n, err := strconv.Atoi(strings.TrimPrefix(w.text, "u"))
+	if err != nil || n < 1 || n > p.script.Config.Identities || w.text != "u"+strconv.Itoa(n) {
+		return fmt.Errorf("%q is no identity here, there are %d", w.text, p.script.Config.Identities)
+	}
+	a.Count = n
+	return nil
 }
 
 func (p *parser) atKeyword() bool {
@@ -444,7 +470,8 @@ func isDialogue(name string) bool {
 
 func isReserved(label string) bool {
 	switch label {
-	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantStale, WantUnanswered:
+	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantStale, WantUnanswered,
+		WantDenied, WantBusy:
 		return true
 	}
 	return false

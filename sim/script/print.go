@@ -40,6 +40,12 @@ func (a *Action) String() string {
 	if v.side {
 		words = append(words, a.Side.String())
 	}
+	if v.identity {
+		words = append(words, "u"+strconv.Itoa(a.Count))
+	}
+	if v.size {
+		words = append(words, printSize(a.Value.Size))
+	}
 	if v.key && (a.Key != "" || !v.optionalKey) {
 		words = append(words, printWord(a.Key))
 	}

@@ -1,6 +1,9 @@
 package script
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Script is one whole run: the seed of its draws, the world it runs in and
 // what happens there.
@@ -15,6 +18,10 @@ type Script struct {
 type Config struct {
 	Clients int // connections of the product's client
 	Servers int // that share the keys; several are tier 1's alone
+
+	Identities int // u1 to uN that clients take turns in being; 0: nobody is asked who they are
+	Each       int // connections that an identity may have; 0: any number
+	InFlight   int // bytes that requests on their way and unread answers may hold; 0: any number
 
 	Pause   time.Duration // until stand-ins are used for a server, and until it is believed again; zero means never
 	StandIn time.Duration // the longest TTL of what a stand-in is given
@@ -43,9 +50,6 @@ type Config struct {
 	WriteDelay time.Duration // how long they take a write to be on its way
 }
 
-// OneTier reports whether only tier 1 has such a world.
-func (c *Config) OneTier() bool { return c.Servers > 1 || c.ByHand }
-
 // Range is a span of time, both ends included.
 type Range struct{ Min, Max time.Duration }
 
@@ -69,6 +73,11 @@ func DefaultConfig() Config {
 		SweepBudget:  64,
 		Attempts:     1,
 	}
+}
+
+// OneTier reports whether only tier 1 has such a world, and all that happens in it.
+func (s *Script) OneTier() bool {
+	return s.Config.Servers > 1 || s.Config.ByHand || s.Config.Each > 0 || slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier })
 }
 
 // Clone returns a copy that shares no slice of actions with s.

@@ -79,9 +79,12 @@ var _ server.Accountant = (*List)(nil)
 
 // Load reads an identities file. The error is a config.Problems if it is wrong.
 func Load(file string) (*List, error) {
-	l := &List{members: make(map[string]*member)}
+	l := New()
 	return l, l.Reload(file)
 }
+
+// New returns a list of nobody.
+func New() *List { return &List{members: make(map[string]*member)} }
 
 // Reload replaces all identities by those of the file; on an error all stay.
 func (l *List) Reload(file string) error {
@@ -89,6 +92,12 @@ func (l *List) Reload(file string) error {
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}
+	return l.Replace(file, text)
+}
+
+// Replace is Reload with the text that a file holds, whose name is for problems.
+func (l *List) Replace(file string, text []byte) error {
+	var err error
 	identities, problems := parse(file, text)
 	if len(problems) > 0 {
 		return problems

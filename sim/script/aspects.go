@@ -1,0 +1,74 @@
+package script
+
+// aspects gives some worlds what most have not: identities, bounds on what one peer
+// can take. It has dice of its own, so that a seed without any is the script
+// that it was before there were such worlds.
+func (g *generator) aspects() {
+	d := NewDice(g.script.Seed ^ 0xa59ec7)
+	if c := &g.script.Config; c.Clients > 64 || c.Hostile {
+		return
+	}
+	if d.Chance(14) {
+		g.identities(d)
+	}
+	if d.Chance(5) {
+		g.peers(d)
+	}
+}
+
+// identities has servers ask who their clients are, and changes what they may.
+func (g *generator) identities(d *Dice) {
+	c := &g.script.Config
+	c.Identities = d.Between(1, 4)
+	c.Blind = false // so that names have beginnings
+	if d.Chance(30) {
+		c.Each = d.Between(1, 2)
+	}
+	befall := []weighted{{Grant, 8}, {GrantRead, 4}, {Revoke, 5}}
+	if d.Chance(50) {
+		befall = append(befall, weighted{WrongToken, 6}, weighted{LogIn, 3})
+	}
+	if d.Chance(50) {
+		c.Evict, c.MaxMemory = false, DefaultConfig().MaxMemory
+		befall = append(befall, weighted{Quota, 8})
+		g.sizes = append(g.sizes, 300, 700)
+	}
+	if d.Chance(25) {
+		g.large(40_000)
+	}
+	g.faults = append(g.faults, befall...)
+	if g.strike == 0 || g.strike > 20 {
+		g.strike = 20
+	}
+}
+
+// peers bounds the memory for requests in flight, and makes some large.
+func (g *generator) peers(d *Dice) {
+	c := &g.script.Config
+	c.InFlight = []int{100 << 10, 200 << 10, 400 << 10}[d.Below(3)]
+	g.large(1<<10, 5_000, 40_000, 150_000)
+	g.left = min(g.left, 200)
+	g.pace = min(g.pace, 5_000)
+	if d.Chance(30) { // many answers of a middling size, which are kept in the session
+		g.sizes = []int{5_000}
+		g.keys = 3
+		g.calls = append(g.calls, weighted{Set, 10}, weighted{Get, 60})
+	}
+	g.faults = append(g.faults, weighted{Stall, 10}, weighted{Cut, 3})
+	g.strike = 10
+	c.Window = []int{4 << 10, 16 << 10}[d.Below(2)]
+	c.Inflight = 0
+}
+
+// befallIdentity draws what a server is told of an identity.
+func (g *generator) befallIdentity(a *Action) {
+	d, shape := g.dice, verbs[a.Verb]
+	a.Actor = Actor{Kind: Server}
+	a.Count = d.Between(1, g.script.Config.Identities)
+	if shape.key {
+		a.Key = []string{"", "", "k", "k1", "k2"}[d.Below(5)]
+	}
+	if shape.size {
+		a.Value.Size = d.Between(1, 8) << 10
+	}
+}
