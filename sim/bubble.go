@@ -135,7 +135,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		b.outlived = b.outlived || a.Verb == script.Prolong
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
-	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile
+	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile
 	if s.Config.Hostile {
 		b.liar = &sharedLiar{liar: newLiar(s.Seed, func(lie script.Verb, key []byte) {

@@ -60,15 +60,25 @@ func (b *bubble) entitled(u *user, a *script.Action, op *oracle.Op, how string) 
 		return
 	}
 	name := identityOf(&b.script.Config, u.index)
+	last := int64(-1)
 	for _, t := range d.told {
 		if t.name == name && t.at >= op.Call && t.at <= op.Return {
 			return
 		}
+		if t.name == name {
+			last = t.at
+		}
+	}
+	// Who asks while a connection is being made shares what comes of it, and the
+	// server may have been told of a change since it decided.
+	known := u.admitted > last || last < 0
+	if op.Outcome == oracle.Done {
+		u.admitted = op.Call
 	}
 	e := d.registry.entry(name)
 	may := e.listed && (a.Key == "" || len(a.Key) >= len(e.prefix) && a.Key[:len(e.prefix)] == e.prefix) && (!e.readOnly || readsOnly(a.Verb))
 	switch denied := how == script.WantDenied; {
-	case denied && may:
+	case denied && may && known:
 		b.fail(u.index, oracle.RuleAccess, fmt.Sprintf("%v of %s was denied", a, name))
 	case !may && !denied && op.Outcome == oracle.Done:
 		b.fail(u.index, oracle.RuleAccess, fmt.Sprintf("%v of %s came to %q, which it may not", a, name, how))

@@ -186,7 +186,7 @@ func (e *serverEnd) guard() {
 		return
 	}
 	g := server.NewGuard(s.handler, s.list, nil)
-	e.handler, e.guarded, e.visitor = g, guarded(g), s.rights.Visitor()
+	e.handler, e.guarded, e.visitor = g, g, s.rights.Visitor()
 }
 
 // Admit implements session.Gate.
@@ -224,13 +224,6 @@ func (e *serverEnd) Share() *session.Share {
 		return nil
 	}
 	return e.guarded.Share()
-}
-
-// Prefetch implements session.Prefetcher.
-func (e *serverEnd) Prefetch(keys [][]byte) {
-	if p, ok := e.handler.(session.Prefetcher); ok {
-		p.Prefetch(keys)
-	}
 }
 
 // entitled judges an executed request by what its sender may. It reports whether

@@ -14,7 +14,10 @@ type serverEnd struct {
 	session *session.Session
 	// handler of the product for this connection, and, where identities count,
 	// what it is behind.
-	handler session.LargeHandler
+	handler interface {
+		session.LargeHandler
+		session.Prefetcher
+	}
 	guarded guarded
 	visitor *oracle.Visitor
 	// The server has ended the connection behind an answer.

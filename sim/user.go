@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -28,6 +29,7 @@ type user struct {
 	primary int
 
 	// Guarded by b.mu:
+	admitted int64              // when the latest call began that came to something
 	memory   *oracle.Memory     // what the user cannot but know; nil unless the server is hostile
 	versions map[string]version // that it saw last, by key
 	calls    []underway         // in order
@@ -232,8 +234,9 @@ func (u *user) prolong(ctx context.Context, a *script.Action) error {
 		if c := &u.b.script.Config; c.Identities > 0 {
 			name := identityOf(c, u.index)
 			auth := pipeline.Call{Request: wire.Request{Command: wire.Auth, Key: []byte(name), Value: []byte(tokenOf(name))}}
-			if err := conn.Do(ctx, &auth); err != nil {
-				return err
+			if err := conn.Do(ctx, &auth); err != nil || auth.Response.Status != wire.OK {
+				_ = conn.Close() // always nil
+				return cmp.Or[error](err, &cryptomem.ServerError{Status: auth.Response.Status, Message: string(auth.Response.Value)})
 			}
 		}
 		u.b.mu.Lock()

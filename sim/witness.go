@@ -46,7 +46,7 @@ func (e *serverEnd) HandleLarge(now int64, dst []byte, r *wire.Request, reserve 
 }
 
 // Prefetch passes on what the session knows to come.
-func (e *serverEnd) Prefetch(keys [][]byte) { e.conn.node.handler.Prefetch(keys) }
+func (e *serverEnd) Prefetch(keys [][]byte) { e.handler.Prefetch(keys) }
 
 // witness looks at a request that has been executed. Its answer is frame, and
 // as far as it is not referred to, dst[start:].
