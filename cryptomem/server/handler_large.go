@@ -97,6 +97,15 @@ type upload struct {
 	version uint64
 }
 
+// Buffer implements session.Upload.
+func (s *upload) Buffer() ([]byte, error) {
+	room, err := s.Upload.Buffer()
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return room, nil
+}
+
 // Finish implements session.Upload.
 func (s *upload) Finish(now int64, dst []byte) []byte {
 	var err error

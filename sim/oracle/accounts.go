@@ -106,6 +106,9 @@ func (l *Accounts) write(now int64, owner, key string, cost int64, r *wire.Reque
 		l.items[key] = &charged{owner, cost, deadline(now, r.TTL)}
 		return before != nil && before.owner != owner, nil
 	case a.Status == wire.Error && strings.Contains(string(a.Value), "account limit reached"):
+		if !strings.HasPrefix(string(a.Value), "full: ") {
+			return false, violation(RuleQuota, "%v %q of %s was refused in other words than for want of room: %s", r.Command, key, owner, a.Value)
+		}
 		// what is on its way counts apart
 		if onTheWay := strings.Contains(string(a.Value), "on their way"); quota <= 0 || most+cost <= quota && !onTheWay {
 			return false, violation(RuleQuota, "%v %q of %s was refused: with it, its items would take %d bytes at most, quota %d", r.Command, key, owner, most+cost, quota)
