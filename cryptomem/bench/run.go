@@ -133,7 +133,7 @@ func (r *run) each(ctx context.Context, f func(context.Context, int, *worker) er
 // work stores the keys, if that is asked for, and then puts the load on.
 func (r *run) work(ctx context.Context) error {
 	if r.load.Fill {
-		if err := r.each(ctx, r.fill); err != nil {
+		if err := r.fill(ctx); err != nil {
 			return fmt.Errorf("store the keys: %w", err)
 		}
 	}
@@ -207,8 +207,16 @@ func (r *run) readCPU() (time.Duration, error) {
 
 var errPatience = errors.New("answers did not come in time")
 
-// fill has the i-th worker store its share of the keys.
-func (r *run) fill(ctx context.Context, i int, w *worker) error {
+// fill stores the keys. It gives up when an answer takes longer than the load's patience.
+func (r *run) fill(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	giveUp := func() { cancel(errPatience) }
+	return r.each(ctx, func(ctx context.Context, i int, w *worker) error { return r.fillShare(ctx, giveUp, i, w) })
+}
+
+// fillShare has the i-th worker store its share of the keys.
+func (r *run) fillShare(ctx context.Context, giveUp func(), i int, w *worker) error {
 	const bytes = 1 << 20 // of values in a batch
 	ops := make([]op, min(64, 1+bytes/(1+r.load.ValueSize)))
 	for key := i; key < r.load.Keys; {
@@ -217,7 +225,10 @@ func (r *run) fill(ctx context.Context, i int, w *worker) error {
 			ops[n] = op{command: wire.Set, key: key}
 			key += len(r.workers)
 		}
-		if err := w.lane.do(ctx, ops[:n], func(int) {}); err != nil {
+		overdue := r.clk.AfterFunc(r.load.Patience, giveUp)
+		err := w.lane.do(ctx, ops[:n], func(int) {})
+		overdue.Stop()
+		if err != nil {
 			return err
 		}
 		for j := range ops[:n] {

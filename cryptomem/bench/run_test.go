@@ -192,6 +192,16 @@ var _ = Describe("A run", func() {
 		Expect(result.Unsent + int64(result.Failed)).To(BeEquivalentTo(50))
 	})
 
+	It("gives up on a server that stays silent while the keys are stored", func(ctx context.Context) {
+		load.Patience = 100 * time.Millisecond
+		_, err := measure(ctx, bench.Raw(bench.Cryptomem, func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			return ours, nil
+		}))
+		Expect(err).To(MatchError("store the keys: answers did not come in time"))
+	})
+
 	It("notices a value that is not the one it stored", func(ctx context.Context) {
 		dial := serving()
 		_, err := measure(ctx, bench.Raw(bench.Cryptomem, dial))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
+	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/transport/address"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
@@ -166,6 +167,7 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	f.load.Gets, f.load.Fill = f.gets/100, true
 	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
 	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
+	f.load.Patience = f.client.timeout.duration()
 	f.command = strings.Join(append([]string{"cryptomem", "bench"}, args...), " ")
 	switch {
 	case f.table:
@@ -177,12 +179,12 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	}
 	target, closeTarget, err := f.target(ctx, c)
 	if err != nil {
-		return f.client.explain(c, err)
+		return err
 	}
 	defer closeTarget()
 	result, err := bench.Run(ctx, clock.New(), target, f.load, f.options(c)...)
 	if err != nil {
-		return f.client.explain(c, err)
+		return f.explain(ctx, c, err)
 	}
 	if f.json {
 		err = json.NewEncoder(c.out).Encode(result)
@@ -210,12 +212,34 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 		return usageError("--limits and --drawn are for --trace only")
 	case f.report != "" && !f.compare && !f.table && f.trace == "":
 		return usageError("--report is for --compare, --table and --trace only")
-	case f.protocol == "sealed" && !f.compare && !f.table && f.trace == "":
+	}
+	if err := f.refuseIgnored(fs); err != nil {
+		return err
+	}
+	if f.protocol == "sealed" && !f.compare && !f.table && f.trace == "" {
 		return nil
 	}
 	for _, name := range []string{"tls", "ca", "server-name", "cert", "cert-key", "identity", "token-file", "namespace"} {
 		if fs.Changed(name) {
 			return usageError("--" + name + " is for the sealed protocol only, and not for --compare, --table or --trace")
+		}
+	}
+	return nil
+}
+
+// refuseIgnored refuses flags of a load to modes that have a load of their own.
+func (f *benchFlags) refuseIgnored(fs *pflag.FlagSet) error {
+	var ignored []string
+	var why string
+	switch {
+	case f.table:
+		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "value-size", "ttl", "seed"}, "--table has loads of its own"
+	case f.trace != "":
+		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "key-size", "ttl", "seed", "duration", "warmup"}, "--trace has its load from the file"
+	}
+	for _, name := range ignored {
+		if fs.Changed(name) {
+			return usageError("--" + name + " has no effect: " + why)
 		}
 	}
 	return nil
@@ -235,7 +259,13 @@ func (e requestsFailed) Error() string {
 // target connects the load to what --protocol names.
 func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, closeTarget func(), err error) {
 	if f.protocol == "sealed" {
-		client, err := f.dialSealed(ctx, c)
+		var client *cryptomem.Client
+		err := f.client.call(ctx, c, func(ctx context.Context) (err error) {
+			if client, err = f.dialSealed(ctx, c); err != nil {
+				return err
+			}
+			return client.Ping(ctx)
+		})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -263,6 +293,24 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 		return conn, nil
 	}
 	return bench.Raw(protocol, dial), func() {}, nil
+}
+
+// services are what the bare protocols are spoken to.
+var services = map[string]doctor.Service{
+	bench.Cryptomem.String(): doctor.Cryptomem, bench.Redis.String(): doctor.Redis, bench.Memcached.String(): doctor.Memcached,
+}
+
+// explain adds to an error that the server is of another protocol, if that is so.
+func (f *benchFlags) explain(ctx context.Context, c *console, err error) error {
+	want, bare := services[f.protocol]
+	if !bare || ctx.Err() != nil {
+		return f.client.explain(c, err)
+	}
+	s := f.client.settings(c)
+	if found := doctor.Identify(ctx, s, s.Addr); found != doctor.UnknownService && found != want {
+		return fmt.Errorf("%s: %w", doctor.AnswersLike(s.Addr, found, want), err)
+	}
+	return f.client.explain(c, err)
 }
 
 // dialSealed returns a client whose key nobody else has: what it stores is of

@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/address"
-	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
@@ -273,19 +270,19 @@ func (f *clientFlags) withKeyring(ctx context.Context, c *console, keyring *seal
 	if err != nil {
 		return usageError(err.Error())
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
-	defer cancel()
 	opts := []cryptomem.Option{
 		cryptomem.WithKeyring(keyring), cryptomem.WithMaxValueSize(maxInput + sealing.Overhead), cryptomem.WithNotBefore(cut),
 	}
 	if s.Namespace != "" {
 		opts = append(opts, cryptomem.WithNamespace(s.Namespace))
 	}
-	client, err := f.dial(ctx, c, opts...)
-	if err == nil {
-		err = errors.Join(do(ctx, client), client.Close())
-	}
-	return f.explain(c, err)
+	return f.call(ctx, c, func(ctx context.Context) error {
+		client, err := f.dial(ctx, c, opts...)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(ctx, client), client.Close())
+	})
 }
 
 // keyring loads the key that values are sealed with. It is never taken from a
@@ -306,51 +303,6 @@ func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
 		fmt.Fprintf(c.err, "warning: CRYPTOMEM_KEY: %s; \"cryptomem keygen\" draws one in full\n", few)
 	}
 	return kr, nil
-}
-
-// explain adds to an error what to do about it, where the error alone does not
-// tell.
-func (f *clientFlags) explain(c *console, err error) error {
-	var (
-		s         = f.settings(c)
-		plain     tls.RecordHeaderError
-		authority x509.UnknownAuthorityError
-	)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		if why := stranger(s); why != "" {
-			return fmt.Errorf("%s: %w", why, err)
-		}
-		return fmt.Errorf("no answer from %s within %s: %w", f.shown(c), f.timeout.String(), err)
-	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
-		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
-	case errors.As(err, &plain):
-		return fmt.Errorf("%w: the server does not speak TLS at %s; leave out --tls, --ca, --cert and their variables, or name its TLS address", err, f.shown(c))
-	case s.CA == "" && errors.As(err, &authority):
-		return fmt.Errorf("%w; name the authority's certificate with --ca FILE", err)
-	case errors.Is(err, cryptomem.ErrDenied) && strings.Contains(err.Error(), "on this key"):
-		// not the credentials
-		return fmt.Errorf("%w; with --namespace the key belongs to that namespace; "+
-			"the identity may use only what its entry in the identities file names", err)
-	}
-	return err
-}
-
-// strangerTimeout is how long may be spent on finding out who does not answer.
-const strangerTimeout = 2 * time.Second
-
-// stranger says who took the connection and is no cryptomem server, if that can be
-// told.
-func stranger(s doctor.Client) string {
-	if isValkey(s.Addr) {
-		return ""
-	}
-	s.Timeout = strangerTimeout
-	found, ok := doctor.Stranger(context.Background(), s)
-	if !ok {
-		return ""
-	}
-	return found.Text
 }
 
 // durationFlag is a duration with the units that the configuration knows.

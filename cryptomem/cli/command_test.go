@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -118,6 +119,12 @@ var _ = Describe("Every command", func() {
 		}
 	})
 
+	It("tells an age in seconds, and never as nothing", func() {
+		for d, text := range map[time.Duration]string{0: "1ms", 400 * time.Millisecond: "400ms", 90*time.Second + 400*time.Millisecond: "1m30s"} {
+			Expect(age(d)).To(Equal(text))
+		}
+	})
+
 	It("says who answers where no cryptomem server does", func() {
 		addr := filepath.Join(GinkgoT().TempDir(), "s")
 		l, err := net.Listen("unix", addr)
@@ -142,7 +149,7 @@ var _ = Describe("Every command", func() {
 			variables := map[string]string{"CRYPTOMEM_SERVER": "unix:" + addr, "CRYPTOMEM_KEY": "0123456789abcdef0123456789abcdef"}
 			c := &console{out: &out, err: &said, env: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
 			Expect(run(context.Background(), c, append(args, "--timeout", "100ms"))).To(Equal(exitFailed))
-			Expect(said.String()).To(ContainSubstring("unix:" + addr + " is something else than cryptomem"))
+			Expect(said.String()).To(ContainSubstring("unix:" + addr + " answers like a Redis or Valkey, not like a cryptomem server"))
 			if args[0] == "get" {
 				Expect(said.String()).To(HavePrefix("warning: CRYPTOMEM_KEY: it looks like hexadecimal"))
 			}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/benbjohnson/clock"
 	"github.com/spf13/pflag"
@@ -171,12 +172,17 @@ func (f *conformanceFlags) suite(ctx context.Context, c *console, command []stri
 	return conformance.OfServer(server), func() {}, nil
 }
 
+// implementationWaitDelay is how long the output of an implementation that was killed is
+// still waited for.
+const implementationWaitDelay = time.Second
+
 // start starts an implementation of envelopes. What it says on standard error is for
 // whoever writes it.
 func start(ctx context.Context, c *console, command []string, i *conformance.Implementation) (end func(), err error) {
 	ctx, stop := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: running it is the point
 	cmd.Stderr = c.err
+	cmd.WaitDelay = implementationWaitDelay
 	in, err := cmd.StdinPipe()
 	if err == nil {
 		i.Requests = in
@@ -190,9 +196,12 @@ func start(ctx context.Context, c *console, command []string, i *conformance.Imp
 		return nil, fmt.Errorf("start the implementation: %w", err)
 	}
 	return func() {
-		_ = in.Close() // which asks it to end,
-		stop()         // and this sees to it
-		_ = cmd.Wait() // its exit code says nothing
+		// It is asked to end, and killed. A process that it has started may hold its
+		// output open.
+		_ = in.Close()
+		stop()
+		// its exit code says nothing
+		_ = cmd.Wait()
 	}, nil
 }
 
@@ -256,6 +265,15 @@ func dialer(s doctor.Client) (func(context.Context) (net.Conn, error), error) {
 	}, nil
 }
 
+// explainGreeting says why a server cannot be tried, if the doctor knows. The suite took
+// half of --timeout to find out that it cannot.
+func (f *clientFlags) explainGreeting(ctx context.Context, c *console, err error) error {
+	if why := f.diagnose(ctx, c, f.timeout.duration()/2); why != "" {
+		return fmt.Errorf("%s: %w", why, err)
+	}
+	return f.explain(c, err)
+}
+
 func (f *conformanceFlags) writeCases(c *console, cases []conformance.Case) error {
 	if f.json {
 		return json.NewEncoder(c.out).Encode(struct {
@@ -285,8 +303,10 @@ func (f *conformanceFlags) try(ctx context.Context, c *console, suite *conforman
 	}
 	failed, err := suite.Run(ctx, want, each)
 	switch {
+	case err != nil && !f.envelope && ctx.Err() == nil:
+		return f.client.explainGreeting(ctx, c, err)
 	case err != nil:
-		return f.client.explain(c, err)
+		return err
 	case f.json:
 		err = json.NewEncoder(c.out).Encode(report)
 	default:

@@ -60,7 +60,7 @@ func (f *clientFlags) pingUntil(ctx context.Context, c *console, deadline time.T
 			return err
 		}
 		if isFinal(err) || time.Now().After(deadline) {
-			return f.explain(c, err)
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -89,14 +89,16 @@ func isFinal(err error) bool {
 
 // ping measures one question and its answer on a connection that is up.
 func (f *clientFlags) ping(ctx context.Context, c *console) (took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, f.timeout.duration())
-	defer cancel()
-	client, err := f.dialKeyless(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close() //nolint:errcheck // the answer is all that matters
-	start := time.Now()
-	err = client.Ping(ctx)
-	return time.Since(start), err
+	err = f.call(ctx, c, func(ctx context.Context) error {
+		client, err := f.dialKeyless(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer client.Close() //nolint:errcheck // the answer is all that matters
+		start := time.Now()
+		err = client.Ping(ctx)
+		took = time.Since(start)
+		return err
+	})
+	return took, err
 }

@@ -75,7 +75,7 @@ func showStats(ctx context.Context, c *console, args []string) error {
 	if identity := flags.settings(c).Identity; identity != "" && errors.Is(err, cryptomem.ErrDenied) {
 		return fmt.Errorf("%w; %s may, with stats: true in the server's identities file", err, identity)
 	}
-	return flags.explain(c, err)
+	return err
 }
 
 // showEach shows the statistics of each server for people.
@@ -91,14 +91,8 @@ func (f *clientFlags) showEach(ctx context.Context, c *console) error {
 }
 
 func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON bool, interval time.Duration, count int) error {
-	dialCtx, cancel := context.WithTimeout(ctx, f.timeout.duration())
-	defer cancel()
-	client, err := f.dialKeyless(dialCtx, c)
-	if err != nil {
-		return err
-	}
-	defer client.Close() //nolint:errcheck // it was only asked
-	look := statsReader{client, f.timeout.duration()}
+	look := &statsReader{flags: f, console: c}
+	defer look.close()
 	switch {
 	case watch:
 		return watchStats(ctx, c.out, look, f.address(c), interval, count)
@@ -116,23 +110,37 @@ func (f *clientFlags) showStats(ctx context.Context, c *console, watch, asJSON b
 	return writeReport(c.out, f.address(c), r)
 }
 
-// A looker asks a server for its statistics.
+// A statsReader asks a server for its statistics, over one client.
 type statsReader struct {
+	flags   *clientFlags
+	console *console
 	client  *cryptomem.Client
-	timeout time.Duration
 }
 
-func (l statsReader) text(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	text, err := l.client.Stats(ctx, "")
+// text connects if need be, and returns the statistics as JSON.
+func (l *statsReader) text(ctx context.Context) (text []byte, err error) {
+	err = l.flags.call(ctx, l.console, func(ctx context.Context) (err error) {
+		if l.client == nil {
+			if l.client, err = l.flags.dialKeyless(ctx, l.console); err != nil {
+				return err
+			}
+		}
+		text, err = l.client.Stats(ctx, "")
+		return err
+	})
 	if err == nil && !json.Valid(text) {
 		err = errors.New("the server's statistics cannot be read: they are not JSON")
 	}
 	return escapeJSON(text), err
 }
 
-func (l statsReader) report(ctx context.Context) (*stats.Report, error) {
+func (l *statsReader) close() {
+	if l.client != nil {
+		_ = l.client.Close() // it was only asked
+	}
+}
+
+func (l *statsReader) report(ctx context.Context) (*stats.Report, error) {
 	text, err := l.text(ctx)
 	if err != nil {
 		return nil, err
@@ -214,8 +222,16 @@ func writeReport(out io.Writer, addr string, r *stats.Report) error {
 	return w.Flush()
 }
 
-func uptime(r *stats.Report) string {
-	return quantity.FormatDuration(r.About.Now.Sub(r.About.Started).Round(time.Second))
+func uptime(r *stats.Report) string { return age(r.About.Now.Sub(r.About.Started)) }
+
+// age writes how long ago something was: in seconds, or if that would be 0, in
+// milliseconds.
+func age(d time.Duration) string {
+	unit := time.Second
+	if d < unit {
+		unit = time.Millisecond
+	}
+	return quantity.FormatDuration(max(d.Round(unit), unit))
 }
 
 // byCommand lists the commands that were used, as in ": GET 12, SET 3".
@@ -259,7 +275,7 @@ func snapshotLine(r *stats.Report) string {
 		return "none saved yet"
 	}
 	return fmt.Sprintf("%s, %s, saved %s ago in %v", counted(snap.Items, "item", "items"), inBytes(snap.Bytes),
-		quantity.FormatDuration(r.About.Now.Sub(snap.Saved).Round(time.Second)), short(snap.Took))
+		age(r.About.Now.Sub(snap.Saved)), short(snap.Took))
 }
 
 // short rounds a duration to about three digits.

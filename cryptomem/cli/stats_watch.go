@@ -27,7 +27,7 @@ const headerEvery = 20
 
 // watchStats shows what happens between one look and the next, count times; 0
 // goes on until ctx ends, which is no failure.
-func watchStats(ctx context.Context, out io.Writer, look statsReader, addr string, interval time.Duration, count int) error {
+func watchStats(ctx context.Context, out io.Writer, look *statsReader, addr string, interval time.Duration, count int) error {
 	earlier, err := look.report(ctx)
 	if err != nil {
 		return err

@@ -90,9 +90,12 @@ func OfServer(s Server) *Suite {
 	return suite
 }
 
-// greet looks whether there is a server that can be tried.
+// greet checks that there is a server that can be tried, in half of the time that a case
+// may wait, and that it lets the keys of the cases be read and written.
 func (s *Server) greet(ctx context.Context) error {
-	t := &trial{ctx: ctx, server: s}
+	hasty := *s
+	hasty.Timeout /= 2
+	t := &trial{ctx: ctx, server: &hasty}
 	p := t.connect()
 	a := p.ask(wire.Ping, "", "hello", 0)
 	p.over = true // how it ends is for the cases
@@ -101,6 +104,14 @@ func (s *Server) greet(ctx context.Context) error {
 	}
 	if t.err == nil {
 		a.is(wire.OK).holds("hello")
+	}
+	for _, c := range []wire.Command{wire.Get, wire.Delete} {
+		p.queueRaw(wire.Request{Command: c, Key: []byte(s.Prefix + "conformance/" + rand.Text())})
+		p.flush()
+		if a := p.next(); t.err == nil && a.Status == wire.Denied {
+			t.err = fmt.Errorf("%s is refused on the keys of the cases (%q): "+
+				"name the namespace of the identity, and use one that may read and write all keys in it", c, a.Value)
+		}
 	}
 	return t.end()
 }

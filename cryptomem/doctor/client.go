@@ -115,13 +115,16 @@ func ExamineClient(ctx context.Context, c Client) []Finding {
 	return v.list
 }
 
-// Stranger asks who answers at a client's address where the client gets no answer, and
-// returns what is wrong there, if it can tell.
-func Stranger(ctx context.Context, c Client) (f Finding, ok bool) {
-	// the token is for no stranger
+// Diagnose looks for the reason why a client gets no answer from its server, and returns
+// it if it finds one. It does not send the client's credentials.
+func Diagnose(ctx context.Context, c Client) (f Finding, ok bool) {
 	c.Identity = ""
 	v := &clientReport{Client: c, findings: findings{clk: c.Clock}}
-	contact(ctx, v)
+	if v.onValkey() {
+		v.anotherThanValkey(ctx)
+	} else {
+		contact(ctx, v)
+	}
 	for _, f := range v.list {
 		if f.Severity == Problem && f.Subject == "server" {
 			return f, true

@@ -18,24 +18,25 @@ import (
 // contact asks whether the client gets through to a cryptomem server that knows
 // it, and what that server thinks of the time.
 func contact(parent context.Context, v *clientReport) {
-	ctx, cancel := timeout.Context(parent, v.clk, v.Timeout)
+	ctx, cancel := timeout.Context(parent, v.clk, v.Timeout/2)
 	defer cancel()
-	conn, err := address.Dial(ctx, v.Addr)
+	raw, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		v.unreachable(Problem, v.Addr, err)
 		return
 	}
-	defer func() { _ = conn.Close() }()
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer func() { _ = raw.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	if v.unable {
 		v.fine("server", "%s accepts connections; more was not asked", v.Addr)
 		return
 	}
+	conn := raw
 	if v.SpeaksTLS() {
-		over, err := v.handshake(ctx, conn)
+		over, err := v.handshake(ctx, raw)
 		if err != nil {
-			v.noHandshake(ctx, err)
+			v.noHandshake(parent, err)
 			return
 		}
 		leaf := over.ConnectionState().PeerCertificates[0]
@@ -102,7 +103,8 @@ func (v *clientReport) noHandshake(ctx context.Context, err error) {
 	case errors.As(err, &invalid) && v.expired(subject, "the certificate of "+v.Addr, invalid.Cert, renewElsewhere):
 	case errors.As(err, &invalid):
 		v.found(Problem, subject, v.Addr+" shows a certificate that cannot be used: "+err.Error(), "have it issued anew, for a server")
-	case isTimeout(err):
+	case isLate(err) && v.isAnother(Identify(ctx, v.brief().plain(), v.Addr)):
+	case isLate(err):
 		v.silent()
 	case strings.Contains(err.Error(), "protocol version"):
 		v.found(Problem, "server", v.Addr+" speaks no TLS 1.3", "ask a cryptomem server: it speaks nothing older; or let what stands before it speak TLS 1.3")
@@ -111,8 +113,16 @@ func (v *clientReport) noHandshake(ctx context.Context, err error) {
 	}
 }
 
+// isLate reports whether err comes from the end of the time, which closes the connection.
+func isLate(err error) bool { return isTimeout(err) || errors.Is(err, net.ErrClosed) }
+
 // speaksNoTLS says what listens instead of a server with TLS.
 func (v *clientReport) speaksNoTLS(ctx context.Context) {
+	if v.isAnother(Identify(ctx, v.brief().plain(), v.Addr)) {
+		return
+	}
+	ctx, cancel := timeout.Context(ctx, v.clk, v.brief().Timeout)
+	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		v.unreachable(Problem, v.Addr, err)
@@ -122,11 +132,25 @@ func (v *clientReport) speaksNoTLS(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	if _, err := exchange(conn, questions("", nil)[:1]); err != nil {
-		v.stranger("it speaks neither TLS nor the protocol of cryptomem")
+		v.found(Problem, "server", v.Addr+" speaks neither TLS nor the protocol of cryptomem", adviceFor(v.Addr, UnknownService, Cryptomem))
 		return
 	}
 	v.found(Problem, "server", v.Addr+" is a cryptomem server that does not speak TLS there, and this client does",
 		"ask its tls_addr; or do without CRYPTOMEM_CA (--ca), CRYPTOMEM_CLIENT_CERT (--cert) and --tls")
+}
+
+// brief is the client with a quarter of its time: half has gone into waiting for an
+// answer, and two more questions may follow.
+func (v *clientReport) brief() Client {
+	c := v.Client
+	c.Timeout /= 4
+	return c
+}
+
+// plain is the client without TLS.
+func (c Client) plain() Client {
+	c.TLS, c.CA, c.Cert, c.CertKey = false, "", "", ""
+	return c
 }
 
 // noAnswer says why a server that took the connection does not answer, or not in
@@ -136,6 +160,7 @@ func (v *clientReport) noAnswer(ctx context.Context, err error, late bool) {
 	case !v.SpeaksTLS() && v.hearsTLS(ctx):
 		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
 			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls where the system's authorities vouch for it")
+	case v.isAnother(Identify(ctx, v.brief(), v.Addr)):
 	case late || isTimeout(err):
 		v.silent()
 	case v.SpeaksTLS() && strings.Contains(err.Error(), "tls: certificate required"):
@@ -144,34 +169,36 @@ func (v *clientReport) noAnswer(ctx context.Context, err error, late bool) {
 	case v.SpeaksTLS() && strings.Contains(err.Error(), "remote error: tls:"):
 		v.found(Problem, "client certificate", v.Addr+" does not accept it: "+err.Error(), "have one issued by an authority in the server's tls_client_ca")
 	default:
-		v.stranger(err.Error())
+		v.found(Problem, "server", v.Addr+" does not answer like a cryptomem server: "+err.Error(), adviceFor(v.Addr, UnknownService, Cryptomem))
 	}
 }
 
 func (v *clientReport) silent() {
-	v.found(Problem, "server", fmt.Sprintf("%s takes connections, and does not answer within %v", v.Addr, v.Timeout),
+	v.found(Problem, "server", v.Addr+" accepts connections but does not answer in time",
 		"see whether it is a cryptomem server, and whether that is overloaded")
 }
 
-func (v *clientReport) stranger(why string) {
-	v.found(Problem, "server", v.Addr+" is something else than cryptomem: "+why, "correct the address; on its machine, "+listing(v.Addr)+" tells who listens there")
+// isAnother notes that another service than cryptomem's was found at the address, if
+// that is so.
+func (v *clientReport) isAnother(found Service) bool {
+	if found == UnknownService || found == Cryptomem {
+		return false
+	}
+	v.found(Problem, "server", AnswersLike(v.Addr, found, Cryptomem), adviceFor(v.Addr, found, Cryptomem))
+	return true
 }
 
 // hearsTLS reports whether the server answers a TLS handshake. Nothing is sent
 // to it beyond that, so that it does not matter who it is.
 func (v *clientReport) hearsTLS(ctx context.Context) bool {
-	ctx, cancel := timeout.Context(ctx, v.clk, v.Timeout)
+	ctx, cancel := timeout.Context(ctx, v.clk, v.brief().Timeout)
 	defer cancel()
 	conn, err := address.Dial(ctx, v.Addr)
 	if err != nil {
 		return false
 	}
 	defer conn.Close() //nolint:errcheck // it was only asked
-	c := tls.Client(conn, &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		InsecureSkipVerify: true, //nolint:gosec // nothing is told and nothing is believed
-	})
-	return c.HandshakeContext(ctx) == nil
+	return tls.Client(conn, anyCertificate()).HandshakeContext(ctx) == nil
 }
 
 // admitted judges the answer to AUTH.

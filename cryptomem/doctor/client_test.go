@@ -14,12 +14,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
@@ -112,6 +114,21 @@ func always(status wire.Status, message string) func(net.Conn) {
 				}
 				in = in[used:]
 				_, _ = conn.Write(wire.AppendResponse(nil, status, []byte(message)))
+			}
+		}
+	}
+}
+
+// answering says something to every client that says anything.
+func answering(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		buffer := make([]byte, 1024)
+		for {
+			if _, err := conn.Read(buffer); err != nil {
+				return
+			}
+			if _, err := io.WriteString(conn, text); err != nil {
+				return
 			}
 		}
 	}
@@ -220,7 +237,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		source, err := certs.Load(certs.Files{Cert: v.server.Config.TLSCert, Key: v.server.Config.TLSKey})
 		Expect(err).NotTo(HaveOccurred())
 		v.Timeout = time.Minute
-		wait := sync.OnceFunc(func() { v.server.clk.Add(v.Timeout) })
+		wait := sync.OnceFunc(func() { v.server.clk.Add(v.Timeout / 2) })
 		v.pretend(func(conn net.Conn) {
 			patient := &patientConn{Conn: conn, wait: wait}
 			_ = tls.Server(patient, source.Config()).Handshake()
@@ -235,7 +252,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		web := httptest.NewServer(http.NotFoundHandler())
 		DeferCleanup(web.Close)
 		v.Addr, v.CA = web.Listener.Addr().String(), ""
-	}, doctor.Problem, "server", "something else than cryptomem", "ss -ltnp"),
+	}, doctor.Problem, "server", "answers like an HTTP server, not like a cryptomem server", "ss -ltnp"),
 	Entry("a web server on a Unix socket", func(v *visitor) {
 		path := filepath.Join(GinkgoT().TempDir(), "s")
 		l, err := net.Listen("unix", path)
@@ -244,13 +261,27 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		go web.Serve(l) //nolint:errcheck // until it is closed
 		DeferCleanup(web.Close)
 		v.Addr, v.CA = "unix:"+path, ""
-	}, doctor.Problem, "server", "something else than cryptomem", "ss -lxp"),
+	}, doctor.Problem, "server", "answers like an HTTP server, not like a cryptomem server", "ss -lxp"),
+	Entry("a Redis", func(v *visitor) {
+		v.Addr, v.CA = valkeytest.Start(GinkgoTB()).Addr, ""
+		v.Clock = clock.New()
+	}, doctor.Problem, "server", "answers like a Redis", "write valkey://"),
+	Entry("a Redis that wants a password, asked over TLS", func(v *visitor) {
+		v.Addr = valkeytest.Start(GinkgoTB(), "--requirepass", "hidden").Addr
+		v.Clock = clock.New()
+	}, doctor.Problem, "server", "answers like a Redis", "write valkey://"),
+	Entry("a memcached", func(v *visitor) { v.pretend(answering("ERROR\r\n")) },
+		doctor.Problem, "server", "answers like memcached, not like a cryptomem server", "correct the address"),
+	Entry("an SSH server", func(v *visitor) { v.pretend(answering("SSH-2.0-OpenSSH_9.6\r\n")) },
+		doctor.Problem, "server", "answers like an SSH server", "correct the address"),
+	Entry("a server that answers nothing known", func(v *visitor) { v.pretend(answering("220 mail.example.com\r\n")) },
+		doctor.Problem, "server", `does not answer like a cryptomem server: bad magic`, "ss -ltnp"),
 	Entry("a web server, asked over TLS", func(v *visitor) {
 		web := httptest.NewServer(http.NotFoundHandler())
 		DeferCleanup(web.Close)
 		web.Config.ErrorLog = log.New(io.Discard, "", 0)
 		v.Addr = web.Listener.Addr().String()
-	}, doctor.Problem, "server", "speaks neither TLS nor the protocol of cryptomem", "correct the address"),
+	}, doctor.Problem, "server", "answers like an HTTP server, not like a cryptomem server", "correct the address"),
 	Entry("a listener that says nothing", func(v *visitor) {
 		v.Timeout = time.Minute
 		v.pretend(func(conn net.Conn) {
@@ -258,7 +289,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 				v.server.clk.Add(v.Timeout)
 			}
 		})
-	}, doctor.Problem, "server", "does not answer within 1m0s", "overloaded"),
+	}, doctor.Problem, "server", "does not answer in time", "overloaded"),
 	Entry("a server of an older protocol", func(v *visitor) { v.pretend(always(wire.Error, "unknown command")) },
 		doctor.Warning, "server", `an older protocol, with SET, GET and DELETE only: to PING it answers "unknown command"`, "replace it"),
 	Entry("a server of an older protocol, and an identity", func(v *visitor) {

@@ -252,7 +252,7 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		web.Config.ErrorLog = log.New(io.Discard, "", 0)
 		s.Config.TLSCert, s.Config.TLSKey = "", ""
 		s.Config.Addr = []string{web.Listener.Addr().String()}
-	}, doctor.Problem, "server", "something else than cryptomem", "ss -ltnp"),
+	}, doctor.Problem, "server", "does not answer like a cryptomem server", "ss -ltnp"),
 	Entry("TLS that the server does not speak", func(s *setup) {
 		cert, key := s.Config.TLSCert, s.Config.TLSKey
 		s.Config.TLSCert, s.Config.TLSKey = "", ""

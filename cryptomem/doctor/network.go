@@ -36,7 +36,7 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 	const subject = "server"
 	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
-	conn, err := address.Dial(ctx, addr)
+	raw, err := address.Dial(ctx, addr)
 	if err != nil {
 		severity := Problem
 		if isAbsent(err) {
@@ -45,11 +45,12 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		r.unreachable(severity, addr, err)
 		return
 	}
-	defer func() { _ = conn.Close() }()
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer func() { _ = raw.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
+	conn := raw
 	if secure {
-		over, ok := r.handshake(ctx, addr, conn)
+		over, ok := r.handshake(ctx, addr, raw)
 		if !ok {
 			return
 		}
@@ -64,11 +65,15 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	if err != nil {
+		text := addr + " does not answer like a cryptomem server: " + err.Error()
+		if found := Identify(ctx, Client{Clock: r.clk, Timeout: askTimeout, TLS: secure}, addr); found != UnknownService && found != Cryptomem {
+			text = AnswersLike(addr, found, Cryptomem)
+		}
 		advice := "find out who listens there (" + listing(addr) + "), or choose another addr"
 		if !secure {
 			advice += "; if it is a server that speaks TLS, ask with its configuration, tls_cert and tls_key included"
 		}
-		r.found(Problem, subject, addr+" is something else than cryptomem: "+err.Error(), advice)
+		r.found(Problem, subject, text, advice)
 		return
 	}
 	r.answered = true

@@ -151,6 +151,11 @@ func proxyUpstream(ctx context.Context, r *proxyReport) {
 	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
 	if err := r.Ping(ctx); err != nil {
+		store := Client{Addr: r.Config.Upstream, Clock: r.clk, Timeout: askTimeout, TLS: r.Config.UpstreamTLS, CA: r.Config.UpstreamCA}
+		if f, ok := Diagnose(ctx, store); ok {
+			r.found(Problem, subject, f.Text, f.Advice)
+			return
+		}
 		r.found(Problem, subject, err.Error(), "start it, or correct upstream and the settings that begin so")
 		return
 	}

@@ -98,7 +98,9 @@ func valkeyServer(ctx context.Context, v *clientReport) {
 	}
 	client, err := valkey.NewClient(option)
 	if err != nil {
-		v.noValkey(a, err)
+		if !v.anotherThanValkey(ctx) {
+			v.noValkey(a, err)
+		}
 		return
 	}
 	defer client.Close()
@@ -108,6 +110,27 @@ func valkeyServer(ctx context.Context, v *clientReport) {
 	v.valkeyNodes(ctx, client)
 	v.valkeyTime(ctx, client)
 	v.valkeyRights(ctx, client)
+}
+
+// anotherThanValkey notes that another service than a Valkey or Redis was found at the
+// address, if that is so. The first host of several is asked.
+func (v *clientReport) anotherThanValkey(ctx context.Context) bool {
+	a, err := valkeystore.ParseAddress(v.Addr)
+	if err != nil {
+		return false
+	}
+	host := "unix:" + a.Socket
+	if len(a.Hosts) > 0 {
+		host = a.Hosts[0]
+	}
+	c := v.brief()
+	c.TLS = c.TLS || a.TLS
+	found := Identify(ctx, c, host)
+	if found == UnknownService || found == Redis {
+		return false
+	}
+	v.found(Problem, "server", AnswersLike(host, found, Redis), adviceFor(host, found, Redis))
+	return true
 }
 
 // noValkey says why there is no connection.

@@ -68,7 +68,8 @@ type Stats struct {
 	Clients int `json:"clients"` // now
 	// So far.
 	Connections int64 `json:"connections"`
-	// Carried out, or refused for their arguments, by name.
+	// By name, those that were answered with an error included. A command before AUTH does
+	// not count.
 	Commands map[string]int64 `json:"commands"`
 	// Commands that an upstream's error was the answer to.
 	Failures int64 `json:"failures"`
@@ -124,7 +125,7 @@ func (p *Proxy) Stats() Stats {
 	return s
 }
 
-// processed returns how many commands were carried out.
+// processed returns how many commands were answered, with an error or without.
 func (c *counts) processed() (n int64) {
 	for i := range c.commands {
 		n += c.commands[i].Load()

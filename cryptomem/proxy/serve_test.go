@@ -217,12 +217,12 @@ var _ = Describe("A served proxy", func() {
 
 	It("counts commands by name, what it refused to whom, and why the upstream failed", func() {
 		l := connect()
-		l.send("CLIENT SETNAME cart\r\nSET a 1\r\nGET a\r\nGET a\r\nSUBSCRIBE x\r\nGET\r\n")
-		for range 8 {
+		l.send("CLIENT SETNAME cart\r\nSET a 1\r\nGET a\r\nGET a\r\nSELECT 99\r\nSUBSCRIBE x\r\nGET\r\n")
+		for range 9 {
 			l.next()
 		}
 		s := p.Stats()
-		Expect(s.Commands).To(Equal(map[string]int64{"client": 1, "set": 1, "get": 2}))
+		Expect(s.Commands).To(Equal(map[string]int64{"client": 1, "set": 1, "get": 2, "select": 1}))
 		Expect(s.Refused).To(Equal([]proxy.Refused{{Client: "cart", Command: "get", Count: 1}, {Client: "cart", Command: "subscribe", Count: 1}}))
 		Expect(s.Clients).To(Equal(1))
 		Expect(meter.Stats().Requests).To(BeNumerically(">=", 3))

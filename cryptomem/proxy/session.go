@@ -239,12 +239,12 @@ func (s *Session) dispatch(args [][]byte) {
 		s.fail(text)
 		return
 	}
-	s.proxy.counts.commands[c.Index].Add(1)
 	if !s.trusted && c.Flags&command.NoAuth == 0 {
 		s.flush()
 		s.fail("NOAUTH Authentication required.")
 		return
 	}
+	s.proxy.counts.commands[c.Index].Add(1)
 	if s.tx.open && !endsQueue(c.Name) {
 		s.queue(c, args)
 		return

@@ -47,7 +47,11 @@ func CheckMode(name string, info fs.FileInfo) error {
 	if !known {
 		return nil // permissions are not looked at
 	}
-	if mode := info.Mode().Perm(); !private(mode, whose, self()) {
+	return checkMode(name, info, whose, false)
+}
+
+func checkMode(name string, info fs.FileInfo, whose owner, ofAny bool) error {
+	if mode := info.Mode().Perm(); !private(mode, whose, self(), ofAny) {
 		return &ExposedError{
 			name, fmt.Sprintf("may be accessed by others than its owner (mode %04o)", mode), "chmod 600 it",
 		}
@@ -55,12 +59,18 @@ func CheckMode(name string, info fs.FileInfo) error {
 	return nil
 }
 
-func private(mode fs.FileMode, whose, self owner) bool {
+// private reports whether the mode keeps a file from others. A tool of root's, which may
+// read a file of anyone, also takes what root has handed to a group that root is not in.
+func private(mode fs.FileMode, whose, self owner, ofAny bool) bool {
 	switch mode & 0o077 {
 	case 0:
 		return true
 	case 0o040:
-		return whose.user == 0 && self.user != 0 && self.isIn(whose.groups[0])
+		member := self.isIn(whose.groups[0])
+		if self.user == 0 {
+			return whose.user == 0 && ofAny && !member
+		}
+		return whose.user == 0 && member
 	}
 	return false
 }
@@ -68,12 +78,12 @@ func private(mode fs.FileMode, whose, self owner) bool {
 // checkSecret is CheckMode, and judges owner and folder; the owner not if the file
 // may be anybody's and this is root.
 func checkSecret(name string, info fs.FileInfo, ofAny bool) error {
-	if err := CheckMode(name, info); err != nil {
-		return err
-	}
 	whose, known := ownerOf(info)
 	if !known {
 		return nil
+	}
+	if err := checkMode(name, info, whose, ofAny); err != nil {
+		return err
 	}
 	me := self()
 	if whose.user != me.user && whose.user != 0 && (!ofAny || me.user != 0) {

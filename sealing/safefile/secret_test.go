@@ -105,6 +105,13 @@ var _ = Describe("A secret file", func() {
 		Expect(safefile.ReadSecretOfAny(name, limit)).To(BeEquivalentTo("secret"))
 	})
 
+	It("of root for a group of others is changed by root with a tool that keeps it in order", func() {
+		rootOnly()
+		give(0, other, 0o440)
+		exposed("may be accessed by others than its owner (mode 0440)")
+		Expect(safefile.ReadSecretOfAny(name, limit)).To(BeEquivalentTo("secret"))
+	})
+
 	It("stays another user's when it is replaced by root, and keeps group and mode", func() {
 		rootOnly()
 		give(app, other, 0o640)
@@ -127,15 +134,18 @@ var _ = Describe("A secret file", func() {
 		Expect(readAs(app, other)).To(ContainSubstring("may be accessed by others than its owner (mode 0440)"))
 	})
 
-	DescribeTable("is private or not by its mode", func(mode fs.FileMode, user, group, self int, groups []int, want bool) {
-		Expect(safefile.IsPrivate(mode, user, group, self, groups...)).To(Equal(want))
+	DescribeTable("is private or not by its mode", func(mode fs.FileMode, user, group, self int, groups []int, want, wantOfAny bool) {
+		Expect(safefile.IsPrivate(mode, user, group, false, self, groups...)).To(Equal(want))
+		Expect(safefile.IsPrivate(mode, user, group, true, self, groups...)).To(Equal(wantOfAny), "for a tool")
 	},
-		Entry("for its owner alone", fs.FileMode(0o600), app, app, app, []int{app}, true),
-		Entry("for a group of its owner", fs.FileMode(0o640), app, app, app, []int{app}, false),
-		Entry("for a group of this process, by root's hand", fs.FileMode(0o440), 0, other, app, []int{app, other}, true),
-		Entry("for a group of others, by root's hand", fs.FileMode(0o440), 0, other, app, []int{app}, false),
-		Entry("for a group, where root itself reads", fs.FileMode(0o640), 0, 0, 0, []int{0}, false),
-		Entry("for a group that may write", fs.FileMode(0o660), 0, other, app, []int{other}, false),
-		Entry("for all", fs.FileMode(0o444), 0, other, app, []int{other}, false),
+		Entry("for its owner alone", fs.FileMode(0o600), app, app, app, []int{app}, true, true),
+		Entry("for a group of its owner", fs.FileMode(0o640), app, app, app, []int{app}, false, false),
+		Entry("for a group of this process, by root's hand", fs.FileMode(0o440), 0, other, app, []int{app, other}, true, true),
+		Entry("for a group of others, by root's hand", fs.FileMode(0o440), 0, other, app, []int{app}, false, false),
+		Entry("for a group, where root itself reads", fs.FileMode(0o640), 0, 0, 0, []int{0}, false, false),
+		Entry("for a group of others, by the hand of root, which reads", fs.FileMode(0o640), 0, other, 0, []int{0}, false, true),
+		Entry("for a group of others, by another's hand, where root reads", fs.FileMode(0o640), app, other, 0, []int{0}, false, false),
+		Entry("for a group that may write", fs.FileMode(0o660), 0, other, app, []int{other}, false, false),
+		Entry("for all", fs.FileMode(0o444), 0, other, app, []int{other}, false, false),
 	)
 })

@@ -50,7 +50,7 @@ var metricTable = []metric{
 	},
 	gauge("start_time_seconds", "When the proxy started, as Unix time.", func(r *Report) float64 { return float64(r.About.Started.UnixNano()) / 1e9 }),
 	{
-		"commands_total", "Commands carried out, by name.", prometheus.CounterValue,
+		"commands_total", "Commands by name, those that were answered with an error included.", prometheus.CounterValue,
 		[]string{"command"},
 		func(r *Report, emit func(float64, ...string)) {
 			for name, n := range r.Proxy.Commands {
@@ -70,12 +70,19 @@ var metricTable = []metric{
 	counter("commands_failed_total", "Commands that were answered with an error of the upstream.", func(r *Report) float64 { return float64(r.Proxy.Failures) }),
 	counter("changes_folded_total", "Changes of a value that went along with another one, in one swap.", func(r *Report) float64 { return float64(r.Proxy.Folded) }),
 	counter("changes_lost_total", "Swaps that came too late, because somebody else had changed the value, and were done again.", func(r *Report) float64 { return float64(r.Proxy.Lost) }),
-	gauge("upstream_up", "1 if the upstream answered last, else 0.", func(r *Report) float64 {
-		if r.Upstream.Problem != "" {
-			return 0
-		}
-		return 1
-	}),
+	{
+		"upstream_up", "1 if the upstream answered when it was last asked, else 0; absent until it was asked.", prometheus.GaugeValue,
+		nil,
+		func(r *Report, emit func(float64, ...string)) {
+			switch {
+			case r.Upstream.Starting:
+			case r.Upstream.Problem != "":
+				emit(0)
+			default:
+				emit(1)
+			}
+		},
+	},
 	counter("upstream_requests_total", "Requests to the upstream; several may go in one call.", func(r *Report) float64 { return float64(r.Upstream.Requests) }),
 	{
 		"upstream_failures_total", "Requests that failed, by reason. Not_authentic, expired and those that begin with stale are values that the upstream handed out and that are withheld.", prometheus.CounterValue,

@@ -27,6 +27,8 @@ type Report struct {
 // Upstream is what a proxy knows of where it keeps values.
 type Upstream struct {
 	Addr string `json:"addr"`
+	// Whether it has not been asked yet if it answers.
+	Starting bool `json:"starting,omitempty"`
 	// Why it is not ready, empty if it is.
 	Problem string `json:"problem,omitempty"`
 	keyspace.MeterStats

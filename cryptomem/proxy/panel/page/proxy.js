@@ -81,7 +81,8 @@ function draw() {
   set("version", s.about.version);
   set("uptime", "up " + age((Date.parse(s.about.now) - Date.parse(s.about.started)) * 1e6));
   tile("ops", points, count(p?.ops), `${count(p?.requests)} requests/s behind`, (x) => x.ops, 1);
-  tile("up", points, s.upstream.problem ? "down" : "up", s.upstream.problem ?? s.upstream.addr, (x) => x.calls, 2, Boolean(s.upstream.problem));
+  const down = s.upstream.problem && !s.upstream.starting;
+  tile("up", points, s.upstream.starting ? "starting" : down ? "down" : "up", s.upstream.problem ?? s.upstream.addr, (x) => x.calls, 2, down);
   tile("p99", points, time(p?.p99), p?.p99 ? `p50 ${time(p.p50)}` : "no requests", (x) => x.p99, 4);
   tile("conn", points, count(s.connections.open), `of ${count(s.connections.max)} allowed`, (x) => x.clients, 7);
   tile("bad", points, count(unopened(s)), "values, since start", (x) => x.unopened, 3, (s.upstream.failed.not_authentic ?? 0) > 0);

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/panel"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/admin"
@@ -26,6 +27,7 @@ func (s *proxyService) report() *panel.Report {
 		Process:    stats.ReadProcess(),
 	}
 	if err := s.upstream.ready(); err != nil {
+		r.Upstream.Starting = errors.Is(err, errNotAsked)
 		r.Upstream.Problem = err.Error()
 	}
 	return r
