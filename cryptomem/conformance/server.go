@@ -108,7 +108,9 @@ func (s *Server) greet(ctx context.Context) error {
 	for _, c := range []wire.Command{wire.Get, wire.Delete} {
 		p.queueRaw(wire.Request{Command: c, Key: []byte(s.Prefix + "conformance/" + rand.Text())})
 		p.flush()
-		if a := p.next(); t.err == nil && a.Status == wire.Denied {
+		a := p.next()
+		refused := wire.Refusal{Status: a.Status, Message: string(a.Value)}
+		if t.err == nil && a.Status > wire.OK && refused.Denied() {
 			t.err = fmt.Errorf("%s is refused on the keys of the cases (%q): "+
 				"name the namespace of the identity, and use one that may read and write all keys in it", c, a.Value)
 		}

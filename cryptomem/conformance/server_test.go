@@ -126,7 +126,7 @@ var _ = Describe("The suite for servers", func() {
 			"connections/frame-timeout": {server.Config{FrameTimeout: limit}, conformance.Server{FrameTimeout: limit}},
 			"connections/write-timeout": {server.Config{WriteTimeout: limit}, conformance.Server{WriteTimeout: limit, Grace: 2 * limit}},
 			"connections/idle-timeout":  {server.Config{IdleTimeout: limit}, conformance.Server{IdleTimeout: limit}},
-			"auth/timeout":              {server.Config{Authenticator: list, AuthTimeout: limit}, conformance.Server{Identity: "alice", Token: token, AuthTimeout: limit}},
+			"auth/timeout":              {server.Config{Authenticator: list, AuthTimeout: limit}, conformance.Server{Identity: "alice", Token: token, Prefix: "alice/", AuthTimeout: limit}},
 		} {
 			target := c.target
 			at := serveReal(c.config)
