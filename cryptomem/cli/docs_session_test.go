@@ -92,15 +92,18 @@ func session(text string) string {
 		script.WriteString("cryptomem serve --snapshot none &\ncryptomem ping --wait 20s\n")
 	}
 	for _, command := range benches { // a moment of each: later flags overrule
+		const short = " --duration 50ms --warmup 0s"
 		switch {
 		case strings.Contains(command, "--compare"):
-			command += " --rounds 1"
+			command += short + " --rounds 1 --keys 100"
 		case strings.Contains(command, "--table"):
-			command += " --rounds 1 --rows one"
+			command += short + " --rounds 1 --rows one"
 		case strings.Contains(command, "--trace"):
 			script.WriteString("printf 'a 100\\nb 200\\na 100\\n' | gzip > requests.txt.gz\n")
+		default:
+			command += short + " --keys 100"
 		}
-		script.WriteString(command + " --duration 50ms --warmup 0s --keys 100 > bench.txt\n")
+		script.WriteString(command + " > bench.txt\n")
 	}
 	for _, program := range programs {
 		python(&script, program)

@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"path/filepath"
+	"strings"
 
 	"github.com/Zezezknight/cryptomem/transport/address"
 	"github.com/Zezezknight/cryptomem/transport/timeout"
@@ -89,13 +91,24 @@ func AnswersLike(addr string, found, want Service) string {
 	return fmt.Sprintf("%s answers like %s, not like %s", addr, found, want)
 }
 
+// valkeyURL is the address as that of a Valkey or Redis.
+func valkeyURL(addr string) string {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		return "unix://" + path
+	}
+	return "valkey://" + addr
+}
+
 // adviceFor says where to go instead, by what was found at the address.
 func adviceFor(addr string, found, want Service) string {
 	switch {
 	case found == Redis && want == Cryptomem:
-		return "write valkey://" + addr + " for a Redis or Valkey; if it is a cryptomem proxy, name the proxy's upstream instead"
+		return "write " + valkeyURL(addr) + " for a Redis or Valkey; if it is a cryptomem proxy, name the proxy's upstream instead"
 	case found == Cryptomem && want == Redis:
-		return "for a cryptomem server, write " + addr + ", without valkey://"
+		return "for a cryptomem server, write " + addr
 	}
 	advice := "correct the address; on its machine, " + listing(addr) + " tells who listens there"
 	if found == HTTP && want == Cryptomem {
