@@ -30,7 +30,7 @@ func quit(s *Session, _ [][]byte) {
 
 func reset(s *Session, _ [][]byte) {
 	s.tx.end()
-	s.silence = silence{}
+	s.replyMode = replyMode{}
 	s.version = resp.RESP2
 	s.trusted = s.proxy.settings.Password == ""
 	s.setName(nil)
@@ -215,12 +215,12 @@ func clientSwitch(s *Session, args [][]byte) {
 func clientReply(s *Session, args [][]byte) {
 	switch {
 	case command.Is(args[2], "ON"):
-		s.silence = silence{}
+		s.replyMode = replyMode{}
 		s.reply("+OK")
 	case command.Is(args[2], "OFF"):
-		s.silence = silence{off: true}
+		s.replyMode = replyMode{off: true}
 	case command.Is(args[2], "SKIP"):
-		s.silence.next = !s.silence.off
+		s.replyMode.next = !s.replyMode.off
 	default:
 		s.reply("-ERR syntax error")
 	}

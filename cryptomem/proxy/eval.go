@@ -100,28 +100,27 @@ func (e *evaluation) carryOut() error {
 	if len(e.declared) == 1 {
 		return e.changeOne()
 	}
-	for attempt := 1; ; attempt++ {
-		v := newView(e.s.space)
-		if len(e.keys) <= maxPrefetched {
-			if err := v.read(e.ctx, e.keys); err != nil {
-				return err
-			}
-		}
-		e.lookUp = func(name []byte) (*value.Entry, error) { return v.entry(e.ctx, name) }
-		if !e.run() {
-			return nil // nothing of a script that was ended is kept
-		}
-		switch err := v.commit(e.ctx); {
-		case errors.Is(err, keyspace.ErrNotSupported):
-			e.reply = resp.ErrorReply("ERR script changes several names that cannot be changed together: " + v.changed())
-			return nil
-		case !errors.Is(err, keyspace.ErrLost):
-			return err
-		}
-		if err := e.s.space.Rest(e.ctx, attempt); err != nil {
+	return e.s.space.Attempt(e.ctx, e.attempt)
+}
+
+// attempt runs the script once. ErrLost means that a name has changed meanwhile.
+func (e *evaluation) attempt() error {
+	v := newView(e.s.space)
+	if len(e.keys) <= maxPrefetched {
+		if err := v.read(e.ctx, e.keys); err != nil {
 			return err
 		}
 	}
+	e.lookUp = func(name []byte) (*value.Entry, error) { return v.entry(e.ctx, name) }
+	if !e.run() {
+		return nil // nothing of a script that was ended is kept
+	}
+	err := v.commit(e.ctx)
+	if errors.Is(err, keyspace.ErrNotSupported) {
+		e.reply = resp.ErrorReply("ERR script changes several names that cannot be changed together: " + v.changed())
+		return nil
+	}
+	return err
 }
 
 // changeOne runs a script of one name as a change of that: together with what

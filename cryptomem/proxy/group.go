@@ -12,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
 )
 
-// A group is what the steps of a segment or transaction do to one name. They are
+// A group is what the steps of a batch or transaction do to one name. They are
 // carried out together: one read, at most, and one write.
 type group struct {
 	name  []byte

@@ -37,11 +37,11 @@ type Session struct {
 	database int
 	space    *keyspace.Space
 	// Has given the password, or none is asked for.
-	trusted bool
-	silence silence
-	tx      transaction
+	trusted   bool
+	replyMode replyMode
+	tx        transaction
 	// Nil while nothing is collected.
-	segment *segment
+	batch *batch
 	// width of the next one.
 	width int
 
@@ -281,14 +281,14 @@ func (s *Session) find(args [][]byte) (c *command.Command, text string) {
 func (s *Session) call(c *command.Command, args [][]byte) {
 	start := len(s.output())
 	handlers[c.Name](s, args)
-	s.silence.apply(s, start)
+	s.replyMode.apply(s, start)
 }
 
 // fail answers with an error.
 func (s *Session) fail(text string) {
 	start := len(s.output())
 	s.out = resp.AppendError(s.out, text)
-	s.silence.apply(s, start)
+	s.replyMode.apply(s, start)
 }
 
 // output returns the answers so far, ready to be appended to.

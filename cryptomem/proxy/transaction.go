@@ -81,7 +81,7 @@ func (s *Session) queue(c *command.Command, args [][]byte) {
 	t.queued = append(t.queued, queued{c, kept})
 	start := len(s.output())
 	s.out = resp.AppendSimple(s.out, "QUEUED")
-	s.silence.apply(s, start)
+	s.replyMode.apply(s, start)
 }
 
 func multi(s *Session, _ [][]byte) {
@@ -210,19 +210,19 @@ func (s *Session) steps(t *transaction) (steps []step, changed map[string]struct
 // appends their answers.
 func (s *Session) execQueued(t *transaction) {
 	emit := func(answer []byte) { s.out = append(s.out, answer...) }
-	g := segments.Get().(*segment)
+	b := batches.Get().(*batch)
 	for _, q := range t.queued {
 		if q.command.Run != nil {
-			g.add(q.command, q.args, s.accessOf(q.command, q.args))
+			b.add(q.command, q.args, s.accessOf(q.command, q.args))
 			continue
 		}
-		s.run(g, emit)
-		g.free()
-		g = segments.Get().(*segment)
+		s.run(b, emit)
+		b.free()
+		b = batches.Get().(*batch)
 		handlers[q.command.Name](s, q.args)
 	}
-	s.run(g, emit)
-	g.free()
+	s.run(b, emit)
+	b.free()
 }
 
 // execWatched compares the watched names. It has answered, and is done, if one
@@ -250,7 +250,7 @@ func (s *Session) execWatched(t *transaction, steps []step, changed map[string]s
 			return true, nil
 		}
 	}
-	spanning := func(st step) bool { return st.access == spans }
+	spanning := func(st step) bool { return st.access == changesSeveral }
 	if own < 0 || steps == nil || slices.ContainsFunc(steps, spanning) {
 		return false, nil
 	}

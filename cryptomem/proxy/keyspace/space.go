@@ -42,12 +42,12 @@ type Space struct {
 	folded atomic.Int64
 }
 
-// shards is how many locks the names' folds are spread over.
+// shards is how many locks the queues of changes are spread over.
 const shards = 64
 
 type shard struct {
-	mu    sync.Mutex
-	folds map[string]*fold
+	mu     sync.Mutex
+	queues map[string]*changeQueue
 }
 
 // New returns a Space.
@@ -60,7 +60,7 @@ func New(c Config) *Space {
 	}
 	s := &Space{config: c, seed: maphash.MakeSeed()}
 	for i := range s.shards {
-		s.shards[i].folds = make(map[string]*fold)
+		s.shards[i].queues = make(map[string]*changeQueue)
 	}
 	return s
 }

@@ -7,40 +7,45 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
 )
 
-// runSpan carries out a command on several names that belong together.
-func (s *Session) runSpan(st *step) []byte {
+// runMultiKey carries out a command on several names that belong together, such as MSET
+// or RENAME.
+func (s *Session) runMultiKey(st *step) []byte {
 	ctx, cancel := s.space.WithTimeout()
 	defer cancel()
-	for attempt := 1; ; attempt++ {
-		v := newView(s.space)
-		c := s.context(st, s.space.Now())
-		if err := v.enter(ctx, st); err != nil {
-			return s.upstreamError(err)
-		}
-		c.Entries = v.entries(st)
-		c.Execute()
-		err := v.commit(ctx)
-		if errors.Is(err, keyspace.ErrNotSupported) {
-			switch st.command.Name {
-			case "mset":
-				err = v.storeApart(ctx)
-			case "rename", "renamenx":
-				err = v.moveApart(ctx, st.command.Name == "renamenx")
-			}
-		}
-		if errors.Is(err, keyspace.ErrLost) {
-			if err = s.space.Rest(ctx, attempt); err == nil {
-				continue
-			}
-		}
-		switch {
-		case err == nil:
-			return c.Out
-		case errors.Is(err, keyspace.ErrNotSupported):
-			return []byte("-CROSSSLOT Keys in request don't hash to the same slot\r\n")
-		}
-		return s.upstreamError(err)
+	var out []byte
+	err := s.space.Attempt(ctx, func() (err error) {
+		out, err = s.attemptMultiKey(ctx, st)
+		return err
+	})
+	switch {
+	case err == nil:
+		return out
+	case errors.Is(err, keyspace.ErrNotSupported):
+		return []byte("-CROSSSLOT Keys in request don't hash to the same slot\r\n")
 	}
+	return s.upstreamError(err)
+}
+
+// attemptMultiKey returns the command's answer. ErrLost means that a name has changed
+// meanwhile.
+func (s *Session) attemptMultiKey(ctx context.Context, st *step) ([]byte, error) {
+	v := newView(s.space)
+	c := s.context(st, s.space.Now())
+	if err := v.enter(ctx, st); err != nil {
+		return nil, err
+	}
+	c.Entries = v.entries(st)
+	c.Execute()
+	err := v.commit(ctx)
+	if errors.Is(err, keyspace.ErrNotSupported) {
+		switch st.command.Name {
+		case "mset":
+			err = v.storeApart(ctx)
+		case "rename", "renamenx":
+			err = v.moveApart(ctx, st.command.Name == "renamenx")
+		}
+	}
+	return c.Out, err
 }
 
 // enter makes the names of a command part of the view. MSET looks at none.

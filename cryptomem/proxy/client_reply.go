@@ -1,7 +1,7 @@
 package proxy
 
-// A silence is what a client has asked for with CLIENT REPLY.
-type silence struct {
+// A replyMode is what a client has asked for with CLIENT REPLY.
+type replyMode struct {
 	// Until it is turned on again.
 	off bool
 	// SKIP was the last command: the one behind it is not answered.
@@ -11,9 +11,9 @@ type silence struct {
 }
 
 // apply drops the answer that begins at start if the client wants none.
-func (q *silence) apply(s *Session, start int) {
-	if q.off || q.skip {
+func (m *replyMode) apply(s *Session, start int) {
+	if m.off || m.skip {
 		s.out = s.out[:start]
 	}
-	q.skip, q.next = q.next, false
+	m.skip, m.next = m.next, false
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
 )
 
-// A segment is commands on names that stand next to each other in a pipeline,
+// A batch is commands on names that stand next to each other in a pipeline,
 // collected to be carried out together: what they ask of the upstream is one
 // request for all.
 //
 // If all of them read, or store whatever was there, their requests go in their
 // order. If some change what is there, each name's commands are carried out on
 // its value, so that changes of different names may take effect in another order.
-type segment struct {
+type batch struct {
 	steps []step
 	// args of all steps.
 	args [][]byte
@@ -32,9 +32,9 @@ type segment struct {
 	answers []byte
 }
 
-var segments = sync.Pool{New: func() any { return new(segment) }}
+var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// A step is one command and which part of a segment's requests are its own.
+// A step is one command and which part of a batch's requests are its own.
 type step struct {
 	command     *command.Command
 	args        [][]byte
@@ -51,7 +51,7 @@ const (
 	stores         // whatever was there is replaced, and the answer tells nothing of it
 	removes        // the answer tells how many there were
 	changes
-	spans // several names that belong together
+	changesSeveral // several names that belong together
 )
 
 func accessOf(c *command.Command, args [][]byte) access {
@@ -66,7 +66,7 @@ func accessOf(c *command.Command, args [][]byte) access {
 	case c.OneKey():
 		return changes
 	}
-	return spans
+	return changesSeveral
 }
 
 // accessOf is how the command touches its names, given the upstream: MSET sets
@@ -77,7 +77,7 @@ func (s *Session) accessOf(c *command.Command, args [][]byte) access {
 	if c.Name != "mset" || a != stores || len(args) <= one || !s.space.Upstream().Together(keysOf(c, args)) {
 		return a
 	}
-	return spans
+	return changesSeveral
 }
 
 func keysOf(c *command.Command, args [][]byte) (names [][]byte) {
@@ -92,49 +92,49 @@ const (
 	narrowest = 16
 	widest    = 1024
 	maxArgs   = 4096    // of commands that read nothing, whose memory is the input's
-	maxBytes  = 1 << 20 // of answers; more of them make the next segment narrower
+	maxBytes  = 1 << 20 // of answers; more of them make the next batch narrower
 )
 
 // collect takes a command that has a Run. Its arguments must stay as they are
 // until flush; the slice of them need not.
 func (s *Session) collect(c *command.Command, args [][]byte) {
-	if s.segment == nil {
-		s.segment = segments.Get().(*segment)
+	if s.batch == nil {
+		s.batch = batches.Get().(*batch)
 	}
-	g := s.segment
-	g.add(c, args, s.accessOf(c, args))
-	if g.readers >= max(s.width, narrowest) || len(g.args) >= maxArgs {
+	b := s.batch
+	b.add(c, args, s.accessOf(c, args))
+	if b.readers >= max(s.width, narrowest) || len(b.args) >= maxArgs {
 		s.flush()
 	}
 }
 
-func (g *segment) add(c *command.Command, args [][]byte, a access) {
-	start := len(g.args)
-	g.args = append(g.args, args...)
-	st := step{command: c, args: g.args[start:len(g.args):len(g.args)], access: a}
+func (b *batch) add(c *command.Command, args [][]byte, a access) {
+	start := len(b.args)
+	b.args = append(b.args, args...)
+	st := step{command: c, args: b.args[start:len(b.args):len(b.args)], access: a}
 	if st.access != stores && st.access != removes {
-		g.readers += len(args)
+		b.readers += len(args)
 	}
-	g.steps = append(g.steps, st)
+	b.steps = append(b.steps, st)
 }
 
 // flush carries out what has been collected and appends the answers.
 func (s *Session) flush() {
-	g := s.segment
-	if g == nil {
+	b := s.batch
+	if b == nil {
 		return
 	}
 	// so that nothing comes twice, whatever happens
-	s.segment = nil
+	s.batch = nil
 	s.output()
 	before := len(s.out)
-	s.run(g, func(answer []byte) {
+	s.run(b, func(answer []byte) {
 		start := len(s.out)
 		s.out = append(s.out, answer...)
-		s.silence.apply(s, start)
+		s.replyMode.apply(s, start)
 	})
-	s.widen(g.readers, len(s.out)-before)
-	g.free()
+	s.widen(b.readers, len(s.out)-before)
+	b.free()
 }
 
 // widen adapts how many requests go at once to the bytes of answers that the
@@ -149,80 +149,80 @@ func (s *Session) widen(asked, brought int) {
 	}
 }
 
-// free gives the segment back.
-func (g *segment) free() {
+// free gives the batch back.
+func (b *batch) free() {
 	const maxKept = 64 << 10 // of one value's memory
-	clear(g.steps)
-	clear(g.args)
-	clear(g.entries)
-	clear(g.asked)
-	for i := range g.requests {
-		r := &g.requests[i]
+	clear(b.steps)
+	clear(b.args)
+	clear(b.entries)
+	clear(b.asked)
+	for i := range b.requests {
+		r := &b.requests[i]
 		if cap(r.Value) > maxKept {
 			r.Value = nil
 		}
 		*r = keyspace.Request{Value: r.Value[:0]}
 	}
-	g.steps, g.args, g.requests, g.asked, g.answers, g.readers = g.steps[:0], g.args[:0], g.requests[:0], g.asked[:0], g.answers[:0], 0
-	if cap(g.requests) <= widest {
-		segments.Put(g)
+	b.steps, b.args, b.requests, b.asked, b.answers, b.readers = b.steps[:0], b.args[:0], b.requests[:0], b.asked[:0], b.answers[:0], 0
+	if cap(b.requests) <= widest {
+		batches.Put(b)
 	}
 }
 
-// run carries out the segment's commands and hands their answers out, in order.
-func (s *Session) run(g *segment, emit func(answer []byte)) {
-	for rest := g.steps; len(rest) > 0; {
+// run carries out the batch's commands and hands their answers out, in order.
+func (s *Session) run(b *batch, emit func(answer []byte)) {
+	for rest := b.steps; len(rest) > 0; {
 		n, changing := 0, false
-		for n < len(rest) && rest[n].access != spans {
+		for n < len(rest) && rest[n].access != changesSeveral {
 			changing = changing || rest[n].access == changes
 			n++
 		}
 		switch {
 		case n == 0:
-			emit(s.runSpan(&rest[0]))
+			emit(s.runMultiKey(&rest[0]))
 			n = 1
 		case changing:
 			s.runGroups(rest[:n], emit)
 		default:
-			s.runInOrder(g, rest[:n], emit)
+			s.runInOrder(b, rest[:n], emit)
 		}
 		rest = rest[n:]
 	}
 }
 
 // runInOrder carries out steps of which none looks at what it replaces.
-func (s *Session) runInOrder(g *segment, steps []step, emit func([]byte)) {
+func (s *Session) runInOrder(b *batch, steps []step, emit func([]byte)) {
 	now := s.space.Now()
-	g.requests, g.asked = g.requests[:0], g.asked[:0]
+	b.requests, b.asked = b.requests[:0], b.asked[:0]
 	for i := range steps {
-		s.ask(g, &steps[i], now)
+		s.ask(b, &steps[i], now)
 	}
-	for i := range g.requests {
-		g.asked = append(g.asked, &g.requests[i])
+	for i := range b.requests {
+		b.asked = append(b.asked, &b.requests[i])
 	}
-	if len(g.asked) > 0 {
-		s.space.Upstream().Do(context.Background(), g.asked)
+	if len(b.asked) > 0 {
+		s.space.Upstream().Do(context.Background(), b.asked)
 	}
 	for i := range steps {
-		emit(s.conclude(g, &steps[i], now))
+		emit(s.conclude(b, &steps[i], now))
 	}
 }
 
 // next returns a new request, whose Value may have memory of an earlier one.
-func (g *segment) next(k keyspace.Kind, name []byte) *keyspace.Request {
-	if n := len(g.requests); n < cap(g.requests) {
-		g.requests = g.requests[:n+1]
+func (b *batch) next(k keyspace.Kind, name []byte) *keyspace.Request {
+	if n := len(b.requests); n < cap(b.requests) {
+		b.requests = b.requests[:n+1]
 	} else {
-		g.requests = append(g.requests, keyspace.Request{})
+		b.requests = append(b.requests, keyspace.Request{})
 	}
-	r := &g.requests[len(g.requests)-1]
+	r := &b.requests[len(b.requests)-1]
 	*r = keyspace.Request{Kind: k, Name: name, Value: r.Value[:0]}
 	return r
 }
 
 // ask makes the requests of a step.
-func (s *Session) ask(g *segment, st *step, now int64) {
-	st.first, st.from = len(g.requests), len(g.answers)
+func (s *Session) ask(b *batch, st *step, now int64) {
+	st.first, st.from = len(b.requests), len(b.answers)
 	c, args := st.command, st.args
 	switch {
 	case st.access == reads || st.access == removes:
@@ -231,35 +231,35 @@ func (s *Session) ask(g *segment, st *step, now int64) {
 			kind = keyspace.Delete
 		}
 		for i := c.FirstKey; i < len(args) && (i == c.FirstKey || c.LastKey < 0); i += c.KeyStep {
-			g.next(kind, args[i])
+			b.next(kind, args[i])
 		}
 	case c.Name == "set" && len(args) == 3 && len(args[2]) <= s.proxy.settings.Commands.MaxString && s.proxy.settings.Commands.DefaultTTL == 0:
-		r := g.next(keyspace.Set, args[1])
+		r := b.next(keyspace.Set, args[1])
 		r.Value = value.AppendString(r.Value, args[2])
-		g.answers = append(g.answers, "+OK\r\n"...)
+		b.answers = append(b.answers, "+OK\r\n"...)
 	default:
-		s.askStore(g, st, now)
+		s.askStore(b, st, now)
 	}
-	st.last, st.to = len(g.requests), len(g.answers)
+	st.last, st.to = len(b.requests), len(b.answers)
 }
 
 // askStore makes the requests of a step that stores whatever was there: it is
 // carried out as if there was nothing.
-func (s *Session) askStore(g *segment, st *step, now int64) {
+func (s *Session) askStore(b *batch, st *step, now int64) {
 	ctx := s.context(st, now)
-	ctx.Out = g.answers
+	ctx.Out = b.answers
 	// there are no answers to fail
-	_ = s.execute(g, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil)
-	g.answers = ctx.Out
+	_ = s.execute(b, &ctx, len(st.command.AppendKeys(nil, len(st.args))), nil)
+	b.answers = ctx.Out
 	for i, e := range ctx.Entries {
 		name := st.args[st.command.FirstKey+i*st.command.KeyStep]
 		switch {
 		case !e.Changed:
 		case e.Exists():
-			r := g.next(keyspace.Set, name)
+			r := b.next(keyspace.Set, name)
 			r.Expires, r.Value = e.Expires, e.Append(r.Value)
 		default:
-			g.next(keyspace.Delete, name)
+			b.next(keyspace.Delete, name)
 		}
 	}
 }
@@ -274,40 +274,40 @@ func (s *Session) context(st *step, now int64) command.Context {
 
 // execute runs a command on n entries, which are filled from the answers to the
 // requests, if there are any. It returns the first error among those.
-func (s *Session) execute(g *segment, c *command.Context, n int, answers []keyspace.Request) error {
-	if cap(g.entries) < n {
-		g.entries, g.pointers = make([]value.Entry, n), make([]*value.Entry, n)
+func (s *Session) execute(b *batch, c *command.Context, n int, answers []keyspace.Request) error {
+	if cap(b.entries) < n {
+		b.entries, b.pointers = make([]value.Entry, n), make([]*value.Entry, n)
 	}
-	g.entries, g.pointers = g.entries[:n], g.pointers[:n]
-	for i := range g.entries {
-		g.entries[i] = value.Entry{}
-		g.pointers[i] = &g.entries[i]
+	b.entries, b.pointers = b.entries[:n], b.pointers[:n]
+	for i := range b.entries {
+		b.entries[i] = value.Entry{}
+		b.pointers[i] = &b.entries[i]
 		if answers == nil {
 			continue
 		}
-		if err := keyspace.EntryOf(&answers[i], &g.entries[i]); err != nil {
+		if err := keyspace.EntryOf(&answers[i], &b.entries[i]); err != nil {
 			return err
 		}
 	}
-	c.Entries = g.pointers
+	c.Entries = b.pointers
 	c.Execute()
 	return nil
 }
 
 // conclude returns the answer of a step whose requests have been answered.
-func (s *Session) conclude(g *segment, st *step, now int64) []byte {
-	answered := g.requests[st.first:st.last]
-	start := len(g.answers)
+func (s *Session) conclude(b *batch, st *step, now int64) []byte {
+	answered := b.requests[st.first:st.last]
+	start := len(b.answers)
 	switch st.access {
 	case reads:
 		ctx := s.context(st, now)
-		ctx.Out = g.answers
-		err := s.execute(g, &ctx, len(answered), answered)
+		ctx.Out = b.answers
+		err := s.execute(b, &ctx, len(answered), answered)
 		if err != nil {
 			return s.upstreamError(err)
 		}
-		g.answers = ctx.Out
-		return g.answers[start:]
+		b.answers = ctx.Out
+		return b.answers[start:]
 	case removes:
 		n := 0
 		for i := range answered {
@@ -318,15 +318,15 @@ func (s *Session) conclude(g *segment, st *step, now int64) []byte {
 				return s.upstreamError(err)
 			}
 		}
-		g.answers = resp.AppendInt(g.answers, int64(n))
-		return g.answers[start:]
+		b.answers = resp.AppendInt(b.answers, int64(n))
+		return b.answers[start:]
 	}
 	for i := range answered {
 		if err := answered[i].Err; err != nil && !errors.Is(err, keyspace.ErrNotFound) {
 			return s.upstreamError(err)
 		}
 	}
-	return g.answers[st.from:st.to]
+	return b.answers[st.from:st.to]
 }
 
 // upstreamError returns the answer for an upstream that failed. It never begins

@@ -28,21 +28,18 @@ func (s *Session) execTogether(t *transaction, steps []step) (done bool, err err
 	}
 	ctx, cancel := s.space.WithTimeout()
 	defer cancel()
-	for attempt := 1; ; attempt++ {
-		out, err := s.attemptTogether(ctx, t, steps, read, replaced)
-		switch {
-		case err == nil:
-			s.out = append(s.out, out...)
-			return true, nil
-		case errors.Is(err, keyspace.ErrNotSupported):
-			return false, nil
-		case !errors.Is(err, keyspace.ErrLost):
-			return true, err
-		}
-		if err := s.space.Rest(ctx, attempt); err != nil {
-			return true, err
-		}
+	var out []byte
+	err = s.space.Attempt(ctx, func() (err error) {
+		out, err = s.attemptTogether(ctx, t, steps, read, replaced)
+		return err
+	})
+	if errors.Is(err, keyspace.ErrNotSupported) {
+		return false, nil
 	}
+	if err == nil {
+		s.out = append(s.out, out...)
+	}
+	return true, err
 }
 
 // touched returns the names that a transaction has to read, each once, and those
