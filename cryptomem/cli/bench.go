@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -219,7 +220,11 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 	if f.protocol == "sealed" && !f.compare && !f.table && f.trace == "" {
 		return nil
 	}
-	for _, name := range []string{"tls", "ca", "server-name", "cert", "cert-key", "identity", "token-file", "namespace"} {
+	sealedOnly := []string{"identity", "token-file", "namespace"}
+	if f.compare || f.table || f.trace != "" {
+		sealedOnly = append(sealedOnly, "tls", "ca", "server-name", "cert", "cert-key")
+	}
+	for _, name := range sealedOnly {
 		if fs.Changed(name) {
 			return usageError("--" + name + " is for the sealed protocol only, and not for --compare, --table or --trace")
 		}
@@ -282,17 +287,47 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 	if err != nil {
 		return nil, nil, usageError(err.Error() + ", sealed")
 	}
-	server := f.client.address(c)
-	dial := func(ctx context.Context) (net.Conn, error) {
+	dial, err := f.dialBare(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return bench.Raw(protocol, dial), func() {}, nil
+}
+
+// dialBare returns what connects to the server, over TLS if that is asked for.
+func (f *benchFlags) dialBare(c *console) (bench.Dial, error) {
+	settings := f.client.settings(c)
+	secure, err := settings.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	server := settings.Addr
+	if secure != nil {
+		if secure.ServerName == "" {
+			secure.ServerName = address.ServerName(server)
+		}
+		// a batch is one record: memcached may leave all but the first one of those
+		// that come together
+		secure.DynamicRecordSizingDisabled = true
+	}
+	return func(ctx context.Context) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, f.client.timeout.duration())
 		defer cancel()
 		conn, err := address.Dial(ctx, server)
 		if err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", server, err)
 		}
-		return conn, nil
-	}
-	return bench.Raw(protocol, dial), func() {}, nil
+		if secure == nil {
+			return conn, nil
+		}
+		secured := tls.Client(conn, secure)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			// it is of no use without
+			_ = conn.Close()
+			return nil, fmt.Errorf("TLS handshake with %s: %w", server, err)
+		}
+		return secured, nil
+	}, nil
 }
 
 // services are what the bare protocols are spoken to.

@@ -1,0 +1,165 @@
+package serve
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
+)
+
+// NewTLSListener returns a listener whose connections speak TLS, as those of
+// tls.NewListener do, and that a Server can poll while they wait for a request. The
+// others, too, can be served, with a goroutine each.
+func NewTLSListener(l net.Listener, config *tls.Config) net.Listener {
+	return &tlsListener{l, config}
+}
+
+type tlsListener struct {
+	net.Listener
+	config *tls.Config
+}
+
+// Accept implements net.Listener. It does not wait for the handshake.
+func (l *tlsListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return tls.Server(belowTLS(conn), l.config), nil
+}
+
+// belowTLS returns what TLS is to be spoken over: a promptSocket, if conn is a
+// socket.
+func belowTLS(conn net.Conn) net.Conn {
+	if s, ok := conn.(streamSocket); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			return newPromptSocket(s, raw)
+		}
+	}
+	return conn
+}
+
+// A streamSocket is a *net.TCPConn or a *net.UnixConn.
+type streamSocket interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error
+}
+
+// A promptSocket is the socket below a tls.Conn. While it is prompt, reads and
+// writes do not wait. Then a poller can call the tls.Conn.
+//
+// A read for which nothing has arrived fails with EAGAIN, which is temporary, so
+// that the tls.Conn keeps what it has of a record and goes on later. A write always
+// succeeds: what the socket does not take is held, for nothing may be left out of
+// the stream. Who writes has to stop then, and nothing more is prompt before Flush;
+// so it is never more than the rest of a record, and of what TLS says by itself.
+type promptSocket struct {
+	streamSocket
+	raw    syscall.RawConn
+	prompt atomic.Bool
+
+	// Of who reads: where, what came of it, and whether nothing is left.
+	in      []byte
+	n       int
+	failed  error
+	dry     bool
+	receive func(fd uintptr)
+
+	// Guards what follows, against a Close meanwhile.
+	mu   sync.Mutex
+	out  []byte
+	held []byte
+	send func(fd uintptr)
+}
+
+func newPromptSocket(s streamSocket, raw syscall.RawConn) *promptSocket {
+	p := &promptSocket{streamSocket: s, raw: raw}
+	p.receive = func(fd uintptr) {
+		for p.n, p.failed = socket.Read(int(fd), p.in); errors.Is(p.failed, syscall.EINTR); {
+			p.n, p.failed = socket.Read(int(fd), p.in)
+		}
+	}
+	p.send = func(fd uintptr) {
+		// an error comes again with what is held
+		n, _ := socket.Write(int(fd), p.out)
+		p.out = p.out[max(n, 0):]
+	}
+	return p
+}
+
+// Read implements net.Conn.
+func (p *promptSocket) Read(b []byte) (int, error) {
+	switch {
+	case !p.prompt.Load():
+		return p.streamSocket.Read(b)
+	case p.dry:
+		return 0, syscall.EAGAIN
+	}
+	p.in = b
+	err := p.raw.Control(p.receive)
+	p.in = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case p.failed != nil:
+		return 0, p.failed
+	case p.n == 0 && len(b) > 0:
+		return 0, io.EOF
+	}
+	// what comes later will be noticed
+	p.dry = p.n < len(b)
+	return p.n, nil
+}
+
+// Write implements net.Conn.
+func (p *promptSocket) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.prompt.Load() {
+		if err := p.flush(); err != nil {
+			return 0, err
+		}
+		return p.streamSocket.Write(b)
+	}
+	p.out = b
+	if len(p.held) == 0 {
+		if err := p.raw.Control(p.send); err != nil {
+			return 0, err
+		}
+	}
+	p.held = append(p.held, p.out...)
+	p.out = nil
+	return len(b), nil
+}
+
+// Holding reports whether the socket did not take all that was written.
+func (p *promptSocket) Holding() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.held) > 0
+}
+
+// Flush writes what is held, and waits for that.
+func (p *promptSocket) Flush() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.flush()
+}
+
+// flush requires mu.
+func (p *promptSocket) flush() error {
+	if len(p.held) == 0 {
+		return nil
+	}
+	n, err := p.streamSocket.Write(p.held)
+	if p.held = p.held[n:]; len(p.held) == 0 {
+		p.held = nil
+	}
+	return err
+}
