@@ -56,9 +56,9 @@ its own there: k00...0 and so on.
     --namespace NAME     the part of the key space to work in (default
                          $CRYPTOMEM_NAMESPACE)
 
-TLS, identities, namespaces and the address of a Valkey or Redis, where each
-node gets one connection, are for the sealed protocol only. The exit code is 3
-if requests failed.
+Identities, namespaces and the address of a Valkey or Redis, where each node
+gets one connection, are for the sealed protocol only. The exit code is 3 if
+requests failed.
 
 With --compare, it starts cryptomem and, of memcached and redis-server, those
 that are installed, each on a port and a processor of its own, puts the same

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server/certs"
 	"github.com/Zezezknight/cryptomem/transport/address"
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 // listener is a listener that knows whether it speaks TLS.
@@ -50,7 +50,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 			if w.certs == nil {
 				return errors.Join(errors.New("a socket is named tls, but tls_cert is not set"), l.Close())
 			}
-			l = tls.NewListener(l, w.certs.Config())
+			l = serve.NewTLSListener(l, w.certs.Config())
 		}
 		listeners = append(listeners, listener{l, secure})
 		return nil

@@ -85,6 +85,9 @@ func (c *serverConn) run() {
 func (c *serverConn) resume(err error) {
 	now := c.server.config.Now()
 	if err == nil {
+		err = c.sendHeld()
+	}
+	if err == nil {
 		began := now
 		err = c.answer(began)
 		now = c.server.config.Now()
@@ -189,6 +192,7 @@ func (c *serverConn) attend(by bool) {
 		c.server.attended.Add(-1)
 	}
 	c.attended = by
+	c.setPrompt(!by)
 }
 
 // received notes n bytes that have been read into the session.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -126,8 +127,11 @@ var _ = Describe("the end of a server", func() {
 		l, err := net.Listen(network, addr)
 		Expect(err).NotTo(HaveOccurred())
 		addr = l.Addr().String()
-		if kind == "tls" {
+		switch kind {
+		case "tls":
 			l = tls.NewListener(l, selfSigned())
+		case "polled tls":
+			l = serve.NewTLSListener(l, selfSigned())
 		}
 		go func() { _ = s.Serve(l) }()
 		DeferCleanup(func() { Expect(s.Close()).To(Succeed()) })
@@ -136,7 +140,7 @@ var _ = Describe("the end of a server", func() {
 			c, err := net.Dial(network, addr)
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(func() { _ = c.Close() })
-			if kind == "tls" {
+			if strings.HasSuffix(kind, "tls") {
 				return tls.Client(c, &tls.Config{InsecureSkipVerify: true})
 			}
 			return c
@@ -173,7 +177,9 @@ var _ = Describe("the end of a server", func() {
 		Entry("over TCP, with deeper pipelines", "tcp", 1000, 20),
 		Entry("over TCP, with larger requests", "tcp", 64, 4000),
 		Entry("over TLS", "tls", 64, 20),
+		Entry("over polled TLS", "polled tls", 64, 20),
 		Entry("over TLS, with larger requests", "tls", 64, 4000),
+		Entry("over polled TLS, with larger requests", "polled tls", 64, 4000),
 		Entry("over Unix sockets", "unix", 64, 20),
 		Entry("over Unix sockets, with larger requests", "unix", 64, 4000),
 	)
@@ -200,6 +206,7 @@ var _ = Describe("the end of a server", func() {
 		},
 		Entry("over TCP", "tcp"),
 		Entry("over TLS", "tls"),
+		Entry("over polled TLS", "polled tls"),
 		Entry("over Unix sockets", "unix"),
 	)
 
@@ -213,7 +220,7 @@ var _ = Describe("the end of a server", func() {
 				return done
 			}).Should(Receive(BeNil()))
 		},
-		Entry("over TCP", "tcp"), Entry("over TLS", "tls"), Entry("over Unix sockets", "unix"),
+		Entry("over TCP", "tcp"), Entry("over TLS", "tls"), Entry("over polled TLS", "polled tls"), Entry("over Unix sockets", "unix"),
 	)
 
 	It("does not wait at all for clients that have long been silent", func(ctx context.Context) {

@@ -81,3 +81,17 @@ func Turn(conn *net.TCPConn, session Session, atLeast int) (arrived int, err err
 	err = c.raw.Control(c.serveReady)
 	return arrived, err
 }
+
+// BelowTLS returns what NewTLSListener has TLS spoken over.
+func BelowTLS(conn net.Conn) net.Conn { return belowTLS(conn) }
+
+// SetPrompt says whether a socket below TLS must not wait.
+func SetPrompt(below net.Conn, prompt bool) { below.(*promptSocket).prompt.Store(prompt) }
+
+// Held returns how many bytes it holds.
+func Held(below net.Conn) int {
+	p := below.(*promptSocket)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.held)
+}

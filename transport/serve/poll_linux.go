@@ -85,7 +85,14 @@ func (p *pollers) watch(c *serverConn) (watched bool) {
 	err := c.raw.Control(func(fd uintptr) {
 		watched = p.of(int(fd)).add(int(fd), c)
 	})
-	return err == nil && watched
+	if err != nil || !watched {
+		return false
+	}
+	if c.secured != nil && c.polled.CompareAndSwap(true, false) {
+		// records may be waiting in TLS already, of which no poller hears
+		c.turn()
+	}
+	return true
 }
 
 func (p *pollers) close() {
@@ -271,6 +278,8 @@ type polling struct {
 	// Nil if it cannot be.
 	raw    syscall.RawConn
 	poller *poller
+	// The socket, if TLS is spoken over it.
+	secured *promptSocket
 	// True: the poller waits, and whoever makes it false is the owner.
 	polled atomic.Bool
 	ready  func(fd uintptr)
@@ -365,6 +374,9 @@ func (c *serverConn) executeNow(fd uintptr) (part bool) {
 // writeNow writes what a non-blocking socket takes of the answers and reports
 // whether that is all.
 func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
+	if c.secured != nil {
+		return c.writeRecords(pending)
+	}
 	var n int // an error comes again when it is tried for the rest
 	if len(pending) == 1 {
 		n, _ = socket.Write(fd, pending[0])

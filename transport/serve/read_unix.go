@@ -25,6 +25,7 @@ func (c *serverConn) initRead() {
 		c.setRaw(conn)
 	default:
 		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+		c.initTLS()
 	}
 }
 
@@ -99,7 +100,7 @@ func (c *serverConn) arrived() (n int) {
 // does not mind a read deadline that has passed. Other connections than sockets
 // are taken to hold nothing.
 func (c *serverConn) readArrived(limit int) (n int, err error) {
-	if c.raw == nil {
+	if _, plain := c.Conn.(syscall.Conn); !plain {
 		return c.readRecord()
 	}
 	if failed := c.raw.Control(func(fd uintptr) { n, _, err = readNow(int(fd), c.session, limit) }); failed != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -161,5 +162,85 @@ func (p *promptSocket) flush() error {
 	if p.held = p.held[n:]; len(p.held) == 0 {
 		p.held = nil
 	}
+	return err
+}
+
+// initTLS prepares a connection over TLS for polling, where that can be done.
+func (c *serverConn) initTLS() {
+	conn, ok := c.Conn.(*tls.Conn)
+	if !ok {
+		return
+	}
+	if c.secured, ok = conn.NetConn().(*promptSocket); ok {
+		c.raw, c.ready = c.secured.raw, c.serveRecords
+	}
+}
+
+// maxRecord is what a record of TLS carries, in bytes.
+const maxRecord = 16 << 10
+
+// serveRecords is serveReady over TLS: it reads and executes until nothing that has
+// arrived is left, for the poller hears of what is in the socket, and not of what
+// TLS has read from there.
+func (c *serverConn) serveRecords(fd uintptr) {
+	c.moves = c.server.pollers.of(int(fd)) != c.poller
+	c.secured.dry = false
+	// What is part of a record, or nothing for the protocol, moves no deadline.
+	c.now = c.active
+	for left := uploadTurn; left > 0; {
+		n, err := c.Read(c.session.Buffer())
+		if n == 0 {
+			c.stay = errors.Is(err, syscall.EAGAIN)
+			c.result = err
+			c.session.Release()
+			return
+		}
+		c.now = c.server.config.Now()
+		c.received(n, c.now)
+		left -= n
+		if c.executeNow(fd); !c.stay {
+			return
+		}
+	}
+	// others want their turn, and records may be waiting
+	c.stay = false
+}
+
+// writeRecords is writeNow over TLS.
+func (c *serverConn) writeRecords(pending net.Buffers) bool {
+	sent := 0
+	for _, piece := range pending {
+		for len(piece) > 0 {
+			// an error comes again when it is tried for the rest
+			n, err := c.Write(piece[:min(len(piece), maxRecord)])
+			sent += n
+			if err != nil || c.secured.Holding() {
+				c.sent(sent)
+				return false
+			}
+			piece = piece[n:]
+		}
+	}
+	c.sent(sent)
+	return true
+}
+
+// setPrompt says whether the connection's owner must not wait.
+func (c *serverConn) setPrompt(prompt bool) {
+	if c.secured != nil {
+		c.secured.prompt.Store(prompt)
+	}
+}
+
+// sendHeld sends what was held while the connection was polled.
+func (c *serverConn) sendHeld() error {
+	if c.secured == nil || !c.secured.Holding() {
+		return nil
+	}
+	if !c.wait(forWrite, c.server.config.Now(), c.server.limits.Load().WriteTimeout) {
+		return os.ErrDeadlineExceeded
+	}
+	err := c.secured.Flush()
+	c.active = c.server.config.Now()
 	return err
 }

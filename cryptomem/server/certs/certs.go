@@ -56,6 +56,8 @@ func (s *Source) Reload() error {
 		// A resumed session would carry on with an authority that is no longer
 		// trusted; connections here live long, so that resuming saves little.
 		SessionTicketsDisabled: true,
+		// An answer takes as few records, and writes, as it can.
+		DynamicRecordSizingDisabled: true,
 	}
 	if s.files.ClientCA != "" {
 		if next.ClientCAs, err = ReadAuthorities(s.files.ClientCA); err != nil {
