@@ -7,7 +7,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
-var _ = Describe("What a server gives back when its clients leave", func() {
+var _ = Describe("What a server gives back when its clients leave, or have begun", func() {
 	var e *scavenger
 	var accepted uint64
 	at := func(connections int, inFlight int64) bool {
@@ -20,11 +20,22 @@ var _ = Describe("What a server gives back when its clients leave", func() {
 
 	It("waits until it is a megabyte and a quarter of all", func() {
 		Expect(at(250, 0)).To(BeFalse())
+		Expect(at(250, 0)).To(BeTrue(), "what they took to begin")
 		Expect(at(190, 0)).To(BeFalse(), "less than a quarter")
 		Expect(at(185, 0)).To(BeTrue())
 		Expect(at(130, 0)).To(BeFalse(), "less than a megabyte since")
 		Expect(at(0, 0)).To(BeTrue())
 		Expect(at(0, 0)).To(BeFalse())
+	})
+
+	It("waits until hardly any connection begins any more", func() {
+		Expect(at(1000, 0)).To(BeFalse())
+		Expect(at(2000, 0)).To(BeFalse())
+		Expect(at(2021, 0)).To(BeFalse(), "one in a hundred")
+		Expect(at(2041, 0)).To(BeTrue())
+		Expect(at(2041+127, 0)).To(BeFalse(), "less than a megabyte")
+		Expect(at(2041+127, 0)).To(BeFalse())
+		Expect(at(2041+128, 0)).To(BeTrue())
 	})
 
 	It("counts large requests, and connections that came and went unseen", func() {
