@@ -44,6 +44,7 @@ type mutateFlags struct {
 	commit, dir       string
 	grace             time.Duration
 	list, survivors   bool
+	near              bool
 	packages          []string
 }
 
@@ -59,6 +60,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.StringVar(&f.dir, "write", "dist/mutate", "keep verdicts and survivors in this directory, and go on from what is there")
 	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
 	set.BoolVar(&f.survivors, "survivors", false, "print survivors as sim/mutate/equivalents.txt has them")
+	set.BoolVar(&f.near, "near", false, "of the specs, run only those of the package that a mutant is in")
 	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
 	// errors are said by the caller
 	set.SetOutput(io.Discard)
@@ -125,8 +127,8 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Grace: f.grace}
-	if err := trial.Prepare(); err != nil {
+	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Grace: f.grace, Near: f.near}
+	if err := trial.Prepare(drawn); err != nil {
 		return false, err
 	}
 	c := mutate.Campaign{Trial: trial, Equivalents: equivalents, Dir: f.dir, Workers: f.workers, Out: out}

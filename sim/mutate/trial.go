@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,13 +34,20 @@ type Trial struct {
 	// A program that takes ten times as long as without a mutant, and this besides, hangs.
 	Grace time.Duration
 
+	// Near says that of the specs only those of the mutant's own package run.
+	Near bool
+
 	covered *coverage
 	// slowest of the simulator's rounds, without a mutant.
 	slowest time.Duration
+	schema  *schema
 
 	// Guards what follows.
 	mu       sync.Mutex
 	controls map[string]func() (control, error)
+	asleep   map[string]func() (asleep, error)
+	// how long the specs of a package take.
+	took map[string]time.Duration
 }
 
 // A control is a program as it is without a mutant.
@@ -74,9 +82,10 @@ func (v *Verdict) Survived() bool { return v.By == "" && v.Equivalent == "" }
 var errBuild = errors.New("does not build")
 
 // Prepare builds the simulator as it is, demands that it finds nothing, and
-// takes note of the code that it runs.
-func (t *Trial) Prepare() error {
-	t.controls = map[string]func() (control, error){}
+// takes note of the code that it runs. Then it builds it with all the mutants.
+func (t *Trial) Prepare(mutants []*Mutant) error {
+	t.controls, t.asleep = map[string]func() (control, error){}, map[string]func() (asleep, error){}
+	t.took = map[string]time.Duration{}
 	bin := filepath.Join(t.Dir, "control")
 	if err := t.build("build", "", bin, "./sim/cmd", "-cover", "-coverpkg=./..."); err != nil {
 		return err
@@ -92,52 +101,102 @@ func (t *Trial) Prepare() error {
 	if err != nil {
 		return err
 	}
-	t.covered, err = readCoverage(t.Root, data)
-	return err
+	if t.covered, err = readCoverage(t.Root, data); err != nil {
+		return err
+	}
+	return t.putToSleep(mutants)
 }
 
 // Try returns what comes of m. dir is empty and m's own.
 func (t *Trial) Try(m *Mutant, dir string) (*Verdict, error) {
 	v := &Verdict{ID: m.ID(), File: m.File, Line: m.Line, Func: m.Func, Kind: m.Kind}
+	began := t.Clock.Now()
+	defer func() { v.Seconds = t.Clock.Since(began).Seconds() }()
 	overlay, err := m.Overlay(dir)
 	if err != nil {
 		return nil, err
 	}
-	began := t.Clock.Now()
-	defer func() { v.Seconds = t.Clock.Since(began).Seconds() }()
+	if number := t.schema.numbers[v.ID]; number > 0 {
+		if err := t.awake(m, number, v); err != nil || v.By != "" {
+			return v, err
+		}
+		changed, err := t.changes(m, overlay, dir)
+		if !changed {
+			v.Run, v.Equivalent = false, sameProgram
+		}
+		return v, err
+	}
+	return v, t.alone(m, overlay, dir, v)
+}
+
+const sameProgram = "it compiles to the same program"
+
+// alone tries a mutant that is built on its own.
+func (t *Trial) alone(m *Mutant, overlay, dir string, v *Verdict) error {
 	bin := filepath.Join(dir, "sim")
 	if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
-		return nil, err
+		return err
 	}
 	changed, _, err := t.changed("build", bin, "./sim/cmd")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	v.Run = changed && t.covered.runs(m)
 	if changed {
 		if v.How, err = t.simulate(bin, t.limit(t.slowest)); err != nil {
-			return nil, err
+			return err
 		}
 		if v.How != "" {
 			v.By = "simulator"
-			return v, nil
+			return nil
 		}
 	}
-	for _, pkg := range m.Package.Specs {
+	for _, pkg := range t.judges(m) {
 		how, differs, err := t.specs(pkg, overlay, dir)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		changed = changed || differs
 		if how != "" {
 			v.By, v.How = "specs", how
-			return v, nil
+			return nil
 		}
 	}
 	if !changed {
-		v.Equivalent = "it compiles to the same program"
+		v.Equivalent = sameProgram
 	}
-	return v, nil
+	return nil
+}
+
+// changes reports whether a mutant makes another program of the simulator or of
+// the specs of its package.
+func (t *Trial) changes(m *Mutant, overlay, dir string) (bool, error) {
+	bin := filepath.Join(dir, "program")
+	if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
+		return false, err
+	}
+	if changed, _, err := t.changed("build", bin, "./sim/cmd"); err != nil || changed {
+		return changed, err
+	}
+	for _, pkg := range t.judges(m)[:1] {
+		if err := t.build("test", overlay, bin, pkg); err != nil {
+			return false, err
+		}
+		if changed, _, err := t.changed("test", bin, pkg); err != nil || changed {
+			return changed, err
+		}
+	}
+	return false, nil
+}
+
+// judges returns the packages whose specs may find a mutant. The simulator has
+// had its turn.
+func (t *Trial) judges(m *Mutant) []string {
+	all := slices.DeleteFunc(slices.Clone(m.Package.Specs), func(pkg string) bool { return strings.Contains(pkg, "/sim") })
+	if t.Near {
+		return all[:min(len(all), 1)]
+	}
+	return all
 }
 
 // build builds a program, or the specs of a package, so that the same code
@@ -186,7 +245,7 @@ func (t *Trial) control(how, pkg string) (control, error) {
 	}
 	began := t.Clock.Now()
 	if how == "test" {
-		if said, err := t.runSpecs(plain, pkg, unhurried); err != nil || said != "" {
+		if said, err := t.runSpecs(plain, pkg, unhurried, nil); err != nil || said != "" {
 			return control{}, errors.Join(err, fmt.Errorf("the specs of %s fail without any mutant: %s", pkg, said))
 		}
 	}
@@ -244,7 +303,12 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 	} {
 		args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", round.tier}, round.args...)
 		began := t.Clock.Now()
-		if text, err := t.run(t.Root, limit, env, bin, args...); err != nil {
+		text, err := t.run(t.Root, limit, env, bin, args...)
+		if errors.Is(err, errHangs) {
+			// or the machine was busy
+			text, err = t.run(t.Root, 2*limit, env, bin, args...)
+		}
+		if err != nil {
 			return fmt.Sprintf("tier %s: %s", round.tier, blame(text, err)), nil
 		}
 		if limit == unhurried {
@@ -257,17 +321,13 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 // specs returns how the specs of a package find a mutant, and whether it makes
 // another program of them.
 func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err error) {
-	if strings.Contains(pkg, "/sim") {
-		// the simulator has had its turn
-		return "", false, nil
-	}
 	bin := filepath.Join(dir, "specs")
 	if err := t.build("test", overlay, bin, pkg); err != nil {
 		return "", false, err
 	}
 	differs, c, err := t.changed("test", bin, pkg)
 	if err == nil && differs {
-		how, err = t.runSpecs(bin, pkg, t.limit(c.took))
+		how, err = t.runSpecs(bin, pkg, t.limit(c.took), nil)
 	}
 	return how, differs, err
 }
@@ -276,21 +336,18 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 // once in a while.
 const specRuns = 2
 
-func (t *Trial) runSpecs(bin, pkg string, limit time.Duration) (string, error) {
+func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string) (string, error) {
 	dir, flags, err := t.specFlags(pkg)
 	if err != nil {
 		return "", err
 	}
 	var how string
 	for range specRuns {
-		text, err := t.run(dir, limit, nil, bin, flags...)
+		text, err := t.run(dir, limit, env, bin, flags...)
 		if err == nil {
 			return "", nil
 		}
 		how = fmt.Sprintf("%s: %s", pkg, blame(text, err))
-		if errors.Is(err, errHangs) {
-			break
-		}
 	}
 	return how, nil
 }

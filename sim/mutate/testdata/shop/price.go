@@ -20,3 +20,29 @@ func log(n, total int) {
 }
 
 var seen [][2]int
+
+// Sum adds up, and has no name for what it does not need.
+func Sum(_ int, more ...int) (total int) {
+	for _, n := range more {
+		total += n
+	}
+	return
+}
+
+// First returns the first one.
+func First[T any](all []T) T {
+	var none T
+	if len(all) == 0 {
+		return none
+	}
+	return all[0]
+}
+
+// A Till has methods without a name for it.
+type Till struct{}
+
+// Take takes some.
+func (Till) Take(n, each int) int { return Price(n+1, each) }
+
+// Refund gives back.
+func Refund(n int) int { return 0 - n }
