@@ -81,7 +81,7 @@ func older(version, than string) bool {
 func (v *clientReport) valkeyRole(addr string, info map[string]string, mode valkey.ClientMode) {
 	switch {
 	case info["cluster_enabled"] == "1" && mode != valkey.ClientModeCluster:
-		v.found(Problem, "cluster", addr+" is part of a cluster, and does not tell this user which node has what: most names answer MOVED", "grant +cluster|slots and +asking")
+		v.found(Problem, "cluster", addr+" is part of a cluster, and does not tell this user which node has what: most names answer MOVED", "grant +cluster|slots, +asking and, from version 8 on, +cluster|shards")
 	case mode != valkey.ClientModeCluster && info["role"] == "slave":
 		v.found(Problem, "server", addr+" is a replica: it takes no writes", "name the primary, or the sentinels that know it: valkey://host?sentinel=NAME")
 	case info["loading"] == "1":

@@ -115,7 +115,10 @@ var _ = Describe("The rights in docs/valkey.md", func() {
 
 	It("are enough in a cluster with two more, and neither can be spared", func() {
 		cluster := valkeytest.StartCluster(GinkgoTB(), 2, false)
-		rights := append(rightsIn("ACL SETUSER app on >PASSWORD"), rightsIn("In a cluster, also:")...)
+		rights, needed := append(rightsIn("ACL SETUSER app on >PASSWORD"), rightsIn("In a cluster, also:")...), []string{"+cluster|slots", "+asking"}
+		for _, right := range since(8, rightsIn("In a cluster of version 8 or later, also:")...) {
+			rights, needed = append(rights, right), append(needed, right)
+		}
 		each := func(rights []string) {
 			for _, n := range cluster.Nodes {
 				grant(n, rights)
@@ -130,7 +133,7 @@ var _ = Describe("The rights in docs/valkey.md", func() {
 		from.Must("CLUSTER", "SETSLOT", slot, "MIGRATING", to.ID()) // new names are ASKed for over there
 		each(rights)
 		Expect(try(from)).To(Succeed())
-		for _, right := range []string{"+cluster|slots", "+asking"} {
+		for _, right := range needed {
 			Expect(rights).To(ContainElement(right))
 			each(slices.DeleteFunc(slices.Clone(rights), func(r string) bool { return r == right }))
 			Expect(try(from)).NotTo(Succeed(), "without %s", right)

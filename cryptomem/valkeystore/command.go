@@ -194,7 +194,7 @@ func (s *Store) send(ctx context.Context, b *backend, r *cryptomem.Request, f *f
 		return valkey.ValkeyResult{}, err
 	}
 	result := b.client.Do(ctx, cmd)
-	for scripted(r) && b.again(result) {
+	for times := 0; scripted(r) && b.again(result, times); times++ {
 		if cmd, err = b.command(r, f, true); err != nil {
 			return result, err
 		}

@@ -1,6 +1,7 @@
 package valkeystore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ var refusals = [...]refusal{
 	{"LOADING", cryptomem.ErrUnavailable, "the server is reading its data from disk"},
 	{"BUSY", cryptomem.ErrUnavailable, "the server runs somebody's slow script"},
 	{"NOSCRIPT", cryptomem.ErrUnavailable, "the server forgot the script between loading and running it"},
-	{"MOVED", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +cluster|slots"},
+	{"MOVED", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +cluster|slots, from version 8 on +cluster|shards"},
 	{"ASK", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +asking"},
 	{"NOPERM", cryptomem.ErrDenied, "the user lacks a right, docs/valkey.md has all that are needed"},
 	{"NOAUTH", cryptomem.ErrDenied, "the server wants a password"},
@@ -93,7 +94,12 @@ func (c *counts) byCode() map[string]uint64 {
 
 // classify says what the message means, and returns its place in refusals.
 func (e *ServerError) classify() int {
-	e.Code, _, _ = strings.Cut(e.Message, " ")
+	message := e.Message
+	if strings.HasPrefix(message, "Error running script") { // how servers before 7.0 say what a command of it met
+		_, inner, _ := strings.Cut(message, ": -")
+		message = cmp.Or(inner, message)
+	}
+	e.Code, _, _ = strings.Cut(message, " ")
 	for i := range refusals {
 		if refusals[i].code == e.Code {
 			e.is, e.advice = refusals[i].is, refusals[i].advice
@@ -114,6 +120,10 @@ func (s *Store) refused(err *valkey.ValkeyError) *ServerError {
 // scripts cannot compare and swap, which no other user or time changes.
 func (s *Store) refusedRequest(r *cryptomem.Request, err *valkey.ValkeyError) error {
 	e := s.refused(err)
+	if b := s.backend.Load(); scripted(r) && b != nil && b.isPlain(err) {
+		// and is not the next time
+		return fmt.Errorf("%w: %w", cryptomem.ErrUnavailable, e)
+	}
 	if scripted(r) && (e.Code == "NOPERM" && strings.Contains(e.Message, "eval") || strings.Contains(e.Message, "unknown command")) {
 		return fmt.Errorf("%w: %v needs scripts: %w", cryptomem.ErrNotSupported, r.Command, e)
 	}

@@ -67,7 +67,7 @@ var _ = Describe("What a server refuses", func() {
 	})
 
 	It("is MISCONF when it cannot save", func() {
-		prepared("--enable-protected-configs", "yes")
+		prepared(since(7, "--enable-protected-configs", "yes")...)
 		dir, err := os.MkdirTemp(GinkgoT().TempDir(), "gone")
 		Expect(err).NotTo(HaveOccurred())
 		server.Must("CONFIG", "SET", "dir", dir)
@@ -102,9 +102,15 @@ var _ = Describe("What a server refuses", func() {
 	})
 
 	It("is LOADING while it reads its data", func() {
-		prepared("--enable-debug-command", "yes")
-		server.Must("DEBUG", "POPULATE", "2000")
-		server.Must("CONFIG", "SET", "key-load-delay", "1000", "loading-process-events-interval-bytes", "1024")
+		prepared(since(7, "--enable-debug-command", "yes")...)
+		server.Must("CONFIG", "SET", "key-load-delay", "1000")
+		server.Must("CONFIG", "SET", "rdbcompression", "no")
+		size := "20480" // before 7.0, a server answers every 2 MB
+		if often := since(7, "CONFIG", "SET", "loading-process-events-interval-bytes", "1024"); often != nil {
+			server.Must(often...)
+			size = "64"
+		}
+		server.Must("DEBUG", "POPULATE", "2000", "key", size)
 		reloaded := make(chan struct{})
 		go func() {
 			defer GinkgoRecover()
@@ -120,7 +126,7 @@ var _ = Describe("What a server refuses", func() {
 	})
 
 	It("is BUSY while it runs a slow script", func() {
-		prepared("--busy-reply-threshold", "1")
+		prepared("--lua-time-limit", "1")
 		go server.Do("EVAL", "while true do end", "0")
 		var err error
 		Eventually(func() error { _, err = c.get("name"); return err }).Should(HaveOccurred())
@@ -189,6 +195,20 @@ var _ = Describe("What a server refuses", func() {
 		Expect(server.Text("TYPE", "list")).To(Equal("string"))
 	})
 
+	It("is the same from within a script of a server before 7.0, which says it in other words", func() {
+		const words = "Error running script (call to f_67af0d86323e88a4ee4bfd014e2efcd6f2587487): @user_script:20: @user_script: 20: -"
+		for said, meant := range map[string]error{
+			"OOM command not allowed when used memory > 'maxmemory'.":                 cryptomem.ErrFull,
+			"READONLY You can't write against a read only replica.":                   cryptomem.ErrUnavailable,
+			"NOREPLICAS Not enough good replicas to write.":                           cryptomem.ErrUnavailable,
+			"MISCONF Redis is configured to save RDB snapshots, but it's not able to": cryptomem.ErrUnavailable,
+		} {
+			err := valkeystore.RefusalOf(words + said)
+			Expect(err).To(MatchError(meant))
+			Expect(err).To(HaveField("Code", strings.Fields(said)[0]))
+		}
+	})
+
 	It("is anything else: final, in the server's own words", func() {
 		prepared("--rename-command", "GETDEL", "")
 		err := c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("name")})
@@ -200,7 +220,7 @@ var _ = Describe("What a server refuses", func() {
 	Describe("in a cluster", func() {
 		cluster := func() *valkeytest.Server {
 			s := startServer("--cluster-enabled", "yes", "--cluster-require-full-coverage", "yes")
-			s.Must("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+			s.AddSlots(0, 16383)
 			Eventually(func() string { return s.Text("CLUSTER", "INFO") }).WithTimeout(testTimeout).Should(ContainSubstring("cluster_state:ok"))
 			return s
 		}
@@ -220,7 +240,8 @@ var _ = Describe("What a server refuses", func() {
 			server.Must("CONFIG", "SET", "cluster-require-full-coverage", "no")
 			server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-cluster")
 			other := cluster()
-			other.Must("CLUSTER", "DELSLOTSRANGE", "0", "5797", "5799", "16383")
+			other.DelSlots(0, 5797)
+			other.DelSlots(5799, 16383)
 			other.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(server.Addr, ":")[1])
 			app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
 			var err error
@@ -231,7 +252,7 @@ var _ = Describe("What a server refuses", func() {
 		It("is TRYAGAIN only for commands of two keys, of which there are none", func() {
 			server = cluster()
 			other := cluster()
-			other.Must("CLUSTER", "DELSLOTSRANGE", "0", "16383")
+			other.DelSlots(0, 16383)
 			server.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(other.Addr, ":")[1])
 			id := server.Text("CLUSTER", "MYID")
 			Eventually(func() string { return other.Text("CLUSTER", "NODES") }).WithTimeout(testTimeout).Should(MatchRegexp(id + ".*0-16383"))

@@ -62,17 +62,25 @@ func (b *backend) scriptOf(s *script, keys []string, whole bool, args ...string)
 	return b.client.B().Arbitrary(head, text, strconv.Itoa(len(keys))).Keys(keys...).Args(args...).Build()
 }
 
-// again reports whether a script is to be sent whole: the server does not know it,
-// or is too old for its first line and gets it without from now on.
-func (b *backend) again(result valkey.ValkeyResult) bool {
+// maxWhole is how often a script is sent whole before it is given up: with its first
+// line, and without.
+const maxWhole = 2
+
+// again reports whether a script is to be sent whole, after that many times: the
+// server does not know it, or is too old for its first line.
+func (b *backend) again(result valkey.ValkeyResult, times int) bool {
 	err, ok := valkey.IsValkeyErr(result.Error())
-	if !ok || result.NonValkeyError() != nil {
-		return false
+	return ok && times < maxWhole && (err.IsNoScript() || b.isPlain(err))
+}
+
+// isPlain reports whether the server is too old for the first line of scripts, as the
+// error tells. From now on it gets them without.
+func (b *backend) isPlain(err *valkey.ValkeyError) bool {
+	old := strings.Contains(err.Error(), "Error compiling script")
+	if old {
+		b.plain.Store(true)
 	}
-	if strings.Contains(err.Error(), "Error compiling script") {
-		return b.plain.CompareAndSwap(false, true)
-	}
-	return err.IsNoScript()
+	return old
 }
 
 // The numbers that scripts answer with besides new fences.

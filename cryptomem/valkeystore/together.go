@@ -126,7 +126,7 @@ func (s *Store) sendTogether(ctx context.Context, b *backend, rs []*cryptomem.Re
 		keys, args = append(keys, f.key), append(args, wanted, f.value, px)
 	}
 	result := b.client.Do(ctx, b.scriptOf(&swapAll, keys, false, args...))
-	for b.again(result) {
+	for times := 0; b.again(result, times); times++ {
 		result = b.client.Do(ctx, b.scriptOf(&swapAll, keys, true, args...))
 	}
 	return result, nil

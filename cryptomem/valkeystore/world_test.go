@@ -29,6 +29,15 @@ func startServer(args ...string) *valkeytest.Server {
 	return valkeytest.Start(GinkgoTB(), args...)
 }
 
+// since returns the arguments if the servers are of that version or a later one.
+func since(major int, args ...string) []string {
+	GinkgoHelper()
+	if valkeytest.Major(GinkgoTB()) < major {
+		return nil
+	}
+	return args
+}
+
 func open(address string, opts ...valkeystore.Option) *valkeystore.Store {
 	GinkgoHelper()
 	s, err := valkeystore.Open(address, opts...)

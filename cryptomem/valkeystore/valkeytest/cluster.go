@@ -36,19 +36,18 @@ func StartCluster(t testing.TB, primaries int, replicas bool, args ...string) *C
 	}
 	for i := range n {
 		s := Start(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)), "--cluster-node-timeout", "1000",
-			"--cluster-replica-validity-factor", "0", "--repl-timeout", "60", "--enable-debug-command", "yes",
+			"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0", "--repl-timeout", "60",
 		}, args...)...)
 		s.Must("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		c.Nodes = append(c.Nodes, s)
 	}
 	for i, s := range c.Nodes[:primaries] {
 		first, last := i*hashSlots/primaries, (i+1)*hashSlots/primaries-1
-		s.Must("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
+		s.AddSlots(first, last)
 	}
 	first := c.Nodes[0]
 	for _, s := range c.Nodes[1:] {
-		s.Must("CLUSTER", "MEET", "127.0.0.1", port(first.Addr), busPort(first))
+		s.Must("CLUSTER", "MEET", "127.0.0.1", port(first.Addr))
 	}
 	g := gomega.NewWithT(t)
 	for _, s := range c.Nodes {
@@ -63,13 +62,26 @@ func StartCluster(t testing.TB, primaries int, replicas bool, args ...string) *C
 
 func port(addr string) string { return strconv.Itoa(portOf(addr)) }
 
-func busPort(s *Server) string {
-	for i, arg := range s.args {
-		if arg == "--cluster-port" {
-			return s.args[i+1]
-		}
+// AddSlots has the server, a cluster's primary, serve the slots from first to last. It
+// names each, since ADDSLOTSRANGE is younger than 6.2.
+func (s *Server) AddSlots(first, last int) {
+	s.t.Helper()
+	s.slots("ADDSLOTS", first, last)
+}
+
+// DelSlots is the opposite of AddSlots.
+func (s *Server) DelSlots(first, last int) {
+	s.t.Helper()
+	s.slots("DELSLOTS", first, last)
+}
+
+func (s *Server) slots(command string, first, last int) {
+	s.t.Helper()
+	args := []string{"CLUSTER", command}
+	for slot := first; slot <= last; slot++ {
+		args = append(args, strconv.Itoa(slot))
 	}
-	return strconv.Itoa(portOf(s.Addr) + 10000)
+	s.Must(args...)
 }
 
 // Settle waits until every running node finds the cluster whole, and every replica

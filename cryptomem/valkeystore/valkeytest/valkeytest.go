@@ -197,6 +197,22 @@ func (s *Server) client() valkey.Client {
 	return s.admin
 }
 
+// Major returns the major version of the servers that are started.
+func Major(t testing.TB) int {
+	t.Helper()
+	out, err := exec.Command(binary(t, "server"), "--version").Output() //nolint:gosec // found by its name
+	if err != nil {
+		t.Fatalf("ask for the version of the server: %v", err)
+	}
+	_, version, _ := strings.Cut(string(out), " v=")
+	digits, _, _ := strings.Cut(version, ".")
+	major, err := strconv.Atoi(digits)
+	if err != nil {
+		t.Fatalf("version of the server: %q", out)
+	}
+	return major
+}
+
 func binary(t testing.TB, mode string) string {
 	t.Helper()
 	for _, name := range []string{"valkey-" + mode, "redis-" + mode} {
