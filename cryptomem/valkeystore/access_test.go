@@ -168,26 +168,19 @@ var _ = Describe("A connection", func() {
 		for name, text := range map[string][]byte{"ca.pem": ca, "cert.pem": cert, "key.pem": key} {
 			Expect(os.WriteFile(filepath.Join(dir, name), text, 0o600)).To(Succeed())
 		}
-		port := freePort()
+		_, port, err := net.SplitHostPort(valkeytest.FreeAddr(GinkgoTB()))
+		Expect(err).NotTo(HaveOccurred())
 		startServer("--tls-port", port, "--tls-auth-clients", "no", "--tls-ca-cert-file", filepath.Join(dir, "ca.pem"),
 			"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"))
 		roots := x509.NewCertPool()
 		Expect(roots.AppendCertsFromPEM(ca)).To(BeTrue())
 		trusting := valkeystore.WithTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
-		Expect(everything(open("valkeys://127.0.0.1:"+port, trusting))).To(Succeed())
-		once := valkeystore.WithBackoff(0, 0)
-		Expect(everything(open("valkeys://localhost:"+port, trusting, once))).To(MatchError(ContainSubstring("certificate")))
-		Expect(everything(open("valkeys://127.0.0.1:"+port, once))).To(MatchError(ContainSubstring("unknown authority")))
+		patient, once := valkeystore.WithDialTimeout(testTimeout), valkeystore.WithBackoff(0, 0)
+		Expect(everything(open("valkeys://127.0.0.1:"+port, trusting, patient))).To(Succeed())
+		Expect(everything(open("valkeys://localhost:"+port, trusting, patient, once))).To(MatchError(ContainSubstring("certificate")))
+		Expect(everything(open("valkeys://127.0.0.1:"+port, patient, once))).To(MatchError(ContainSubstring("unknown authority")))
 	})
 })
-
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
 
 var _ = Describe("The tables of docs/valkey.md", func() {
 	It("names specs that there are", func() {

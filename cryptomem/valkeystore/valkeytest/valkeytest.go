@@ -49,7 +49,7 @@ func Start(t testing.TB, args ...string) *Server {
 
 func start(t testing.TB, mode string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Addr: freeAddr(t), t: t, args: args, dir: t.TempDir(), mode: mode}
+	s := &Server{Addr: FreeAddr(t), t: t, args: args, dir: t.TempDir(), mode: mode}
 	t.Cleanup(s.Kill)
 	s.Run()
 	return s
@@ -228,10 +228,10 @@ func binary(t testing.TB, mode string) string {
 	return ""
 }
 
-// freeAddr returns an address on which nobody listens at the moment. Its port is
+// FreeAddr returns an address on which nobody listens at the moment. Its port is
 // below those that systems give to clients, one of which would have it before the
 // server does, and so is a cluster's own port 10,000 above, which no other server has.
-func freeAddr(t testing.TB) string {
+func FreeAddr(t testing.TB) string {
 	t.Helper()
 	const first, last = 10_000, 20_000
 	var err error
