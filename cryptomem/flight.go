@@ -191,9 +191,9 @@ func (c *Client) fly(ctx context.Context, f *flight, l *loading) {
 		if ttl > 0 {
 			ttl = add(ttl, l.stale)
 		}
-		c.keep(ctx, f, value, false, ttl)
+		c.storeLoaded(ctx, f, value, false, ttl)
 	case errors.As(err, &nothing) && nothing.ttl > 0:
-		c.keep(ctx, f, []byte(absenceNote), true, nothing.ttl)
+		c.storeLoaded(ctx, f, []byte(absenceNote), true, nothing.ttl)
 	}
 }
 
@@ -300,9 +300,9 @@ func (f *flight) keepLease(ctx context.Context) (stop func()) {
 	return f.lease.endRenewal
 }
 
-// keep stores what was loaded in place of the lease, or of the stale value: not
+// storeLoaded stores what was loaded in place of the lease, or of the stale value: not
 // if either is gone, because the key was changed meanwhile.
-func (c *Client) keep(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
+func (c *Client) storeLoaded(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
 	// Also if nobody waits any more, now that the work is done.
 	ctx, cancel := c.FallbackContext(context.WithoutCancel(ctx))
 	defer cancel()

@@ -86,24 +86,24 @@ var _ = Describe("A schedule", func() {
 	It("hands out what is due, in order and up to the limit", func() {
 		s := newSchedule(1000, time.Second.Nanoseconds())
 		now := 10 * time.Millisecond.Nanoseconds()
-		first, n := s.take(now, 8)
+		first, n := s.claim(now, 8)
 		Expect([]int64{first, n}).To(Equal([]int64{0, 8}))
-		first, n = s.take(now, 8)
+		first, n = s.claim(now, 8)
 		Expect([]int64{first, n}).To(Equal([]int64{8, 3}))
 	})
 
 	It("hands out the next request ahead of its time when none is due", func() {
 		s := newSchedule(1000, time.Second.Nanoseconds())
-		s.take(0, 8)
-		first, n := s.take(0, 8)
+		s.claim(0, 8)
+		first, n := s.claim(0, 8)
 		Expect([]int64{first, n}).To(Equal([]int64{1, 1}))
 	})
 
 	It("ends", func() {
 		s := newSchedule(1000, (3 * time.Millisecond).Nanoseconds())
-		_, n := s.take(time.Second.Nanoseconds(), 8)
+		_, n := s.claim(time.Second.Nanoseconds(), 8)
 		Expect(n).To(BeEquivalentTo(3))
-		_, n = s.take(time.Second.Nanoseconds(), 8)
+		_, n = s.claim(time.Second.Nanoseconds(), 8)
 		Expect(n).To(BeZero())
 		Expect(s.left()).To(BeZero())
 	})

@@ -25,10 +25,10 @@ func newSchedule(rate float64, span int64) *schedule {
 // at returns when the i-th request is due, in nanoseconds since the start.
 func (s *schedule) at(i int64) int64 { return int64(float64(i) / s.rate) }
 
-// take hands out the next requests: those that are due by now, limit at most,
+// claim hands out the next requests: those that are due by now, limit at most,
 // or else the next one to fall due. It returns the first and how many; none
-// when all are taken.
-func (s *schedule) take(now int64, limit int) (first, n int64) {
+// when none is left.
+func (s *schedule) claim(now int64, limit int) (first, n int64) {
 	for {
 		first = s.next.Load()
 		if first >= s.count {
@@ -42,5 +42,5 @@ func (s *schedule) take(now int64, limit int) (first, n int64) {
 	}
 }
 
-// left returns how many requests nobody has taken.
+// left returns how many requests were not claimed.
 func (s *schedule) left() int64 { return s.count - min(s.next.Load(), s.count) }

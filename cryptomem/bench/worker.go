@@ -56,7 +56,7 @@ func (w *worker) next(ctx context.Context) []op {
 		}
 		return w.ops
 	}
-	first, n := w.run.schedule.take(now, len(w.ops))
+	first, n := w.run.schedule.claim(now, len(w.ops))
 	ops := w.ops[:n]
 	for i := range ops {
 		w.work.draw(&ops[i])

@@ -80,15 +80,15 @@ func (d *denials) add(what denial) {
 
 // flush logs what had no line when it happened, if there is one now.
 func (d *denials) flush() {
-	what, times := d.take()
+	what, times := d.due()
 	if times > 0 {
 		d.log.Warn("authentication failed", "identity", what.identity, "from", what.from, "error", what.err, "times", times)
 	}
 }
 
-// take returns the latest denial and how many its line stands for: 0 if there
+// due returns the latest denial and how many its line stands for: 0 if there
 // is none, or no line for it.
-func (d *denials) take() (denial, int) {
+func (d *denials) due() (denial, int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if more := int(d.clk.Since(d.filled) / denialInterval); more > 0 {

@@ -175,7 +175,7 @@ func (l *link) deliverAnswers() {
 		case <-l.ended:
 			return
 		}
-		for _, a := range l.take() {
+		for _, a := range l.takeAnswers() {
 			if a.last || !l.await(a.due) {
 				return
 			}
@@ -186,7 +186,7 @@ func (l *link) deliverAnswers() {
 	}
 }
 
-func (l *link) take() []answer {
+func (l *link) takeAnswers() []answer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := l.answers

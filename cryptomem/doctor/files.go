@@ -153,7 +153,7 @@ func isWhole(file string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	summary, err := reader.Each(func(snapshot.Item) {})
+	summary, err := reader.Each(func(snapshot.Entry) {})
 	return summary.Whole, err
 }
 

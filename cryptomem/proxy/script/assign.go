@@ -46,7 +46,7 @@ func (p *parser) assignMany(targets, values []expr, line int) ast.Stmt {
 	p.place(block, line)
 	for i := range targets {
 		if node, ok := targets[i].node.(*ast.AttrGetExpr); ok {
-			kept := p.keep(block, []ast.Expr{node.Object, node.Key}, 2)
+			kept := p.assignLocals(block, []ast.Expr{node.Object, node.Key}, 2)
 			targets[i].node = &ast.AttrGetExpr{Object: kept[0], Key: kept[1]}
 		}
 	}
@@ -62,15 +62,15 @@ func (p *parser) assignMany(targets, values []expr, line int) ast.Stmt {
 		rest.SetLine(block.Line())
 		nodes = append(nodes, rest)
 	}
-	kept := p.keep(block, nodes, max(len(targets), len(values)))
+	kept := p.assignLocals(block, nodes, max(len(targets), len(values)))
 	for i := len(targets) - 1; i >= 0; i-- {
 		block.Stmts = append(block.Stmts, p.assignOne(targets[i], kept[i], line))
 	}
 	return block
 }
 
-// keep puts the values of nodes into locals of the block, count of them.
-func (p *parser) keep(block *ast.DoBlockStmt, nodes []ast.Expr, count int) []ast.Expr {
+// assignLocals puts the values of nodes into locals of the block, count of them.
+func (p *parser) assignLocals(block *ast.DoBlockStmt, nodes []ast.Expr, count int) []ast.Expr {
 	s := &ast.LocalAssignStmt{Exprs: nodes}
 	s.SetLine(block.Line())
 	kept := make([]ast.Expr, count)

@@ -189,7 +189,7 @@ type unpacker struct {
 
 const maxUnpackDepth = 190 // as deep as C's stack, about; deeper is bad data
 
-func (u *unpacker) take(n int) string {
+func (u *unpacker) read(n int) string {
 	if u.short || u.bad || n > len(u.data) {
 		u.short = u.short || !u.bad
 		return ""
@@ -202,7 +202,7 @@ func (u *unpacker) take(n int) string {
 // number reads a big-endian integer of n bytes.
 func (u *unpacker) number(n int) uint64 {
 	var v uint64
-	for _, c := range []byte(u.take(n)) {
+	for _, c := range []byte(u.read(n)) {
 		v = v<<8 | uint64(c)
 	}
 	return v
@@ -210,7 +210,7 @@ func (u *unpacker) number(n int) uint64 {
 
 func (u *unpacker) value(depth int) lua.LValue {
 	runOf(u.l).spend(u.l, 1)
-	head := u.take(1)
+	head := u.read(1)
 	if head == "" || depth > maxUnpackDepth {
 		u.bad = head != ""
 		return lua.LNil
@@ -251,7 +251,7 @@ func (u *unpacker) value(depth int) lua.LValue {
 
 func (u *unpacker) text(n int) lua.LValue {
 	runOf(u.l).charge(u.l, slotSize)
-	return lua.LString(u.take(n))
+	return lua.LString(u.read(n))
 }
 
 func (u *unpacker) table(n int, keyed bool, depth int) lua.LValue {

@@ -33,7 +33,7 @@ func encode(items ...string) (file []byte, begins []int) {
 	}
 	for _, it := range items {
 		begins = append(begins, b.Len())
-		w.Append(snapshot.Item{Key: []byte(it), Value: []byte("value of " + it), Account: []byte("of " + it)})
+		w.Append(snapshot.Entry{Key: []byte(it), Value: []byte("value of " + it), Account: []byte("of " + it)})
 		if err := w.Flush(); err != nil {
 			panic(err)
 		}
@@ -52,7 +52,7 @@ func decode(file []byte) (string, snapshot.Summary, error) {
 		return "", snapshot.Summary{}, err
 	}
 	var keys []string
-	summary, err := r.Each(func(it snapshot.Item) {
+	summary, err := r.Each(func(it snapshot.Entry) {
 		if string(it.Value) != "value of "+string(it.Key) || string(it.Account) != "of "+string(it.Key) {
 			keys = append(keys, fmt.Sprintf("WRONG %q of %q", it.Value, it.Account))
 		}
@@ -251,7 +251,7 @@ var _ = Describe("A hostile snapshot", func() {
 		r := &countedReader{Reader: bytes.NewReader(file)}
 		reader, err := snapshot.NewReader(r, size)
 		Expect(err).NotTo(HaveOccurred())
-		summary, err := reader.Each(func(snapshot.Item) { Fail("no block is whole") })
+		summary, err := reader.Each(func(snapshot.Entry) { Fail("no block is whole") })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(summary).To(Equal(snapshot.Summary{Lost: size - prefixSize}))
 		Expect(r.bytes).To(BeNumerically("<=", 5*size))
@@ -271,7 +271,7 @@ var _ = Describe("A hostile snapshot", func() {
 		r := &countedReader{Reader: bytes.NewReader(hostile(id, func(int) []byte { return head(id, 1, 1<<31-1) }))}
 		reader, err := snapshot.NewReader(r, 1<<40) // as a sparse file may say that it is
 		Expect(err).NotTo(HaveOccurred())
-		_, err = reader.Each(func(snapshot.Item) { Fail("no block is whole") })
+		_, err = reader.Each(func(snapshot.Entry) { Fail("no block is whole") })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.most).To(BeNumerically("<", 1<<30))
 	})
@@ -315,7 +315,7 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		size := 0
-		summary, err := r.Each(func(it snapshot.Item) { size += len(it.Key) + len(it.Value) + len(it.Account) + 15 })
+		summary, err := r.Each(func(it snapshot.Entry) { size += len(it.Key) + len(it.Value) + len(it.Account) + 15 })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Sav
 		now, wall := c.Now(), clk.Now().UnixNano()
 		var failed error
 		cursor = c.Scan(now, cursor, scanBudget, func(it cache.Item) {
-			item := Item{Key: it.Key, Value: it.Value, Expiry: expiryAt(wall, it.TTL), Account: []byte(it.Account)}
+			item := Entry{Key: it.Key, Value: it.Value, Expiry: expiryAt(wall, it.TTL), Account: []byte(it.Account)}
 			if it.Large == nil {
 				w.Append(item)
 			} else if failed == nil {
@@ -140,7 +140,7 @@ func (l *Loaded) load(f io.ReaderAt, size int64, c *cache.Cache, clk clock.Clock
 	wall := max(clk.Now().UnixNano(), r.Created.UnixNano())
 	now := c.Now()
 	owners := owners{all: c}
-	l.Summary, err = r.Each(func(it Item) {
+	l.Summary, err = r.Each(func(it Entry) {
 		if it.Expiry != 0 && it.Expiry <= wall {
 			l.Expired++
 			return
@@ -160,7 +160,7 @@ func (l *Loaded) load(f io.ReaderAt, size int64, c *cache.Cache, clk clock.Clock
 
 // store stores an item; a value that is read from the file goes piece by piece to
 // its place.
-func store(c *cache.Cache, now int64, it Item, ttl time.Duration) error {
+func store(c *cache.Cache, now int64, it Entry, ttl time.Duration) error {
 	if it.Large == nil {
 		_, err := c.Set(now, it.Key, it.Value, ttl)
 		return err

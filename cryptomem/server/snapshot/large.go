@@ -69,7 +69,7 @@ func (d *decoder) large(fields []byte, begin, end int64) error {
 	if to+accountSize != end {
 		return errDamaged
 	}
-	it := Item{Key: append([]byte(nil), front[itemHeaderSize:itemHeaderSize+keySize]...), Expiry: int64(binary.BigEndian.Uint64(front[6:]))}
+	it := Entry{Key: append([]byte(nil), front[itemHeaderSize:itemHeaderSize+keySize]...), Expiry: int64(binary.BigEndian.Uint64(front[6:]))}
 
 	before, err := d.checksum(crc32.Checksum(fields[:12], castagnoli), begin, from)
 	if err != nil {

@@ -95,7 +95,7 @@ var _ = Describe("A snapshot of large values", func() {
 			r, err := snapshot.NewReader(file, info.Size())
 			Expect(err).NotTo(HaveOccurred())
 			read := int64(0)
-			summary, err := r.Each(func(it snapshot.Item) {
+			summary, err := r.Each(func(it snapshot.Entry) {
 				n, err := io.Copy(io.Discard, it.Large)
 				Expect(err).NotTo(HaveOccurred())
 				read += n
@@ -110,19 +110,19 @@ var _ = Describe("A snapshot of large values", func() {
 		var b bytes.Buffer
 		w, err := snapshot.NewWriter(&b, time.Unix(1, 0))
 		Expect(err).NotTo(HaveOccurred())
-		w.Append(snapshot.Item{Key: []byte("before"), Value: []byte("v")})
+		w.Append(snapshot.Entry{Key: []byte("before"), Value: []byte("v")})
 		Expect(w.Flush()).To(Succeed())
 		begin := b.Len()
 		value := random(3 << 20)
-		Expect(w.WriteLarge(snapshot.Item{Key: []byte("large"), Account: []byte("alice")}, [][]byte{value[:1000], value[1000:]})).To(Succeed())
+		Expect(w.WriteLarge(snapshot.Entry{Key: []byte("large"), Account: []byte("alice")}, [][]byte{value[:1000], value[1000:]})).To(Succeed())
 		end := b.Len()
-		w.Append(snapshot.Item{Key: []byte("after"), Value: []byte("v")})
+		w.Append(snapshot.Entry{Key: []byte("after"), Value: []byte("v")})
 		Expect(w.Close()).To(Succeed())
 		read := func(file []byte) (keys []string) {
 			GinkgoHelper()
 			r, err := snapshot.NewReader(bytes.NewReader(file), int64(len(file)))
 			Expect(err).NotTo(HaveOccurred())
-			_, err = r.Each(func(it snapshot.Item) {
+			_, err = r.Each(func(it snapshot.Entry) {
 				if it.Large != nil {
 					got, err := io.ReadAll(it.Large)
 					Expect(err).NotTo(HaveOccurred())

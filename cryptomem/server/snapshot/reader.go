@@ -37,7 +37,7 @@ type Reader struct {
 // one, are valid until visit returns.
 // Where a block is damaged it goes on at the next one. Damage is no error, see
 // Summary: the only errors are those of reading.
-func (r *Reader) Each(visit func(Item)) (Summary, error) {
+func (r *Reader) Each(visit func(Entry)) (Summary, error) {
 	d := decoder{Reader: r, visit: visit}
 	err := d.blocks(int64(prefixSize))
 	return d.Summary, err
@@ -47,7 +47,7 @@ func (r *Reader) Each(visit func(Item)) (Summary, error) {
 type decoder struct {
 	*Reader
 	Summary
-	visit func(Item)
+	visit func(Entry)
 
 	// buffer of the latest payload, or of a piece of it.
 	buffer []byte
@@ -147,7 +147,7 @@ func (d *decoder) block(offset int64) (end int64, last bool, err error) {
 	}
 	d.counted(sequence, items)
 	for len(payload) > 0 {
-		var it Item
+		var it Entry
 		it, payload, _ = item(payload)
 		d.visit(it)
 	}
@@ -195,15 +195,15 @@ func wellFormed(payload []byte, items uint32) bool {
 }
 
 // item splits the first item off b.
-func item(b []byte) (it Item, rest []byte, ok bool) {
+func item(b []byte) (it Entry, rest []byte, ok bool) {
 	if len(b) < itemHeaderSize {
-		return Item{}, nil, false
+		return Entry{}, nil, false
 	}
 	keySize, valueSize, accountSize := int(binary.BigEndian.Uint16(b)), uint64(binary.BigEndian.Uint32(b[2:])), int(b[14])
 	it.Expiry = int64(binary.BigEndian.Uint64(b[6:]))
 	b = b[itemHeaderSize:]
 	if uint64(len(b)) < uint64(keySize)+valueSize+uint64(accountSize) {
-		return Item{}, nil, false
+		return Entry{}, nil, false
 	}
 	valueEnd := keySize + int(valueSize)
 	end := valueEnd + accountSize

@@ -199,7 +199,7 @@ var _ = Describe("A snapshot", func() {
 		}
 		r, err := snapshot.NewReader(bytes.NewReader(file), int64(len(file)))
 		Expect(err).NotTo(HaveOccurred())
-		summary, err := r.Each(func(snapshot.Item) {})
+		summary, err := r.Each(func(snapshot.Entry) {})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(summary).To(And(HaveField("Whole", true), HaveField("Items", BeEquivalentTo(40))))
 	})

@@ -55,9 +55,9 @@ func NewWriter(w io.Writer, created time.Time) (*Writer, error) {
 	return s, s.write(h.prefix())
 }
 
-// An Item is one item of a snapshot. Its key is at most 65,535 bytes, its value
+// An Entry is one item of a snapshot. Its key is at most 65,535 bytes, its value
 // cache.MaxValueSizeLimit, its account 255.
-type Item struct {
+type Entry struct {
 	Key, Value []byte
 	// Large from a Reader: a value that is not in Value, for its size.
 	Large *Large
@@ -69,7 +69,7 @@ type Item struct {
 
 // Append adds an item to what is in memory; it does no I/O and keeps none of the
 // slices.
-func (s *Writer) Append(it Item) {
+func (s *Writer) Append(it Entry) {
 	size := itemHeaderSize + len(it.Key) + len(it.Value) + len(it.Account)
 	if s.items > 0 && s.payload()+size > maxPayload {
 		s.seal()
@@ -81,7 +81,7 @@ func (s *Writer) Append(it Item) {
 }
 
 // appendFront appends what comes before a value of that size.
-func (it *Item) appendFront(b []byte, size int) []byte {
+func (it *Entry) appendFront(b []byte, size int) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(it.Key)))
 	b = binary.BigEndian.AppendUint32(b, uint32(size))
 	b = binary.BigEndian.AppendUint64(b, uint64(it.Expiry))
@@ -91,7 +91,7 @@ func (it *Item) appendFront(b []byte, size int) []byte {
 
 // WriteLarge writes the items in memory and then one whose value is in pieces, in
 // a block of its own, without a copy of it.
-func (s *Writer) WriteLarge(it Item, value net.Buffers) error {
+func (s *Writer) WriteLarge(it Entry, value net.Buffers) error {
 	if err := s.Flush(); err != nil {
 		return err
 	}

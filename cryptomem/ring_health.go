@@ -17,12 +17,12 @@ func (s *ringStore) watch(i int, ticker *clock.Ticker) {
 			return
 		case <-ticker.C:
 		}
-		s.look(i)
+		s.checkHealth(i)
 	}
 }
 
-// look asks for one sign of life.
-func (s *ringStore) look(i int) {
+// checkHealth asks for one sign of life.
+func (s *ringStore) checkHealth(i int) {
 	err := s.within(s.ring.Failover().Interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i)
 	switch refused := (*ServerError)(nil); {
 	case err == nil:
@@ -37,7 +37,7 @@ func (s *ringStore) look(i int) {
 	if !s.ring.Due(i) {
 		return
 	}
-	// Whoever holds much takes long to remove it.
+	// A server that holds much takes long to remove it.
 	if err := s.within(DefaultStandIn, &Request{Command: CommandFlush, Name: s.failover.Prefix}, i); err != nil {
 		s.unflushed[i].Store(&err)
 		return
