@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -58,6 +56,8 @@ type bubble struct {
 	hash                uint64
 	// The server's.
 	machine *machineClock
+	// Nil unless the server runs on a simulated kernel.
+	shell *shell
 	// Nil unless hostile.
 	liar *sharedLiar
 	// Connections may break.
@@ -135,6 +135,9 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		b.outlived = b.outlived || a.Verb == script.Prolong
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
+	if HasShell && (o.Shell || s.Config.Kernel > 0) {
+		b.shell = newShell(b)
+	}
 	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile
 	if s.Config.Hostile {
@@ -192,7 +195,7 @@ func (b *bubble) join(i int) {
 		defer b.mu.Unlock()
 		b.users[i] = u
 	})
-	b.finish(&work)
+	b.finish(&work, never)
 }
 
 func (b *bubble) elapsed() time.Duration { return b.clk.Since(b.start) }
@@ -220,6 +223,7 @@ func (b *bubble) open() {
 			b.violate(RuleRefusal, err.Error())
 		}
 	}
+	b.shell.configure(&config)
 	srv, err := server.New(config)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
@@ -227,6 +231,7 @@ func (b *bubble) open() {
 	}
 	b.mu.Lock()
 	b.server = srv
+	b.shell.serve(srv)
 	b.mu.Unlock()
 }
 
@@ -238,13 +243,17 @@ func (b *bubble) dial(lane int) (net.Conn, error) {
 		return nil, errNobody
 	}
 	client, server := b.connect(lane)
-	b.conns = append(b.conns, client)
 	serve := b.server.ServeConn
 	var end net.Conn = server
 	if b.liar != nil {
 		end = &lyingConn{Conn: server, liar: b.liar}
 	}
-	b.work.Go(func() { serve(end) })
+	if b.shell == nil {
+		b.work.Go(func() { serve(end) })
+	} else if err := b.shell.connect(end, server, lane); err != nil {
+		return nil, errNobody
+	}
+	b.conns = append(b.conns, client)
 	return &promptConn{gatedConn: client}, nil
 }
 
@@ -310,11 +319,9 @@ func (b *bubble) idle() bool {
 // runUntil lets goroutines through, one after the other, until it is time for
 // something else or enough says so.
 func (b *bubble) runUntil(at time.Time, enough func() bool) {
+	var t *ticket
 	for {
-		// A nanosecond passes only when all others are blocked; and it makes
-		// sure that no two things happen at the same time.
-		b.clk.Sleep(1)
-		synctest.Wait()
+		b.step(t)
 		select {
 		case <-b.gate.arrived: // and is seen now: it must not end a later wait
 		default:
@@ -324,8 +331,8 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 			return
 		}
 		b.finishing()
-		t, soonest := b.gate.next(b.script.Seed, now, b.heldUntil)
-		if t != nil {
+		var soonest time.Time
+		if t, soonest = b.gate.next(b.script.Seed, now, b.heldUntil); t != nil {
 			b.events++
 			b.hash = script.Draw(b.hash, t.id, uint64(now.Sub(b.start)))
 			close(t.open)
@@ -346,10 +353,27 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 	}
 }
 
+// step waits until everybody is blocked, after what was let through, if anything.
+func (b *bubble) step(after *ticket) {
+	if b.shell != nil {
+		// system calls take no time
+		if synctest.Wait(); b.shell.busy(after) {
+			return
+		}
+	}
+	// A nanosecond passes only when all others are blocked; and it makes
+	// sure that no two things happen at the same time.
+	b.clk.Sleep(1)
+	synctest.Wait()
+}
+
 // heldUntil is when a ticket may be let through.
 func (b *bubble) heldUntil(t *ticket) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if t.system && b.ready && !b.healed {
+		return b.frozen
+	}
 	if !b.ready || b.healed || t.conn == nil {
 		return time.Time{}
 	}
@@ -407,86 +431,6 @@ func (b *bubble) finishing() {
 		}
 		if done {
 			c.finished()
-		}
-	}
-}
-
-// restart loses everything that the server has.
-func (b *bubble) restart(back time.Duration) {
-	b.mu.Lock()
-	server, conns := b.server, b.conns
-	until := b.clk.Now().Add(back)
-	b.server, b.conns, b.back = nil, nil, until
-	now := b.moment()
-	if server != nil {
-		b.done = append(b.done, ended{ops: []oracle.Op{{Verb: script.Flush, Call: now, Return: oracle.Never, Outcome: oracle.Unknown}}})
-	}
-	at := len(b.done) - 1
-	b.mu.Unlock()
-	for _, c := range conns {
-		c.reset()
-	}
-	if server == nil {
-		return
-	}
-	b.work.Go(func() {
-		err := server.Close()
-		if err != nil && !errors.Is(err, context.Canceled) {
-			b.violate(RuleRefusal, "the server does not close: "+err.Error())
-		}
-		if b.free != nil {
-			b.until(until)
-		} else {
-			b.clk.Sleep(back + 1)
-		}
-		b.mu.Lock()
-		op := &b.done[at].ops[0]
-		op.Outcome, op.Return = oracle.Done, b.moment()
-		b.mu.Unlock()
-		b.open()
-	})
-}
-
-// end closes everything and waits until no goroutine of the run is left.
-func (b *bubble) end() {
-	b.heal()
-	for _, r := range b.raws {
-		r.close()
-	}
-	for _, u := range b.users {
-		b.work.Go(u.close)
-	}
-	b.finish(&b.work)
-	if server := b.server; server != nil {
-		var closing sync.WaitGroup
-		// its connections are gone; what is left is the janitor
-		closing.Go(func() { _ = server.Close() })
-		b.finish(&closing)
-	}
-}
-
-// finish lets everybody through until all of work is done.
-func (b *bubble) finish(work *sync.WaitGroup) {
-	if b.free != nil {
-		work.Wait()
-		return
-	}
-	over := make(chan struct{})
-	go func() {
-		work.Wait()
-		close(over)
-	}()
-	for {
-		b.clk.Sleep(1)
-		synctest.Wait()
-		if t, _ := b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil); t != nil {
-			close(t.open)
-			continue
-		}
-		select {
-		case <-over:
-			return
-		case <-b.gate.arrived:
 		}
 	}
 }

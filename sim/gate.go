@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ type ticket struct {
 	// Nil for the beginning of a call.
 	conn *gatedConn
 	side script.Side
+	// It is for a system call, which takes no time; urgent is one that all others let go
+	// first.
+	system, urgent bool
 	// It has been found out whether it is to wait for an expiry.
 	aimed bool
 	open  chan struct{}
@@ -101,6 +105,13 @@ func (g *gate) begins(lane int) bool {
 	return false
 }
 
+// system reports whether a system call waits.
+func (g *gate) system() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.waiting, func(t *ticket) bool { return t.system })
+}
+
 func (g *gate) leave(t *ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,7 +141,11 @@ func (g *gate) next(seed uint64, now time.Time, held func(*ticket) time.Time) (*
 			}
 			continue
 		}
-		if draw := script.Draw(seed, t.id); best < 0 || draw < lowest {
+		draw := script.Draw(seed, t.id)
+		if t.urgent {
+			draw >>= 32
+		}
+		if best < 0 || draw < lowest {
 			best, lowest = i, draw
 		}
 	}

@@ -28,6 +28,9 @@ type Options struct {
 	NoHistory bool
 	// Answers keeps what came of every call.
 	Answers bool
+	// Shell runs the server of tier 2 with its own accepting, polling and ending, on
+	// a simulated kernel. It needs Linux.
+	Shell bool
 }
 
 // A Result is what came of a run.

@@ -70,6 +70,8 @@ type Config struct {
 
 	// Default: the real one.
 	Clock clock.Clock
+	// What makes system calls on sockets; default: the operating system.
+	Kernel serve.Kernel
 	// Default: none.
 	Logger *slog.Logger
 	// Places items in the store; default random, as strangers' keys need.
@@ -117,6 +119,7 @@ func New(c Config) (*Server, error) {
 	}
 	t.Now = store.Now
 	t.Clock = c.Clock
+	t.Kernel = c.Kernel
 	t.Logger = c.Logger
 	t.MaxValueSize = c.MaxValueSize
 	t.RecordKeys = c.RecordKeys

@@ -68,6 +68,9 @@ func (b *batch) seed(seed uint64) bool {
 	if s.OneTier() && b.tier > 1 {
 		return false
 	}
+	if b.shell {
+		s.Config.Kernel = 1 + int(seed>>1)
+	}
 	return b.check(s, "", runners[b.tier])
 }
 
@@ -175,9 +178,13 @@ func (b *batch) tell(s *script.Script, file string, r *sim.Result, run runner) {
 		replay = b.keep(small, recorded.Failure)
 	}
 	rep := report.Report{Script: small, Result: recorded, Seed: s.Seed, File: file, Whole: len(s.Actions)}
-	rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --seed %d", b.tier, s.Seed)
+	tier := fmt.Sprintf("--tier %d", b.tier)
+	if b.shell {
+		tier += " --shell"
+	}
+	rep.Replay = fmt.Sprintf("go run ./sim/cmd %s --seed %d", tier, s.Seed)
 	if replay != "" {
-		rep.Replay = fmt.Sprintf("go run ./sim/cmd --tier %d --scenario %s", b.tier, replay)
+		rep.Replay = fmt.Sprintf("go run ./sim/cmd %s --scenario %s", tier, replay)
 	}
 	if r.Failure != nil {
 		fmt.Fprintf(b.out, "\n%s\n", rep.Text())

@@ -46,6 +46,7 @@ type flags struct {
 	lasting   time.Duration
 	scenarios []string
 	tier      int
+	shell     bool
 	minimize  bool
 	report    string
 	write     string
@@ -86,7 +87,7 @@ func run(args []string, out, errs io.Writer) int {
 	}
 	b := newBatch(f, out)
 	if f.tier == 2 {
-		inBubble(func(run runner) { runners[2] = run; b.all() }, func() { os.Exit(b.end(errs)) })
+		inBubble(func(run runner) { runners[2] = f.shelled(run); b.all() }, func() { os.Exit(b.end(errs)) })
 	}
 	b.all()
 	return b.end(errs)
@@ -102,6 +103,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	set.DurationVar(&f.lasting, "for", 0, "run seeds for so long instead")
 	set.StringArrayVar(&f.scenarios, "scenario", nil, "run this file alone; may be repeated")
 	set.IntVar(&f.tier, "tier", 1, "1: state machines; 2: goroutines one at a time; 3: goroutines at liberty")
+	set.BoolVar(&f.shell, "shell", false, "on tier 2, run the server's own shell, pollers and all, on a simulated kernel")
 	set.BoolVar(&f.minimize, "minimize", true, "take away what a failure does not need")
 	set.StringVar(&f.report, "report", "", "write a page about the first failure, or about the one run, to this file")
 	set.StringVar(&f.write, "write", "dist/sim", "write minimised failures as scenarios to this directory")
@@ -118,6 +120,9 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	f.oneSeed = set.Changed("seed")
 	if f.tier < 1 || f.tier > 3 {
 		return nil, fmt.Errorf("tier is %d, want 1, 2 or 3", f.tier)
+	}
+	if f.shell && (f.tier != 2 || !sim.HasShell) {
+		return nil, errors.New("--shell is for tier 2, on Linux")
 	}
 	if f.tier == 2 {
 		// a bubble is one world
@@ -142,6 +147,14 @@ func parse(args []string, out io.Writer) (*flags, error) {
 		return nil, fmt.Errorf("%q is not a flag", set.Arg(0))
 	}
 	return &f, nil
+}
+
+// shelled is run with the server's shell, if that is asked for.
+func (f *flags) shelled(run runner) runner {
+	return func(s *script.Script, o sim.Options) *sim.Result {
+		o.Shell = f.shell
+		return run(s, o)
+	}
 }
 
 // end sums up and returns the exit code.

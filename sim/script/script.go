@@ -44,6 +44,7 @@ type Config struct {
 	Padding  bool          // of values
 	Blind    bool          // names
 	Hostile  bool          // the server may lie: only what clients can prove is demanded
+	Kernel   int           // that the server of tier 2 runs on, by its number; zero means pipes, if nothing else is said
 	ByHand   bool          // nothing arrives until the script delivers it
 
 	ClockBound time.Duration // by how much clients take any two clocks to differ

@@ -52,6 +52,7 @@ var settings = []setting{
 	flag("padding", func(c *Config) *bool { return &c.Padding }),
 	flag("blind", func(c *Config) *bool { return &c.Blind }),
 	flag("hostile", func(c *Config) *bool { return &c.Hostile }),
+	number("kernel", 0, math.MaxInt, func(c *Config) *int { return &c.Kernel }),
 	flag("by-hand", func(c *Config) *bool { return &c.ByHand }),
 	span("clock-bound", func(c *Config) *time.Duration { return &c.ClockBound }),
 	span("write-delay", func(c *Config) *time.Duration { return &c.WriteDelay }),

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/session"
-	"github.com/Zezezknight/cryptomem/transport/unsent"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -31,6 +30,8 @@ type serverConn struct {
 	refusal wire.Refusal
 	// Waits and reads into the session.
 	read func() (int, error)
+	// In the order in which connections came.
+	number uint64
 	// When the connection began.
 	since int64
 	// When it last received, or sent what had to wait.
@@ -123,7 +124,7 @@ func (c *serverConn) resume(err error) {
 // whom it is for.
 func (c *serverConn) start() error {
 	s := c.server
-	unsent.Bound(c.Conn)
+	c.boundUnsent()
 	if tls, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
 		if !c.wait(forHandshake, c.since, s.limits.Load().FrameTimeout) {
 			return os.ErrDeadlineExceeded

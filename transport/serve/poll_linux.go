@@ -5,16 +5,11 @@ import (
 	"io"
 	"math"
 	"net"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // maxEvents is how many ready connections a poller learns of at once.
@@ -61,7 +56,7 @@ type pollers struct {
 func newPollers(s *Server) (*pollers, error) {
 	ps := &pollers{server: s}
 	ps.open.Store(1)
-	for range runtime.GOMAXPROCS(0) {
+	for range s.kernel.Processors() {
 		one, err := newPoller(ps)
 		if err != nil {
 			ps.close()
@@ -101,7 +96,7 @@ func (p *pollers) close() {
 	}
 	for _, one := range p.all {
 		// ends run
-		_ = one.file.Close()
+		_ = one.epoll.Close()
 	}
 }
 
@@ -110,12 +105,12 @@ func (p *pollers) close() {
 // for by the runtime, so that a poller with nothing to do holds no thread.
 type poller struct {
 	pollers *pollers
-	// The epoll descriptor.
-	file *os.File
-	raw  syscall.RawConn
+	epoll   Epoll
+	// Lends its descriptor.
+	raw syscall.RawConn
 
 	// Of run.
-	events [maxEvents]syscall.EpollEvent
+	events [maxEvents]EpollEvent
 	// n of events, those that the last wait found.
 	n int
 	// How that went.
@@ -138,22 +133,19 @@ type poller struct {
 }
 
 func newPoller(of *pollers) (*poller, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	kernel := of.server.kernel
+	epoll, err := kernel.EpollCreate()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		_ = syscall.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	p := &poller{pollers: of, file: os.NewFile(uintptr(fd), "epoll")}
+	p := &poller{pollers: of, epoll: epoll}
 	p.park = func(epoll uintptr) bool {
-		p.n, p.failed = syscall.EpollWait(int(epoll), p.events[:], 0)
+		p.n, p.failed = kernel.EpollWait(int(epoll), p.events[:], 0)
 		return p.n > 0 || p.failed != nil && !errors.Is(p.failed, syscall.EINTR)
 	}
-	p.keep = func(epoll uintptr) { p.n, p.failed = socket.Wait(int(epoll), p.events[:], keptWait) }
-	if p.raw, err = p.file.SyscallConn(); err != nil {
-		_ = p.file.Close()
+	p.keep = func(epoll uintptr) { p.n, p.failed = kernel.EpollWait(int(epoll), p.events[:], keptWait) }
+	if p.raw, err = epoll.SyscallConn(); err != nil {
+		_ = epoll.Close()
 		return nil, err
 	}
 	return p, nil
@@ -210,7 +202,7 @@ func (p *poller) remove(c *serverConn) {
 func (p *poller) control(op, fd int) error {
 	var failed error
 	err := p.raw.Control(func(epoll uintptr) {
-		failed = syscall.EpollCtl(int(epoll), op, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(fd)})
+		failed = p.pollers.server.kernel.EpollCtl(int(epoll), op, fd, syscall.EPOLLIN|syscall.EPOLLRDHUP)
 	})
 	return errors.Join(err, failed)
 }
@@ -332,7 +324,7 @@ func (c *serverConn) turn() {
 func (c *serverConn) serveReady(fd uintptr) {
 	c.moves = c.server.pollers.of(int(fd)) != c.poller
 	for left := uploadTurn; ; {
-		n, full, err := readNow(int(fd), c.session, math.MaxInt)
+		n, full, err := c.readNow(int(fd), math.MaxInt)
 		c.now = c.server.config.Now()
 		if n == 0 {
 			c.stay = errors.Is(err, syscall.EAGAIN)
@@ -379,9 +371,9 @@ func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
 	}
 	var n int // an error comes again when it is tried for the rest
 	if len(pending) == 1 {
-		n, _ = socket.Write(fd, pending[0])
+		n, _ = c.server.kernel.Write(fd, pending[0])
 	} else {
-		n, _ = unix.Writev(fd, pending)
+		n, _ = c.server.kernel.Writev(fd, pending)
 	}
 	c.sent(max(n, 0))
 	return c.session.Unsent() == 0

@@ -10,35 +10,26 @@ import (
 	"os"
 	"syscall"
 	"time"
-
-	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // initRead sets how the connection is read. Over plain sockets, the session
 // borrows its input buffer only once bytes are there, so that a connection that
 // waits holds none. What TLS reads from its socket is not the protocol's.
 func (c *serverConn) initRead() {
-	switch conn := c.Conn.(type) {
-	case *net.TCPConn:
-		c.setRaw(conn)
-	case *net.UnixConn:
-		c.setRaw(conn)
-	default:
-		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
-		c.initTLS()
-	}
-}
-
-func (c *serverConn) setRaw(conn syscall.Conn) {
-	raw, err := conn.SyscallConn()
+	raw, err := c.server.kernel.Socket(c.Conn)
 	if err != nil {
 		c.read = func() (int, error) { return 0, err }
+		return
+	}
+	if raw == nil {
+		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+		c.initTLS()
 		return
 	}
 	var n int
 	var failed error
 	try := func(fd uintptr) bool {
-		n, _, failed = readNow(int(fd), c.session, math.MaxInt)
+		n, _, failed = c.readNow(int(fd), math.MaxInt)
 		return !errors.Is(failed, syscall.EAGAIN)
 	}
 	c.raw = raw
@@ -50,19 +41,20 @@ func (c *serverConn) setRaw(conn syscall.Conn) {
 	}
 }
 
-// readNow reads at most limit bytes from a non-blocking socket, and reports whether
-// that filled the buffer. It gives s's buffer back when nothing is there.
-func readNow(fd int, s Session, limit int) (n int, full bool, err error) {
+// readNow reads at most limit bytes from the non-blocking socket into the session,
+// and reports whether that filled the buffer. It gives the buffer back when nothing is
+// there.
+func (c *serverConn) readNow(fd, limit int) (n int, full bool, err error) {
 	for {
-		b := s.Buffer()
-		n, err := socket.Read(fd, b[:min(len(b), limit)])
+		b := c.session.Buffer()
+		n, err := c.server.kernel.Read(fd, b[:min(len(b), limit)])
 		switch {
 		case n > 0:
 			return n, n == len(b), nil
 		case n == 0 && err == nil:
 			return 0, false, io.EOF
 		case !errors.Is(err, syscall.EINTR):
-			s.Release()
+			c.session.Release()
 			return 0, false, err
 		}
 	}
@@ -86,11 +78,19 @@ func (c *serverConn) socket() syscall.RawConn {
 	return raw
 }
 
+// boundUnsent bounds what the socket takes before it is on its way.
+func (c *serverConn) boundUnsent() {
+	if raw := c.socket(); raw != nil {
+		// fails if it is closed
+		_ = raw.Control(func(fd uintptr) { c.server.kernel.BoundUnsent(int(fd)) })
+	}
+}
+
 // arrived returns how many bytes the socket holds, or more.
 func (c *serverConn) arrived() (n int) {
 	if raw := c.socket(); raw != nil {
 		// fails if it is closed
-		_ = raw.Control(func(fd uintptr) { n = unread(int(fd)) })
+		_ = raw.Control(func(fd uintptr) { n = c.server.kernel.Unread(int(fd)) })
 	}
 	return n
 }
@@ -103,7 +103,7 @@ func (c *serverConn) readArrived(limit int) (n int, err error) {
 	if _, plain := c.Conn.(syscall.Conn); !plain {
 		return c.readRecord()
 	}
-	if failed := c.raw.Control(func(fd uintptr) { n, _, err = readNow(int(fd), c.session, limit) }); failed != nil {
+	if failed := c.raw.Control(func(fd uintptr) { n, _, err = c.readNow(int(fd), limit) }); failed != nil {
 		return 0, failed
 	}
 	return n, err

@@ -4,10 +4,13 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +61,8 @@ type ServerConfig struct {
 	// positive. The default counts from NewServer on Clock.
 	Now   func() int64
 	Clock clock.Clock
+	// The default is the operating system.
+	Kernel Kernel
 	// Nil discards.
 	Logger *slog.Logger
 
@@ -117,6 +122,7 @@ type Server struct {
 	config ServerConfig
 	// Limits and timeouts.
 	limits   atomic.Pointer[ServerConfig]
+	kernel   Kernel
 	memory   *session.Budget
 	meter    *session.Meter
 	watchdog watchdog
@@ -130,6 +136,7 @@ type Server struct {
 	closed    bool
 	listeners map[net.Listener]struct{}
 	conns     map[*serverConn]struct{}
+	entered   uint64 // connections, ever
 	limiter   connLimiter
 	pollers   *pollers
 	// Closed when draining has left no connection.
@@ -145,8 +152,12 @@ func NewServer(c ServerConfig) *Server {
 		start := c.Clock.Now()
 		c.Now = func() int64 { return int64(c.Clock.Since(start)) + 1 }
 	}
+	if c.Kernel == nil {
+		c.Kernel = system{}
+	}
 	s := &Server{
 		config:    c,
+		kernel:    c.Kernel,
 		meter:     session.NewMeter(c.RecordKeys),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*serverConn]struct{}),
@@ -256,6 +267,8 @@ func (s *Server) enter(conn net.Conn) *serverConn {
 		_ = conn.Close()
 		return nil
 	}
+	s.entered++
+	c.number = s.entered
 	var refusal wire.Refusal
 	if c.slot, c.memory, refusal = s.limiter.acquire(c.address); c.slot != noSlot {
 		s.conns[c] = struct{}{}
@@ -330,23 +343,26 @@ func (s *Server) awaitCut() {
 // stop closes the listeners and wakes every connection that waits for input.
 func (s *Server) stop() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return
 	}
 	s.closed = true
 	s.draining.Store(true)
-	for l := range s.listeners {
+	// no more come, now that it is closed
+	listeners, conns := slices.Collect(maps.Keys(s.listeners)), s.inOrder()
+	if len(conns) == 0 {
+		s.end()
+	}
+	s.mu.Unlock()
+	for _, l := range listeners {
 		// Serve's Accept fails either way
 		_ = l.Close()
 	}
-	for c := range s.conns {
+	for _, c := range conns {
 		// a broken connection notices by itself
 		_ = c.SetReadDeadline(longAgo)
 		c.unpoll()
-	}
-	if len(s.conns) == 0 {
-		s.end()
 	}
 }
 
@@ -357,10 +373,16 @@ func (s *Server) end() {
 	close(s.idle)
 }
 
+// inOrder returns the connections, the oldest first. It needs the lock.
+func (s *Server) inOrder() []*serverConn {
+	return slices.SortedFunc(maps.Keys(s.conns), func(a, b *serverConn) int { return cmp.Compare(a.number, b.number) })
+}
+
 func (s *Server) cut() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
+	conns := s.inOrder()
+	s.mu.Unlock()
+	for _, c := range conns {
 		// its goroutine sees the error
 		_ = c.Close()
 		c.unpoll()

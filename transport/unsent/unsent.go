@@ -25,6 +25,6 @@ func Bound(conn net.Conn) {
 	}
 	if raw, err := socket.SyscallConn(); err == nil {
 		// fails if it is closed
-		_ = raw.Control(bound)
+		_ = raw.Control(func(fd uintptr) { BoundSocket(int(fd)) })
 	}
 }

@@ -2,7 +2,8 @@ package unsent
 
 import "golang.org/x/sys/unix"
 
-func bound(fd uintptr) {
+// BoundSocket sets Max for a TCP socket.
+func BoundSocket(fd int) {
 	// fails for Unix sockets
-	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, Max)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, Max)
 }

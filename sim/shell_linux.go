@@ -1,0 +1,232 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+	"github.com/Zezezknight/cryptomem/sim/kernel"
+	"github.com/Zezezknight/cryptomem/sim/script"
+)
+
+// HasShell says that the server's shell can be simulated here.
+const HasShell = true
+
+// Rules about the server's shell.
+const (
+	RuleDescriptor = "descriptor" // a system call on a descriptor that is not the caller's
+	RuleLeak       = "leak"       // something is left of a connection, or of the server
+)
+
+// A shell is what a server on tier 2 runs on if its own shell is to run, too: a
+// simulated kernel in place of net.Pipe. The network is the bubble's as ever, and ends
+// at the buffers of the kernel's sockets. Every system call waits at the gate.
+type shell struct {
+	b        *bubble
+	seed     uint64
+	kernel   *kernel.Kernel
+	listener *kernel.Listener
+	// Connections that each lane has made.
+	dials map[int]uint64
+	// Serve, and what carries bytes between the network and the kernel.
+	serving sync.WaitGroup
+	// Before the run.
+	goroutines int
+
+	misuse atomic.Pointer[string]
+	// System calls since time passed.
+	calls int
+}
+
+// spinning is after how many system calls in no time a server makes no progress.
+const spinning = 1 << 20
+
+// newShell draws a machine.
+func newShell(b *bubble) *shell {
+	sh := &shell{b: b, dials: map[int]uint64{}, goroutines: runtime.NumGoroutine()}
+	seed := script.Draw(b.script.Seed, uint64(b.script.Config.Kernel))
+	d := script.NewDice(seed)
+	c := kernel.Config{
+		Seed: seed, Clock: b.clk, Processors: d.Between(1, 3), Turn: sh.turn,
+		Receive: 1 << d.Between(9, 17), Send: 1 << d.Between(9, 17),
+		Misuse: func(what string) { sh.misuse.CompareAndSwap(nil, &what) },
+	}
+	for _, f := range []*int{&c.Faults.Interrupt, &c.Faults.Again, &c.Faults.Partial, &c.Faults.Spurious, &c.Faults.Accept} {
+		*f = []int{0, 1, 5, 30}[d.Below(4)]
+	}
+	if sh.orderly() {
+		c.Faults.Accept = 0 // which takes time
+	}
+	sh.seed, sh.kernel = seed, kernel.New(c)
+	return sh
+}
+
+// orderly reports whether the server does all that it can before anything else
+// happens. That is so in scenarios, which say what happens when, unless they name a
+// kernel.
+func (sh *shell) orderly() bool { return sh.b.script.Config.Kernel == 0 }
+
+// turn waits until a system call may be made.
+func (sh *shell) turn(call kernel.Call, object uint64) {
+	sh.b.gate.pass(&ticket{id: 1<<43 | uint64(call)<<37 | object, system: true, urgent: sh.orderly()})
+}
+
+// busy looks after what was let through, and reports whether the server is about to
+// make a system call.
+func (sh *shell) busy(after *ticket) bool {
+	if after == nil || !after.system {
+		sh.calls = 0
+	}
+	if sh.calls++; sh.calls == spinning {
+		sh.b.violate(RuleLiveness, "the server goes round and round")
+		sh.kernel.Halt()
+	}
+	if what := sh.misuse.Load(); what != nil {
+		sh.b.violate(RuleDescriptor, *what)
+	}
+	return sh.b.frozen.Before(sh.b.clk.Now()) && sh.b.gate.system()
+}
+
+// configure makes a server that is about to be made run on the kernel.
+func (sh *shell) configure(c *server.Config) {
+	if sh != nil {
+		c.Kernel = sh.kernel
+	}
+}
+
+// serve starts accepting. It requires b.mu.
+func (sh *shell) serve(s *server.Server) {
+	if sh == nil {
+		return
+	}
+	l := sh.kernel.Listen()
+	sh.listener = l
+	sh.serving.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, server.ErrServerClosed) {
+			sh.b.violate(RuleLiveness, fmt.Sprintf("the server accepts no more: %v", err))
+		}
+	})
+}
+
+// connect makes a connection of the kernel's from the end of one of the network's.
+// what is end, or lies over it. It requires b.mu.
+func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
+	sh.dials[lane]++
+	from := &net.TCPAddr{IP: net.IPv4(10, 0, byte(lane>>8), byte(lane)), Port: 1024 + int(sh.dials[lane])}
+	peer, err := sh.listener.Dial(uint64(lane)<<16|sh.dials[lane], from)
+	if err != nil {
+		return err
+	}
+	sh.serving.Go(func() { upwards(peer, what, end) })
+	sh.serving.Go(func() { downwards(what, end, peer) })
+	return nil
+}
+
+// carried is how much is carried at a time, in bytes.
+const carried = 64 << 10
+
+// upwards carries bytes from the network to the kernel.
+func upwards(peer *kernel.Peer, from net.Conn, end *gatedConn) {
+	buffer := make([]byte, carried)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if _, failed := peer.Write(buffer[:n]); failed != nil {
+				end.reset()
+				return
+			}
+		}
+		if err == nil {
+			continue
+		}
+		if isOver(end.closed) {
+			peer.Close()
+		} else {
+			peer.CloseWrite()
+		}
+		return
+	}
+}
+
+// downwards carries bytes from the kernel to the network.
+func downwards(to net.Conn, end *gatedConn, peer *kernel.Peer) {
+	buffer := make([]byte, carried)
+	for {
+		n, err := peer.Read(buffer)
+		if n > 0 {
+			if _, failed := to.Write(buffer[:n]); failed != nil {
+				peer.Close()
+				return
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			end.finished()
+			return
+		case errors.Is(err, syscall.ECONNRESET):
+			end.reset()
+			return
+		}
+	}
+}
+
+// ending is how long a server may take to end.
+const ending = time.Minute
+
+// end ends the server, and looks what is left of it.
+func (sh *shell) end() {
+	b := sh.b
+	var closing sync.WaitGroup
+	server := b.server
+	closing.Go(func() {
+		if sh.seed%2 == 0 {
+			_ = server.Close() // errors come to nothing that could be left
+			return
+		}
+		if err := server.Shutdown(context.Background()); err != nil {
+			b.violate(RuleLiveness, "the server does not shut down: "+err.Error())
+		}
+	})
+	if !b.finish(&closing, ending) || !b.finish(&sh.serving, ending) {
+		b.violate(RuleLiveness, fmt.Sprintf("the server has not ended after %v", ending))
+	}
+	b.runUntil(b.clk.Now().Add(time.Second), func() bool { return false }) // pollers may yet be in epoll
+	if s := server.Stats(); s.Connections != 0 || s.InFlight != 0 {
+		b.violate(RuleLeak, fmt.Sprintf("%d connections and %d bytes in flight are left", s.Connections, s.InFlight))
+	}
+	if n := sh.kernel.Open(); n > 0 {
+		b.violate(RuleLeak, fmt.Sprintf("%d descriptors are left open", n))
+	}
+	if runtime.NumGoroutine() > sh.goroutines && !b.failed() {
+		if left := serverGoroutine(); left != "" {
+			b.violate(RuleLeak, "a goroutine is left: "+left)
+		}
+	}
+	if b.failed() {
+		sh.kernel.Halt()
+		b.finish(&sh.serving, ending)
+	}
+}
+
+// serverGoroutine returns where a goroutine is that belongs to a server's shell, and
+// nothing if there is none. There may be others: those of the runtime come and go.
+func serverGoroutine() string {
+	text := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(text[:runtime.Stack(text, true)]), "\n\n") {
+		for line := range strings.Lines(stack) {
+			if strings.Contains(line, "/transport/serve.") {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
+}
