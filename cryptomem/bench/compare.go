@@ -34,6 +34,8 @@ type Standing struct {
 
 	// Bytes of memory after the last round; 0 if unknown.
 	Resident int64 `json:"resident,omitempty"`
+	// Bytes of memory that a connection takes while it is idle; 0 if not measured.
+	Idle int64 `json:"idle,omitempty"`
 
 	// Run is the round whose rate was the median.
 	Run *Result `json:"-"`

@@ -37,6 +37,9 @@ type Load struct {
 	Gets float64
 	// Store every key first, so that every GET hits.
 	Fill bool
+	// Reconnect has each batch of requests on a connection of its own; for raw
+	// targets.
+	Reconnect bool
 	// Seed of which keys are picked: the same seed, the same requests.
 	Seed uint64
 

@@ -73,6 +73,51 @@ var _ = Describe("A run", func() {
 		Expect(counted).To(BeEquivalentTo(result.Requests))
 	})
 
+	It("has each batch on a connection of its own, if it is told to", func(ctx context.Context) {
+		dial, dialled := serving(), 0
+		load.Connections, load.Reconnect = 1, true
+		result, err := measure(ctx, bench.Raw(bench.Cryptomem, func(ctx context.Context) (net.Conn, error) {
+			dialled++
+			return dial(ctx)
+		}))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Failed).To(BeZero())
+		Expect(dialled).To(BeNumerically(">=", int(result.Requests)/load.Depth))
+	})
+
+	It("tells by how much memory has grown for each idle connection, once that has settled", func(ctx context.Context) {
+		dial, open := serving(), 0
+		looks := 0
+		memory := func() (int64, error) {
+			looks++
+			if looks%20 == 5 {
+				return int64(1000*open) + 1<<20, nil
+			}
+			return int64(5000*open) + 2<<20, nil
+		}
+		done := make(chan struct{})
+		var each int64
+		var err error
+		go func() {
+			defer close(done)
+			each, err = bench.IdleMemory(ctx, clk, bench.Cryptomem, func(ctx context.Context) (net.Conn, error) {
+				open++
+				return dial(ctx)
+			}, 200, memory)
+		}()
+		for passing := true; passing; {
+			select {
+			case <-done:
+				passing = false
+			default:
+				clk.Add(10 * time.Millisecond)
+			}
+		}
+		Expect(err).NotTo(HaveOccurred())
+		Expect(each).To(BeEquivalentTo(1000))
+		Expect(open).To(Equal(250))
+	})
+
 	It("seals what it stores and opens what it finds", func(ctx context.Context) {
 		dial := serving()
 		client, err := cryptomem.Dial(

@@ -35,6 +35,17 @@ type Room struct {
 	ValueSize int
 	// Over all processors, with a thread for each, and not one on the first.
 	Spread bool
+	// Connections at once, if they are more than a thousand.
+	Connections int
+	// Nil is without TLS.
+	TLS *TLSFiles
+}
+
+// TLSFiles are what servers speak TLS with, PEM files by their full names.
+type TLSFiles struct {
+	Cert, Key string
+	// CA has signed Cert, for 127.0.0.1.
+	CA string
 }
 
 // RoomFor returns room that no load of this kind uses up.
@@ -53,10 +64,14 @@ func (r Room) threads() string {
 // nothing to disk, and listens on the loopback interface only.
 func Servers(path string) []Server {
 	servers := []Server{{path, Cryptomem, func(port string, r Room) []string {
-		return []string{
+		args := []string{
 			"serve", "--addr", "127.0.0.1:" + port, "--log-level", "error",
 			"--max-memory", strconv.FormatInt(r.Memory, 10), "--max-value-size", strconv.Itoa(max(r.ValueSize, 1<<20)),
 		}
+		if r.TLS != nil {
+			args = append(args, "--tls-cert", r.TLS.Cert, "--tls-key", r.TLS.Key)
+		}
+		return args
 	}}}
 	for _, s := range []Server{
 		{"memcached", Memcached, func(port string, r Room) []string {
@@ -68,13 +83,29 @@ func Servers(path string) []Server {
 				// it does not run as root unless told to
 				args = append(args, "-u", me.Username)
 			}
+			if r.Connections > 0 {
+				args = append(args, "-c", strconv.Itoa(r.Connections))
+			}
+			if r.TLS != nil {
+				args = append(args, "-Z", "-o", "ssl_chain_cert="+r.TLS.Cert+",ssl_key="+r.TLS.Key)
+			}
 			return args
 		}},
 		{"redis-server", Redis, func(port string, r Room) []string {
-			return []string{
-				"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
+			args := []string{
+				"--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 				"--maxmemory", strconv.FormatInt(r.Memory, 10), "--maxmemory-policy", "allkeys-lru",
 			}
+			if r.Connections > 0 {
+				args = append(args, "--maxclients", strconv.Itoa(r.Connections))
+			}
+			if r.TLS == nil {
+				return append(args, "--port", port)
+			}
+			return append(
+				args, "--port", "0", "--tls-port", port, "--tls-auth-clients", "no",
+				"--tls-cert-file", r.TLS.Cert, "--tls-key-file", r.TLS.Key, "--tls-ca-cert-file", r.TLS.CA,
+			)
 		}},
 	} {
 		if _, err := exec.LookPath(s.Name); err == nil {

@@ -17,6 +17,10 @@ type Shape struct {
 	Memory int64
 	// Servers on all processors, beside the load.
 	Spread bool
+	// Over TLS.
+	TLS bool
+	// Instead of a load, so many connections that have nothing to do after one GET.
+	Idle int
 	// Protocols of the servers to compare with; none means all.
 	Peers []string
 	// Takes minutes, or much memory.
@@ -40,6 +44,13 @@ func cpuGoal(most float64) goal {
 
 func latencyGoal(metric string, most float64, figure func(*Standing) time.Duration) goal {
 	return goal{metric: metric, most: most, format: formatNanoseconds, figure: func(s *Standing) float64 { return float64(figure(s)) }}
+}
+
+// idleConnections are as many as the table's servers let in at once.
+const idleConnections = 9000
+
+func idleGoal(most float64) goal {
+	return goal{metric: "bytes, idle connection", most: most, alone: true, format: oneDigit, figure: func(s *Standing) float64 { return float64(s.Idle) }}
 }
 
 func formatNanoseconds(ns float64) string { return formatLatency(time.Duration(ns)) }
@@ -90,6 +101,14 @@ func Shapes() []Shape {
 			{metric: "resident bytes an item", most: 108, alone: true, format: oneDigit, figure: resident(3_000_000)},
 		}},
 		{Name: fewItems, Load: manyItems(300_000), Peers: []string{"redis"}, goals: []goal{cpuGoal(0.45)}},
+		{Name: "tls-one", TLS: true, Load: Load{Connections: 1, Depth: 1, ValueSize: 64, Gets: 0.9}, goals: []goal{cpuGoal(1)}},
+		{Name: "tls-50", TLS: true, Load: Load{Connections: 50, Depth: 1, ValueSize: 64, Gets: 0.9}, goals: []goal{cpuGoal(0.85)}},
+		{Name: "tls-depth16", TLS: true, Load: Load{Connections: 50, Depth: 16, ValueSize: 64, Gets: 0.9}, Peers: []string{"redis"}, goals: []goal{cpuGoal(0.5)}},
+		{Name: "tls-1k", TLS: true, Load: mixed(1<<10, 20_000), Peers: []string{"memcached"}, goals: []goal{cpuGoal(0.95)}},
+		{Name: "tls-64k", TLS: true, Load: mixed(64<<10, 2000), Peers: []string{"memcached"}, goals: []goal{cpuGoal(1), latencyGoal("p99", 1, p99)}},
+		{Name: "handshake", TLS: true, Load: Load{Connections: 4, Depth: 1, ValueSize: 64, Keys: 100, Gets: 1, Reconnect: true}, Peers: []string{"memcached"}, goals: []goal{cpuGoal(1.1)}},
+		{Name: "idle", Idle: idleConnections, goals: []goal{idleGoal(1000)}},
+		{Name: "idle-tls", Idle: idleConnections, TLS: true, Long: true, goals: []goal{idleGoal(14_000)}},
 		{Name: mostItems, Long: true, Load: manyItems(20_000_000), Peers: []string{"redis"}, goals: []goal{cpuGoal(0.4)}},
 	}
 	for i := range shapes {
@@ -149,15 +168,17 @@ func (s *Shape) Rows(c *Comparison) (rows []Row) {
 		row := Row{Name: s.Name, Metric: g.metric, Target: g.most, Value: g.figure(&c.Servers[0])}
 		row.Ours = g.format(row.Value)
 		best := 0.0
-		for i := 1; i < len(c.Servers) && !g.alone; i++ {
+		for i := 1; i < len(c.Servers); i++ {
 			if v := g.figure(&c.Servers[i]); v > 0 && (best == 0 || v < best) {
 				best = v
 				row.Peer = g.format(v) + " " + c.Servers[i].Server
 			}
 		}
-		if best > 0 {
+		switch {
+		case g.alone:
+		case best > 0:
 			row.Value /= best
-		} else if !g.alone {
+		default:
 			continue
 		}
 		rows = append(rows, row)

@@ -54,6 +54,13 @@ func (t *rawTarget) String() string { return t.protocol.String() + ", raw" }
 func (t *rawTarget) workers(l *Load) (lanes, batch int) { return l.Connections, l.Depth }
 
 func (t *rawTarget) open(ctx context.Context, w *workload) (lane, error) {
+	if w.load.Reconnect {
+		return &reconnecting{target: t, work: w}, nil
+	}
+	return t.connect(ctx, w)
+}
+
+func (t *rawTarget) connect(ctx context.Context, w *workload) (*rawLane, error) {
 	conn, err := t.dial(ctx)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/bench"
 	"github.com/Zezezknight/cryptomem/cryptomem/doctor"
-	"github.com/Zezezknight/cryptomem/transport/address"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -47,6 +44,8 @@ its own there: k00...0 and so on.
     --key-size SIZE      (default 24)
     --value-size SIZE    (default 64)
     --ttl DURATION       of what is stored (default 10m; 0 keeps it for good)
+    --reconnect          a new connection for each batch, TLS handshake included;
+                         for bare protocols
     --seed N             the same seed asks for the same keys (default 1)
     --server-pid PID     a process on this machine whose CPU time is to be
                          divided among the requests
@@ -132,6 +131,7 @@ func newBenchFlags(fs *pflag.FlagSet) *benchFlags {
 	fs.Var(&f.valueSize, "value-size", "")
 	fs.Var(&f.ttl, "ttl", "")
 	fs.Uint64Var(&f.load.Seed, "seed", 1, "")
+	fs.BoolVar(&f.load.Reconnect, "reconnect", false, "")
 	fs.IntVar(&f.pid, "server-pid", 0, "")
 	fs.BoolVar(&f.json, "json", false, "")
 	fs.BoolVar(&f.compare, "compare", false, "")
@@ -218,11 +218,17 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 		return err
 	}
 	if f.protocol == "sealed" && !f.compare && !f.table && f.trace == "" {
+		if f.load.Reconnect {
+			return usageError("--reconnect is for bare protocols only")
+		}
 		return nil
 	}
 	sealedOnly := []string{"identity", "token-file", "namespace"}
 	if f.compare || f.table || f.trace != "" {
-		sealedOnly = append(sealedOnly, "tls", "ca", "server-name", "cert", "cert-key")
+		sealedOnly = append(sealedOnly, "ca", "server-name", "cert", "cert-key")
+	}
+	if f.table || f.trace != "" {
+		sealedOnly = append(sealedOnly, "tls")
 	}
 	for _, name := range sealedOnly {
 		if fs.Changed(name) {
@@ -238,9 +244,9 @@ func (f *benchFlags) refuseIgnored(fs *pflag.FlagSet) error {
 	var why string
 	switch {
 	case f.table:
-		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "value-size", "ttl", "seed"}, "--table has loads of its own"
+		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "value-size", "ttl", "seed", "reconnect"}, "--table has loads of its own"
 	case f.trace != "":
-		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "key-size", "ttl", "seed", "duration", "warmup"}, "--trace has its load from the file"
+		ignored, why = []string{"connections", "depth", "rate", "gets", "keys", "key-size", "ttl", "seed", "duration", "warmup", "reconnect"}, "--trace has its load from the file"
 	}
 	for _, name := range ignored {
 		if fs.Changed(name) {
@@ -287,47 +293,12 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 	if err != nil {
 		return nil, nil, usageError(err.Error() + ", sealed")
 	}
-	dial, err := f.dialBare(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	return bench.Raw(protocol, dial), func() {}, nil
-}
-
-// dialBare returns what connects to the server, over TLS if that is asked for.
-func (f *benchFlags) dialBare(c *console) (bench.Dial, error) {
 	settings := f.client.settings(c)
 	secure, err := settings.TLSConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	server := settings.Addr
-	if secure != nil {
-		if secure.ServerName == "" {
-			secure.ServerName = address.ServerName(server)
-		}
-		// a batch is one record: memcached may leave all but the first one of those
-		// that come together
-		secure.DynamicRecordSizingDisabled = true
-	}
-	return func(ctx context.Context) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, f.client.timeout.duration())
-		defer cancel()
-		conn, err := address.Dial(ctx, server)
-		if err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", server, err)
-		}
-		if secure == nil {
-			return conn, nil
-		}
-		secured := tls.Client(conn, secure)
-		if err := secured.HandshakeContext(ctx); err != nil {
-			// it is of no use without
-			_ = conn.Close()
-			return nil, fmt.Errorf("TLS handshake with %s: %w", server, err)
-		}
-		return secured, nil
-	}, nil
+	return bench.Raw(protocol, f.dialTo(settings.Addr, secure)), func() {}, nil
 }
 
 // services are what the bare protocols are spoken to.

@@ -21,7 +21,7 @@ func (f *benchFlags) runCompare(ctx context.Context, c *console, fs *pflag.FlagS
 	if err := f.startsServers(fs); err != nil {
 		return err
 	}
-	shape := bench.Shape{Name: "compare", Load: f.load}
+	shape := bench.Shape{Name: "compare", Load: f.load, TLS: f.client.tls}
 	comparison, err := f.compareServers(ctx, c, &shape, f.rounds)
 	if err != nil {
 		return err
@@ -60,11 +60,11 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	room := bench.RoomFor(shape.Load)
-	room.Spread = shape.Spread
-	if shape.Memory > 0 {
-		room.Memory = shape.Memory
+	room, done, err := roomFor(shape)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	var servers []bench.Server
 	var names []string
 	var processes []*bench.Process
@@ -85,8 +85,11 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 		processes = append(processes, p)
 		names = append(names, s.Protocol.String())
 	}
+	if shape.Idle > 0 {
+		return f.compareIdle(ctx, shape, room, servers, processes)
+	}
 	comparison, err := bench.Compare(ctx, names, rounds, func(ctx context.Context, i int) (*bench.Result, error) {
-		return f.measureApart(ctx, c, self, shape, servers[i], processes[i])
+		return f.measureApart(ctx, c, self, shape, room, servers[i], processes[i])
 	})
 	if err != nil {
 		return nil, err
@@ -99,7 +102,7 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 }
 
 // measureApart runs the load on one server in a process of its own.
-func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, shape *bench.Shape, s bench.Server, p *bench.Process) (*bench.Result, error) {
+func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, shape *bench.Shape, room bench.Room, s bench.Server, p *bench.Process) (*bench.Result, error) {
 	var argv []string
 	if !shape.Spread {
 		argv = bench.OnOtherProcessors()
@@ -115,6 +118,12 @@ func (f *benchFlags) measureApart(ctx context.Context, c *console, self string, 
 		"--key-size", f.keySize.String(), "--value-size", strconv.Itoa(l.ValueSize),
 		"--seed", strconv.FormatUint(l.Seed, 10), "--timeout", f.client.timeout.String(),
 	)
+	if l.Reconnect {
+		argv = append(argv, "--reconnect")
+	}
+	if room.TLS != nil {
+		argv = append(argv, "--ca", room.TLS.CA)
+	}
 	if _, err := bench.ProcessCPU(p.PID); err == nil { // or there is no way to know it here
 		argv = append(argv, "--server-pid", strconv.Itoa(p.PID))
 	}
