@@ -107,7 +107,7 @@ func Shapes() []Shape {
 		{Name: "tls-1k", TLS: true, Load: mixed(1<<10, 20_000), Peers: []string{"memcached"}, goals: []goal{cpuGoal(0.95)}},
 		{Name: "tls-64k", TLS: true, Load: mixed(64<<10, 2000), Peers: []string{"memcached"}, goals: []goal{cpuGoal(1), latencyGoal("p99", 1, p99)}},
 		{Name: "handshake", TLS: true, Load: Load{Connections: 4, Depth: 1, ValueSize: 64, Keys: 100, Gets: 1, Reconnect: true}, Peers: []string{"memcached"}, goals: []goal{cpuGoal(1.1)}},
-		{Name: "idle", Idle: idleConnections, goals: []goal{idleGoal(1000)}},
+		{Name: "idle", Idle: idleConnections, Long: true, goals: []goal{idleGoal(1000)}},
 		{Name: "idle-tls", Idle: idleConnections, TLS: true, Long: true, goals: []goal{idleGoal(14_000)}},
 		{Name: mostItems, Long: true, Load: manyItems(20_000_000), Peers: []string{"redis"}, goals: []goal{cpuGoal(0.4)}},
 	}
