@@ -285,6 +285,9 @@ func (b *bubble) play() {
 		last = a.At
 		b.act(i+1, a)
 	}
+	for _, u := range b.users {
+		u.sendBatch()
+	}
 	b.heal()
 	if b.free != nil {
 		b.peaceful()

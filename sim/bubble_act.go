@@ -24,7 +24,11 @@ func (b *bubble) act(step int, a *script.Action) {
 	case a.Verb == script.Cancel:
 		b.users[a.Actor.Index-1].cancel()
 	case a.Verb == script.Rotate:
-		b.users[a.Actor.Index-1].rotate()
+		b.users[a.Actor.Index-1].rotate(false)
+	case a.Verb == script.Batch:
+		b.users[a.Actor.Index-1].expectBatch(a.Count)
+	case a.Verb == script.Retire:
+		b.users[a.Actor.Index-1].rotate(true)
 	case a.Verb == script.Clock:
 		b.users[a.Actor.Index-1].clk.jump(a.TTL)
 	default:

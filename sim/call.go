@@ -23,6 +23,7 @@ type call struct {
 	began     int64 // virtual time
 	place     int   // among the requests that the connection's handler sees; -1 if it does not
 	refusable bool  // the protocol's rules forbid it
+	batch     int   // which one of the client's it is part of; 0 for none
 	touches   int   // how often a touch has found its item changed
 	traced    int   // among the calls of the trace
 
@@ -187,6 +188,7 @@ func (c *client) touched(k *call) bool {
 			return true
 		}
 		c.scratch = plain
+		w.sealedWith(script.Label(plain), c.primary)
 		c.envelope = append(c.envelope[:0], version...)
 		r := wire.Request{Command: wire.CAS, TTL: k.action.TTL, Key: c.name}
 		k.stamp = stamp // a touched value is as old as it was
@@ -245,8 +247,9 @@ func (c *client) open(k *call, envelope []byte) {
 		w.violate(oracle.RuleSealed, "%v opened %d bytes that only begin like %q", k.action, len(plain), label)
 		return
 	}
-	if c.primary != 0 {
-		w.cover(StateOldKeyRead)
+	if v := c.openedWith(label); v != nil {
+		w.fail(v)
+		return
 	}
 	k.op.Seen = label
 	k.finish(c, oracle.Done, label)
@@ -254,7 +257,9 @@ func (c *client) open(k *call, envelope []byte) {
 
 func (c *client) notAuthentic(k *call) {
 	w := c.w
-	if !w.corrupt && w.server.liar == nil && !w.strangers {
+	if c.retired {
+		w.cover(StateRetiredRead)
+	} else if !w.corrupt && w.server.liar == nil && !w.strangers {
 		w.violate(oracle.RuleSealed, "%v: an honest server's value does not open", k.action)
 		return
 	}

@@ -31,9 +31,14 @@ type client struct {
 	memory   *oracle.Memory   // what the client cannot but know; nil unless the server is hostile
 	random   keyedReader
 	primary  int               // which of the keys seals
-	ends     []*clientEnd      // one a server; nil while there is no connection
-	waiting  [][]*call         // for room on the connection to each server, in order
-	last     int               // the server that the latest call went to
+	ends     []*clientEnd      // so many a server; nil while there is no connection
+	waiting  [][]*call         // for room on each connection, in order
+	last     int               // the connection that the latest call went to
+	turn     int               // of connections to one server
+	batch    []*script.Action  // that are to be sent together
+	batches  int               // so far
+	corked   bool              // what is submitted is not sent yet
+	retired  bool              // its keyring holds the primary alone
 	ring     *ring.Ring        // nil for one server
 	versions map[string]uint64 // that it saw last, by key
 	scratch  []byte
@@ -45,7 +50,7 @@ func newClient(w *world, index int) *client {
 	c := &client{
 		w: w, index: index, clk: virtualClock{now: &w.now},
 		random:   keyedReader{seed: script.Draw(w.script.Seed, uint64(index))},
-		versions: map[string]uint64{}, ends: make([]*clientEnd, len(w.servers)), waiting: make([][]*call, len(w.servers)),
+		versions: map[string]uint64{}, ends: make([]*clientEnd, len(w.servers)*w.links()), waiting: make([][]*call, len(w.servers)*w.links()),
 	}
 	c.memory = memoryOf(w.script, w.ledger)
 	c.joinRing()
@@ -92,19 +97,23 @@ func (c *client) seal() *sealing.Sealer {
 
 // keyring returns the keyring that all clients share, but for the primary.
 func (c *client) keyring() *sealing.Keyring {
-	kr, err := sharedKeyring(c.primary)
+	kr, err := sharedKeyring(c.primary, c.retired)
 	if err != nil {
 		c.w.violate(RuleRefusal, "no keyring: %v", err)
 	}
 	return kr
 }
 
-// sharedKeyring returns keyCount keys, of which one seals, and a name root.
-func sharedKeyring(primary int) (*sealing.Keyring, error) {
+// sharedKeyring returns keyCount keys, of which one seals, and a name root; or that
+// one key alone.
+func sharedKeyring(primary int, alone bool) (*sealing.Keyring, error) {
 	nameRoot := sha256.Sum256([]byte("names"))
 	kr := &sealing.Keyring{}
 	err := kr.SetNameRoot(nameRoot[:])
 	for i := range keyCount {
+		if alone && i != primary {
+			continue
+		}
 		secret := sha256.Sum256([]byte{byte(i)})
 		id, e := kr.Add(secret[:])
 		if e == nil && i == primary {
@@ -134,14 +143,23 @@ func (c *client) act(a *script.Action) {
 	case script.Deliver:
 		w.deliver(c.index, a.Side, a.Count)
 		return
-	case script.Rotate:
-		c.primary = (c.primary + 1) % keyCount
+	case script.Batch:
+		c.expectBatch(a.Count)
+		return
+	case script.Rotate, script.Retire:
+		if a.Verb == script.Rotate {
+			c.primary = (c.primary + 1) % keyCount
+		}
+		c.retired = a.Verb == script.Retire
+		c.noteRekey()
 		if c.sealer != nil {
 			if err := c.sealer.Rekey(c.keyring()); err != nil {
 				w.violate(RuleRefusal, "no rotation: %v", err)
 			}
 		}
-		w.cover(StateRotated)
+		if a.Verb == script.Rotate {
+			w.cover(StateRotated)
+		}
 		return
 	}
 	for _, e := range c.ends {
@@ -183,10 +201,10 @@ func (e *clientEnd) strike(a *script.Action, until int64) {
 	}
 }
 
-// connected returns the client's end of its connection to a server, a fresh one if
+// connected returns the client's end of a connection to a server, a fresh one if
 // there is none, nil if nobody reaches the server.
-func (c *client) connected(to *node) *clientEnd {
-	if e := c.ends[to.index]; e != nil || !to.reachable() {
+func (c *client) connected(to *node, slot int) *clientEnd {
+	if e := c.ends[slot]; e != nil || !to.reachable() {
 		return e
 	}
 	cfg := &c.w.script.Config
@@ -195,20 +213,27 @@ func (c *client) connected(to *node) *clientEnd {
 		silence = -1
 	}
 	conn := c.w.connect(c.index, to)
-	e := &clientEnd{c: c, conn: conn, engine: pipeline.NewEngine(pipeline.EngineLimits{
+	e := &clientEnd{c: c, conn: conn, slot: slot, engine: pipeline.NewEngine(pipeline.EngineLimits{
 		MaxCalls: cfg.Inflight, MaxAnswer: cfg.MaxValueSize + 16, Silence: silence, Total: -1,
 	})}
 	conn.client = e
-	c.ends[to.index] = e
+	c.ends[slot] = e
 	e.introduce()
 	return e
 }
 
-// call sends a request.
+// call sends a request, unless it is to wait for others to be sent with.
 func (c *client) call(a *script.Action) {
+	if !c.gathers(a) {
+		c.makeCall(a)
+	}
+}
+
+// makeCall makes a call and sends it.
+func (c *client) makeCall(a *script.Action) {
 	w := c.w
 	k := w.newCall()
-	k.action, k.touches = a, 0
+	k.action, k.touches, k.batch = a, 0, c.batchNumber()
 	k.began = w.now
 	w.noteCall(k, c.index)
 	k.op = oracle.Op{
@@ -229,20 +254,24 @@ func (c *client) send(k *call) {
 		k.finish(c, oracle.Void, script.WantUnsent)
 		return
 	}
-	e := c.connected(to)
+	slot := c.slot(to, k)
+	e := c.connected(to, slot)
 	if e == nil {
 		c.ringFailed(to)
 		k.finish(c, oracle.Void, script.WantUnsent)
 		return
 	}
-	c.last = to.index
-	if len(c.waiting[to.index]) > 0 {
+	c.last = slot
+	if len(c.waiting[slot]) > 0 {
 		c.wait(k)
 		return
 	}
 	switch err := e.submit(k); {
 	case errors.Is(err, pipeline.ErrTooManyCalls):
 		c.w.cover(StateBusy)
+		if k.batch > 0 {
+			c.w.cover(StateBatchWaits)
+		}
 		c.wait(k)
 	case err != nil:
 		k.finish(c, oracle.Void, script.WantUnsent)
@@ -257,14 +286,13 @@ func (c *client) wait(k *call) {
 
 // resume submits the calls that have waited for room, as far as there is some.
 func (c *client) resume(e *clientEnd) {
-	server := e.conn.node.index
-	for len(c.waiting[server]) > 0 && c.ends[server] == e {
-		k := c.waiting[server][0]
+	for len(c.waiting[e.slot]) > 0 && c.ends[e.slot] == e {
+		k := c.waiting[e.slot][0]
 		err := e.submit(k)
 		if errors.Is(err, pipeline.ErrTooManyCalls) {
 			return
 		}
-		c.waiting[server] = c.waiting[server][1:]
+		c.waiting[e.slot] = c.waiting[e.slot][1:]
 		c.w.pending--
 		if err != nil {
 			k.finish(c, oracle.Void, script.WantUnsent)
@@ -320,6 +348,7 @@ func (c *client) request(k *call, a *script.Action) {
 		}
 		c.scratch = a.Value.AppendTo(c.scratch[:0])
 		k.stamp = c.fresh.Stamp(c.wall())
+		w.sealedWith(a.Value.Label, c.primary)
 		r.Value = c.sealed(a, a.Value.Label, k.stamp)
 		w.ledger.Writing(a.Value.Label, c.wall())
 		w.ledger.Written(a.Value.Label, c.wall())

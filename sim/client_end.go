@@ -17,6 +17,12 @@ type clientEnd struct {
 	c      *client
 	conn   *conn
 	engine engine
+	// slot among the client's connections.
+	slot int
+	// The batch that the latest answer was of.
+	batch int
+	// And whether that was ok.
+	batchWell bool
 	// Unanswered and not cancelled, in order.
 	calls     []*call
 	submitted int64 // bytes
@@ -93,7 +99,7 @@ func aimAt(s *node, end int64, key string, offset int64) aim {
 
 // drained sends what there is room for.
 func (e *clientEnd) drained() {
-	if e.conn.gone || e.conn.up.room() <= 0 {
+	if e.conn.gone || e.c.corked || e.conn.up.room() <= 0 {
 		return
 	}
 	if out := e.engine.Outgoing(); len(out) > 0 {
@@ -151,6 +157,7 @@ func (e *clientEnd) complete() {
 			w.pending--
 		}
 		well := w.failure == nil
+		e.noteAnswer(k)
 		e.tellRing(k)
 		if k.looked != nil {
 			k.looked(k.Err == nil && k.Response.Status == wire.OK)
@@ -216,7 +223,7 @@ func (e *clientEnd) cancel() {
 // call opens another connection.
 func (e *clientEnd) finish() {
 	e.finishing = true
-	e.c.ends[e.conn.node.index] = nil
+	e.c.ends[e.slot] = nil
 	e.drained()
 }
 
@@ -235,16 +242,16 @@ func (e *clientEnd) lost(err error) {
 	if len(e.calls) > 0 {
 		e.c.w.cover(StateCutPending)
 	}
-	server := e.conn.node.index
-	for _, k := range e.c.waiting[server] {
+	e.noteLost()
+	for _, k := range e.c.waiting[e.slot] {
 		e.c.w.pending--
 		k.finish(e.c, oracle.Void, script.WantUnsent)
 	}
-	e.c.waiting[server] = nil
+	e.c.waiting[e.slot] = nil
 	e.engine.Fail(err)
 	e.complete()
-	if e.c.ends[server] == e {
-		e.c.ends[server] = nil
+	if e.c.ends[e.slot] == e {
+		e.c.ends[e.slot] = nil
 	}
 }
 

@@ -70,6 +70,20 @@ const (
 	StateOwnerChanged                  // an item is overwritten by another identity
 	StateMemoryBusy                    // memory in flight is used up
 	StateHeldTooMuch                   // answers that nobody reads are not kept
+	StateBatched                       // several requests are sent in one go
+	StateBatchTorn                     // a connection is lost when a part of them is answered
+	StateBatchMixed                    // some of them find something and some do not
+	StateBatchWaits                    // some of them wait for room
+	StateTwoConnections                // two connections of a client have calls at a time
+	StateOvertaken                     // a call is answered before an earlier one of its client
+	StateOneOfTwoCut                   // one connection is lost, and another has calls
+	StateRotatedPending                // a client's keys change while its calls are unanswered
+	StateNewKeyRead                    // a value of a key is read that its reader does not seal with yet
+	StateRetiredRead                   // a value of a key is read that its reader has let go of
+	StateStandIn                       // a call goes to another server than its name's
+	StateLent                          // and its value is given a shorter life
+	StateBelieved                      // a server is believed again
+	StateNoServer                      // there is nobody to ask
 	numStates
 )
 
@@ -100,6 +114,20 @@ var stateNames = [numStates]string{
 	StateOwnerChanged:     "owner changed",
 	StateMemoryBusy:       "memory busy",
 	StateHeldTooMuch:      "answers dropped",
+	StateBatched:          "batch",
+	StateBatchTorn:        "batch torn",
+	StateBatchMixed:       "batch mixed",
+	StateBatchWaits:       "batch waits",
+	StateTwoConnections:   "two connections",
+	StateOvertaken:        "overtaken",
+	StateOneOfTwoCut:      "one of two lost",
+	StateRotatedPending:   "rekey with calls",
+	StateNewKeyRead:       "new key read",
+	StateRetiredRead:      "retired key read",
+	StateStandIn:          "stand-in",
+	StateLent:             "lent value",
+	StateBelieved:         "server believed",
+	StateNoServer:         "no server",
 }
 
 // String returns the state in a few words.

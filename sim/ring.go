@@ -45,10 +45,18 @@ func (c *client) place(k *call) *node {
 	}
 	i, home := c.ring.Place(k.Request.Key)
 	if i < 0 {
+		c.w.cover(StateNoServer)
 		return nil
 	}
+	if !home {
+		c.w.cover(StateStandIn)
+	}
 	if !home && k.Request.Command.Has(wire.TakesTTL) {
-		k.Request.TTL = c.ring.Failover().Lend(k.Request.TTL)
+		lent := c.ring.Failover().Lend(k.Request.TTL)
+		if lent != k.Request.TTL {
+			c.w.cover(StateLent)
+		}
+		k.Request.TTL = lent
 	}
 	return c.w.servers[i]
 }
@@ -87,6 +95,7 @@ func (c *client) look(to *node) {
 			c.ask(to, wire.Flush, int64(c.w.script.Config.StandIn), func(well bool) {
 				if well {
 					c.ring.Believe(to.index)
+					c.w.cover(StateBelieved)
 				}
 			})
 		}
@@ -95,7 +104,7 @@ func (c *client) look(to *node) {
 
 // ask sends a request of the ring's own, whose answer has to come in time.
 func (c *client) ask(to *node, command wire.Command, patience int64, looked func(well bool)) {
-	e := c.connected(to)
+	e := c.connected(to, to.index*c.w.links())
 	if e == nil {
 		looked(false)
 		return

@@ -139,7 +139,7 @@ func (w *stress) listen(serving *sync.WaitGroup) error {
 
 // client makes a client's calls from several goroutines.
 func (w *stress) client(index int) {
-	kr, err := sharedKeyring(0)
+	kr, err := sharedKeyring(0, false)
 	if err != nil {
 		w.violate(RuleRefusal, "no keyring: %v", err)
 		return

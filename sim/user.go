@@ -27,6 +27,9 @@ type user struct {
 	clk     *wallClock
 	names   *sealing.Sealer // for the names that the server knows
 	primary int
+	retired bool // it has let go of keys
+
+	batch []gathered // calls that wait for each other
 
 	// Guarded by b.mu:
 	admitted int64              // when the latest call began that came to something
@@ -53,7 +56,7 @@ type underway struct {
 
 func newUser(b *bubble, index int) *user {
 	u := &user{b: b, index: index, versions: map[string]version{}, clk: newWallClock(b.clk), memory: memoryOf(b.script, b.ledger)}
-	kr, err := sharedKeyring(0)
+	kr, err := sharedKeyring(0, false)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
 	}
@@ -126,9 +129,14 @@ func (u *user) close() {
 	}
 }
 
-func (u *user) rotate() {
-	u.primary = (u.primary + 1) % keyCount
-	kr, err := sharedKeyring(u.primary)
+// rotate seals with the next key from now on, or, to retire them, lets go of all
+// others.
+func (u *user) rotate(retire bool) {
+	if !retire {
+		u.primary = (u.primary + 1) % keyCount
+	}
+	u.retired = u.retired || retire
+	kr, err := sharedKeyring(u.primary, retire)
 	if err == nil {
 		err = u.client.Rekey(kr)
 	}
@@ -166,14 +174,14 @@ func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, 
 // time, and so does one whose calls are tried again: those that wait for a new
 // connection go on all at once, in an order that no gate decides.
 func (u *user) call(step int, a *script.Action) {
+	if u.gathers(step, a) {
+		return
+	}
 	b := u.b
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), stepKey{}, step))
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var before chan struct{}
-	if n := len(u.calls); b.faults && (b.script.Config.Attempts > 1 || len(b.script.Title) == 0) && n > 0 {
-		before = u.calls[n-1].over
-	}
+	before := u.before()
 	b.pending++
 	if a.Aim.On && b.free == nil {
 		u.aims = append(u.aims, *a)
@@ -202,20 +210,34 @@ func (u *user) call(step int, a *script.Action) {
 	})
 }
 
+// before returns what a call has to wait for, nil for nothing. It requires b.mu.
+func (u *user) before() chan struct{} {
+	b := u.b
+	if n := len(u.calls); b.faults && (b.script.Config.Attempts > 1 || len(b.script.Title) == 0) && n > 0 {
+		return u.calls[n-1].over
+	}
+	return nil
+}
+
 // do makes the call.
 func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value []byte, err error) {
 	if a.Verb.IsWrite() {
-		u.b.mu.Lock()
-		op.Version = u.versions[a.Key].number
-		u.b.ledger.Sealed(a.Value.Label, a.Key, time.Time{})
-		u.b.ledger.Writing(a.Value.Label, u.clk.Now())
-		u.b.values[a.Value.Label] = a.Value
-		u.b.mu.Unlock()
+		u.writing(a, op)
 	}
 	if a.Verb == script.Prolong {
 		return nil, u.prolong(ctx, a)
 	}
 	return request(ctx, u.client, u.b.script.Config.Blind, a, op)
+}
+
+// writing takes note of a write that begins.
+func (u *user) writing(a *script.Action, op *oracle.Op) {
+	u.b.mu.Lock()
+	defer u.b.mu.Unlock()
+	op.Version = u.versions[a.Key].number
+	u.b.ledger.Sealed(a.Value.Label, a.Key, time.Time{})
+	u.b.ledger.Writing(a.Value.Label, u.clk.Now())
+	u.b.values[a.Value.Label] = a.Value
 }
 
 // prolong sends the protocol's own TOUCH, on a connection of its own: the
@@ -338,7 +360,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 	}
 	var server *cryptomem.ServerError
 	switch {
-	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.suspect:
+	case errors.Is(err, cryptomem.ErrNotAuthentic) && !b.suspect && !u.retired:
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.Is(err, freshness.ErrSuperseded) && !b.suspect && !b.stepped:
 		b.fail(u.index, RuleRefusal, a.String()+": an honest server's value is taken for one that was replaced")

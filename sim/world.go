@@ -37,6 +37,7 @@ type world struct {
 	stepped   bool // clients' clocks differ by more than they allow for
 
 	values    map[string]script.Value // written so far, by label
+	keys      map[string]uint8        // that each was sealed with, a bit for one
 	ledger    *oracle.Ledger
 	sealed    *oracle.Seal
 	history   []oracle.Op
@@ -51,7 +52,7 @@ type world struct {
 }
 
 func newWorld(s *script.Script, o Options) *world {
-	w := &world{script: s, options: o, window: s.Config.Window, byHand: s.Config.ByHand, values: map[string]script.Value{}, ledger: oracle.NewLedger()}
+	w := &world{script: s, options: o, window: s.Config.Window, byHand: s.Config.ByHand, values: map[string]script.Value{}, keys: map[string]uint8{}, ledger: oracle.NewLedger()}
 	if o.Record {
 		w.trace = &Trace{}
 	}
@@ -194,6 +195,9 @@ func (w *world) heal() {
 		c.client.drained()
 		c.up.schedule()
 		c.down.schedule()
+	}
+	for _, c := range w.clients {
+		c.sendBatch()
 	}
 	w.settle()
 	w.healRings(calm)

@@ -174,6 +174,8 @@ const (
 	Rotate                      // promotes the next key of the keyring
 	Clock                       // its wall clock steps by TTL, back if negative
 	WrongToken                  // shows the server a token that is nobody's
+	Batch                       // sends its next Count gets, sets and deletes together
+	Retire                      // lets go of all keys but the one that it seals with
 	LogIn                       // shows it the right one, on a connection where it has done so before
 )
 
@@ -257,6 +259,8 @@ var verbs = [...]shape{
 	Rotate: {name: "rotate"},
 	Clock:  {name: "clock", ttl: true, needTTL: true, fault: true},
 
+	Batch:      {name: "batch", n: true},
+	Retire:     {name: "retire"},
 	WrongToken: {name: "wrong-token", fault: true, oneTier: true},
 	LogIn:      {name: "log-in", oneTier: true},
 

@@ -14,6 +14,15 @@ func (g *generator) aspects() {
 	if d.Chance(5) {
 		g.peers(d)
 	}
+	if d.Chance(15) { // calls that are sent together
+		g.calls = append(g.calls, weighted{Batch, 6}, weighted{Get, 10}, weighted{Set, 6}, weighted{Delete, 3})
+	}
+	if d.Chance(8) {
+		g.script.Config.Connections = d.Between(2, 4)
+	}
+	if d.Chance(8) { // keys that change, and go
+		g.calls = append(g.calls, weighted{Rotate, 2}, weighted{Retire, 1})
+	}
 }
 
 // identities has servers ask who their clients are, and changes what they may.

@@ -11,6 +11,9 @@ import (
 // ("swarm testing": Groce and others, ISSTA 2012). A run of narrow worlds
 // finds more than one world in which everything happens a little.
 func Generate(seed uint64) *Script {
+	if NewDice(seed ^ 0x419).Chance(3) {
+		return GenerateRing(seed)
+	}
 	g := generator{dice: NewDice(seed), script: &Script{Seed: seed, Config: DefaultConfig()}}
 	g.world()
 	g.workload()
@@ -209,6 +212,10 @@ func (g *generator) step() {
 
 func (g *generator) call(a *Action) {
 	d, shape := g.dice, verbs[a.Verb]
+	if a.Verb == Batch {
+		a.Count = d.Between(2, 12)
+		return
+	}
 	if shape.key && !shape.optionalKey {
 		// The square of a uniform draw leans to the first keys.
 		n := d.Below(g.keys) * d.Below(g.keys) / g.keys

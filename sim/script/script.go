@@ -19,9 +19,10 @@ type Config struct {
 	Clients int // connections of the product's client
 	Servers int // that share the keys; several are tier 1's alone
 
-	Identities int // u1 to uN that clients take turns in being; 0: nobody is asked who they are
-	Each       int // connections that an identity may have; 0: any number
-	InFlight   int // bytes that requests on their way and unread answers may hold; 0: any number
+	Identities  int // u1 to uN that clients take turns in being; 0: nobody is asked who they are
+	Connections int // of each client to each server
+	Each        int // connections that an identity may have; 0: any number
+	InFlight    int // bytes that requests on their way and unread answers may hold; 0: any number
 
 	Pause   time.Duration // until stand-ins are used for a server, and until it is believed again; zero means never
 	StandIn time.Duration // the longest TTL of what a stand-in is given
@@ -63,6 +64,7 @@ func DefaultConfig() Config {
 	return Config{
 		Clients:      1,
 		Servers:      1,
+		Connections:  1,
 		ClockBound:   5 * time.Second,
 		WriteDelay:   55 * time.Second,
 		StandIn:      time.Second,
@@ -78,7 +80,7 @@ func DefaultConfig() Config {
 
 // OneTier reports whether only tier 1 has such a world, and all that happens in it.
 func (s *Script) OneTier() bool {
-	return s.Config.Servers > 1 || s.Config.ByHand || s.Config.Each > 0 || slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier })
+	return s.Config.Servers > 1 || s.Config.ByHand || s.Config.Each > 0 || s.Config.Connections > 1 || slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier })
 }
 
 // Clone returns a copy that shares no slice of actions with s.

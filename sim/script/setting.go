@@ -24,6 +24,7 @@ var settings = []setting{
 	number("clients", 1, 1024, func(c *Config) *int { return &c.Clients }),
 	number("servers", 1, 64, func(c *Config) *int { return &c.Servers }),
 	number("identities", 0, 8, func(c *Config) *int { return &c.Identities }),
+	number("connections", 1, 8, func(c *Config) *int { return &c.Connections }),
 	number("each", 0, 1024, func(c *Config) *int { return &c.Each }),
 	size("in-flight", 0, func(c *Config) *int { return &c.InFlight }),
 	span("pause", func(c *Config) *time.Duration { return &c.Pause }),
