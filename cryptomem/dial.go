@@ -137,7 +137,7 @@ func (s *connections) dialInTurn(l *link) (*pipeline.Conn, error) {
 	case s.ctx.Err() != nil:
 		err = ErrClosed
 	case o != nil:
-		// somebody could not wait, and ended the dial
+		// a caller could not wait, and ended the dial
 		err = o.cause
 	default:
 		s.failures++
@@ -205,7 +205,7 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
-			err = fmt.Errorf("somebody is there and says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
+			err = fmt.Errorf("it accepts connections but says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
 		}
 		// always nil
 		_ = conn.Close()

@@ -6,7 +6,7 @@
 //	err := c.Set("user_session", "active_data_payload")
 //	value, err := c.Get("user_session")
 //
-// Whoever runs or breaks into the cache can lose values, or serve an older one
+// Those who run or break into the cache can lose values, or serve an older one
 // that has not expired, but can neither read nor alter them, nor pass one off
 // under another key, nor keep one alive past its expiry. All of that rests on
 // the clients' keys: the cache has none.

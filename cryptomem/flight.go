@@ -75,13 +75,13 @@ func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 
 // void reports whether the flight is none to join: what it loads has been
 // invalidated, as far as one can tell who asked the store when l did, or it may end
-// without a value, since nobody waits for it. It requires flights.mu.
+// without a value, since no caller waits for it. It requires flights.mu.
 func (f *flight) void(l *loading) bool {
 	invalid := f.since != 0 && l.began >= f.since && !bytes.Equal(l.holder, f.holder)
 	return f.background || !l.unstored && invalid
 }
 
-// refresh starts a flight that nobody waits for, unless there is one.
+// refresh starts a flight that no caller waits for, unless there is one.
 func (c *Client) refresh(ctx context.Context, l loading) {
 	c.flights.mu.Lock()
 	defer c.flights.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *Client) start(ctx context.Context, l loading, background bool) (*flight
 	ok := c.spawn(func() {
 		defer cancel()
 		defer context.AfterFunc(c.ctx, cancel)()
-		defer c.release(context.WithoutCancel(ctx), f) // which nobody waits for
+		defer c.release(context.WithoutCancel(ctx), f) // which no caller waits for
 		defer c.land(f)
 		defer func() {
 			if p := recover(); p != nil {
@@ -148,7 +148,7 @@ func (c *Client) leave(f *flight) {
 	defer c.flights.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
-		// nobody should join what is being cancelled
+		// no caller may join a flight that is being cancelled
 		c.forget(f)
 	}
 }
@@ -241,7 +241,7 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 			waitedFor != nil && found.kind == leased && !bytes.Equal(waitedFor, found.holder):
 			f.plain = errors.Is(err, ErrNotSupported)
 			c.flights.mu.Lock()
-			// without a lease nobody could tell that it is void
+			// without a lease it could not be told to be void
 			c.forget(f)
 			c.flights.mu.Unlock()
 			return lookup{}, nil
@@ -303,7 +303,7 @@ func (f *flight) keepLease(ctx context.Context) (stop func()) {
 // storeLoaded stores what was loaded in place of the lease, or of the stale value: not
 // if either is gone, because the key was changed meanwhile.
 func (c *Client) storeLoaded(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
-	// Also if nobody waits any more, now that the work is done.
+	// Also if no caller waits any more, now that the work is done.
 	ctx, cancel := c.FallbackContext(context.WithoutCancel(ctx))
 	defer cancel()
 	command, version := CommandSwap, f.version

@@ -16,7 +16,7 @@ import (
 // under 2 MB. See package freshness for the rules, and for what no client can
 // notice.
 //
-// The store has to show every change to whoever asks after it was acknowledged. To
+// The store has to show every change to all who ask after it was acknowledged. To
 // one that answers from replicas which lag behind, WithoutFreshness belongs.
 func WithFreshness(config freshness.Config) Option {
 	return func(o *options) error {

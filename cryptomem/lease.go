@@ -7,8 +7,8 @@ import (
 )
 
 // A note stands under a key in place of a value. It is sealed under another name
-// than the key's values, so that neither passes for the other, and whoever reads
-// the key finds nothing there. There are three kinds:
+// than the key's values, so that neither passes for the other, and a reader of the
+// key finds nothing there. There are three kinds:
 //
 //   - A lease is the 16 random bytes of who loads the value. The value is swapped
 //     in for it, so that whatever replaces or removes the note in the meantime,

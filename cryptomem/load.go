@@ -16,7 +16,7 @@ import (
 const DefaultLease = 10 * time.Second
 
 // A Loader makes the value that the store does not have. Its context ends when
-// nobody waits for the value any more, or the client is closed; Close waits for
+// no caller waits for the value any more, or the client is closed; Close waits for
 // it to return.
 //
 // A loader that finds nothing to load returns NotFoundFor. One that knows better

@@ -13,7 +13,7 @@ import (
 
 // How a Lock is refused or lost.
 var (
-	// ErrLocked: somebody else holds the lock.
+	// ErrLocked: another holder has the lock.
 	ErrLocked = errors.New("locked by another client")
 
 	// ErrNotHeld: the lock has expired, and others may have taken it since.
@@ -62,7 +62,7 @@ type Lock struct {
 
 // TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
 // the client's default without either; a lock has to end some time. ErrLocked if
-// somebody holds it, and ErrNotAuthentic as well if this client cannot tell who,
+// it is held, and ErrNotAuthentic as well if this client cannot tell who,
 // as happens while keys change. ErrNotHeld if taking it took so long that it was
 // over before it began.
 //
@@ -166,7 +166,7 @@ func (l *Lock) Unlock(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// Swapped, not deleted: by now the lock might be somebody else's. An empty
+		// Swapped, not deleted: by now the lock might be another holder's. An empty
 		// value is free at once; the TTL is there to clean it away.
 		_, err = l.put(ctx, nil, version, 1)
 		changed := errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
@@ -276,7 +276,7 @@ func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
 	return nil
 }
 
-// isFree reports whether get found a lock that is nobody's: given up, or past
+// isFree reports whether get found a lock without a holder: given up, or past
 // its sealed expiry.
 func (l *Lock) isFree(get *operation) (bool, error) {
 	owner, err := get.open(nil)
@@ -423,7 +423,7 @@ func (l *Lock) version(ctx context.Context) (uint64, error) {
 }
 
 // swap makes the item of that version this holder's, for ttl. ErrLocked if
-// somebody was faster.
+// another client was faster.
 func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) error {
 	began := l.client.opts.clock.Now()
 	fence, err := l.put(ctx, l.owner, version, ttl)

@@ -59,7 +59,7 @@ type options struct {
 	connections     int
 	failover        Failover
 	dial            DialFunc
-	// What dial makes is known to nobody else.
+	// Only dial knows what it makes.
 	ownSockets bool
 	tls        *tls.Config
 	identity   string

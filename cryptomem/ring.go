@@ -78,7 +78,7 @@ var _ Store = (*ringStore)(nil)
 // moves. Package ring has the formula. Close closes all servers' stores.
 //
 // A batch goes to all its servers at once. A server that cannot be reached costs
-// its own names and nobody else's. FLUSH and PING go to all servers and fail if one
+// its own names and no others. FLUSH and PING go to all servers and fail if one
 // of them does, FLUSH with ErrMaybeApplied if others are flushed; STATS answers with
 // an object that has each server's statistics by its name.
 func NewRing(servers []RingServer, f Failover) (Store, error) {

@@ -46,7 +46,7 @@ type Swapper interface {
 	// does not. It waits for nothing.
 	Together(names [][]byte) bool
 
-	// SwapAll carries out all of the requests or none, and nobody sees a part of
+	// SwapAll carries out all of the requests or none, and no client sees a part of
 	// it. Each has a name of its own and is a SET, an ADD, a CAS or a GETV. The
 	// latter changes and answers nothing: the name must still have its Version,
 	// or hold nothing if that is 0.

@@ -19,7 +19,7 @@ func (c *Client) Together(keys ...[]byte) bool {
 	return s.Together(names)
 }
 
-// SwapAll carries out all of the accesses or none of them, and nobody sees a part
+// SwapAll carries out all of the accesses or none of them, and no client sees a part
 // of it. Each has a key of its own and is CommandSet, CommandAdd, CommandSwap, or a
 // CommandGetItem: that one answers nothing, but the key must still have the Version
 // that another CommandGetItem told, or hold nothing if it is 0.

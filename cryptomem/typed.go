@@ -141,7 +141,7 @@ func (t *Typed[T]) CompareAndSwap(ctx context.Context, key string, v T, version 
 
 // Update changes the value under the key and returns the new one: change gets
 // what is there, or the zero value and false. It must do nothing else, since it is
-// called again if somebody else changed the value meanwhile. See Client.Update.
+// called again if another client changed the value meanwhile. See Client.Update.
 func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, found bool) (T, error), opts ...StoreOption) (T, error) {
 	var v, zero T
 	_, err := t.client.Update(ctx, key, func(b []byte, found bool) ([]byte, error) {

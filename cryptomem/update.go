@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// When somebody else keeps changing an item between its reading and its swap, the
+// When other clients keep changing an item between its reading and its swap, the
 // pause before it is read once more doubles from firstRetry to longestRetry; half
 // of it is random. The first time there is none.
 const (
@@ -21,7 +21,7 @@ const (
 // keeps its expiry unless an option says otherwise; a new one gets the client's
 // TTL.
 //
-// If somebody else changes the value meanwhile, change is called again with what
+// If another client changes the value meanwhile, change is called again with what
 // is there then, so it must do nothing but compute. That goes on until ctx ends,
 // with an error that is also ErrChanged. An error of change ends Update, and
 // leaves everything as it was. The updates of one client take turns on a key.

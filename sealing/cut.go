@@ -9,7 +9,7 @@ import "time"
 //
 // The cut is in force once this process's clock has passed t by the clock bound,
 // for only then has every other clock passed t. Of what was sealed less than
-// that bound after t nobody can tell whether it came before, so it is refused
+// that bound after t it is unknown whether it came before, so it is refused
 // with the rest.
 func (s *Sealer) SetNotBefore(t time.Time) { s.cut.Store(cutMillis(t)) }
 

@@ -23,7 +23,7 @@ const (
 
 // keyFile is a keyring as JSON. Ids are 8 hexadecimal digits, secrets base64. The
 // order of keys is that in which they were added. Keys derived for a namespace
-// have fields of their own, so that nobody takes them for roots.
+// have fields of their own, so that they are not taken for roots.
 type keyFile struct {
 	Version   int         `json:"version"`
 	Namespace string      `json:"namespace,omitempty"`
@@ -62,7 +62,7 @@ func ReadKeyFile(path string) (*Keyring, error) {
 }
 
 // ReadKeyFileOfAny is ReadKeyFile for tools that keep other users' key files in
-// order: run by root, it takes a file whoever owns it. Nothing should be sealed
+// order: run by root, it takes a file of any owner. Nothing should be sealed
 // with what it returns.
 func ReadKeyFileOfAny(path string) (*Keyring, error) {
 	b, err := safefile.ReadSecretOfAny(path, maxKeyFile)

@@ -60,7 +60,7 @@ type ringKey struct {
 type secretKey func() []byte
 
 // newSecret copies b; what says which secret an error is about. Zeros are what a
-// buffer holds that nobody filled.
+// buffer holds that was never filled.
 func newSecret(what string, b []byte) (secretKey, error) {
 	if len(b) != KeySize {
 		return nil, fmt.Errorf("sealing: %s is %d bytes, must be exactly %d", what, len(b), KeySize)

@@ -19,7 +19,7 @@ func NamespacePrefix(namespace string) string {
 func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }
 
 // Derive returns a keyring that holds the keys of one namespace and nothing that
-// they were made of: whoever has it reads, writes and forges in that namespace and
+// they were made of: anyone who has it reads, writes and forges in that namespace and
 // in no other. Its keys have their roots' ids and states; the cut is copied. To
 // rotate, change the roots and derive again. MaxNamespace bytes at most, at least
 // one.

@@ -79,7 +79,7 @@ func (s *subkeySource) admits(h *subkey) bool {
 	}
 	n := h.seals.Add(1)
 	if (n < ageCheck || n%ageCheck == 0) && !h.young(s.clock.Now()) {
-		// nobody else may use it either
+		// no other goroutine may use it either
 		h.seals.Store(SealsPerSubkey)
 		return false
 	}

@@ -12,7 +12,7 @@ import (
 
 // A Counter counts by name in windows of time, as rate limiters do, exactly over
 // all processes. While the store is away, each process counts for itself, and
-// errors are reported: a limiter that stops everybody, or nobody, would be worse
+// errors are reported: a limiter that stops everyone, or no one, would be worse
 // than one that is generous. It is safe for concurrent use.
 type Counter struct {
 	store *Store
@@ -143,7 +143,7 @@ type local struct {
 
 type localCount struct {
 	sum int64
-	// When the next window is over as well, and nobody asks any more.
+	// When the next window is over as well, and no one asks any more.
 	end time.Time
 }
 
@@ -168,7 +168,7 @@ func (l *local) add(name string, w Window, n int64) int64 {
 	return count.sum
 }
 
-// sweep drops the counts that nobody asks for from now on. mu is held.
+// sweep drops the counts that are not asked for from now on. mu is held.
 func (l *local) sweep(now time.Time) {
 	if l.counts == nil {
 		l.counts = make(map[string]localCount)

@@ -7,7 +7,7 @@
 //     default: a store that is away slows one request but holds none, and the
 //     calls after that fail at once until it is back.
 //   - A value that cannot be opened is absent. Its key may have been retired, or
-//     somebody altered it; either way a visitor gets a new session or a fresh
+//     it was altered; either way a visitor gets a new session or a fresh
 //     page, and no error for as long as the value lives. Such values are counted,
 //     logged and told to WithErrorHandler.
 //   - The server sees no name, only its SHA-256: what frameworks use as names are

@@ -106,7 +106,7 @@ func (r *replay) ask(request []byte) (Answer, error) {
 		case wrong != nil:
 			return a, wrong
 		case used > 0 && used < filled:
-			return a, fmt.Errorf("%d bytes that nobody asked for: %.60q", filled-used, r.in[used:filled])
+			return a, fmt.Errorf("%d unexpected bytes: %.60q", filled-used, r.in[used:filled])
 		case used > 0:
 			return a, nil
 		case err != nil:

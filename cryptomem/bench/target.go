@@ -141,7 +141,7 @@ func (r *rawLane) receive(ops []op, answered func(n int)) error {
 		}
 	}
 	if r.filled > 0 {
-		return fmt.Errorf("%d bytes that nobody asked for: %.60q", r.filled, r.in[:r.filled])
+		return fmt.Errorf("%d unexpected bytes: %.60q", r.filled, r.in[:r.filled])
 	}
 	return nil
 }

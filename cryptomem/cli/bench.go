@@ -319,7 +319,7 @@ func (f *benchFlags) explain(ctx context.Context, c *console, err error) error {
 	return f.client.explain(c, err)
 }
 
-// dialSealed returns a client whose key nobody else has: what it stores is of
+// dialSealed returns a client whose key no other client has: what it stores is of
 // no use after the run.
 func (f *benchFlags) dialSealed(ctx context.Context, c *console) (*cryptomem.Client, error) {
 	keyring, err := sealing.NewKeyring(time.Now())

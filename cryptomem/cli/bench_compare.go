@@ -95,7 +95,7 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 		return nil, err
 	}
 	for i, p := range processes {
-		// 0 where nobody knows
+		// 0 where it is not known
 		comparison.Servers[i].Resident, _ = bench.ProcessMemory(p.PID)
 	}
 	return comparison, nil

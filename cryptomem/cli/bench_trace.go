@@ -109,7 +109,7 @@ func replayStarted(ctx context.Context, s *bench.Server, room bench.Room, trace 
 	if point.Hits, err = bench.Replay(ctx, s.Protocol, conn, trace, sealing.Overhead); err != nil {
 		return point, err
 	}
-	// 0 where nobody knows
+	// 0 where it is not known
 	point.Resident, _ = bench.ProcessMemory(p.PID)
 	return point, nil
 }

@@ -111,7 +111,7 @@ func renewCerts(dir string, names []string, valid certs.Span) error {
 	return nil
 }
 
-// replaceCert keeps owner, group and mode: a certificate is no secret, and whoever
+// replaceCert keeps owner, group and mode: a certificate is no secret, and users who
 // could read the old one may have to read the new one.
 func replaceCert(file string, text []byte) error {
 	before, err := os.Stat(file)

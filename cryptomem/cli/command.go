@@ -224,7 +224,7 @@ func (c *console) exit(cmd command, err error) int {
 	return exitFailed
 }
 
-// isReaderGone reports whether err says that nobody reads standard output any
+// isReaderGone reports whether err says that no one reads standard output any
 // more.
 func isReaderGone(err error) bool {
 	var write *fs.PathError

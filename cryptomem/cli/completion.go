@@ -79,7 +79,7 @@ complete -c cryptomem -f -a '(__cryptomem_complete)'
 }
 
 func completion(_ context.Context, c *console, args []string) error {
-	if len(args) > 0 && args[0] == "words" { // whose words are nobody's flags
+	if len(args) > 0 && args[0] == "words" { // whose words are not flags of its own
 		writeCandidates(c.out, args[1:])
 		return nil
 	}

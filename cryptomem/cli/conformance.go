@@ -55,7 +55,7 @@ it is said:
                          how long it waits for answers to be read
     --idle-timeout DURATION
                          how long it waits for the next request
-    --alone              nobody else uses the server, so it may be emptied:
+    --alone              no one else uses the server, so it may be emptied:
                          FLUSH of all, and the dialogues of testdata/frames
 
 ` + clientFlagsUsage + `
@@ -177,7 +177,7 @@ func (f *conformanceFlags) suite(ctx context.Context, c *console, command []stri
 const implementationWaitDelay = time.Second
 
 // start starts an implementation of envelopes. What it says on standard error is for
-// whoever writes it.
+// its author.
 func start(ctx context.Context, c *console, command []string, i *conformance.Implementation) (end func(), err error) {
 	ctx, stop := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: running it is the point

@@ -128,7 +128,7 @@ func (d *daemon) warnOfLostLines() {
 		return
 	}
 	if n := w.takeLost(); n > 0 {
-		d.log.Warn("lines of this log were lost: nobody read standard error", "lines", n)
+		d.log.Warn("lines of this log were lost: standard error was not read", "lines", n)
 	}
 }
 

@@ -57,7 +57,7 @@ Example:
     $ cryptomem doctor --config /etc/cryptomem/config.yaml
     ok       who can connect  only this machine
     PROBLEM  private key      other users may open server.key, its mode is 0644:
-                              whoever has it can pass for this server
+                              anyone who has it can pass for this server
                               -> chmod 0600 server.key
     ...
     $ cryptomem doctor --client --addr cache.example.com:8443 --namespace web

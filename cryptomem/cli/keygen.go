@@ -23,31 +23,31 @@ const keygenUsage = `Usage:
     cryptomem keygen cut TIME
     cryptomem keygen derive --namespace NAME --output FILE
 
-Draws the key that values are sealed with, and writes it to FILE, which only you
-can read. An existing file is never overwritten: what was sealed with its key
-could not be opened any more. The other forms work on a key file that there is.
-None ever prints a key.
+Makes the key that values are sealed with and writes it to FILE, which only you
+can read. It never overwrites a file: values sealed with the old key could not be
+opened any more. The other forms work on an existing key file. No form ever
+prints a key.
 
-    list       the keys: id, state, and when they were made
-    add        draw another key, which opens values, and print its id
+    list       show the keys: ID, state, and when they were made
+    add        add a key that opens values but does not seal yet; print its ID
     promote    seal with this key from now on
-    retire     destroy this key: what it sealed can never be opened again
-    cut        open nothing that was sealed before TIME: "now", or as
-               2030-01-01T12:00:00Z; "none" takes it back
-    derive     write the keys of one namespace to FILE: whoever has it reads and
-               writes in this namespace, and in no other
+    retire     destroy this key: values sealed with it can never be opened again
+    cut        refuse values that were sealed before TIME: "now", or a time like
+               2030-01-01T12:00:00Z; "none" removes the cut
+    derive     write the keys of one namespace to FILE: they seal and open
+               values of this namespace, and of no other
 
     -o, --output FILE    where to write a new key file
-    --namespace NAME     whose keys to derive
+    --namespace NAME     the namespace to derive keys for
     --key-file FILE      the key file to work on (default $CRYPTOMEM_KEY_FILE)
 
-To rotate keys, add one and hand the file to every client; then promote it, and
-hand the file round again; and when everything that the old key sealed has
-expired, retire that. Derive the files of namespaces again after each step: a
-derived FILE may be replaced by one of the same namespace.
+To rotate keys: add a key and copy the file to every client; promote the key and
+copy the file again; retire the old key when all values sealed with it have
+expired. After each step, derive the files of namespaces again: derive replaces a
+FILE of the same namespace.
 
-A cut reaches every process that follows the file. Make it a little ahead, and
-hand the file round before it comes.
+A cut takes effect in every process that reads the file. Choose a time a little
+ahead, and copy the file to every client before it comes.
 
 Example:
     $ cryptomem keygen --output key.json

@@ -40,7 +40,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range listeners {
-				// nobody has connected yet
+				// no client has connected yet
 				_ = l.Close()
 			}
 		}
@@ -63,7 +63,7 @@ func (w listening) open(ctx context.Context) (listeners []listener, err error) {
 		for _, l := range group {
 			secure := name == "tls" || w.tlsOnly
 			if w.exposed(address.Of(l.Addr()), secure) {
-				return listeners, fmt.Errorf("socket %s from systemd can be reached from other machines, and nobody has to authenticate", l.Addr())
+				return listeners, fmt.Errorf("socket %s from systemd can be reached from other machines, and clients need not authenticate", l.Addr())
 			}
 			if err := add(l, secure); err != nil {
 				return listeners, err

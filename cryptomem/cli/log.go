@@ -79,7 +79,7 @@ func (w *asyncWriter) write() {
 			return
 		}
 		w.mu.Unlock()
-		// there is nobody to tell
+		// there is no one to tell
 		_, _ = w.out.Write(b)
 	}
 }

@@ -41,7 +41,7 @@ var _ = Describe("A log whose reader has stopped", func() {
 		Expect(writer.Close()).To(Succeed())
 		done.Wait()
 		Expect(strings.Count(read.String(), line)).To(Equal(2000 - lost))
-		Expect(read.String()).To(MatchRegexp(`(?m)^time=.* level=WARN msg="lines of this log were lost: nobody read standard error" lines=` + strconv.Itoa(lost) + `\n\z`))
+		Expect(read.String()).To(MatchRegexp(`(?m)^time=.* level=WARN msg="lines of this log were lost: standard error was not read" lines=` + strconv.Itoa(lost) + `\n\z`))
 	})
 
 	It("is waited for no longer than a second at the end", func() {

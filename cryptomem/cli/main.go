@@ -24,7 +24,7 @@ import (
 // Main runs the command that the process was started with, or the given one where it
 // was started with no argument at all, and returns its exit code.
 func Main(otherwise ...string) int {
-	// A write to a pipe that nobody reads is to fail as any other write does, and
+	// A write to a pipe without a reader is to fail as any other write does, and
 	// not to end the process: of a server that would be its store.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

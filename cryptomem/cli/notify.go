@@ -8,7 +8,7 @@ import (
 )
 
 // What systemd is told about the server (sd_notify(3)). Where there is no
-// systemd, it is told to nobody.
+// systemd, it tells no one.
 const (
 	ready    = systemd.SdNotifyReady
 	stopping = systemd.SdNotifyStopping

@@ -95,7 +95,7 @@ func proxyCommand(ctx context.Context, c *console, args []string) error {
 	}
 	if err != nil {
 		for _, l := range listeners {
-			// nobody has connected yet
+			// no client has connected yet
 			_ = l.Close()
 		}
 		return errors.Join(err, s.end())

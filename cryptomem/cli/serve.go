@@ -42,7 +42,7 @@ Example:
 type service struct {
 	daemon
 	config *config.Config
-	// Nil where nobody authenticates.
+	// Nil without authentication.
 	identities *access.List
 	denials    *denials
 	server     *server.Server

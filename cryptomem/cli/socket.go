@@ -14,7 +14,7 @@ import (
 
 // A socket is a Unix socket that this server has made. Its file appears with no
 // rights and gets its mode when it is in place, and Close removes it unless it
-// has become somebody else's meanwhile.
+// now belongs to another process.
 //
 // Servers look at a path and take it over while they hold the lock of its
 // directory. So of several that start at once, one takes the place of a socket
@@ -80,7 +80,7 @@ func (s *socket) remove() {
 }
 
 // removeAbandoned removes the socket that a killed server left at path: it is
-// there, and nobody answers. One that its server removes meanwhile is gone, too.
+// there, and no server answers. One that its server removes meanwhile is gone, too.
 func removeAbandoned(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,7 +100,7 @@ func removeAbandoned(ctx context.Context, path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case !errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("it is in use, and nobody can tell by whom: %w", err)
+		return fmt.Errorf("it is in use, and it is not known by whom: %w", err)
 	}
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err

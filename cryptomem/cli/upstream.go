@@ -25,7 +25,7 @@ import (
 )
 
 // An upstream is where a proxy keeps sealed values: one client for each database
-// that somebody has selected, and an eye on whether the store answers.
+// that was selected, and an eye on whether the store answers.
 type upstream struct {
 	config *config.Proxy
 	// Its address, as it may be logged.
@@ -319,7 +319,7 @@ type unopened struct {
 const unopenedInterval = time.Minute
 
 // warnOfUnopened says so where values are taken for absent because no key here
-// opens them: a wrong key file, or somebody else's doing, must not pass in silence.
+// opens them: a wrong key file, or an attack, must not go unnoticed.
 func (u *upstream) warnOfUnopened() {
 	n, now := u.meter.Failed(keyspace.NotAuthentic), u.clock.Now()
 	if n == u.unopened.told || now.Sub(u.unopened.at) < unopenedInterval {

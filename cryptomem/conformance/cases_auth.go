@@ -135,7 +135,7 @@ func (t *trial) guest() *peer {
 	return p
 }
 
-// refusedToStrangers demands the answer to whoever has not authenticated.
+// refusedToStrangers demands the answer to a client that has not authenticated.
 func (a answer) refusedToStrangers() {
 	if a.command > wire.Delete {
 		a.is(wire.Denied)

@@ -11,7 +11,7 @@ import (
 
 const deadlines = "A request must arrive completely within 30 s of its first byte; a client must read its answers within 30 s; the next request must begin within 10 min."
 
-// mostUnread is how much of what nobody reads the answers to may be on its way, in
+// mostUnread is how much may be on its way of requests whose answers are not read, in
 // bytes. Systems keep a few megabytes of it.
 const mostUnread = 64 << 20
 
@@ -42,7 +42,7 @@ var connectionCases = []serverCase{
 		for sent := 0; t.err == nil; {
 			_ = p.conn.SetWriteDeadline(t.now().Add(10 * quiet)) // or Write tells
 			n, err := p.conn.Write(ping)
-			if err != nil { // nobody reads, or has done with it
+			if err != nil { // the server does not read, or no longer
 				return
 			}
 			if sent += n; sent > mostUnread {

@@ -157,7 +157,7 @@ const visible = "An item is visible as long as less time than its TTL has passed
 
 // lives demands that what store stores under "k" is there as long as its TTL has not
 // passed since before it was sent, and is gone once it has passed since the answer.
-// In between, nobody can tell.
+// In between, both are right.
 func (t *trial) lives(p *peer, store func(ttl time.Duration)) {
 	for ttl := shortTTL; ttl <= longestWait; ttl *= 2 {
 		began := t.now()

@@ -1,5 +1,5 @@
 // Package conformance holds implementations of cryptomem's two formats to what their
-// documents say: servers to docs/protocol.md, over a socket, and whoever seals and
+// documents say: servers to docs/protocol.md, over a socket, and what seals and
 // opens to docs/sealing.md, over standard input and output.
 //
 //	suite := conformance.OfServer(conformance.Server{Dial: dial, Clock: clock.New()})

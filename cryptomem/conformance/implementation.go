@@ -145,7 +145,7 @@ func (r reply) is(want []byte) error {
 	return nil
 }
 
-// opens is is for what nobody may leave out.
+// opens is like is, for what every implementation must support.
 func (r reply) opens(want []byte) error {
 	if errors.Is(r.err, errUnsupported) {
 		return errors.New("opening is not supported")

@@ -48,7 +48,7 @@ type Server struct {
 	WriteTimeout   time.Duration // how long a client may take to read its answers
 	IdleTimeout    time.Duration // how long a client may take to begin the next request
 	Grace          time.Duration // how much later than a deadline the server may act; default 5 s
-	// Alone says that nobody else uses the server, so that it may be emptied.
+	// Alone says that no one else uses the server, so that it may be emptied.
 	Alone bool
 }
 

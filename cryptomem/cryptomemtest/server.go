@@ -51,7 +51,7 @@ type TB interface {
 // A Server is a cryptomem server in memory. It is safe for concurrent use.
 type Server struct {
 	// Clock is the time of the server and its clients. It stands still, at the
-	// beginning of 2030, unless it is moved; Advance is the usual way. Whoever
+	// beginning of 2030, unless it is moved; Advance is the usual way. What
 	// waits by it, such as Client.Lock for a lock that others hold, or Client.Update
 	// while other clients are faster more than once, waits for the test.
 	Clock *clock.Mock
@@ -120,7 +120,7 @@ func (s *Server) Dial(context.Context, string) (net.Conn, error) {
 // Advance moves the time on by d, which must not be negative.
 func (s *Server) Advance(d time.Duration) { s.Clock.Add(d) }
 
-// Down cuts all connections and lets nobody connect until Up: for tests of what
+// Down cuts all connections and refuses new ones until Up: for tests of what
 // happens without the store. Items stay.
 func (s *Server) Down() {
 	s.mu.Lock()
@@ -185,6 +185,6 @@ func (s *Server) decide(r *wire.Request) fate {
 	return fate{}
 }
 
-// Items returns how many items the server holds, expired ones that nobody has
+// Items returns how many items the server holds, expired ones that no request has
 // asked for included.
 func (s *Server) Items() int { return int(s.server.Cache().Stats().Items) }

@@ -179,7 +179,7 @@ func clientCertificate(_ context.Context, v *clientReport) {
 		v.unable = true
 		return
 	}
-	if v.tooOpen(subject, v.CertKey, othersAll, "whoever has it can pass for this client") {
+	if v.tooOpen(subject, v.CertKey, othersAll, "anyone who has it can pass for this client") {
 		return
 	}
 	cert, err := readCertificate(v.Cert)
@@ -215,7 +215,7 @@ func credentials(_ context.Context, v *clientReport) {
 		return
 	}
 	v.token = token
-	if !v.tooOpen(subject, v.TokenFile, othersAll, "whoever has it can pass for "+v.Identity) {
+	if !v.tooOpen(subject, v.TokenFile, othersAll, "anyone who has it can pass for "+v.Identity) {
 		v.fine(subject, "%s is %s", v.TokenFile, whose(v.TokenFile))
 	}
 }

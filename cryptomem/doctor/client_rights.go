@@ -20,7 +20,7 @@ import (
 const WriteTTL = 10 * time.Second
 
 // rights asks whether the client may do in its namespace what it is there for:
-// with the client that services use, on a key that nobody else has.
+// with the client that services use, on a key that no other client has.
 func rights(ctx context.Context, v *clientReport) {
 	if !v.welcome {
 		return

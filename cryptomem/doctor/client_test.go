@@ -228,7 +228,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("a name that nobody knows", func(v *visitor) { v.Addr = "server.invalid:8080" },
 		doctor.Problem, "server", "the name in server.invalid:8080 cannot be resolved", "DNS"),
 	Entry("a server that is not there", func(v *visitor) { v.Addr = "unix:" + v.KeyFile + ".sock" },
-		doctor.Problem, "server", "nobody listens on unix:", "cryptomem serve"),
+		doctor.Problem, "server", "nothing listens on unix:", "cryptomem serve"),
 	Entry("a socket of somebody else", func(v *visitor) { v.Addr = "unix:/dev/null/s" },
 		doctor.Problem, "server", "cannot be reached", "check the address"),
 	Entry("no TLS, where the server speaks it", func(v *visitor) { v.CA = "" },
@@ -332,7 +332,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("a client's private key for everybody", func(v *visitor) {
 		v.issue(v.server.authority, today.Add(-day), today.Add(100*day))
 		Expect(os.Chmod(v.CertKey, 0o644)).To(Succeed())
-	}, doctor.Problem, "client certificate", "mode is 0644: whoever has it can pass for this client", "chmod 0600"),
+	}, doctor.Problem, "client certificate", "mode is 0644: anyone who has it can pass for this client", "chmod 0600"),
 	Entry("a client certificate that will expire soon", func(v *visitor) {
 		v.issue(v.server.authority, today.Add(-day), today.Add(day))
 	}, doctor.Warning, "client certificate", "expires on 2026-11-23", "replace it"),
@@ -351,7 +351,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 	Entry("a token file that is empty", func(v *visitor) { v.TokenFile = v.server.write("empty", []byte("\n"), 0o600) },
 		doctor.Problem, "token", "is empty", "cryptomem token"),
 	Entry("a token for everybody", func(v *visitor) { Expect(os.Chmod(v.TokenFile, 0o644)).To(Succeed()) },
-		doctor.Problem, "token", "mode is 0644: whoever has it can pass for ops", "chmod 0600"),
+		doctor.Problem, "token", "mode is 0644: anyone who has it can pass for ops", "chmod 0600"),
 	Entry("a token without identity", func(v *visitor) {
 		v.server.Config.Identities = ""
 		v.restart()
@@ -373,7 +373,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		Expect(os.Chmod(dir, 0o777)).To(Succeed())
 		Expect(os.Rename(v.KeyFile, filepath.Join(dir, "key.json"))).To(Succeed())
 		v.KeyFile = filepath.Join(dir, "key.json")
-	}, doctor.Problem, "sealing key", "where everyone may put another in its place (mode 0777): whoever puts a key there", "chmod o-w"),
+	}, doctor.Problem, "sealing key", "where everyone may put another in its place (mode 0777): anyone who puts a key there", "chmod o-w"),
 	Entry("a sealing key that is none", func(v *visitor) { v.KeyFile = v.TokenFile },
 		doctor.Problem, "sealing key", "ops.token", "cryptomem keygen"),
 	Entry("a sealing key that is a directory", func(v *visitor) { v.KeyFile = filepath.Dir(v.KeyFile) },

@@ -111,7 +111,7 @@ func healthy() *setup {
 	s.Identity, s.Token = "ops", token
 	s.Config.Identities = s.write("identities.yaml", []byte("ops: {tokens: ['"+hash+"'], prefixes: [''], stats: true}"), 0o600)
 	s.Config.MaxMemory = 256 << 20
-	s.Config.Admin = "localhost:1" // where nobody listens
+	s.Config.Admin = "localhost:1" // where nothing listens
 	s.Config.Snapshot = filepath.Join(dir, "store.snapshot")
 	s.Memory, s.MaxFiles = 4<<30, 1<<20
 	s.clk = clock.NewMock()
@@ -174,7 +174,7 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 	Entry("strangers who need not authenticate", func(s *setup) {
 		s.Config.TLSAddr, s.Config.Addr = s.everywhere(), nil
 		s.Config.Identities, s.Config.AllowUnauthenticated = "", true
-	}, doctor.Problem, "who can connect", "nobody has to authenticate", "set identities"),
+	}, doctor.Problem, "who can connect", "clients need not authenticate", "set identities"),
 	Entry("strangers without TLS", func(s *setup) {
 		s.Config.TLSCert, s.Config.TLSKey = "", ""
 		s.serve()
@@ -264,5 +264,5 @@ var _ = DescribeTable("A planted mistake is found, named, and has a remedy",
 		s.Config.Addr = nil
 	}, doctor.Problem, "admin address", "no server of this configuration runs", "ss -ltnp"),
 	Entry("a server that is not running", func(s *setup) { s.Config.Addr = []string{"unix:" + s.KeyFile + ".sock"} },
-		doctor.Unknown, "server", "nobody listens", "cryptomem serve"),
+		doctor.Unknown, "server", "nothing listens", "cryptomem serve"),
 )

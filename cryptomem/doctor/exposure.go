@@ -19,7 +19,7 @@ func exposure(_ context.Context, r *serverReport) {
 			}
 			exposed = true
 			if !c.Authenticates(tls) {
-				r.found(Problem, subject, a+" can be reached from other machines, and nobody has to authenticate: whoever connects can replace and delete everything",
+				r.found(Problem, subject, a+" can be reached from other machines, and clients need not authenticate: anyone who connects can replace and delete everything",
 					"set identities, or tls_client_ca, or listen on localhost")
 			}
 			if !tls {

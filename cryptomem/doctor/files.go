@@ -19,7 +19,7 @@ func identitiesFile(_ context.Context, r *serverReport) {
 	const subject = "identities"
 	file := r.Config.Identities
 	if file == "" {
-		r.fine(subject, "none: nobody authenticates with a token")
+		r.fine(subject, "none: no client authenticates with a token")
 		return
 	}
 	l, err := access.Load(file)
@@ -80,7 +80,7 @@ func privateKeyMode(_ context.Context, r *serverReport) {
 	if _, err := os.Stat(file); err != nil {
 		return // there is none, or the certificate's check has said so
 	}
-	if !r.tooOpen("private key", file, othersAll, "whoever has it can pass for this server") {
+	if !r.tooOpen("private key", file, othersAll, "anyone who has it can pass for this server") {
 		r.fine("private key", "%s is %s", file, whose(file))
 	}
 }
@@ -132,7 +132,7 @@ func snapshotHolder(_ context.Context, r *serverReport) {
 	const subject = "snapshot"
 	file := r.Config.Snapshot
 	if file == "" || r.answered {
-		return // whoever answers is taken to be the one that has it
+		return // the server that answers is taken to be the one that has it
 	}
 	switch err := snapshot.InUse(file); {
 	case errors.Is(err, snapshot.ErrInUse):

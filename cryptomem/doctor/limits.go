@@ -26,7 +26,7 @@ func memory(_ context.Context, r *serverReport) {
 	}
 }
 
-// inMiB leaves out the bytes that nobody asked about.
+// inMiB leaves out the bytes below a MiB.
 func inMiB(n int64) string { return quantity.FormatSize(n >> 20 << 20) }
 
 // openFiles asks whether as many can connect as are allowed to.

@@ -109,12 +109,12 @@ func whichServer(answer wire.Response) string {
 	return fmt.Sprintf(" (cryptomem %s, started %s, addr %s)", said.About.Version, said.About.Started.UTC().Format(time.RFC3339), strings.Join(said.About.Addr, ", "))
 }
 
-// adminTaken asks, where no server of this configuration runs, whether somebody
-// else has its admin address.
+// adminTaken asks, where no server of this configuration runs, whether another
+// process has its admin address.
 func adminTaken(ctx context.Context, r *serverReport) {
 	addr := r.Config.Admin
 	if addr == "" || r.answered {
-		return // whoever answers is taken to be the one that has it
+		return // the server that answers is taken to be the one that has it
 	}
 	ctx, cancel := timeout.Context(ctx, r.clk, askTimeout)
 	defer cancel()
@@ -124,7 +124,7 @@ func adminTaken(ctx context.Context, r *serverReport) {
 	}
 	// it was only asked for
 	_ = conn.Close()
-	r.found(Problem, "admin address", "somebody listens on "+addr+", and no server of this configuration runs: a start will fail",
+	r.found(Problem, "admin address", "another process listens on "+addr+", and no server of this configuration runs: a start will fail",
 		"find out who listens there ("+listing(addr)+"), or choose another admin address")
 }
 

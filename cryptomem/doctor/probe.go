@@ -21,7 +21,7 @@ import (
 // maxAnswers bounds what is read of a stranger's answer, in bytes.
 const maxAnswers = 1 << 20
 
-// isAbsent reports whether dialling failed because nobody listens.
+// isAbsent reports whether dialling failed because nothing listens.
 func isAbsent(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
 }
@@ -32,7 +32,7 @@ func (r *findings) unreachable(severity Severity, addr string, err error) {
 	var form *address.Error
 	switch {
 	case isAbsent(err):
-		r.found(severity, subject, "nobody listens on "+addr, "start it with cryptomem serve, and ask again")
+		r.found(severity, subject, "nothing listens on "+addr, "start it with cryptomem serve, and ask again")
 	case errors.Is(err, os.ErrPermission):
 		r.found(severity, subject, "this user may not open "+addr, "join the group of the socket, or set unix_mode")
 	case errors.As(err, &form):

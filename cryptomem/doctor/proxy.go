@@ -64,10 +64,10 @@ func proxyReach(_ context.Context, r *proxyReport) {
 		switch {
 		case c.Exposed(a):
 			local = false
-			r.found(Problem, subject, a.String()+" can be reached from other machines: whoever connects can read every value", "listen on localhost or a Unix socket, beside the program")
+			r.found(Problem, subject, a.String()+" can be reached from other machines: anyone who connects can read every value", "listen on localhost or a Unix socket, beside the program")
 		case !a.IsLocal():
 			local = false
-			r.found(Warning, subject, a.String()+" can be reached from other machines: whoever has the password can read every value", "run a proxy beside each program instead")
+			r.found(Warning, subject, a.String()+" can be reached from other machines: anyone who has the password can read every value", "run a proxy beside each program instead")
 		case a.Path != "" && c.UnixMode&0o006 != 0:
 			local = false
 			r.found(Problem, subject, fmt.Sprintf("every user of this machine may use the socket %s and read every value: unix_mode is %04o", a.Path, c.UnixMode.Perm()), "set unix_mode: 0660 and share a group")
@@ -81,7 +81,7 @@ func proxyReach(_ context.Context, r *proxyReport) {
 	}
 }
 
-// admitted says who of this machine may connect, where nobody else may.
+// admitted says who of this machine may connect, where other machines may not.
 func admitted(c *config.Proxy) string {
 	var who []string
 	for _, a := range c.Listen() {
@@ -110,7 +110,7 @@ func proxyPassword(_ context.Context, r *proxyReport) {
 		r.found(Problem, subject, err.Error(), remedy(err, "write the password into the file, alone in one line"))
 		return
 	}
-	if !r.tooOpen(subject, file, othersAll, "whoever has it can read every value") {
+	if !r.tooOpen(subject, file, othersAll, "anyone who has it can read every value") {
 		r.fine(subject, "%s is %s", file, whose(file))
 	}
 }
@@ -123,7 +123,7 @@ func proxyCertificate(_ context.Context, r *proxyReport) {
 		return
 	}
 	cert := r.servedCertificate(subject, c.TLSCert, c.TLSKey)
-	if cert != nil && !r.tooOpen("private key", c.TLSKey, othersAll, "whoever has it can pass for this proxy") {
+	if cert != nil && !r.tooOpen("private key", c.TLSKey, othersAll, "anyone who has it can pass for this proxy") {
 		r.fine(subject, "for %s, until %s", names(cert), inUTC(cert.NotAfter))
 	}
 }
@@ -162,7 +162,7 @@ func proxyUpstream(ctx context.Context, r *proxyReport) {
 	r.fine(subject, "it answers")
 }
 
-// proxyAnswer asks whoever listens where the proxy does whether it is one: a Redis
+// proxyAnswer asks what listens where the proxy does whether it is one: a Redis
 // there would keep everything in clear.
 func proxyAnswer(ctx context.Context, r *proxyReport) {
 	const subject = "proxy"
@@ -173,7 +173,7 @@ func proxyAnswer(ctx context.Context, r *proxyReport) {
 		text, err := askInfo(ctx, r.clk, a)
 		switch {
 		case isAbsent(err), err != nil && a.Host == "::1":
-			r.found(Unknown, subject, "nobody listens on "+a.String(), "start it with cryptomem proxy, and ask again")
+			r.found(Unknown, subject, "nothing listens on "+a.String(), "start it with cryptomem proxy, and ask again")
 		case errors.Is(err, os.ErrPermission):
 			r.found(Unknown, subject, "this user may not open "+a.String(), "run this as the program's user")
 		case err != nil:

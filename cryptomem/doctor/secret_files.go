@@ -39,12 +39,12 @@ func (r *findings) keyFile(file string) *sealing.Keyring {
 		r.found(Problem, subject, file+" does not exist", `copy the file that the other clients use; for the first one, "cryptomem keygen --output FILE" makes it`)
 		return nil
 	}
-	if r.tooOpen(subject, file, othersAll, "whoever has it can read every value") {
+	if r.tooOpen(subject, file, othersAll, "anyone who has it can read every value") {
 		return nil
 	}
 	kr, err := sealing.ReadKeyFile(file)
 	if exposed := (*safefile.ExposedError)(nil); errors.As(err, &exposed) {
-		r.exposed(subject, exposed, "whoever puts a key there can read what is sealed from then on")
+		r.exposed(subject, exposed, "anyone who puts a key there can read what is sealed from then on")
 		return nil
 	}
 	if err != nil {

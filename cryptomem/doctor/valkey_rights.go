@@ -12,7 +12,7 @@ import (
 )
 
 // A right is a command that a store uses, in a form that changes nothing for a key
-// that nobody has.
+// that does not exist.
 type right struct {
 	// As ACL SETUSER has it.
 	name string
@@ -96,7 +96,7 @@ func (r right) command(client valkey.Client, key string) valkey.Completed {
 	return c.Build()
 }
 
-// anyWireName returns a key of the namespace that nobody has.
+// anyWireName returns a key of the namespace that does not exist.
 func (v *clientReport) anyWireName() (string, error) {
 	keys := v.keys
 	if keys == nil {

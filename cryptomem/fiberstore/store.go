@@ -4,8 +4,8 @@
 //	app.Use(session.New(session.Config{Storage: fiberstore.New(client)}))
 //
 // The server sees no name of an item, as session identifiers let their bearers
-// in. A value that cannot be opened, because its key was retired or somebody
-// altered it, does not exist.
+// in. A value that cannot be opened, because its key was retired or it was
+// altered, does not exist.
 //
 // Fiber's limiter counts with a read and a write that are one step within one
 // process only; over several processes it lets some requests more through.

@@ -6,8 +6,8 @@
 // Values are bytes or strings, and come back as what they were. Give any other
 // type to gocache's marshaler.
 //
-// A value that cannot be opened, because its key was retired or somebody altered
-// it, is not found. One that could not be replaced or deleted is not returned any
+// A value that cannot be opened, because its key was retired or it was altered,
+// is not found. One that could not be replaced or deleted is not returned any
 // more: its key is deleted, at once or before the next Get.
 package gocachestore
 

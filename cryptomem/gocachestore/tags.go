@@ -51,7 +51,7 @@ func (s *Store) mark(ctx context.Context, names []string, ttl time.Duration) ([]
 	return tags, nil
 }
 
-// draw gives a tag a mark, or returns the one that somebody else gave it just
+// draw gives a tag a mark, or returns the one that another client gave it just
 // now. A mark that cannot be opened is replaced.
 func (s *Store) draw(ctx context.Context, name string, ttl time.Duration) ([]byte, error) {
 	bounded, cancel := s.values.Bound(ctx)

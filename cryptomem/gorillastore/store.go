@@ -7,10 +7,10 @@
 // A visitor's cookie holds a random identifier and nothing else, so it needs
 // neither signature nor encryption. The identifier lets its bearer in: the server
 // sees only its SHA-256. An identifier that no session has is never kept: its
-// visitor gets a new one with the next Save, whoever chose the old one.
+// visitor gets a new one with the next Save, no matter who chose the old one.
 //
-// A session that cannot be opened, because its key was retired or somebody
-// altered it, is a new session, and so is one whose values do not decode any
+// A session that cannot be opened, because its key was retired or it was
+// altered, is a new session, and so is one whose values do not decode any
 // more. The first is counted and logged; neither is an error, which would lock
 // the visitor out until the cookie ends.
 //
@@ -122,7 +122,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.S
 
 // Renew gives the session of that name a new identifier with its next Save, and
 // removes it under the old one. Call it when a visitor logs in or gains rights:
-// whoever planted the old identifier gets nothing by it.
+// an attacker who planted the old identifier gets nothing by it.
 func (s *Store) Renew(r *http.Request, name string) error {
 	session, err := s.Get(r, name)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Store) Renew(r *http.Request, name string) error {
 // Unopened returns how many sessions could not be opened so far.
 func (s *Store) Unopened() uint64 { return s.sessions.Unopened() }
 
-// remove deletes the stored session, whose ID is then nobody's.
+// remove deletes the stored session, whose ID is then unused.
 func (s *Store) remove(ctx context.Context, session *sessions.Session) error {
 	if session.ID == "" {
 		return nil

@@ -8,8 +8,8 @@
 // store that many users share, give each a cache of its own, by a name after the
 // scheme: "cryptomem://user-17". It costs no connection.
 //
-// A value that cannot be opened, because its key was retired or somebody altered
-// it, does not exist. An answer that could not be replaced or deleted is not
+// A value that cannot be opened, because its key was retired or it was altered,
+// does not exist. An answer that could not be replaced or deleted is not
 // returned any more: its key is deleted, at once or before the next Get.
 package httpcachedriver
 

@@ -1,7 +1,7 @@
 // Package otelcryptomem shows a cryptomem client's requests to OpenTelemetry: a
 // span and a duration for each, after the semantic conventions for databases
 // (https://opentelemetry.io/docs/specs/semconv/database/), and a count of the values
-// that the store handed out and nobody gets.
+// that the store handed out and that are withheld.
 //
 //	observer, err := otelcryptomem.New()
 //	client, err := cryptomem.Dial(ctx, addr, cryptomem.WithObserver(observer), …)

@@ -14,7 +14,7 @@ import (
 
 // An evaluation is one EVAL. Its script sees one time, reads the names that it
 // declares, each once, and what it has changed is swapped in at the end; if
-// somebody was faster, it runs again.
+// another client was faster, it runs again.
 type evaluation struct {
 	s        *Session
 	script   *script.Script

@@ -44,7 +44,7 @@ func (s *Session) chargeUnchecked(holding *int, size int) {
 
 // skipUnfinished gives up what has arrived of the unfinished command, whose answer is
 // that there is no memory for it. The connection stays in step. It reports false for
-// what is no such command, as a line that somebody types.
+// what is no such command, as a line that is typed by hand.
 func (s *Session) skipUnfinished() bool {
 	b := s.in[s.start:s.end]
 	if !s.parser.Refuse(b, inFlightError(s.proxy.settings.MaxInFlight)) {

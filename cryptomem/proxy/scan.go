@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/value"
 )
 
-const errBlind = "ERR names are blind in this namespace: nobody but who knows a name can find it, so they cannot be listed"
+const errBlind = "ERR names are blind in this namespace: only a client that knows a name finds it, so names cannot be listed"
 
 // scanNames answers for an upstream whose names cannot be listed, or that has
 // failed.

@@ -61,7 +61,7 @@ func (r *Ring) Answered(server int) {
 	defer r.mu.Unlock()
 	switch s := r.State(server); {
 	case s == Doubted && r.now().Sub(r.members[server].since) < r.failover.Pause/2:
-		// nobody can have found it away yet
+		// no request can have found it away yet
 		r.turn(server, Up)
 	case s == Doubted, s == Away, s == Lost:
 		r.turn(server, Back)
@@ -91,7 +91,7 @@ func (r *Ring) Failed(server int) {
 	}
 }
 
-// Refused is told that a server has answered, and does nothing for whoever asks.
+// Refused is told that a server has answered, and does nothing for those who ask.
 // Others may be served: it is not away, and is used again as one that was.
 func (r *Ring) Refused(server int) {
 	if r.failover.Pause == 0 {

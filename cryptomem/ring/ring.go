@@ -1,6 +1,6 @@
 // Package ring says which of several servers a name belongs to, and which one
-// stands in while that one is away. It sends nothing and keeps no values: whoever
-// asks the servers tells it how that went.
+// stands in while that one is away. It sends nothing and keeps no values: the caller
+// asks the servers, and tells it how that went.
 //
 // # Which server
 //
@@ -12,8 +12,8 @@
 //
 //	score = weight / -ln(u)    u in (0, 1), from mix(xxhash64(name) xor xxhash64(server))
 //
-// mix is the finalizer of SplitMix64. Whoever chooses names can choose them so that
-// they all belong to one server; blind names leave nobody that choice.
+// mix is the finalizer of SplitMix64. An attacker who chooses names can choose them so that
+// they all belong to one server; blind names leave no one that choice.
 //
 // # Who stands in
 //
@@ -79,7 +79,7 @@ type Ring struct {
 }
 
 // New returns a ring of the servers, all of which it takes to be there. now tells
-// the time; without a Failover nobody asks for it.
+// the time; it is only asked for with a Failover.
 func New(servers []Server, f Failover, now func() time.Time) (*Ring, error) {
 	if n := len(servers); n == 0 || n > MaxServers {
 		return nil, fmt.Errorf("%d servers are no ring, limits 1 and %d", n, MaxServers)

@@ -7,8 +7,8 @@
 // A session token lets its bearer in, so the server is not shown any: an item's
 // key is the token's SHA-256. Use a client with a namespace of its own.
 //
-// A session that cannot be opened, because its key was retired or somebody
-// altered it, is not found: its visitor is logged out and can log in. A commit or
+// A session that cannot be opened, because its key was retired or it was
+// altered, is not found: its visitor is logged out and can log in. A commit or
 // a logout happens though the visitor has gone, within the bound of
 // cryptomem.WithFallbackTimeout. While the store is away, scs answers with its ErrorFunc.
 package scsstore
@@ -58,7 +58,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	return err
 }
 
-// AllCtx fails with cryptomem.ErrNotSupported: nobody can list sessions whose
+// AllCtx fails with cryptomem.ErrNotSupported: no one can list sessions whose
 // tokens are hidden from the server. So does scs's Iterate.
 func (s *Store) AllCtx(context.Context) (map[string][]byte, error) {
 	return nil, fmt.Errorf("scsstore: sessions cannot be listed, their tokens are hidden: %w", cryptomem.ErrNotSupported)

@@ -86,7 +86,7 @@ type Accountant interface {
 // account, and so bounded by the account's limit.
 type Owner interface {
 	Permission
-	// Nil charges nobody.
+	// Nil charges no account.
 	Account() *cache.Account
 }
 
@@ -102,7 +102,7 @@ type ShareHolder interface {
 type Guard struct {
 	// Its Cache charges the permission's account.
 	Handler
-	// store that charges nobody.
+	// store that charges no account.
 	store         *cache.Cache
 	authenticator Authenticator
 	conn          net.Conn

@@ -85,7 +85,7 @@ func testSwap(t *testing.T, s *subject) {
 	t.Run("changed", func(t *testing.T) {
 		name, _ := s.live(t)
 		version := s.version(t, name, false)
-		value := s.seal(t, name, "of somebody else")
+		value := s.seal(t, name, "of another client")
 		s.set(t, name, value, long)
 		r, _ := swap(t, name, version)
 		s.refuse(t, r, cryptomem.ErrChanged)

@@ -1,5 +1,5 @@
 // Package storetest is the contract that every cryptomem.Store is held to, as a
-// test. Whoever writes a store runs it in a test of their own:
+// test. The author of a store runs it in a test of their own:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) cryptomem.Store { return newStore(t) })

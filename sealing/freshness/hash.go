@@ -7,7 +7,7 @@ import (
 
 // sipHash is SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input
 // PRF", 2012): 64 bits under a key of 128. A tag stands for its name wherever the
-// table is asked, so nobody may be able to choose names that share one.
+// table is asked, so an attacker must not be able to choose names that share one.
 type sipHash struct{ k0, k1 uint64 }
 
 func newSipHash(key [16]byte) sipHash {

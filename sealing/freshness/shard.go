@@ -93,7 +93,7 @@ func (s *shard) learn(t *Table, l Snapshot, e Envelope, own bool) {
 
 // settle: what was current when the request began, and is not what its answer
 // shows, was replaced or removed in between. What came to be current since then
-// is left alone: nobody knows which of the two came first.
+// is left alone: it is unknown which of the two came first.
 func (s *shard) settle(t *Table, l Snapshot, p slot, id uint64) {
 	if l.current != 0 && l.current != id {
 		s.bury(t, l.tag, l.current)

@@ -24,7 +24,7 @@ import (
 // Open opens a regular file for reading. It refuses everything else: a named pipe
 // would be waited for, a device might never end. Symbolic links are followed.
 func Open(name string) (*os.File, fs.FileInfo, error) {
-	// Not to block, opening does not wait for somebody to write to a pipe; then
+	// Not to block, opening does not wait for a writer to a pipe; then
 	// the open file is asked what it is, so that it cannot be another by now.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -62,11 +62,11 @@ func Read(name string, limit int64) ([]byte, error) {
 
 // ReadSecret is Read of a file that must be kept from others. Where anybody but
 // this process's user, or root, could have read it or put it there, the error is an
-// [ExposedError]. Whoever takes the text clears it.
+// [ExposedError]. The caller clears the text.
 func ReadSecret(name string, limit int64) ([]byte, error) { return readSecret(name, limit, false) }
 
 // ReadSecretOfAny is ReadSecret for tools that keep other users' files in order:
-// run by root, it takes a file whoever owns it.
+// run by root, it takes a file of any owner.
 func ReadSecretOfAny(name string, limit int64) ([]byte, error) { return readSecret(name, limit, true) }
 
 func readSecret(name string, limit int64, ofAny bool) ([]byte, error) {

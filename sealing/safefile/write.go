@@ -36,7 +36,7 @@ const (
 )
 
 // Replace puts a file that write fills in the place of the one of that name, in one
-// step: whoever reads finds the old file or the new one, whole, and so does whoever
+// step: a reader finds the old file or the new one, whole, and so does one that
 // comes after a crash. When it fails the old one stays. Meanwhile a file with a
 // random name, which ends with ".tmp", is beside it.
 func Replace(name string, mode Mode, write func(*os.File) error) error {
@@ -54,7 +54,7 @@ func Replace(name string, mode Mode, write func(*os.File) error) error {
 }
 
 // ReplaceThrough is Replace by way of a file with a known name, which it removes if
-// somebody left it: written to, that would keep its mode, and a link would lead
+// another process left it: written to, that would keep its mode, and a link would lead
 // elsewhere. Two at once must not share it. Where the new file is whole and only
 // could not take the old one's place, an os.LinkError, it stays there.
 func ReplaceThrough(temporary, name string, mode Mode, write func(*os.File) error) error {

@@ -1,4 +1,4 @@
-// Package address reads addresses as people write them, for whoever listens on
+// Package address reads addresses as people write them, for those who listen on
 // one or connects to it: "localhost:8080", "[::1]:8080", ":8080" for every
 // address of the machine, "unix:/run/cryptomem.sock" for a Unix socket.
 //
@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 }
 
 // Parse reads one address. Its error is an [*Error]. Only the form is checked: a
-// name is looked up, and a file is looked at, when somebody connects or listens.
+// name is looked up, and a file is looked at, when the address is used.
 func Parse(text string) (Address, error) {
 	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
 		return parseUnix(text, path)
@@ -78,7 +78,7 @@ func ParseList(text string) ([]Address, error) {
 
 func parseUnix(text, path string) (Address, error) {
 	if rest, ok := strings.CutPrefix(path, "//"); ok {
-		// In a URL the host comes first: unix:///run/s names /run/s, but whoever
+		// In a URL the host comes first: unix:///run/s names /run/s, but one who
 		// writes unix://run/s may mean either file.
 		path = rest
 		if path != "" && path[0] != '/' {

@@ -60,7 +60,7 @@ type Terminator interface {
 // is charged to that share, too.
 type ShareHandler interface {
 	Handler
-	// Share is asked for at first, and again after each AUTH. Nil is nobody's.
+	// Share is asked for at first, and again after each AUTH. Nil is charged to no account.
 	Share() *Share
 }
 

@@ -41,7 +41,7 @@ func Quote(received []byte) string {
 	return fmt.Sprintf("%q... (%d bytes)", received[:MaxQuote], len(received))
 }
 
-// AuthenticationRequired answers whoever has not shown who they are.
+// AuthenticationRequired answers a client that has not authenticated.
 var AuthenticationRequired = Refusal{Status: Denied, Message: "authentication required"}
 
 // Refuse refuses a request for what is wrong with it.

@@ -6,7 +6,7 @@
 // Every peer whose server is installed takes part. Rounds alternate between the
 // peers, medians are compared: a shared machine is noisy, and only figures of
 // one run say anything about each other. It is a module of its own so that
-// nobody else needs the peers' clients.
+// no one else needs the peers' clients.
 package main
 
 import (

@@ -87,7 +87,7 @@ func startPeers(s *settings) (peers []*peer, stop func(), err error) {
 		peers = append(peers, p)
 	}
 	if len(peers) == 0 {
-		return nil, stop, errors.New("nobody takes part")
+		return nil, stop, errors.New("there is no server to compare with")
 	}
 	return peers, stop, nil
 }
@@ -162,7 +162,7 @@ func freePort() (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), l.Close()
 }
 
-// await waits until somebody listens on addr.
+// await waits until a server listens on addr.
 func await(addr string) error {
 	var err error
 	for range 100 {

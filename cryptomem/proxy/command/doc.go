@@ -2,7 +2,7 @@
 // names, as Redis 7.0 does it: the same replies, error texts, ranges and
 // edge cases.
 //
-// Nothing here does I/O. Whoever runs a command has loaded the entries of its
+// Nothing here does I/O. The caller of a command has loaded the entries of its
 // names into a [Context]; the command appends its reply and changes the entries;
 // what is marked as changed is then to be stored. So one command is run directly,
 // together with others that wait for the same name, in a transaction or by a

@@ -94,8 +94,8 @@ func answerError(k Kind, err error) error {
 	case errors.Is(err, cryptomem.ErrNotFound) && k == Swap, errors.Is(err, cryptomem.ErrChanged), errors.Is(err, cryptomem.ErrExists):
 		return ErrLost
 	case errors.Is(err, cryptomem.ErrNotAuthentic):
-		// What nobody here can open is absent, and may be replaced: an error would
-		// lock out whoever has a session under a key that is gone.
+		// What no key here opens is absent, and may be replaced: an error would
+		// lock out users with a session under a key that is gone.
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case errors.Is(err, cryptomem.ErrExpired):
 		return errExpired

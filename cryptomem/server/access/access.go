@@ -83,7 +83,7 @@ func Load(file string) (*List, error) {
 	return l, l.Reload(file)
 }
 
-// New returns a list of nobody.
+// New returns an empty list.
 func New() *List { return &List{members: make(map[string]*member)} }
 
 // Reload replaces all identities by those of the file; on an error all stay.

@@ -18,7 +18,7 @@ import (
 // all of them together.
 const (
 	maxConnections = 1_000_000
-	minMemory      = 1 << 10 // whoever writes less has forgotten the unit
+	minMemory      = 1 << 10 // less means that the unit was forgotten
 	maxMemory      = 1 << 40
 
 	// maxList is how many tokens, certificates, namespaces or prefixes an identity has
@@ -101,7 +101,7 @@ func (p *parser) identity(f config.Field) *identity {
 		return id
 	}
 	if len(id.tokens) == 0 && len(id.certificates) == 0 {
-		p.report(f.Where, "%s: nobody can prove to be it; give it tokens or certificates", id.name)
+		p.report(f.Where, "%s: it has no way to authenticate; give it tokens or certificates", id.name)
 	}
 	if len(id.prefixes) == 0 && !id.stats {
 		p.report(f.Where, "%s: it may touch no key; give it namespaces, or prefixes ([\"\"] is every key), or stats: true", id.name)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// MaxUses is how many identities are told of one by one, whoever asks: an answer, a
+// MaxUses is how many identities are told of one by one: an answer, a
 // page or a scrape stays small, however many there are.
 const MaxUses = 100
 

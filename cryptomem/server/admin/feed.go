@@ -21,7 +21,7 @@ const (
 // retry tells browsers to come back soon, in milliseconds, when a connection ends.
 const retry = "retry: 1000\n"
 
-// A feed samples the server and sends the samples to whoever listens, as
+// A feed samples the server and sends the samples to all who listen, as
 // server-sent events: first what is remembered, then each new one.
 type feed struct {
 	subject *Subject

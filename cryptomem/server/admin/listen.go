@@ -21,7 +21,7 @@ const (
 	WriteTimeout = 10 * time.Second
 
 	headerTimeout  = 5 * time.Second
-	requestTimeout = 10 * time.Second // for a whole request, with a body that nobody wants
+	requestTimeout = 10 * time.Second // for a whole request, with a body that is not read
 	idleTimeout    = 30 * time.Second // between requests
 	headerSize     = 16 << 10
 	sendBuffer     = 128 << 10 // kernel memory for answers on their way; by itself it would grow to megabytes

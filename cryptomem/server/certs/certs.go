@@ -2,7 +2,7 @@
 //
 // A [Source] holds what was last read from the files. Reload replaces it for
 // handshakes to come; connections that are open keep what they began with, so
-// that renewing a certificate disturbs nobody. Files that do not fit together
+// that renewing a certificate disturbs no client. Files that do not fit together
 // replace nothing.
 package certs
 

@@ -177,7 +177,7 @@ func (l *loader[C]) needs(name string, set bool, needed string, present bool) {
 	}
 }
 
-// chosen returns the place of the first of the named settings that somebody
+// chosen returns the place of the first of the named settings that a source
 // set, for a problem that defaults alone cannot have.
 func (l *loader[C]) chosen(names ...string) string {
 	for _, name := range names {

@@ -25,7 +25,7 @@ func (p Problems) Error() string {
 }
 
 // MaxProblems is how many Problems lists at most; one more says that there are
-// others. Whoever has that many has named the wrong file.
+// others. So many mean that the wrong file was named.
 const MaxProblems = 50
 
 // maxProblem is the longest text of a problem, in bytes.

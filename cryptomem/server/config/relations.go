@@ -37,7 +37,7 @@ func relations(l *loader[Config]) {
 func exposure(l *loader[Config], name string, addrs []string, tls bool) {
 	for _, text := range addrs {
 		if a, err := address.Parse(text); err == nil && l.config.Exposed(a, tls) {
-			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and nobody has to authenticate; "+
+			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and clients need not authenticate; "+
 				"set identities, or tls_client_ca, or allow_unauthenticated: true", name, a)
 		}
 	}

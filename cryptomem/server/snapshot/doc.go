@@ -28,7 +28,7 @@
 // crash, so an item deleted or overwritten since is back as it was. Versions
 // are not kept. A loaded item gets a new one, and numbers from before the
 // restart may come again. An item of an account that is not open when it is
-// loaded is charged to nobody from then on.
+// loaded is charged to no account from then on.
 //
 // # Format
 //

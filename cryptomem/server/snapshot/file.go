@@ -96,7 +96,7 @@ type Loaded struct {
 }
 
 // Load stores the items of the snapshot at path in c, and charges them to the
-// accounts that are open there; those of others to nobody. An error is
+// accounts that are open there; those of others to none. An error is
 // fs.ErrNotExist if there is none, ErrEmpty, ErrFormat, ErrNotSnapshot, or one of
 // reading, as which counts that ctx has ended; then, and when the file is not
 // Whole, what could be loaded has been.
@@ -194,7 +194,7 @@ type owners struct {
 }
 
 // cacheFor returns the cache that charges to the account of that name, and to
-// nobody where no such account is open: whatever the file says, it opens none.
+// to none where no such account is open: whatever the file says, it opens none.
 func (o *owners) cacheFor(name []byte) *cache.Cache {
 	if o.own == nil || !bytes.Equal(o.name, name) {
 		o.name, o.own = append(o.name[:0], name...), o.all

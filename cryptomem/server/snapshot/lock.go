@@ -15,7 +15,7 @@ var ErrInUse = errors.New("in use")
 // locked: each save replaces it by another file.
 const lockSuffix = ".lock"
 
-// fileMode lets nobody else hold the lock.
+// fileMode keeps other users from holding the lock.
 const fileMode = 0o600
 
 // maxSignature is the longest process ID, in decimal digits.
@@ -32,7 +32,7 @@ type Lock struct{ file *os.File }
 // stays behind means nothing. The process ID in it is for messages only. On
 // other systems than Linux the lock is one that its own process does not meet
 // (F_SETLK), and loses by another Acquire or InUse; where the system is no Unix,
-// nobody is kept away.
+// no other process is kept away.
 func Acquire(path string) (*Lock, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func Acquire(path string) (*Lock, error) {
 func (l *Lock) Release() error { return l.file.Close() }
 
 // InUse returns ErrInUse, with the process ID, if the path is taken, and nil if
-// it is free. It takes nothing, so that nobody is kept away by asking.
+// it is free. It takes nothing, so that asking keeps no other process away.
 func InUse(path string) error {
 	file, err := os.Open(path + lockSuffix)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,4 +1,4 @@
-// Package stats is what a server says about itself: one [Report], whoever asks.
+// Package stats is what a server says about itself: one [Report] for all who ask.
 // It is the JSON that the STATS command answers, what the admin page draws,
 // what its metrics are made of, and what `cryptomem stats` prints.
 package stats
