@@ -45,7 +45,7 @@ type mutateFlags struct {
 	grace             time.Duration
 	list, survivors   bool
 	near              bool
-	packages          []string
+	patches, packages []string
 }
 
 func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
@@ -61,6 +61,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
 	set.BoolVar(&f.survivors, "survivors", false, "print survivors as sim/mutate/equivalents.txt has them")
 	set.BoolVar(&f.near, "near", false, "of the specs, run only those of the package that a mutant is in")
+	set.StringSliceVar(&f.patches, "patch", nil, "try this patch instead of a draw; may be repeated")
 	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
 	// errors are said by the caller
 	set.SetOutput(io.Discard)
@@ -111,7 +112,10 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	drawn := mutate.Draw(packages, f.seed, f.n)
+	drawn, err := f.draw(packages)
+	if err != nil {
+		return false, err
+	}
 	if f.list {
 		for _, m := range drawn {
 			fmt.Fprintf(out, "%v\n%s\n", m, m.Patch())
@@ -136,7 +140,7 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(out, "\n%s of seed %d\n\n%s", report.Count(len(drawn), "mutant"), f.seed, mutate.Table(verdicts))
+	fmt.Fprintf(out, "\n%s %s\n\n%s", report.Count(len(drawn), "mutant"), f.origin(), mutate.Table(verdicts))
 	for i, v := range verdicts {
 		if !v.Survived() {
 			continue
@@ -151,4 +155,32 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 		fmt.Fprintf(out, "survives: %v%s: %s\n", drawn[i], mark, filepath.Join(f.dir, v.ID+".patch"))
 	}
 	return survived, nil
+}
+
+// draw returns the mutants to try.
+func (f *mutateFlags) draw(packages []*mutate.Package) ([]*mutate.Mutant, error) {
+	if len(f.patches) == 0 {
+		return mutate.Draw(packages, f.seed, f.n), nil
+	}
+	var all []*mutate.Mutant
+	for _, name := range f.patches {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		m, err := mutate.Patched(packages, string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// origin says where the mutants come from.
+func (f *mutateFlags) origin() string {
+	if len(f.patches) > 0 {
+		return "from patches"
+	}
+	return fmt.Sprintf("of seed %d", f.seed)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,8 +18,9 @@ import (
 type asleep struct {
 	bin  string
 	took time.Duration
-	// Mutants whose function the specs call.
-	reached map[int]bool
+	// Mutants whose function is called, and the files of specs that it is called
+	// from: "-" stands for goroutines that belong to no spec.
+	reached map[int][]string
 }
 
 // putToSleep builds the simulator with the mutants in it, and demands that it
@@ -60,10 +62,7 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 		if err != nil {
 			return err
 		}
-		if !specs.reached[number] {
-			continue
-		}
-		if v.How, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake); err != nil {
+		if v.How, err = t.wake(specs, pkg, number, wake); err != nil {
 			return err
 		}
 		if v.How != "" {
@@ -72,6 +71,33 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 		}
 	}
 	return nil
+}
+
+// wake runs the specs that a mutant can be seen by.
+func (t *Trial) wake(specs asleep, pkg string, number int, wake []string) (how string, err error) {
+	files := specs.reached[number]
+	if len(files) == 0 {
+		return "", nil
+	}
+	if _, flags, err := t.specFlags(pkg); err != nil || !slices.Contains(flags, failFast) {
+		if err == nil {
+			how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake)
+		}
+		return how, err
+	}
+	var focus []string
+	for _, file := range files {
+		if file != "-" {
+			focus = append(focus, "--ginkgo.focus-file=/"+regexp.QuoteMeta(file))
+		}
+	}
+	if len(focus) > 0 {
+		how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake, focus...)
+	}
+	if err == nil && how == "" && slices.Contains(files, "-") {
+		how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake)
+	}
+	return how, err
 }
 
 // usual is how long the specs of a package take, for ever if they did not run yet.
@@ -99,7 +125,7 @@ func (t *Trial) specsAsleep(pkg string) (asleep, error) {
 
 func (t *Trial) fallAsleep(pkg string) (asleep, error) {
 	name := filepath.Join(t.Dir, "asleep-"+strings.ReplaceAll(pkg, "/", "-"))
-	a := asleep{bin: name, reached: map[int]bool{}}
+	a := asleep{bin: name, reached: map[int][]string{}}
 	if err := t.build("test", t.schema.overlay, a.bin, pkg); err != nil {
 		return a, err
 	}
@@ -111,9 +137,11 @@ func (t *Trial) fallAsleep(pkg string) (asleep, error) {
 	a.took = t.Clock.Since(began)
 	// there is no file if they reach none
 	text, _ := readText(name + ".reached")
-	for _, field := range strings.Fields(text) {
-		if n, err := strconv.Atoi(field); err == nil {
-			a.reached[n] = true
+	for line := range strings.Lines(text) {
+		var n int
+		var file string
+		if _, err := fmt.Sscan(line, &n, &file); err == nil && !slices.Contains(a.reached[n], file) {
+			a.reached[n] = append(a.reached[n], file)
 		}
 	}
 	t.mu.Lock()

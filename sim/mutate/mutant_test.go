@@ -106,6 +106,22 @@ var _ = Describe("the mutants of a package", func() {
 		}
 	})
 
+	It("are made of patches, too", func() {
+		p := shop()
+		for _, m := range Draw([]*Package{p}, 4, 20) {
+			again, err := Patched([]*Package{p}, m.Patch())
+			Expect(err).NotTo(HaveOccurred())
+			Expect(again.Apply()).To(Equal(m.Apply()))
+			Expect([]any{again.File, again.Func, again.Line}).To(Equal([]any{m.File, m.Func, m.Line}), m.Patch())
+		}
+		_, err := Patched([]*Package{p}, "+++ b/elsewhere.go")
+		Expect(err).To(MatchError("elsewhere.go is not in the packages"))
+		_, err = Patched([]*Package{p}, "nothing")
+		Expect(err).To(MatchError("the patch names no file"))
+		_, err = Patched([]*Package{p}, "--- a/price.go\n+++ b/price.go\n@@ -1,1 +1,1 @@\n-no such line\n+another\n")
+		Expect(err).To(MatchError(ContainSubstring("the patch does not fit price.go")))
+	})
+
 	It("are of packages of the module", func() {
 		_, err := Load("testdata/shop", "fmt")
 		Expect(err).To(MatchError(ContainSubstring("no package of this module matches")))

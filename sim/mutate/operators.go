@@ -90,14 +90,18 @@ func (v *visitor) declaration(d ast.Decl) {
 	if f.Body == nil {
 		return
 	}
-	v.function = f.Name.Name
-	if f.Recv != nil && len(f.Recv.List) == 1 {
-		receiver := types.ExprString(f.Recv.List[0].Type)
-		receiver, _, _ = strings.Cut(receiver, "[")
-		v.function = strings.TrimPrefix(receiver, "*") + "." + v.function
-	}
+	v.function = functionName(f)
 	v.early(f)
 	ast.Inspect(f.Body, v.node)
+}
+
+// functionName is a function's name, with its receiver's, such as "shard.take".
+func functionName(f *ast.FuncDecl) string {
+	if f.Recv == nil || len(f.Recv.List) != 1 {
+		return f.Name.Name
+	}
+	receiver, _, _ := strings.Cut(types.ExprString(f.Recv.List[0].Type), "[")
+	return strings.TrimPrefix(receiver, "*") + "." + f.Name.Name
 }
 
 // replace adds the mutant that has text in the place of the source from a node's

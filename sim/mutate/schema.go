@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ import (
 // Schemata, ISSTA 1993). The variable MUTANT of its environment wakes one up.
 // Each mutant is a copy of its function with the change in it:
 //
-//	func (s *shard) room(n int) bool { if mutantIs(7) { return s.room_mutant7(n) }
+//	func (s *shard) room(n int) bool { if mutantAwake == 7 { return s.room_mutant7(n) }
 //		return n <= s.free
 //	}
 //
@@ -25,8 +26,8 @@ import (
 //		return n < s.free
 //	}
 //
-// Functions that wake with MUTANT=record write down which mutants they hold, as
-// soon as they are called.
+// With MUTANT=record, functions write down which mutants they hold, and from which
+// files of specs they are called.
 type schema struct {
 	// For the compiler.
 	overlay string
@@ -118,7 +119,7 @@ func (h *hosts) offset(at token.Pos) int { return h.p.fset.Position(at).Offset }
 
 func (h *hosts) compiles() bool {
 	var files []*ast.File
-	sources := h.files("func mutantIs(int) bool { return false }")
+	sources := h.files("var mutantAwake, mutantsRecord = 0, false\n\nfunc mutantsReached(...int) {}")
 	for name, text := range sources {
 		f, err := parser.ParseFile(h.p.fset, name, text, parser.SkipObjectResolution)
 		if err != nil {
@@ -160,18 +161,28 @@ func (h *hosts) host(f *ast.FuncDecl, copies *strings.Builder) []edit {
 	source := string(h.p.sources[h.p.fset.Position(f.Pos()).Filename])
 	begin, body := h.offset(f.Pos()), h.offset(f.Body.Lbrace)
 	var choose strings.Builder
+	fmt.Fprintf(&choose, " if mutantsRecord { mutantsReached(%s) };", h.numbers(f))
 	for _, s := range h.by[f] {
 		mutated := fmt.Sprintf("%s_mutant%d", f.Name.Name, s.number)
 		hand := "return " + fmt.Sprintf(call, mutated)
 		if f.Type.Results == nil {
 			hand = fmt.Sprintf(call, mutated) + "; return"
 		}
-		fmt.Fprintf(&choose, " if mutantIs(%d) { %s };", s.number, hand)
+		fmt.Fprintf(&choose, " if mutantAwake == %d { %s };", s.number, hand)
 		signature := apply(source, begin, body, append([]edit{{h.offset(f.Name.Pos()), h.offset(f.Name.End()), mutated}}, named...))
 		end := h.offset(f.Body.End()) + len(s.m.with) - (s.m.to - s.m.from)
 		copies.WriteString("\n" + signature + string(s.m.Apply()[body:end]) + "\n")
 	}
 	return append(named, edit{body + 1, body + 1, choose.String()})
+}
+
+// numbers lists the mutants in a function.
+func (h *hosts) numbers(f *ast.FuncDecl) string {
+	var all []string
+	for _, s := range h.by[f] {
+		all = append(all, strconv.Itoa(s.number))
+	}
+	return strings.Join(all, ", ")
 }
 
 // call returns how a function calls its copy, whose name is left open, and what
@@ -240,31 +251,47 @@ func (h *hosts) chooser() string {
 
 const chooser = `import (
 	"os"
+	"path"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 )
 
 var (
 	mutantAwake, _ = strconv.Atoi(os.Getenv(%[1]q))
 	mutantsRecord  = os.Getenv(%[1]q) == %[2]q
-	mutantsReached sync.Map
+	mutantsKnown   sync.Map
 )
 
-func mutantIs(n int) bool {
-	if mutantsRecord {
-		mutantReached(n)
-	}
-	return n == mutantAwake
-}
-
-func mutantReached(n int) {
-	if _, known := mutantsReached.LoadOrStore(n, true); known {
+// mutantsReached writes down the files of specs that a call comes from, "-" if it
+// comes from none.
+func mutantsReached(numbers ...int) {
+	var callers [64]uintptr
+	depth := runtime.Callers(2, callers[:])
+	if _, known := mutantsKnown.LoadOrStore(callers, true); known {
 		return
+	}
+	files := map[string]bool{}
+	for frames, more := runtime.CallersFrames(callers[:depth]), true; more; {
+		var frame runtime.Frame
+		if frame, more = frames.Next(); strings.HasSuffix(frame.File, "_test.go") {
+			files[path.Base(frame.File)] = true
+		}
+	}
+	if len(files) == 0 {
+		files["-"] = true
+	}
+	lines := ""
+	for file := range files {
+		for _, n := range numbers {
+			lines += strconv.Itoa(n) + " " + file + "\n"
+		}
 	}
 	f, err := os.OpenFile(os.Getenv(%[3]q), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		panic(err)
 	}
-	f.WriteString(strconv.Itoa(n) + "\n")
+	f.WriteString(lines)
 	f.Close()
 }`

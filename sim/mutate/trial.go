@@ -336,11 +336,12 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 // once in a while.
 const specRuns = 2
 
-func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string) (string, error) {
+func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string, focus ...string) (string, error) {
 	dir, flags, err := t.specFlags(pkg)
 	if err != nil {
 		return "", err
 	}
+	flags = append(flags, focus...)
 	var how string
 	for range specRuns {
 		text, err := t.run(dir, limit, env, bin, flags...)
@@ -351,6 +352,9 @@ func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string) (st
 	}
 	return how, nil
 }
+
+// failFast is a flag of Ginkgo.
+const failFast = "--ginkgo.fail-fast"
 
 // specFlags returns the folder that the tests of a package run in, and the flags
 // that end them at the first failure. Tests without Ginkgo do not know its flags.
@@ -365,7 +369,7 @@ func (t *Trial) specFlags(pkg string) (dir string, flags []string, err error) {
 	dir, imports, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
 	flags = []string{"-test.timeout=0", "-test.failfast"}
 	if strings.Contains(imports, "github.com/onsi/ginkgo/v2") {
-		flags = append(flags, "--ginkgo.fail-fast", "--ginkgo.no-color")
+		flags = append(flags, failFast, "--ginkgo.no-color")
 	}
 	return dir, flags, nil
 }

@@ -72,6 +72,24 @@ var _ = Describe("a session", func() {
 		}
 	})
 
+	It("moves the beginning of a request to the front only once half of its buffer is used up", func() {
+		s := session.New(&recorder{}, session.Limits{})
+		room := len(s.Buffer())
+		ping := func(size int) []byte { return frame(wire.Ping, 0, "", string(make([]byte, size))) }
+		whole, second := ping(room/4), ping(room/4)
+		receive := func(b []byte) {
+			GinkgoHelper()
+			Expect(copy(s.Buffer(), b)).To(Equal(len(b)))
+			s.Received(len(b))
+			Expect(s.Execute(1)).To(Succeed())
+			s.Sent(s.Unsent())
+		}
+		receive(append(whole, second[:5]...))
+		Expect(s.Buffer()).To(HaveLen(room-len(whole)-5), "there is room enough: what has begun stays where it is")
+		receive(append(second[5:], whole[:5]...))
+		Expect(s.Buffer()).To(HaveLen(room - 5))
+	})
+
 	It("drops a value over the limit without buffering it and stays in step", func() {
 		handler := &recorder{}
 		s := session.New(handler, session.Limits{MaxValueSize: 10})
