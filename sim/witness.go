@@ -73,6 +73,7 @@ func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 	w, m := e.w, e.conn.node.model
 	if e.conn.node.budget != nil && refusedAs(a) == script.WantBusy {
 		w.cover(StateMemoryBusy)
+		m.Busy(r)
 		return
 	}
 	if !e.entitled(now, r, a) {

@@ -284,6 +284,11 @@ func (w *world) reclaim(s *node) {
 	if st.Items > live || live-st.Items > st.Evicted-s.model.Lost() {
 		w.violate(RuleMemory, "with all that expires gone, the store holds %d items; there should be %d, less %d evicted", st.Items, live, st.Evicted-s.model.Lost())
 	}
+	if v := s.model.CheckCounts(oracle.Counts{
+		Hits: st.Hits, Misses: st.Misses, Sets: st.Sets, Deleted: st.Deleted, Expired: st.Expired, Evicted: st.Evicted, Items: st.Items,
+	}); v != nil {
+		w.fail(v)
+	}
 }
 
 // meet takes note of what a request finds at the instant of its execution.

@@ -2,7 +2,6 @@ package mutate
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -14,13 +13,21 @@ import (
 	"time"
 )
 
-// asleep are the specs of a package with the mutants of a schema in them.
+// asleep are the specs of a package with the mutants of a schema in them, a file
+// at a time, the quickest first.
 type asleep struct {
-	bin  string
-	took time.Duration
-	// Mutants whose function is called, and the files of specs that it is called
-	// from: "-" stands for goroutines that belong to no spec.
-	reached map[int][]string
+	bin   string
+	took  time.Duration
+	files []specFile
+}
+
+// A specFile is a file of specs. Tests without Ginkgo are as one file without a
+// focus.
+type specFile struct {
+	name    string
+	focus   []string
+	took    time.Duration
+	reached map[int]bool
 }
 
 // putToSleep builds the simulator with the mutants in it, and demands that it
@@ -62,42 +69,20 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 		if err != nil {
 			return err
 		}
-		if v.How, err = t.wake(specs, pkg, number, wake); err != nil {
-			return err
-		}
-		if v.How != "" {
-			v.By = "specs"
-			return nil
+		for _, file := range specs.files {
+			if !file.reached[number] {
+				continue
+			}
+			if v.How, err = t.runSpecs(specs.bin, pkg, t.limit(file.took), wake, file.focus...); err != nil {
+				return err
+			}
+			if v.How != "" {
+				v.By = "specs"
+				return nil
+			}
 		}
 	}
 	return nil
-}
-
-// wake runs the specs that a mutant can be seen by.
-func (t *Trial) wake(specs asleep, pkg string, number int, wake []string) (how string, err error) {
-	files := specs.reached[number]
-	if len(files) == 0 {
-		return "", nil
-	}
-	if _, flags, err := t.specFlags(pkg); err != nil || !slices.Contains(flags, failFast) {
-		if err == nil {
-			how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake)
-		}
-		return how, err
-	}
-	var focus []string
-	for _, file := range files {
-		if file != "-" {
-			focus = append(focus, "--ginkgo.focus-file=/"+regexp.QuoteMeta(file))
-		}
-	}
-	if len(focus) > 0 {
-		how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake, focus...)
-	}
-	if err == nil && how == "" && slices.Contains(files, "-") {
-		how, err = t.runSpecs(specs.bin, pkg, t.limit(specs.took), wake)
-	}
-	return how, err
 }
 
 // usual is how long the specs of a package take, for ever if they did not run yet.
@@ -111,7 +96,7 @@ func (t *Trial) usual(pkg string) time.Duration {
 }
 
 // specsAsleep builds the specs of a package with the schema, and runs them once
-// while all mutants sleep: they must pass then.
+// while all mutants sleep.
 func (t *Trial) specsAsleep(pkg string) (asleep, error) {
 	t.mu.Lock()
 	once := t.asleep[pkg]
@@ -124,28 +109,76 @@ func (t *Trial) specsAsleep(pkg string) (asleep, error) {
 }
 
 func (t *Trial) fallAsleep(pkg string) (asleep, error) {
-	name := filepath.Join(t.Dir, "asleep-"+strings.ReplaceAll(pkg, "/", "-"))
-	a := asleep{bin: name, reached: map[int][]string{}}
+	a := asleep{bin: filepath.Join(t.Dir, "asleep-"+strings.ReplaceAll(pkg, "/", "-"))}
 	if err := t.build("test", t.schema.overlay, a.bin, pkg); err != nil {
 		return a, err
 	}
-	began := t.Clock.Now()
-	record := []string{envMutant + "=" + recording, envRecord + "=" + name + ".reached"}
-	if said, err := t.runSpecs(a.bin, pkg, unhurried, record); err != nil || said != "" {
-		return a, errors.Join(err, fmt.Errorf("the specs of %s fail while all mutants sleep: %s", pkg, said))
+	files, err := t.specFiles(pkg)
+	if err != nil {
+		return a, err
 	}
-	a.took = t.Clock.Since(began)
-	// there is no file if they reach none
-	text, _ := readText(name + ".reached")
-	for line := range strings.Lines(text) {
-		var n int
-		var file string
-		if _, err := fmt.Sscan(line, &n, &file); err == nil && !slices.Contains(a.reached[n], file) {
-			a.reached[n] = append(a.reached[n], file)
+	for _, file := range files {
+		if err := t.record(a.bin, pkg, &file); err != nil {
+			return a, err
 		}
+		a.took += file.took
+		a.files = append(a.files, file)
 	}
+	slices.SortStableFunc(a.files, func(x, y specFile) int { return cmp.Compare(x.took, y.took) })
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.took[pkg] = a.took
 	return a, nil
+}
+
+// record finds out which mutants a file of specs reaches. If its specs fail while
+// all sleep, it cannot judge, and is left out.
+func (t *Trial) record(bin, pkg string, file *specFile) error {
+	name := bin + "-" + file.name + ".reached"
+	began := t.Clock.Now()
+	said, err := t.runSpecs(bin, pkg, unhurried, []string{envMutant + "=" + recording, envRecord + "=" + name}, file.focus...)
+	if err != nil {
+		return err
+	}
+	file.took, file.reached = t.Clock.Since(began), map[int]bool{}
+	if said != "" {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.leftOut = append(t.leftOut, file.name+" of "+said)
+		return nil
+	}
+	// there is no such file if they reach none
+	text, _ := readText(name)
+	for _, field := range strings.Fields(text) {
+		if n, err := strconv.Atoi(field); err == nil {
+			file.reached[n] = true
+		}
+	}
+	return nil
+}
+
+// LeftOut returns the files of specs that fail while all mutants sleep, and so
+// could not judge.
+func (t *Trial) LeftOut() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.leftOut)
+}
+
+// specFiles lists the files of a package's specs.
+func (t *Trial) specFiles(pkg string) (files []specFile, err error) {
+	_, flags, err := t.specFlags(pkg)
+	if err != nil || !slices.Contains(flags, failFast) {
+		return []specFile{{name: "all"}}, err
+	}
+	list, err := goList(t.Root, []string{"--", pkg})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range list {
+		for _, name := range slices.Concat(l.TestGoFiles, l.XTestGoFiles) {
+			files = append(files, specFile{name: name, focus: []string{"--ginkgo.focus-file=/" + regexp.QuoteMeta(name) + "$"}})
+		}
+	}
+	return files, nil
 }

@@ -26,8 +26,7 @@ import (
 //		return n < s.free
 //	}
 //
-// With MUTANT=record, functions write down which mutants they hold, and from which
-// files of specs they are called.
+// With MUTANT=record, functions that are called write down which mutants they hold.
 type schema struct {
 	// For the compiler.
 	overlay string
@@ -42,6 +41,9 @@ const (
 	recording = "record"
 )
 
+// maxAsleep bounds the numbers of the mutants in a schema.
+const maxAsleep = 1 << 16
+
 // newSchema writes a schema of the mutants to a directory.
 func newSchema(dir string, mutants []*Mutant) (*schema, error) {
 	s := &schema{overlay: filepath.Join(dir, "schema.json"), numbers: map[string]int{}}
@@ -52,7 +54,7 @@ func newSchema(dir string, mutants []*Mutant) (*schema, error) {
 			h = &hosts{p: m.Package, by: map[*ast.FuncDecl][]sleeper{}}
 			in[m.Package] = h
 		}
-		if n := len(s.numbers) + 1; s.numbers[m.ID()] == 0 && h.admit(m, n) {
+		if n := len(s.numbers) + 1; n < maxAsleep && s.numbers[m.ID()] == 0 && h.admit(m, n) {
 			s.numbers[m.ID()] = n
 		}
 	}
@@ -251,42 +253,23 @@ func (h *hosts) chooser() string {
 
 const chooser = `import (
 	"os"
-	"path"
-	"runtime"
 	"strconv"
-	"strings"
-	"sync"
+	"sync/atomic"
 )
 
 var (
 	mutantAwake, _ = strconv.Atoi(os.Getenv(%[1]q))
 	mutantsRecord  = os.Getenv(%[1]q) == %[2]q
-	mutantsKnown   sync.Map
+	mutantsKnown   [1 << 16]atomic.Bool
 )
 
-// mutantsReached writes down the files of specs that a call comes from, "-" if it
-// comes from none.
 func mutantsReached(numbers ...int) {
-	var callers [64]uintptr
-	depth := runtime.Callers(2, callers[:])
-	if _, known := mutantsKnown.LoadOrStore(callers, true); known {
+	if mutantsKnown[numbers[0]].Load() || mutantsKnown[numbers[0]].Swap(true) {
 		return
 	}
-	files := map[string]bool{}
-	for frames, more := runtime.CallersFrames(callers[:depth]), true; more; {
-		var frame runtime.Frame
-		if frame, more = frames.Next(); strings.HasSuffix(frame.File, "_test.go") {
-			files[path.Base(frame.File)] = true
-		}
-	}
-	if len(files) == 0 {
-		files["-"] = true
-	}
 	lines := ""
-	for file := range files {
-		for _, n := range numbers {
-			lines += strconv.Itoa(n) + " " + file + "\n"
-		}
+	for _, n := range numbers {
+		lines += strconv.Itoa(n) + "\n"
 	}
 	f, err := os.OpenFile(os.Getenv(%[3]q), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -47,7 +47,8 @@ type Trial struct {
 	controls map[string]func() (control, error)
 	asleep   map[string]func() (asleep, error)
 	// how long the specs of a package take.
-	took map[string]time.Duration
+	took    map[string]time.Duration
+	leftOut []string
 }
 
 // A control is a program as it is without a mutant.

@@ -36,6 +36,10 @@ type Model struct {
 	changes  uint64
 	// Items found missing.
 	lost uint64
+
+	counts Counts
+	// Items made where none was, and reads that failed.
+	made, unsure uint64
 }
 
 type item struct {
@@ -112,6 +116,7 @@ func (it *item) visible(now int64) bool {
 // Check compares one executed request and its answer with the map, and brings
 // the map up to date.
 func (m *Model) Check(now int64, r *wire.Request, a wire.Response) *Violation {
+	m.count(r, a)
 	if a.Status == wire.Error {
 		return m.refused(r, a)
 	}
@@ -361,6 +366,9 @@ func (m *Model) store(now int64, key, value []byte, ttl time.Duration) {
 	if it == nil {
 		it = &item{}
 		m.items[string(key)] = it
+	}
+	if !it.visible(now) {
+		m.made++
 	}
 	it.live = true
 	it.value = append(it.value[:0], value...)

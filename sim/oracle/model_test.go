@@ -49,6 +49,29 @@ var _ = Describe("the model", func() {
 		Expect(see(2, wire.Get, "", 0, wire.OK, "b")).To(Equal(`model: GET "k" at 2: "b", should be "a"`))
 	})
 
+	It("compares what a store has counted with what it saw", func() {
+		Expect(see(1, wire.Set, "a", 10, wire.OK, "")).To(BeEmpty())
+		Expect(see(2, wire.Set, "b", 10, wire.OK, "")).To(BeEmpty())
+		Expect(see(3, wire.Get, "", 0, wire.OK, "b")).To(BeEmpty())
+		Expect(see(12, wire.Get, "", 0, wire.NotFound, "")).To(BeEmpty())
+		Expect(see(13, wire.Add, "c", 0, wire.OK, "")).To(BeEmpty())
+		Expect(see(14, wire.Delete, "", 0, wire.OK, "")).To(BeEmpty())
+		right := oracle.Counts{Hits: 1, Misses: 1, Sets: 3, Deleted: 1, Expired: 1}
+		Expect(why(m.CheckCounts(right))).To(BeEmpty())
+		for name, wrong := range map[string]func(*oracle.Counts){
+			"hits": func(c *oracle.Counts) { c.Hits++ }, "misses": func(c *oracle.Counts) { c.Misses-- },
+			"sets": func(c *oracle.Counts) { c.Sets-- }, "deleted": func(c *oracle.Counts) { c.Deleted++ },
+			"expired": func(c *oracle.Counts) { c.Expired-- }, "items": func(c *oracle.Counts) { c.Items++ },
+		} {
+			c := right
+			wrong(&c)
+			Expect(why(m.CheckCounts(c))).NotTo(BeEmpty(), name)
+		}
+		m.Busy(&wire.Request{Command: wire.Get})
+		right.Hits++
+		Expect(why(m.CheckCounts(right))).To(BeEmpty(), "it was found, and there was no room for it")
+	})
+
 	It("notices an item that is gone, unless it was evicted", func() {
 		Expect(see(1, wire.Set, "a", 0, wire.OK, "")).To(BeEmpty())
 		Expect(see(2, wire.Get, "", 0, wire.NotFound, "")).To(ContainSubstring("which was not evicted"))
