@@ -41,6 +41,21 @@ var _ = Describe("large values", func() {
 		return string(binary.BigEndian.AppendUint64(nil, v)) + value
 	}
 
+	It("are metered to the byte, as small and refused ones are", func() {
+		value := strings.Repeat("0123456789abcdef", 5_000)
+		input := bytes.Join([][]byte{
+			request(wire.Set, "k", value), request(wire.Get, "k", ""), request(wire.Set, "small", "v"), request(wire.Get, "nothing", ""),
+			request(wire.Set, "too large", value+value),
+		}, nil)
+		meter := session.NewMeter(false)
+		metered := session.New(server.NewHandler(store), session.Limits{MaxValueSize: len(value), Meter: meter})
+		defer metered.Close()
+		answers, err := execute(metered, input)
+		Expect(err).NotTo(HaveOccurred())
+		metered.Measure(1, 2)
+		Expect(meter.Stats(3).Slowest[0].Bytes).To(BeEquivalentTo(len(input) + len(answers)))
+	})
+
 	It("give the same answers as small ones, whatever pieces they arrive in", func() {
 		value := strings.Repeat("0123456789abcdef", 5_000)
 		for _, piece := range []int{1 << 20, 20_000, 1_000, 97, 16_401} {

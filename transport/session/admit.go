@@ -73,8 +73,9 @@ func (s *Session) drop() bool {
 	if s.refused.left > 0 {
 		return false
 	}
-	s.out = s.refused.why.Append(s.output(), s.refused.command)
-	s.counter.request(s.refused.command, s.refused.why.StatusFor(s.refused.command), s.refused.size, nil)
+	before := len(s.output())
+	s.out = s.refused.why.Append(s.out, s.refused.command)
+	s.counter.request(s.refused.command, s.refused.why.StatusFor(s.refused.command), s.refused.size+uint64(len(s.out)-before), nil)
 	s.refused = refused{}
 	s.begun = 0
 	s.endIfEnded()

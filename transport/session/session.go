@@ -305,7 +305,7 @@ func (s *Session) Execute(now int64) error {
 		s.ahead.at(b, size)
 		r := &s.request
 		*r = h.Request(b)
-		answered := len(s.output())
+		answered, referred := len(s.output()), s.referred
 		if s.large == nil {
 			s.out = s.handler.Handle(now, s.out, r)
 		} else {
@@ -317,7 +317,7 @@ func (s *Session) Execute(now int64) error {
 		if !s.chargeAnswers(r.Command) {
 			s.out = MemoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
 		}
-		s.counter.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered), r.Key)
+		s.counter.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered+s.referred-referred), r.Key)
 		s.start += int(size)
 		s.begun = 0
 		if r.Command == wire.Auth && s.sharer != nil {
