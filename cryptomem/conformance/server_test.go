@@ -17,6 +17,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/conformance"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/server/access"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // targetAt is a server that listens on a TCP address.
@@ -158,6 +159,17 @@ var _ = Describe("The suite for servers", func() {
 		Expect(l.Close()).To(Succeed())
 		_, err = conformance.OfServer(targetAt(l.Addr().String())).Run(ctx, conformance.All, func(conformance.Result) { Fail("tried") })
 		Expect(err).To(MatchError(ContainSubstring("connection refused")))
+	})
+
+	It("has cases for each command, in a group of its name", func() {
+		groups := make(map[string]bool)
+		for _, c := range conformance.OfServer(conformance.Server{}).Cases() {
+			group, _, _ := strings.Cut(c.Name, "/")
+			groups[group] = true
+		}
+		for _, c := range wire.Commands() {
+			Expect(groups).To(HaveKey(strings.ToLower(c.String())), "cryptomem/conformance/cases_*.go has no case for %s", c)
+		}
 	})
 
 	It("has a name of its own for each case, and quotes docs/protocol.md", func() {

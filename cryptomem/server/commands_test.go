@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/binary"
 	"os"
+	"strings"
 
 	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
@@ -32,7 +33,7 @@ var _ = Describe("A command of the protocol", func() {
 				r.Value = binary.BigEndian.AppendUint64(nil, 1)
 			}
 			answer := string(h.Handle(store.Now(), nil, &r))
-			Expect(answer).NotTo(ContainSubstring("not supported"), "cryptomem/server/handler.go")
+			Expect(answer).NotTo(ContainSubstring("not supported"), "Handle in cryptomem/server/handler.go has no case for it")
 			Expect(answer).NotTo(BeEmpty())
 		})
 
@@ -48,13 +49,13 @@ var _ = Describe("A command of the protocol", func() {
 					said = said[min(h.Size(), uint64(len(said))):]
 				}
 			}
-			Expect(shown).To(BeTrue(), "testdata/frames")
+			Expect(shown).To(BeTrue(), "no file of testdata/frames has a request of %s; write testdata/frames/%s.hex", c, strings.ToLower(c.String()))
 		})
 
 		It("is in the protocol's document: "+c.String(), func() {
 			text, err := os.ReadFile("../../docs/protocol.md")
 			Expect(err).NotTo(HaveOccurred())
-			Expect(string(text)).To(ContainSubstring("| "+c.String()+" |"), "docs/protocol.md")
+			Expect(strings.Contains(string(text), "| "+c.String()+" |")).To(BeTrue(), "the table of commands in docs/protocol.md has no row | %s |", c)
 		})
 	}
 })

@@ -1,13 +1,17 @@
 package storetest_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/storetest"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // faultVariable names the fault of the store that TestFaulty runs the contract on,
@@ -85,4 +89,28 @@ func failures(out string) string {
 		}
 	}
 	return strings.Join(lines[:min(len(lines), 40)], "")
+}
+
+// neverAsked are the commands of the protocol that no client has a store carry out.
+var neverAsked = []cryptomem.Command{wire.Touch, wire.Auth}
+
+// An asked is a store that notes which commands it was asked for.
+type asked struct {
+	*memory
+	commands *sync.Map
+}
+
+func (a *asked) Do(ctx context.Context, r *cryptomem.Request) error {
+	a.commands.Store(r.Command, true)
+	return a.memory.Do(ctx, r)
+}
+
+func TestEveryCommandIsTried(t *testing.T) {
+	var commands sync.Map
+	storetest.Run(t, func(*testing.T) cryptomem.Store { return &asked{memory: newMemory(""), commands: &commands} })
+	for _, c := range wire.Commands() {
+		if _, tried := commands.Load(c); !tried && !slices.Contains(neverAsked, c) {
+			t.Errorf("no test asks a store for %s: cryptomem/storetest/commands.go, or neverAsked above", c)
+		}
+	}
 }

@@ -83,7 +83,7 @@ var _ = Describe("What happened since an earlier report", func() {
 			if isGauge(path) {
 				want = 10
 			}
-			Expect(v.Interface()).To(BeNumerically("==", want), path)
+			Expect(v.Interface()).To(BeNumerically("==", want), "a counter belongs into since.go, anything else into gauges above: "+path)
 		})
 		Expect(earlier).To(Equal(numbered(3)))
 		Expect(now).To(Equal(numbered(10)), "a report may be used again")
