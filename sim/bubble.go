@@ -125,9 +125,8 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 	}
 	for i := range s.Actions {
 		a := &s.Actions[i]
+		b.corrupt = b.corrupt || a.Verb.Corrupts()
 		switch a.Verb {
-		case script.Flip:
-			b.corrupt, b.faults = true, true
 		case script.Cut, script.CutTorn, script.CutAnswer, script.Finish, script.Restart:
 			b.faults = true
 		}
@@ -138,7 +137,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 	if HasShell && (o.Shell || s.Config.Kernel > 0) {
 		b.shell = newShell(b)
 	}
-	b.faults = b.faults || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
+	b.faults = b.faults || b.corrupt || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile
 	if s.Config.Hostile {
 		b.liar = &sharedLiar{liar: newLiar(s.Seed, func(lie script.Verb, key []byte) {

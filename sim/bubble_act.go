@@ -88,5 +88,7 @@ func (b *bubble) strike(a *script.Action, until time.Time) {
 		end.with(func(c *gatedConn) { c.trickle = until })
 	case script.Flip:
 		end.with(func(c *gatedConn) { c.flip = true })
+	default:
+		panic("sim: nothing happens to goroutines by " + a.Verb.String())
 	}
 }

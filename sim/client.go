@@ -198,6 +198,8 @@ func (e *clientEnd) strike(a *script.Action, until int64) {
 		p.trickles = max(p.trickles, until)
 	case script.Flip:
 		p.flip = true
+	default:
+		panic("sim: nothing happens to a link by " + a.Verb.String())
 	}
 }
 

@@ -28,6 +28,17 @@ func broken(s *script.Script) string {
 	return ""
 }
 
+var _ = Describe("A state that a run should get into", func() {
+	It("has a name of its own", func() {
+		names := make(map[string]bool)
+		for _, s := range sim.States() {
+			Expect(s.String()).NotTo(BeEmpty(), "stateNames in sim/coverage.go has no name for state %d, after %v", s, s-1)
+			Expect(names).NotTo(HaveKey(s.String()))
+			names[s.String()] = true
+		}
+	})
+})
+
 var _ = Describe("a run", func() {
 	It("keeps every promise, whatever the seed", func() {
 		for seed := range uint64(80) {

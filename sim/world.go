@@ -61,7 +61,7 @@ func newWorld(s *script.Script, o Options) *world {
 	}
 	var names []string
 	for i := range s.Actions {
-		w.corrupt = w.corrupt || s.Actions[i].Verb == script.Flip
+		w.corrupt = w.corrupt || s.Actions[i].Verb.Corrupts()
 		w.stepped = w.stepped || s.Actions[i].Verb == script.Clock
 		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
 		names = append(names, s.Actions[i].Key)

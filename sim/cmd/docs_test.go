@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/sim/plant"
+	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
 var _ = Describe("docs/simulation.md", func() {
@@ -65,6 +67,15 @@ var _ = Describe("docs/simulation.md", func() {
 			}
 		}
 		Expect(ran).To(BeNumerically(">", 5))
+	})
+
+	It("explains every verb of a script", func() {
+		for v := range script.Verb(math.MaxUint8) {
+			// a script writes play as "@NAME"
+			if name := v.String(); name != "" && v != script.Play && !strings.HasPrefix(name, "verb ") {
+				Expect(regexp.MustCompile("`(raw1 )?"+name+"[ `]").MatchString(text)).To(BeTrue(), "docs/simulation.md does not explain `%s`", name)
+			}
+		}
 	})
 
 	It("lists every planted bug as it is", func() {

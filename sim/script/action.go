@@ -232,11 +232,11 @@ const (
 
 // shape says which words follow a verb in a script.
 type shape struct {
-	name                                        string
-	actor                                       ActorKind
-	key, value, ttl, side, n, hex               bool
-	optionalKey, needTTL, call, fault, dialogue bool
-	optionalN, identity, size, oneTier          bool
+	name                                         string
+	actor                                        ActorKind
+	key, value, ttl, side, n, hex                bool
+	optionalKey, needTTL, call, fault, dialogue  bool
+	optionalN, identity, size, oneTier, corrupts bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -270,7 +270,7 @@ var verbs = [...]shape{
 	Finish:    {name: "finish", fault: true},
 	Stall:     {name: "stall", side: true, ttl: true, needTTL: true, fault: true},
 	Trickle:   {name: "trickle", side: true, ttl: true, needTTL: true, fault: true},
-	Flip:      {name: "flip", side: true, fault: true},
+	Flip:      {name: "flip", side: true, fault: true, corrupts: true},
 	Deliver:   {name: "deliver", side: true, optionalN: true, oneTier: true},
 
 	Restart: {name: "restart", actor: Server, ttl: true, fault: true},
@@ -317,6 +317,10 @@ func (v Verb) IsWrite() bool { return verbs[v].value }
 
 // IsFault reports whether v is something that goes wrong.
 func (v Verb) IsFault() bool { return verbs[v].fault }
+
+// Corrupts reports whether v lets other bytes arrive than were sent, so that what a
+// client sees proves little.
+func (v Verb) Corrupts() bool { return verbs[v].corrupts }
 
 // IsLie reports whether v makes the server hostile.
 func (v Verb) IsLie() bool { return v >= LieSwap && v <= LieIgnore }
