@@ -30,6 +30,8 @@ type Conn struct {
 		err error
 		try func(uintptr) bool
 	}
+	// Of who is in ReadWithin.
+	spin spin
 
 	// Held for reading by who uses fd, so that it stays the same socket.
 	mu     sync.RWMutex
@@ -91,13 +93,32 @@ func (c *Conn) Read(b []byte) (int, error) {
 // ReadWithin reads as Read does what comes within the time, or is there already.
 // If that is nothing it returns os.ErrDeadlineExceeded.
 func (c *Conn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
-	if atMost > 0 && !c.await(atMost) {
-		return 0, os.ErrDeadlineExceeded
+	if atMost > 0 {
+		if n, err := c.look(b); !errors.Is(err, syscall.EAGAIN) {
+			return n, err
+		}
+		if !c.await(atMost) {
+			return 0, os.ErrDeadlineExceeded
+		}
 	}
 	n, err := c.receive(b)
 	if errors.Is(err, syscall.EAGAIN) {
 		err = os.ErrDeadlineExceeded
 	}
+	return n, err
+}
+
+// look reads what comes while it is looked for again and again, if that is likely to
+// be in time.
+func (c *Conn) look(b []byte) (n int, err error) {
+	err = syscall.EAGAIN
+	if !c.spin.worthwhile() {
+		return 0, err
+	}
+	for i := 0; i < spinReads && errors.Is(err, syscall.EAGAIN); i++ {
+		n, err = c.receive(b)
+	}
+	c.spin.ended(!errors.Is(err, syscall.EAGAIN))
 	return n, err
 }
 
