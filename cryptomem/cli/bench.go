@@ -24,66 +24,67 @@ const benchUsage = `Usage:
     cryptomem bench --table [--rows NAMES] [--short] [flags]
     cryptomem bench --trace FILE [flags]
 
-Puts load on a server and shows how long its answers take. It stores keys of
-its own there: k00...0 and so on.
+Puts load on a server and shows how long its answers take. It stores its own
+keys there: k00...0 and so on.
 
-    --protocol NAME      sealed: cryptomem through its client, with a key drawn
-                         for the run (default); cryptomem: its bare protocol;
-                         memcached, redis: theirs
+    --protocol NAME      sealed: a cryptomem server through the client, with a
+                         random key (default); cryptomem: its protocol without
+                         sealing; memcached, redis: their protocols
     --connections N      in use at once (default 1)
-    --depth N            requests under way on each connection: in one write for
-                         a bare protocol, from as many goroutines for sealed
+    --depth N            requests in flight on each connection: sealed uses as
+                         many goroutines, the other protocols one write
                          (default 16)
-    --rate N             requests that fall due each second, whether or not the
-                         server keeps up; latency counts from then. Without it,
-                         each connection sends when the last answer is there
-    --duration DURATION  of measuring (default 10s)
-    --warmup DURATION    of load before that (default 1s)
-    --gets PERCENT       share of GET, the rest is SET (default 90)
-    --keys N             how many, all stored before (default 100000)
+    --rate N             requests due each second, whether or not the server
+                         keeps up; latency counts from when they are due.
+                         Without it, each connection waits for its answers
+    --duration DURATION  how long to measure (default 10s)
+    --warmup DURATION    how long to put load on before that (default 1s)
+    --gets PERCENT       share of GET; the rest is SET (default 90)
+    --keys N             number of keys, all stored first (default 100000)
     --key-size SIZE      (default 24)
     --value-size SIZE    (default 64)
-    --ttl DURATION       of what is stored (default 10m; 0 keeps it for good)
-    --reconnect          a new connection for each batch, TLS handshake included;
-                         for bare protocols
+    --ttl DURATION       TTL of the values (default 10m; 0 means no expiry)
+    --reconnect          open a new connection for each batch, with its TLS
+                         handshake; not for sealed
     --seed N             the same seed asks for the same keys (default 1)
-    --server-pid PID     a process on this machine whose CPU time is to be
-                         divided among the requests
+    --server-pid PID     show the CPU time that this process, on this machine,
+                         uses for each request
     --json               print the result as JSON, times in nanoseconds
 
 ` + clientFlagsUsage + `
-    --namespace NAME     the part of the key space to work in (default
+    --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)
 
 Identities, namespaces and the address of a Valkey or Redis, where each node
 gets one connection, are for the sealed protocol only. The exit code is 3 if
 requests failed.
 
-With --compare, it starts cryptomem and, of memcached and redis-server, those
-that are installed, each on a port and a processor of its own, puts the same
-load on each in turn, and prints the medians and how they compare.
+With --compare, it starts cryptomem, and memcached and redis-server where they
+are installed, each on its own port and processor. It puts the same load on one
+after the other, and prints the medians and how they compare.
 
-    --rounds N           for each server (default 5)
-    --report FILE        write a page to look at, too: HTML that needs nothing
-                         else. Also for --table and --trace
+    --rounds N           rounds for each server (default 5)
+    --report FILE        also write an HTML page, in one file. Also for --table
+                         and --trace
 
-With --table, it compares them in each shape of load in turn, from one
-connection to 20 million items, and prints for each what cryptomem takes for
-each 1 of the better of the others, and what it should.
+With --table, it compares them under several loads, from one connection to 20
+million items. For each it prints the ratio of cryptomem's figure to the better
+figure of the others, and the target.
 
-    --rows NAMES         these shapes only, with commas between; none for none
+    --rows NAMES         only these loads, separated by commas; "none" for none
     --short              one short round of each, without the long ones
-    --trace FILE         replay it as well, with sizes drawn
+    --trace FILE         also replay a trace, with random sizes
 
-With --trace alone, it replays a file of requests as a program does that reads
-through its cache, and prints how many of them, and of their bytes, were hits:
-on each of the servers as --compare starts them, for each limit, or on the one
-that --addr and --protocol name. Each line of FILE, which may be gzipped, is an
-object's name and its size in bytes; objects without have --value-size. What is
-stored is as long as a sealed value, on every server.
+With --trace alone, it replays a file of requests like a program that reads
+through its cache, and prints the share of hits among requests and bytes. It
+does so on each of the servers that --compare starts, for each memory limit, or
+on the server that --addr and --protocol name. Each line of FILE, which may be
+gzipped, is an object's name and its size in bytes, by default --value-size.
+On every server, the stored values are as long as sealed ones.
 
-    --limits SIZES       memory that servers get (default 16MiB,32MiB,64MiB)
-    --drawn              draw sizes of 64 B to 16 KiB from the names instead
+    --limits SIZES       memory limits of the servers (default
+                         16MiB,32MiB,64MiB)
+    --drawn              derive sizes of 64 B to 16 KiB from the names instead
 
 Example:
     $ cryptomem bench --connections 50 --rate 50000 --duration 30s

@@ -20,12 +20,12 @@ const certsUsage = `Usage:
     cryptomem certs --dir DIR [--name FILE] NAME...
     cryptomem certs --dir DIR --renew FILE...
 
-Signs a certificate that vouches for the NAMEs (DNS names, IP addresses, URIs),
-for a server or a client. DIR/ca.pem and DIR/ca.key are the authority; they are
-made the first time. Where there is a real authority, use that.
+Signs a certificate for the NAMEs (DNS names, IP addresses, URIs), for a server
+or a client. DIR/ca.pem and DIR/ca.key are the certificate authority; the first
+run makes them. If you have a real authority, use that instead.
 
-With --renew, it signs FILE.pem once more, for the same names and the same key.
-A running server reads the new one by itself.
+With --renew, it signs FILE.pem again, for the same names and the same key. A
+running server reads the new certificate by itself.
 
     --dir DIR            where the files are
     --name FILE          write FILE.pem and FILE.key (default: the first NAME)

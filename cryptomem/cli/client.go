@@ -22,31 +22,31 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
-const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, else where one
-                         would listen: $CRYPTOMEM_ADDR or localhost:8080); or
-                         several, separated by commas, that share the keys; or a
-                         Valkey or Redis: valkey://HOST, valkeys://HOST for TLS.
-                         One with a password belongs in $CRYPTOMEM_SERVER
+const clientFlagsUsage = `    --addr ADDRESS       the server (default $CRYPTOMEM_SERVER, then
+                         $CRYPTOMEM_ADDR, then localhost:8080); or several,
+                         separated by commas, that share the keys; or a Valkey
+                         or Redis: valkey://HOST, valkeys://HOST for TLS. An
+                         address with a password belongs in $CRYPTOMEM_SERVER
     --timeout DURATION   give up after this long (default 5s)
 
-    --tls                speak TLS, and trust the system's authorities
-    --ca FILE            speak TLS, and trust the authorities in FILE (default
+    --tls                use TLS, and trust the system's authorities
+    --ca FILE            use TLS, and trust the authorities in FILE (default
                          $CRYPTOMEM_CA)
     --server-name NAME   the name in the server's certificate (default: the host
                          of the address)
-    --cert FILE          certificate to show the server ($CRYPTOMEM_CLIENT_CERT)
-    --cert-key FILE      and its private key ($CRYPTOMEM_CLIENT_KEY)
-    --identity NAME      authenticate as NAME ($CRYPTOMEM_IDENTITY)
-    --token-file FILE    with the token in FILE ($CRYPTOMEM_TOKEN_FILE); without
-                         a file, $CRYPTOMEM_TOKEN is the token itself
+    --cert FILE          client certificate (default $CRYPTOMEM_CLIENT_CERT)
+    --cert-key FILE      its private key (default $CRYPTOMEM_CLIENT_KEY)
+    --identity NAME      authenticate as NAME (default $CRYPTOMEM_IDENTITY)
+    --token-file FILE    file with the token (default $CRYPTOMEM_TOKEN_FILE);
+                         or set $CRYPTOMEM_TOKEN to the token itself
 `
 
 const keyFlagsUsage = `
-    --key-file FILE      the key (default $CRYPTOMEM_KEY_FILE); without a file,
-                         $CRYPTOMEM_KEY is the 32-byte secret itself
-    --namespace NAME     the part of the key space to work in (default
+    --key-file FILE      sealing keys (default $CRYPTOMEM_KEY_FILE); or set
+                         $CRYPTOMEM_KEY to a 32-byte secret
+    --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)
-    --not-before TIME    open nothing that was sealed before TIME, such as
+    --not-before TIME    refuse values that were sealed before TIME, such as
                          2030-01-01T12:00:00Z (default $CRYPTOMEM_NOT_BEFORE)
 `
 

@@ -48,10 +48,10 @@ const usage = `Usage:
     cryptomem help [COMMAND | --man]
     cryptomem version
 
-cryptomem keeps values that it cannot read: they are sealed before they leave
-the client, and the server holds them in memory until they expire.
-"cryptomem serve" starts the server, on localhost:8080 unless told otherwise.
-"cryptomem help COMMAND" says more.
+cryptomem is a cache that cannot read its values: the client seals them before
+they leave it, and the server keeps them in memory until they expire.
+"cryptomem serve" starts the server, by default on localhost:8080.
+"cryptomem help COMMAND" explains a command.
 
 Exit codes: 0 done, 1 not found (set --nx: found; conformance: a case failed),
 2 wrong usage or configuration, 3 failed.

@@ -22,17 +22,17 @@ const completionUsage = `Usage:
 Prints a script that makes a shell complete commands and flags. Load it in the
 shell's start file, or save it where the shell looks for completions.
 
-The script asks the binary itself, so it never has to be renewed: "words" prints
-what the last WORD behind "cryptomem" may become, one a line, with its meaning
-behind a tab. Where there is nothing to say, shells complete names of files.
+The script asks the binary, so it stays up to date: "words" prints what the last
+WORD may be completed to, one a line, with its meaning after a tab. If that is
+nothing, shells complete file names.
 
 Example:
     $ echo 'source <(cryptomem completion bash)' >> ~/.bashrc
     $ echo 'source <(cryptomem completion zsh)' >> ~/.zshrc
     $ cryptomem completion fish > ~/.config/fish/completions/cryptomem.fish
     $ cryptomem completion words ke
-    keys	Prints the keys of the namespace that begin with PREFIX, or all, ...
-    keygen	Draws the key that values are sealed with, and writes it to ...
+    keys	Prints the keys of the namespace that begin with PREFIX ...
+    keygen	Makes the key that values are sealed with and writes it ...
 `
 
 // completionScripts call "completion words" with what stands before the cursor.

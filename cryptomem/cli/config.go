@@ -24,13 +24,13 @@ const configUsage = `Usage:
     cryptomem config [--proxy] [--check] [--config FILE] [--SETTING VALUE]...
     cryptomem config [--proxy] --reference
 
-Prints the configuration that "cryptomem serve" would run with, as a file that
-it could be started from, with the place that each value came from.
+Prints the configuration that "cryptomem serve" would use, as a configuration
+file, and where each value comes from.
 
-    --check      print warnings only; exit 2 if the configuration is wrong, or
+    --check      print only warnings; exit 2 if the configuration is wrong, or
                  a certificate, key or identities file that it names
-    --reference  print what every setting means, as Markdown
-    --proxy      the configuration of "cryptomem proxy" instead
+    --reference  print what each setting means, as Markdown
+    --proxy      show the configuration of "cryptomem proxy" instead
 
 The other flags are those of "cryptomem serve", or of "cryptomem proxy".
 

@@ -24,37 +24,36 @@ const conformanceUsage = `Usage:
     cryptomem conformance --envelope [flags] -- COMMAND [ARGUMENT]...
     cryptomem conformance --list [--envelope] [--run PATTERN] [--json]
 
-Holds a server to the protocol, over a socket: docs/protocol.md, rule by rule.
-It uses keys of its own, which it removes again, and changes nothing else.
+Tests a server against the protocol in docs/protocol.md, rule by rule. It uses
+its own keys, which it removes again, and changes nothing else.
 
-With --envelope, it starts COMMAND, which seals and opens by line as
-docs/conformance.md says, and holds that to docs/sealing.md.
+With --envelope, it starts COMMAND, which seals and opens line by line (see
+docs/conformance.md), and tests that against docs/sealing.md.
 
 Prints the Test Anything Protocol, version 14. The exit code is 1 if a case
-failed, and 3 if nothing could be tried.
+failed, and 3 if no case could be tried.
 
-    --envelope           an implementation of envelopes in place of a server
+    --envelope           test an implementation of envelopes, not a server
     --list               print the cases and their rules, and try none
-    --run PATTERN        the cases whose name, or group, matches: "ttl",
+    --run PATTERN        only the cases whose name, or group, matches: "ttl",
                          "ttl/touch-*", "*/empty"
     --json               print one JSON object
-    --namespace NAME     use keys of this namespace, as an identity may have to
-                         (default $CRYPTOMEM_NAMESPACE)
+    --namespace NAME     use keys of this namespace; an identity may be limited
+                         to one (default $CRYPTOMEM_NAMESPACE)
     --max-value-size SIZE
-                         the longest value that the server takes (default 1MiB)
+                         largest value that the server accepts (default 1MiB)
 
-What cannot be tried without knowing more, or without waiting, is skipped until
-it is said:
+These flags turn on cases that need to know a limit, or to wait for it:
 
-    --max-connections N  how many connections the server takes from here
+    --max-connections N  connections that the server accepts from here
     --frame-timeout DURATION
-                         how long it waits for a request to arrive whole
+                         time for a request to arrive completely
     --auth-timeout DURATION
-                         how long it waits for AUTH
+                         time for a client to authenticate
     --write-timeout DURATION
-                         how long it waits for answers to be read
+                         time for a client to read its answers
     --idle-timeout DURATION
-                         how long it waits for the next request
+                         time between two requests
     --alone              no one else uses the server, so it may be emptied:
                          FLUSH of all, and the dialogues of testdata/frames
 

@@ -14,7 +14,7 @@ import (
 const delUsage = `Usage:
     cryptomem del KEY... [flags]
 
-Removes the values under the keys. Exits 1 if there was none under one of them.
+Removes the values of the keys. Exits 1 if a key has no value.
 
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:

@@ -25,33 +25,34 @@ const doctorUsage = `Usage:
     cryptomem doctor --client [--write] [flags of "cryptomem get"]
     cryptomem doctor --proxy [--config FILE] [--SETTING VALUE]...
 
-Looks for what is wrong with a set-up and says what to do. Exit code 3 says that
-there is a problem.
+Finds problems of a server, a client or a proxy, and says how to fix them. The
+exit code is 3 if there is a problem.
 
-Without --client it looks at a server, on its machine: configuration,
-certificates, file modes, limits of the machine, whether the server can be
-reached, and whether its clock agrees with this machine's. It changes nothing.
-The flags, the file and the environment ($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and
-so on, one for each setting) are those of "cryptomem serve". The sealing key is
-looked at where $CRYPTOMEM_KEY_FILE names one; $CRYPTOMEM_IDENTITY with
-$CRYPTOMEM_TOKEN_FILE or $CRYPTOMEM_TOKEN is used to ask a server that wants it.
+Without --client, it checks a server, on the server's machine: configuration,
+certificates, file modes, limits of the machine, whether the server answers, and
+whether the clocks agree. It changes nothing. Flags, file and environment
+($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and so on, one for each setting) are those
+of "cryptomem serve". It checks the sealing key if $CRYPTOMEM_KEY_FILE names
+one. If the server wants authentication, set $CRYPTOMEM_IDENTITY, and
+$CRYPTOMEM_TOKEN_FILE or $CRYPTOMEM_TOKEN.
 
-With --client it looks at a client, on any machine: whether the server can be
-reached, speaks TLS or not as the client does, is a cryptomem server and shows a
-certificate that can be trusted; whether the client's certificate, token and key
-are there and secret; whether the server accepts them, and lets them into the
-namespace; and whether the clocks agree. Of several servers, each is asked.
+With --client, it checks a client, on any machine: whether the address leads to
+a cryptomem server, whether both sides use TLS, whether the server's certificate
+is trusted; whether the client's certificate, token and key exist and are
+secret; whether the server accepts them and allows the namespace; and whether
+the clocks agree. It asks each of several servers.
 
-With --proxy it looks at a proxy, on its machine: who can reach it and so read
-everything, password, certificate and key file, whether the upstream answers,
-and whether it is a proxy that answers where programs connect. The flags, the
-file and the environment are those of "cryptomem proxy".
+With --proxy, it checks a proxy, on the proxy's machine: who can connect and so
+read everything; password, certificate and key file; whether the upstream
+answers; and whether it is a proxy that listens where programs connect. Flags,
+file and environment are those of "cryptomem proxy".
 
-    --proxy              look at a proxy
-    --client             look at a client, which is told by the flags below
+    --proxy              check a proxy
+    --client             check a client, with the flags below
 ` + clientFlagsUsage + keyFlagsUsage + `    --write              also store, read and delete a value, under a random key
                          that expires after 10s
-    --prefix PREFIX      begin that key so, for an identity held to prefixes
+    --prefix PREFIX      begin that key with PREFIX, for an identity that is
+                         limited to prefixes
 
 Example:
     $ cryptomem doctor --config /etc/cryptomem/config.yaml

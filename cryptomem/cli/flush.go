@@ -16,12 +16,12 @@ import (
 const flushUsage = `Usage:
     cryptomem flush (PREFIX | --all) [--namespace NAME] [flags]
 
-Removes every value of the namespace whose key begins with PREFIX, or all of the
-namespace, and prints how many there were. Without a namespace, --all means
-everything that the server holds. The server has to be set to allow it: flush.
+Removes the values of the namespace whose keys begin with PREFIX, or all of
+them, and prints how many there were. Without a namespace, --all removes
+everything that the server holds. The server must allow it: setting flush.
 
     --all                remove all keys
-    --namespace NAME     the part of the key space to work in (default
+    --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)
 ` + clientFlagsUsage + `
 Example:

@@ -12,11 +12,10 @@ import (
 const getUsage = `Usage:
     cryptomem get KEY... [flags]
 
-Fetches the value under KEY, opens it, and writes its bytes to standard output
-as they were stored; on a terminal a value ends its line. Of several keys, each
-value is a line of its own, in the order of the keys; a missing one is no line,
-and is named on standard error.
-Exits 1 if there is none under one of them.
+Fetches the value of KEY, opens it, and writes it to standard output, byte for
+byte; on a terminal, a newline follows. With several keys, each value is a line,
+in the order of the keys; keys without a value are named on standard error.
+Exits 1 if a key has no value.
 
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:

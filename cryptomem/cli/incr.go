@@ -12,13 +12,12 @@ import (
 const incrUsage = `Usage:
     cryptomem incr KEY [--by N] [--ttl DURATION] [flags]
 
-Adds 1 to the whole number under KEY, or begins with it where there is none, and
-prints the sum.
+Adds 1 to the whole number of KEY, or stores 1 if there is none, and prints the
+sum.
 
     --by N               add N, which may be negative
-    --ttl DURATION       for how long a number that is begun counts (default: as
-                         long as the server keeps it); one that is there keeps
-                         its end
+    --ttl DURATION       TTL of a new number (default: as long as the server
+                         keeps it); an existing number keeps its expiry
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:
     $ export CRYPTOMEM_KEY_FILE=key.json

@@ -24,8 +24,8 @@ const keygenUsage = `Usage:
     cryptomem keygen derive --namespace NAME --output FILE
 
 Makes the key that values are sealed with and writes it to FILE, which only you
-can read. It never overwrites a file: values sealed with the old key could not be
-opened any more. The other forms work on an existing key file. No form ever
+can read. It never overwrites a file: values sealed with the old key could not
+be opened any more. The other forms work on an existing key file. No form ever
 prints a key.
 
     list       show the keys: ID, state, and when they were made
@@ -43,8 +43,8 @@ prints a key.
 
 To rotate keys: add a key and copy the file to every client; promote the key and
 copy the file again; retire the old key when all values sealed with it have
-expired. After each step, derive the files of namespaces again: derive replaces a
-FILE of the same namespace.
+expired. After each step, derive the files of namespaces again: derive replaces
+a FILE of the same namespace.
 
 A cut takes effect in every process that reads the file. Choose a time a little
 ahead, and copy the file to every client before it comes.

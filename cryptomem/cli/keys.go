@@ -17,11 +17,11 @@ const keysUsage = `Usage:
 
 Prints the keys of the namespace that begin with PREFIX, or all, one a line and
 in no order. A key that cannot be printed is written as a Go string, in quotes.
-Without a namespace, they are everybody's. One may come twice if it is stored
-anew meanwhile. A server can be set not to tell: scan. Blind names are hashes,
-and are not told.
+Without a namespace, it prints the keys of all namespaces. A key that is stored
+meanwhile may be printed twice. The server can forbid it with the setting scan.
+Blind names are hashes, and are not printed.
 
-    --namespace NAME     the part of the key space to work in (default
+    --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)
 ` + clientFlagsUsage + `
 Example:

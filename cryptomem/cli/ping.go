@@ -15,10 +15,10 @@ import (
 const pingUsage = `Usage:
     cryptomem ping [--wait DURATION] [flags]
 
-Asks the server for an answer and prints how long it took. Of several servers,
-each is asked by itself.
+Asks the server for an answer and prints how long it took. It asks each of
+several servers.
 
-    --wait DURATION      keep trying for this long, for a server that starts
+    --wait DURATION      keep trying for this long, while a server starts
 ` + clientFlagsUsage + `
 Example:
     $ cryptomem ping --wait 10s

@@ -29,19 +29,19 @@ var proxyUsage = `Usage:
     cryptomem proxy --commands
 
 Speaks Redis to programs on this machine and keeps their values sealed in a
-cryptomem server, Valkey or Redis. A program changes the address that it
-connects to, and nothing else. Who reaches the proxy can read everything, so it
-belongs on loopback or a Unix socket, beside the program.
+cryptomem server, Valkey or Redis. A program only changes the address that it
+connects to. Every client of the proxy can read everything, so let it listen on
+loopback or a Unix socket, beside the program.
 
-SIGINT and SIGTERM end it: it stops accepting, answers what has arrived whole,
-and exits 0. SIGHUP reads the configuration again. A key file that has changed
-is taken up by itself.
+SIGINT and SIGTERM end it: it stops accepting, answers all complete commands,
+and exits 0. SIGHUP reads the configuration again. A changed key file is read
+without a signal.
 
     --config FILE
         A YAML file with settings (default $CRYPTOMEM_PROXY_CONFIG, or
         proxy.yaml where that exists).
     --commands
-        Print the commands of Redis that are spoken, as Markdown, and end.
+        Print the commands that it knows, as Markdown, and exit.
 
 ` + settingsHelp(config.ProxySettings()) + `
 In a file, a setting is written with underscores: key_file: key.json. In the

@@ -22,8 +22,8 @@ import (
 var serveUsage = `Usage:
     cryptomem serve [--config FILE] [--SETTING VALUE]...
 
-Starts the server. SIGINT and SIGTERM end it: it stops accepting, answers what
-has arrived whole, and exits 0. SIGHUP reads the configuration again.
+Starts the server. SIGINT and SIGTERM end it: it stops accepting, answers all
+complete requests, and exits 0. SIGHUP reads the configuration again.
 
     --config FILE
         A YAML file with settings (default $CRYPTOMEM_CONFIG, or config.yaml

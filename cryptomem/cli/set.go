@@ -16,14 +16,14 @@ const setUsage = `Usage:
     cryptomem set KEY (VALUE | - | --file FILE) [flags]
 
 Seals a value and stores it under KEY. "-" reads the value from standard input.
-With --nx, exits 1 if there is one already; with --xx, if there is none.
+With --nx, exits 1 if KEY has a value already; with --xx, if it has none.
 
     --file FILE          read the value from FILE
-    --ttl DURATION       forget the value after this long, such as 90s or 7d;
-                         0, the default, keeps it as long as the server will
-    --keep-ttl           let it end when the value that is there would have
-    --nx                 store only where nothing is
-    --xx                 store only where something is
+    --ttl DURATION       how long the value lives, such as 90s or 7d; 0, the
+                         default, keeps it as long as the server does
+    --keep-ttl           keep the expiry of the value that it replaces
+    --nx                 store only if KEY has no value
+    --xx                 store only if KEY has a value
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:
     $ export CRYPTOMEM_KEY_FILE=key.json

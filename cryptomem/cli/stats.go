@@ -23,14 +23,14 @@ const statsUsage = `Usage:
     cryptomem stats [--json] [flags]
     cryptomem stats --watch [--interval DURATION] [--count N] [flags]
 
-Prints what the server says about itself: requests, memory, connections. Several
-servers are shown one after the other; as JSON, by their addresses.
+Prints the server's statistics: requests, memory, connections. With several
+servers, it prints one after the other; as JSON, by address.
 
-    --json               print all of it as JSON
-    --watch              show what happens, again and again: a screen on a
-                         terminal, a line each time elsewhere
-    --interval DURATION  time between two looks (default 1s)
-    --count N            end after N looks (default: go on until interrupted)
+    --json               print all statistics as JSON
+    --watch              show changes again and again: a full screen on a
+                         terminal, else a line each time
+    --interval DURATION  time between two samples (default 1s)
+    --count N            end after N samples (default: when interrupted)
 
 ` + clientFlagsUsage + `
 Example:

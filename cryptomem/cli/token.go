@@ -13,21 +13,21 @@ import (
 const tokenUsage = `Usage:
     cryptomem token NAME --output FILE [flags]
 
-Draws a token for the identity NAME and writes it to FILE, which only you can
-read; an existing file is never overwritten. On standard output goes the entry
-for the server's identities file, which holds only a hash of the token.
+Makes a token for the identity NAME and writes it to FILE, which only you can
+read. It never overwrites a file. On standard output it prints the entry for the
+server's identities file, which contains only a hash of the token.
 
     -o, --output FILE    where to write the token
-    --namespace NAME     let the identity use this namespace; may be repeated
-    --prefix PREFIX      let it use keys that begin so, "" for every key; may be
-                         repeated. Without a namespace, a prefix and --stats it
-                         may use every key
-    --read-only          let it change nothing
-    --max-connections N  let it have so many connections open
-    --max-value-size S   hold it to values of this size, such as 64KiB
-    --max-memory S       let its items use so much of the store, such as 512MiB
-    --stats              let it see the server's statistics; without a namespace
-                         and a prefix, nothing else
+    --namespace NAME     allow the keys of this namespace; may be repeated
+    --prefix PREFIX      allow keys that begin with PREFIX, "" for every key;
+                         may be repeated. Without --namespace, --prefix and
+                         --stats, every key is allowed
+    --read-only          forbid all changes
+    --max-connections N  limit on open connections
+    --max-value-size S   limit on the size of a value, such as 64KiB
+    --max-memory S       limit on the memory of its items, such as 512MiB
+    --stats              allow the server's statistics; without --namespace and
+                         --prefix, nothing else
 
 Example:
     $ cryptomem token web --output web.token --namespace web >> identities.yaml

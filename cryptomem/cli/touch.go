@@ -11,12 +11,12 @@ import (
 const touchUsage = `Usage:
     cryptomem touch KEY... --ttl DURATION [flags]
 
-Lets the values under the keys expire after DURATION from now on. Their expiry
-is part of their seals, so each is fetched, sealed anew and put in its place.
-Exits 1 if there was none under one of the keys.
+Gives the values of the keys a new TTL, from now on. The expiry is sealed with
+the value, so each value is fetched, sealed again and stored again.
+Exits 1 if a key has no value.
 
-    --ttl DURATION       such as 90s or 7d; 0 keeps them as long as the server
-                         will
+    --ttl DURATION       such as 90s or 7d; 0 keeps the values as long as the
+                         server does
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:
     $ export CRYPTOMEM_KEY_FILE=key.json

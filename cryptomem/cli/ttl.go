@@ -15,9 +15,9 @@ import (
 const ttlUsage = `Usage:
     cryptomem ttl KEY [flags]
 
-Prints how long the value under KEY has left, such as 59.2s, or "never" if it
-does not expire. That is what its seal says, whatever the server would tell.
-Exits 1 if there is none.
+Prints how long the value of KEY has left, such as 59.2s, or "never" if it does
+not expire. It reads the sealed expiry, and does not rely on the server's.
+Exits 1 if there is no value.
 
 ` + clientFlagsUsage + keyFlagsUsage + `
 Example:

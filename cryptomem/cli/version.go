@@ -12,8 +12,8 @@ import (
 const versionUsage = `Usage:
     cryptomem version
 
-Prints the version of the binary, the commit and the Go release that it was
-built from, and the platform it was built for.
+Prints the version of the binary, its commit, the Go release that built it, and
+its platform.
 
 Example:
     $ cryptomem version
