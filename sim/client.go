@@ -375,6 +375,9 @@ func (c *client) sealed(a *script.Action, label string, stamp sealing.Stamp) []b
 	} else if v := c.w.sealed.Sent(c.name, c.envelope[start:]); v != nil {
 		c.w.fail(v)
 	}
+	if c.w.server.disk != nil {
+		c.w.written[hashBytes(0, c.envelope[start:])] = written{a.Key, label}
+	}
 	c.w.ledger.Sealed(label, a.Key, expiry)
 	return c.envelope
 }

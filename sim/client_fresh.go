@@ -120,11 +120,14 @@ func identify(envelope []byte) (freshness.Envelope, error) {
 // server's never is.
 func (c *client) stale(k *call, why error, outcome oracle.Outcome, how string) {
 	w := c.w
-	if errors.Is(why, freshness.ErrSuperseded) && w.server.liar == nil && !w.corrupt && !w.stepped && !w.strangers && len(w.servers) == 1 {
+	if errors.Is(why, freshness.ErrSuperseded) && w.server.liar == nil && !w.corrupt && !w.stepped && !w.strangers && !w.reverted && len(w.servers) == 1 {
 		w.violate(RuleRefusal, "%v: an honest server's value is taken for one that was replaced", k.action)
 		return
 	}
 	w.cover(StateStale)
+	if w.reverted {
+		w.cover(StateRevertCaught)
+	}
 	k.finish(c, outcome, how)
 }
 

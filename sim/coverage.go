@@ -84,6 +84,23 @@ const (
 	StateLent                          // and its value is given a shorter life
 	StateBelieved                      // a server is believed again
 	StateNoServer                      // there is nobody to ask
+	StateSaved                         // a server saves
+	StateSavedAgain                    // in the place of an earlier file
+	StateShortWrite                    // and writes a part
+	StateDiskFull                      // and its disk is full
+	StateSyncFailed                    // and cannot make it last
+	StateRenameFailed                  // and cannot put it in its place
+	StateCrashed                       // a server and its disk lose what does not last
+	StateCrashInWrite                  // in the middle of a save
+	StateCrashUnplaced                 // before the new file is in its place
+	StateCrashUnsynced                 // when it is, and its name does not last
+	StateLoaded                        // a server starts with what it had saved
+	StateLoadedExpired                 // but for what has expired meanwhile
+	StateLoadedPart                    // but for what is damaged
+	StateRotten                        // a bit of the file is wrong
+	StateShortened                     // its end is missing
+	StateBroughtBack                   // it is an earlier one than it was
+	StateRevertCaught                  // a reader notices what a snapshot has taken back
 	numStates
 )
 
@@ -128,6 +145,23 @@ var stateNames = [numStates]string{
 	StateLent:             "lent value",
 	StateBelieved:         "server believed",
 	StateNoServer:         "no server",
+	StateSaved:            "snapshot",
+	StateSavedAgain:       "snapshot replaced",
+	StateShortWrite:       "short write",
+	StateDiskFull:         "disk full",
+	StateSyncFailed:       "sync failed",
+	StateRenameFailed:     "rename failed",
+	StateCrashed:          "crash",
+	StateCrashInWrite:     "crash in a write",
+	StateCrashUnplaced:    "crash before place",
+	StateCrashUnsynced:    "crash before sync",
+	StateLoaded:           "snapshot loaded",
+	StateLoadedExpired:    "loaded expired",
+	StateLoadedPart:       "loaded in part",
+	StateRotten:           "bit rot",
+	StateShortened:        "file shortened",
+	StateBroughtBack:      "old file back",
+	StateRevertCaught:     "revert noticed",
 }
 
 // String returns the state in a few words.

@@ -122,7 +122,14 @@ func (w *world) judge() {
 	if w.failure != nil || w.script.Config.Hostile || w.corrupt || w.strangers || w.options.NoHistory {
 		return
 	}
-	for _, ops := range oracle.ByKey(w.history) {
+	for _, era := range append(w.eras, w.history) {
+		w.judgeEra(era)
+	}
+}
+
+// judgeEra judges the calls between two starts of a server from what it had saved.
+func (w *world) judgeEra(history []oracle.Op) {
+	for _, ops := range oracle.ByKey(history) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
 			v = oracle.Linearizable(ops, w.script.Config.Evict || len(w.servers) > 1)

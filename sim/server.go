@@ -30,6 +30,10 @@ type node struct {
 	list     *access.List
 	rights   *oracle.Rights
 	accounts *oracle.Accounts
+	// disk is nil where nothing is saved.
+	disk  *disk
+	saves *oracle.Snapshots
+	past  [][]byte // files of saves
 	// budget of memory in flight, and the share of each lane.
 	budget *session.Budget
 	shares map[int]*session.Share
@@ -54,6 +58,9 @@ func newServer(w *world, index int) *node {
 	}
 	if w.script.Config.Identities > 0 {
 		s.registry = newRegistry(&w.script.Config)
+	}
+	if keepsSnapshots(w.script) {
+		s.disk, s.saves = newDisk(w), new(oracle.Snapshots)
 	}
 	s.start()
 	return s
@@ -97,6 +104,9 @@ func (s *node) start() {
 	if s.registry != nil {
 		s.enlist()
 	}
+	if s.disk != nil {
+		s.load()
+	}
 }
 
 // share returns what a lane's connections hold of the memory in flight.
@@ -129,7 +139,9 @@ func (s *node) restart(back int64) {
 	}
 	s.close()
 	s.down = true
-	s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Began: s.w.turn, Ended: s.w.turn, Outcome: oracle.Done})
+	if s.disk == nil {
+		s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Began: s.w.turn, Ended: s.w.turn, Outcome: oracle.Done})
+	}
 	s.w.cover(StateRestarted)
 	if back <= s.w.now {
 		s.start()

@@ -41,6 +41,9 @@ type world struct {
 	ledger    *oracle.Ledger
 	sealed    *oracle.Seal
 	history   []oracle.Op
+	eras      [][]oracle.Op      // of before servers were started with what they had saved
+	reverted  bool               // and one was
+	written   map[uint64]written // what clients sealed, by a hash of it
 	executed  int
 	hash      uint64
 	coverage  Coverage
@@ -52,7 +55,7 @@ type world struct {
 }
 
 func newWorld(s *script.Script, o Options) *world {
-	w := &world{script: s, options: o, window: s.Config.Window, byHand: s.Config.ByHand, values: map[string]script.Value{}, keys: map[string]uint8{}, ledger: oracle.NewLedger()}
+	w := &world{script: s, options: o, window: s.Config.Window, byHand: s.Config.ByHand, values: map[string]script.Value{}, keys: map[string]uint8{}, written: map[uint64]written{}, ledger: oracle.NewLedger()}
 	if o.Record {
 		w.trace = &Trace{}
 	}
@@ -145,6 +148,7 @@ func (w *world) befall(a *script.Action) {
 		for _, each := range w.servers {
 			each.tell(a)
 		}
+	case s.diskAct(a):
 	case a.Verb == script.Unplug:
 		s.unplug(until)
 	case a.Verb == script.Restart:

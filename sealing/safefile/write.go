@@ -3,6 +3,7 @@ package safefile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ func Create(name string, text []byte) error {
 		return err
 	}
 	_, err = f.Write(text)
-	return finish(f, err, name, false)
+	return finish(OS, f, err, name, false)
 }
 
 // A Mode says whose the file is that Replace makes.
@@ -50,30 +51,26 @@ func Replace(name string, mode Mode, write func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
-	return replace(f, name, mode, write, false)
-}
-
-// ReplaceThrough is Replace by way of a file with a known name, which it removes if
-// another process left it: written to, that would keep its mode, and a link would lead
-// elsewhere. Two at once must not share it. Where the new file is whole and only
-// could not take the old one's place, an os.LinkError, it stays there.
-func ReplaceThrough(temporary, name string, mode Mode, write func(*os.File) error) error {
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)
-	if err != nil {
-		return err
-	}
-	return replace(f, name, mode, write, true)
-}
-
-func replace(f *os.File, name string, mode Mode, write func(*os.File) error, keep bool) error {
-	err := write(f)
+	err = write(f)
 	if err == nil && mode == Alike {
 		err = likeThat(f, name)
 	}
-	return finish(f, err, name, keep)
+	return finish(OS, f, err, name, false)
+}
+
+// ReplaceThrough is a Private Replace on any disk, by way of a file with a known name,
+// which it removes if another process left it: written to, that would keep its mode,
+// and a link would lead elsewhere. Two at once must not share it. Where the new file is whole
+// and only could not take the old one's place, an os.LinkError, it stays there.
+func ReplaceThrough(d Disk, temporary, name string, write func(io.Writer) error) error {
+	if err := d.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := d.Create(temporary)
+	if err != nil {
+		return err
+	}
+	return finish(d, f, write(f), name, true)
 }
 
 func likeThat(f *os.File, name string) error {
@@ -92,20 +89,20 @@ func likeThat(f *os.File, name string) error {
 
 // finish makes what was written to f last under the name. Where that fails, or
 // something before did, f is removed; but kept, if told so, where it is whole.
-func finish(f *os.File, before error, name string, keep bool) error {
+func finish(d Disk, f File, before error, name string, keep bool) error {
 	err := before
 	if err == nil {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil && f.Name() != name {
-		if err = os.Rename(f.Name(), name); err != nil && keep {
+		if err = d.Rename(f.Name(), name); err != nil && keep {
 			return err
 		}
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, d.Remove(f.Name()))
 	}
 	// The name is on disk only once its folder is.
-	return syncFolder(filepath.Dir(name))
+	return d.SyncFolder(filepath.Dir(name))
 }

@@ -2,6 +2,7 @@ package safefile_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ var _ = Describe("A file that is written", func() {
 			_, err := f.WriteString(text)
 			return err
 		}
+	}
+	through := func(write func(*os.File) error) func(io.Writer) error {
+		return func(f io.Writer) error { return write(f.(*os.File)) }
 	}
 	held := func() string {
 		GinkgoHelper()
@@ -68,7 +72,7 @@ var _ = Describe("A file that is written", func() {
 		broken := errors.New("broken")
 		fail := func(f *os.File) error { _ = writing("half")(f); return broken }
 		Expect(safefile.Replace(name, safefile.Alike, fail)).To(MatchError(broken))
-		Expect(safefile.ReplaceThrough(name+".tmp", name, safefile.Private, fail)).To(MatchError(broken))
+		Expect(safefile.ReplaceThrough(safefile.OS, name+".tmp", name, through(fail))).To(MatchError(broken))
 		Expect(held()).To(Equal("old"))
 		alone()
 	})
@@ -84,7 +88,7 @@ var _ = Describe("A file that is written", func() {
 
 	It("stays beside a file that it cannot replace, if it was to go through a known name", func() {
 		Expect(os.MkdirAll(filepath.Join(name, "folder"), 0o700)).To(Succeed())
-		err := safefile.ReplaceThrough(name+".tmp", name, safefile.Private, writing("whole"))
+		err := safefile.ReplaceThrough(safefile.OS, name+".tmp", name, through(writing("whole")))
 		var unplaced *os.LinkError
 		Expect(errors.As(err, &unplaced)).To(BeTrue())
 		Expect(os.ReadFile(name + ".tmp")).To(BeEquivalentTo("whole"))
@@ -96,7 +100,7 @@ var _ = Describe("A file that is written", func() {
 
 	It("goes through a known name that a crash left behind", func() {
 		Expect(os.WriteFile(name+".tmp", []byte("a longer text that was left behind"), 0o644)).To(Succeed())
-		Expect(safefile.ReplaceThrough(name+".tmp", name, safefile.Private, writing("new"))).To(Succeed())
+		Expect(safefile.ReplaceThrough(safefile.OS, name+".tmp", name, through(writing("new")))).To(Succeed())
 		Expect(held()).To(Equal("new"))
 		Expect(mode()).To(Equal(fs.FileMode(0o600)))
 		alone()

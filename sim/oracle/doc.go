@@ -4,23 +4,31 @@
 //   - [Model] is a plain map, asked at the very moment at which the server
 //     executes a request. It is exact: to the nanosecond of an expiry and to
 //     the version of an item.
+//
 //   - [Linearizable] sees only what clients see, and searches an order of the
 //     operations on a key that explains every answer (Wing and Gong; Lowe; by
 //     the checker porcupine).
+//
 //   - [Zones] sees the same and is fast on long histories: since no value is
 //     written twice, a key's history is sound only if the times at which its
 //     values were certainly stored do not clash (Gibbons and Korach, SIAM
 //     Journal on Computing, 1997).
+//
 //   - [Ledger] holds what holders of the key have sealed. Whatever the server
 //     does, a value that a client accepts stands there under that very name,
 //     and its expiry is not past.
+//
 //   - [Seal] sees envelopes before they are sent: no nonce may come twice under a
 //     key, and nothing but an envelope may go to a server. [Wiretap] listens to
 //     connections for values in the clear.
+//
 //   - [Memory] holds what one client cannot but know of the past, which no server
 //     may bring back to it.
+//
 //   - [Rights] are what the server was told of identities, and [Accounts] what
 //     their items take of quotas.
+//
+//   - [Snapshots] are what may be in a store after a crash.
 //
 // A broken promise is a [*Violation]; its Rule says which.
 package oracle
@@ -40,6 +48,7 @@ const (
 	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed
 	RuleAccess       = "access"       // somebody may what he may not, or may not what he may
 	RuleQuota        = "quota"        // an identity keeps more than its quota, or is refused for it below that
+	RuleSnapshot     = "snapshot"     // a store holds after a crash what was not saved, or not what was
 )
 
 // A Violation is a broken promise.

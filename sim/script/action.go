@@ -208,6 +208,20 @@ const (
 	Quota                      // what it keeps in the store may take Value.Size bytes
 )
 
+// What befalls the server's disk, and the server by it.
+const (
+	Save       Verb = iota + 100 // the server saves a snapshot
+	SaveCrash                    // it crashes at the Count-th change of its disk while it saves
+	Crash                        // it loses its store, and what its disk has not made last, back after TTL
+	DiskFull                     // the disk takes Value.Size bytes more
+	FailWrite                    // its next write writes a part
+	FailSync                     // its next sync fails
+	FailRename                   // its next rename fails
+	Rot                          // a bit of the snapshot flips
+	Shorten                      // the snapshot loses its end
+	BringBack                    // the file of an earlier snapshot takes its place
+)
+
 // How a hostile server lies in its next answer to a read, or to a change.
 const (
 	LieSwap     Verb = iota + 60 // gives another key's value
@@ -283,6 +297,17 @@ var verbs = [...]shape{
 	GrantRead: {name: "grant-read", actor: Server, identity: true, key: true, optionalKey: true, fault: true},
 	Revoke:    {name: "revoke", actor: Server, identity: true, fault: true},
 	Quota:     {name: "quota", actor: Server, identity: true, size: true, fault: true},
+
+	Save:       {name: "save", actor: Server, oneTier: true},
+	SaveCrash:  {name: "save-crash", actor: Server, n: true, ttl: true, fault: true, oneTier: true},
+	Crash:      {name: "crash", actor: Server, ttl: true, fault: true, oneTier: true},
+	DiskFull:   {name: "disk-full", actor: Server, size: true, fault: true, oneTier: true},
+	FailWrite:  {name: "fail-write", actor: Server, fault: true, oneTier: true},
+	FailSync:   {name: "fail-sync", actor: Server, fault: true, oneTier: true},
+	FailRename: {name: "fail-rename", actor: Server, fault: true, oneTier: true},
+	Rot:        {name: "rot", actor: Server, fault: true, oneTier: true},
+	Shorten:    {name: "shorten", actor: Server, fault: true, oneTier: true},
+	BringBack:  {name: "bring-back", actor: Server, fault: true, oneTier: true},
 
 	LieSwap:     {name: "lie-swap", actor: Server, fault: true},
 	LieReplay:   {name: "lie-replay", actor: Server, fault: true},

@@ -1,5 +1,7 @@
 package script
 
+import "time"
+
 // aspects gives some worlds what most have not: identities, bounds on what one peer
 // can take. It has dice of its own, so that a seed without any is the script
 // that it was before there were such worlds.
@@ -16,6 +18,9 @@ func (g *generator) aspects() {
 	}
 	if d.Chance(15) { // calls that are sent together
 		g.calls = append(g.calls, weighted{Batch, 6}, weighted{Get, 10}, weighted{Set, 6}, weighted{Delete, 3})
+	}
+	if d.Chance(12) && g.script.Config.InFlight == 0 {
+		g.disk(d)
 	}
 	if d.Chance(8) {
 		g.script.Config.Connections = d.Between(2, 4)
@@ -48,6 +53,18 @@ func (g *generator) identities(d *Dice) {
 	g.faults = append(g.faults, befall...)
 	if g.strike == 0 || g.strike > 20 {
 		g.strike = 20
+	}
+}
+
+// disk has the server save, and its disk and itself break.
+func (g *generator) disk(d *Dice) {
+	c := &g.script.Config
+	c.MaxMemory, c.Evict = DefaultConfig().MaxMemory, false
+	g.faults = append(g.faults, weighted{Save, 30}, weighted{SaveCrash, 10}, weighted{Crash, 6}, weighted{DiskFull, 4},
+		weighted{FailWrite, 3}, weighted{FailSync, 4}, weighted{FailRename, 3}, weighted{Rot, 4}, weighted{Shorten, 2}, weighted{BringBack, 4})
+	g.ttls = append(g.ttls, 0, time.Hour)
+	if g.strike == 0 || g.strike > 12 {
+		g.strike = 12
 	}
 }
 

@@ -248,6 +248,9 @@ func (g *generator) fault(a *Action) {
 	if shape.actor == Server {
 		a.Actor = Actor{Kind: Server}
 	}
+	if shape.size {
+		a.Value.Size = d.Below(2_000)
+	}
 	if shape.side {
 		a.Side = Side(d.Below(2))
 	}

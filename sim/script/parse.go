@@ -214,7 +214,7 @@ func (p *parser) action(at string) error {
 	if a.Verb, err = p.verb(a.Actor); err != nil {
 		return err
 	}
-	if p.script.Config.Servers > 1 && (a.Verb == Flush || a.Verb.IsLie() || a.Actor.Kind == Raw) {
+	if p.script.Config.Servers > 1 && (a.Verb == Flush || a.Verb.IsLie() || a.Verb >= Save && a.Verb <= BringBack || a.Actor.Kind == Raw) {
 		return fmt.Errorf("%s %s is for a world of one server", a.Actor, a.Verb)
 	}
 	if err = p.arguments(&a); err != nil {

@@ -36,9 +36,14 @@ const temporarySuffix = ".tmp"
 // ".tmp" appended, so two processes must not share a path; see Acquire. That file
 // stays when it is whole and only could not replace the old one; see Probe.
 func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
+	return SaveOn(ctx, safefile.OS, path, c, clk)
+}
+
+// SaveOn is Save on a disk other than the machine's.
+func SaveOn(ctx context.Context, d safefile.Disk, path string, c *cache.Cache, clk clock.Clock) (Saved, error) {
 	temporary := path + temporarySuffix
 	var saved Saved
-	err := safefile.ReplaceThrough(temporary, path, safefile.Private, func(f *os.File) (err error) {
+	err := safefile.ReplaceThrough(d, temporary, path, func(f io.Writer) (err error) {
 		saved, err = save(ctx, f, c, clk)
 		return err
 	})
@@ -51,7 +56,7 @@ func Save(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Sa
 	return saved, nil
 }
 
-func save(ctx context.Context, f *os.File, c *cache.Cache, clk clock.Clock) (Saved, error) {
+func save(ctx context.Context, f io.Writer, c *cache.Cache, clk clock.Clock) (Saved, error) {
 	begin := clk.Now()
 	w, err := NewWriter(f, begin)
 	for cursor := uint64(0); err == nil; {
@@ -101,14 +106,19 @@ type Loaded struct {
 // reading, as which counts that ctx has ended; then, and when the file is not
 // Whole, what could be loaded has been.
 func Load(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
+	return LoadOn(ctx, safefile.OS, path, c, clk)
+}
+
+// LoadOn is Load from a disk other than the machine's.
+func LoadOn(ctx context.Context, d safefile.Disk, path string, c *cache.Cache, clk clock.Clock) (Loaded, error) {
 	var l Loaded
 	begin := clk.Now()
-	f, info, err := safefile.Open(path)
+	f, size, err := d.Open(path)
 	if err != nil {
 		return l, fmt.Errorf("load snapshot: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	err = l.load(fileUntil{ctx, f}, info.Size(), c, clk)
+	err = l.load(fileUntil{ctx, f}, size, c, clk)
 	l.Took = clk.Since(begin)
 	if err != nil {
 		return l, fmt.Errorf("load snapshot %s: %w", path, err)
@@ -120,7 +130,7 @@ func Load(ctx context.Context, path string, c *cache.Cache, clk clock.Clock) (Lo
 // so that it then soon ends too.
 type fileUntil struct {
 	ctx  context.Context
-	file *os.File
+	file io.ReaderAt
 }
 
 func (f fileUntil) ReadAt(b []byte, offset int64) (int, error) {

@@ -1,0 +1,168 @@
+package oracle
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Snapshots are what a store held whenever it was saved, and so what may be in it
+// after a crash. It is asked with what was loaded.
+//
+// They cannot see whether the file says the same as the store that was loaded from it.
+type Snapshots struct {
+	// saved is what may be on disk: the last save that was reported to be done, if
+	// any, and those attempted since.
+	saved []*Saved
+	// Every one that was on disk, the oldest first.
+	past []*Saved
+	done bool
+}
+
+// Saved is what a store held at a time.
+type Saved struct {
+	At    time.Time
+	Items map[string]SavedItem
+	done  bool
+}
+
+// A SavedItem is one of its items.
+type SavedItem struct {
+	Value []byte
+	// By the wall clock; zero: never.
+	Expiry time.Time
+	Owner  string
+}
+
+// Items returns what the model has, for Snapshots; owner says whose an item is. wall
+// is the server's wall clock when its own shows now.
+func (m *Model) Items(now int64, wall time.Time, owner func(key string) string) map[string]SavedItem {
+	all := map[string]SavedItem{}
+	for key, it := range m.items {
+		if !it.visible(now) {
+			continue
+		}
+		s := SavedItem{Value: bytes.Clone(it.value), Owner: owner(key)}
+		if it.expiry != 0 {
+			s.Expiry = wall.Add(time.Duration(it.expiry - now))
+		}
+		all[key] = s
+	}
+	return all
+}
+
+// Restore puts an item into the model as it was loaded.
+func (m *Model) Restore(key string, value []byte, expiry int64) {
+	it := &item{live: true, value: value, expiry: expiry}
+	m.items[key] = it
+	m.change(it)
+}
+
+// Saving notes that a save of these items begins.
+func (s *Snapshots) Saving(at time.Time, items map[string]SavedItem) {
+	s.saved = append(s.saved, &Saved{At: at, Items: items})
+}
+
+// Ended notes how the save ended, and judges that: one that the disk failed must not
+// be reported as done, and no other as failed.
+func (s *Snapshots) Ended(err error, broken bool) *Violation {
+	last := s.saved[len(s.saved)-1]
+	switch {
+	case err == nil && broken:
+		return violation(RuleSnapshot, "a save was reported as done, and its disk has failed")
+	case err != nil && !broken:
+		return violation(RuleSnapshot, "a save has failed, and its disk has not: %v", err)
+	case err == nil:
+		last.done, s.done = true, true
+		s.saved = []*Saved{last}
+		s.past = append(s.past, last)
+	}
+	return nil
+}
+
+// BroughtBack notes that the file of an earlier save, counted from 0, has taken the
+// place of what is there.
+func (s *Snapshots) BroughtBack(which int) {
+	s.saved, s.done = []*Saved{s.past[which]}, true
+}
+
+// Saves returns how many saves were done.
+func (s *Snapshots) Saves() int { return len(s.past) }
+
+// Loaded judges what is in a store after a crash, when the wall clock shows now. What
+// belonged to who is not listed any more is nobody's. Where the file was damaged, or
+// some was refused, items may be missing. It returns what was loaded.
+func (s *Snapshots) Loaded(now time.Time, items map[string]SavedItem, listed func(owner string) bool, damaged, refused bool) (*Saved, *Violation) {
+	for _, c := range slices.Backward(s.saved) {
+		if !c.explains(now, items, listed, damaged || refused) {
+			continue
+		}
+		if !damaged && !refused {
+			s.saved, s.done = []*Saved{c}, true
+		}
+		return c, nil
+	}
+	if !s.done && len(items) == 0 {
+		s.saved = nil
+		return nil, nil
+	}
+	detail := "nothing was saved"
+	if n := len(s.saved); n > 0 {
+		detail = s.saved[n-1].difference(now, items)
+	}
+	return nil, violation(RuleSnapshot, "%d items were loaded that are those of no save: %s", len(items), detail)
+}
+
+// alive returns what of it is not past its expiry.
+func (c *Saved) alive(now time.Time) map[string]SavedItem {
+	all := maps.Clone(c.Items)
+	maps.DeleteFunc(all, func(_ string, it SavedItem) bool { return !it.Expiry.IsZero() && !now.Before(it.Expiry) })
+	return all
+}
+
+func (c *Saved) explains(now time.Time, items map[string]SavedItem, listed func(string) bool, part bool) bool {
+	alive := c.alive(now)
+	if len(items) != len(alive) && !part {
+		return false
+	}
+	for key, it := range items {
+		was, ok := alive[key]
+		if !listed(was.Owner) {
+			was.Owner = ""
+		}
+		if !ok || !was.same(it) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Saved) difference(now time.Time, items map[string]SavedItem) string {
+	alive := c.alive(now)
+	for _, key := range slices.Sorted(maps.Keys(alive)) {
+		if it, ok := items[key]; !ok {
+			return violation("", "the latest had %q", key).Detail
+		} else if !alive[key].same(it) {
+			return violation("", "%q is %s until %v, was %s until %v", key, brief(it.Value), it.Expiry, brief(alive[key].Value), alive[key].Expiry).Detail
+		}
+	}
+	return violation("", "the latest had %d", len(alive)).Detail
+}
+
+func (i SavedItem) same(o SavedItem) bool {
+	return bytes.Equal(i.Value, o.Value) && i.Expiry.Equal(o.Expiry) && i.Owner == o.Owner
+}
+
+// Owner returns whose the item under a key is, empty for nobody's.
+func (l *Accounts) Owner(key string) string {
+	if l == nil || l.items[key] == nil {
+		return ""
+	}
+	return l.items[key].owner
+}
+
+// Restore charges an item as it was loaded.
+func (l *Accounts) Restore(owner, key string, size int, expiry int64) {
+	l.items[key] = &charged{owner, int64(ItemCost + len(key) + size), expiry}
+}
