@@ -37,6 +37,8 @@ type shared struct {
 	opened       accounts
 	// Held while making room; taken before a shard's lock.
 	reclaimMu sync.Mutex
+	// Shards that had nothing to give; guarded by reclaimMu.
+	tried []bool
 	// Held while flushing; taken before a shard's lock.
 	flushing sync.Mutex
 	jan      janitor
@@ -121,7 +123,7 @@ func (c *Cache) reserve() error {
 
 func (c *Cache) makeShards(halvings uint, headroom int) error {
 	c.budget = newBudget(c.maxMemory - ghostBytes(&c.options))
-	c.shards = nil
+	c.shards, c.tried = nil, make([]bool, c.options.shards)
 	for range c.options.shards {
 		s, err := newShard(&c.options, c.budget, c.accountTable, c.jan.poke, 64-c.shift, halvings)
 		if err != nil {

@@ -230,7 +230,8 @@ func (k *checker) checkWarm() (pages, segments int) {
 			segments++
 		}
 	}
-	k.expect(pages == k.warm.pages && pages <= k.warm.max, "warm: %d pages, %d counted, limit %d", pages, k.warm.pages, k.warm.max)
+	warm := int(k.warm.pages.Load())
+	k.expect(pages == warm && pages <= k.warm.max, "warm: %d pages, %d counted, limit %d", pages, warm, k.warm.max)
 	return pages, segments
 }
 

@@ -55,11 +55,14 @@ func (c *Cache) coolOne(n int, full bool) bool {
 		return false
 	}
 	for _, s := range c.shards {
-		s.mu.Lock()
 		keep := 0
 		if full {
 			keep = s.warm.full
 		}
+		if int(s.warm.pages.Load()) <= keep {
+			continue
+		}
+		s.mu.Lock()
 		s.cool(n, keep)
 		if s.unlock() > 0 {
 			return true
@@ -77,15 +80,15 @@ func (c *Cache) reclaimOne(now int64, s *shard, need int) bool {
 	if large && s.pages.Load() >= c.budget.max/int64(len(c.shards)) && c.reclaimFrom(now, s, need) {
 		return true
 	}
-	tried := make([]bool, len(c.shards))
+	clear(c.tried)
 	for range c.shards {
 		fullest := none
 		for i, s := range c.shards {
-			if !tried[i] && (fullest == none || s.pages.Load() > c.shards[fullest].pages.Load()) {
+			if !c.tried[i] && (fullest == none || s.pages.Load() > c.shards[fullest].pages.Load()) {
 				fullest = i
 			}
 		}
-		tried[fullest] = true
+		c.tried[fullest] = true
 		if c.reclaimFrom(now, c.shards[fullest], need) {
 			return true
 		}

@@ -35,8 +35,27 @@ var _ = Describe("The store's memory", func() {
 		load(c, items, 64, time.Hour)
 		st := c.Stats()
 		Expect(st.Bytes).To(BeEquivalentTo(items * 76))
-		Expect(st.Memory.Records).To(BeNumerically("<", items*87))
+		Expect(st.Memory.Records).To(BeNumerically("<", items*86))
 		Expect(st.Memory.Index).To(BeNumerically("<", items*10.5))
+	})
+
+	It("says the lengths of a key and a value once for a segment where they are all the same", func() {
+		same, _ := newCache(cache.WithShards(1))
+		mixed, _ := newCache(cache.WithShards(1))
+		for i := range items {
+			Expect(same.Set(1, numbered(i), make([]byte, 200), 0)).Error().NotTo(HaveOccurred())
+			Expect(mixed.Set(1, numbered(i), make([]byte, 190+20*(i%2)), 0)).Error().NotTo(HaveOccurred())
+		}
+		Expect(same.Stats().Bytes).To(Equal(mixed.Stats().Bytes))
+		// half of those that are mixed have two bytes more, but for a page at the end
+		Expect(mixed.Stats().Memory.Records - same.Stats().Memory.Records).To(BeNumerically("~", items, 4096))
+		for i := range items {
+			value, _, found := mixed.GetAppend(1, nil, numbered(i))
+			Expect(found).To(BeTrue())
+			Expect(value).To(HaveLen(190 + 20*(i%2)))
+		}
+		Expect(same.Check()).To(Succeed())
+		Expect(mixed.Check()).To(Succeed())
 	})
 
 	It("comes back, index and all, when everything expires", func() {

@@ -7,8 +7,9 @@ import (
 
 // A record is one item in a segment:
 //
-//	uvarint  key length << 2 | large << 1 | full version
-//	uvarint  value length
+//	uvarint  key length << 2 | large << 1 | full version; of key length 0 if both
+//	         lengths are those of the segment's first record
+//	uvarint  value length; not if both are
 //	3 bytes  version less the segment's base; 8 bytes and absolute if full
 //	n bytes  expiry less the segment's start; n is the segment's, 0 to 8
 //	2 bytes  number of the account; only in a cache with accounts
@@ -66,6 +67,14 @@ type frame struct {
 	expiryBytes int
 	// Records have one.
 	accounts bool
+	// Lengths of key and value of records that do not say theirs: items are often of
+	// one size. 0 for none.
+	keyLength, length int32
+}
+
+// sameLengths reports whether the record need not say its lengths.
+func (f *frame) sameLengths(r *record) bool {
+	return len(r.key) == int(f.keyLength) && r.length == int(f.length) && r.chain == none
 }
 
 // fits reports whether the version can be kept in the short form.
@@ -101,13 +110,18 @@ func (f *frame) parse(b []byte, r *record) {
 	if head >= 0x80 {
 		head, n = binary.Uvarint(b)
 	}
-	length, m := uint64(b[n]), 1
-	if length >= 0x80 {
-		length, m = binary.Uvarint(b[n:])
+	keyLength := int(head >> flagBits)
+	if keyLength == 0 {
+		keyLength, r.length = int(f.keyLength), int(f.length)
+	} else {
+		length, m := uint64(b[n]), 1
+		if length >= 0x80 {
+			length, m = binary.Uvarint(b[n:])
+		}
+		n += m
+		r.length = int(length)
 	}
-	n += m
 	r.at = n
-	r.length = int(length)
 	if head&fullVersion != 0 {
 		r.version = binary.LittleEndian.Uint64(b[n:])
 		n += 8
@@ -124,7 +138,7 @@ func (f *frame) parse(b []byte, r *record) {
 		r.account = binary.LittleEndian.Uint16(b[n:])
 		n += accountSize
 	}
-	end := n + int(head>>flagBits)
+	end := n + keyLength
 	r.key = b[n:end:end]
 	if head&largeValue != 0 {
 		r.chain = int32(binary.LittleEndian.Uint32(b[end:]))
@@ -139,7 +153,10 @@ func (f *frame) parse(b []byte, r *record) {
 
 // sizeOf returns the size that the record will have in the frame.
 func (f *frame) sizeOf(r *record) int {
-	n := uvarintSize(uint64(len(r.key))<<flagBits) + uvarintSize(uint64(r.length)) + f.expiryBytes + len(r.key)
+	n := 1 + f.expiryBytes + len(r.key)
+	if !f.sameLengths(r) {
+		n += uvarintSize(uint64(len(r.key))<<flagBits) + uvarintSize(uint64(r.length)) - 1
+	}
 	if f.fits(r.version) {
 		n += versionBits / 8
 	} else {
@@ -157,7 +174,11 @@ func (f *frame) sizeOf(r *record) int {
 // put writes the record at b's start; key and value may lie elsewhere in the
 // same memory, before b.
 func (f *frame) put(b []byte, r *record) {
+	same := f.sameLengths(r)
 	head := uint64(len(r.key)) << flagBits
+	if same {
+		head = 0
+	}
 	if r.chain != none {
 		head |= largeValue
 	}
@@ -165,7 +186,9 @@ func (f *frame) put(b []byte, r *record) {
 		head |= fullVersion
 	}
 	n := binary.PutUvarint(b, head)
-	n += binary.PutUvarint(b[n:], uint64(r.length))
+	if !same {
+		n += binary.PutUvarint(b[n:], uint64(r.length))
+	}
 	n += f.putState(b[n:], r)
 	n += copy(b[n:], r.key)
 	if r.chain != none {

@@ -298,6 +298,9 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	bucket := &s.buckets[b]
 	f := bucket.frame()
 	f.accounts = s.withAccounts
+	if r.chain == none {
+		f.keyLength, f.length = int32(len(r.key)), int32(r.length)
+	}
 	// Half the range lies below, for older records that compaction brings.
 	if half := uint64(1) << (versionBits - 1); s.version > half {
 		f.base = s.version - half

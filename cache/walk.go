@@ -47,7 +47,7 @@ func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 			s.mu.Lock()
 			var n uint64
 			if n, tag = s.flush(now, prefix, tag); tag > tagMask {
-				s.cool(s.warm.pages, 0)
+				s.cool(int(s.warm.pages.Load()), 0)
 			}
 			s.unlock()
 			removed += n

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,13 +27,14 @@ const (
 type warm struct {
 	// The first of each number of pages; they are linked by next.
 	lists [segmentPages + 1]int32
-	// pages of all.
-	pages int
+	// pages of all; read without the lock.
+	pages atomic.Int64
 	// Pages, since the last cooling.
 	least int
 	// share of the limit.
 	share int
-	// Pages that may be warm, and while the cache is full.
+	// Pages that may be warm, and while the cache is full: who changes that holds
+	// Cache.reclaimMu, too.
 	max, full int
 	// Cache time of the next cooling, 0 if none is due.
 	coolAt int64
@@ -60,7 +62,7 @@ func (s *shard) keepWarm(id int32, n int) {
 	w := &s.warm
 	s.segs[id] = segment{kind: unused, next: w.lists[n], spare: n}
 	w.lists[n] = id
-	w.pages += n
+	w.pages.Add(int64(n))
 	s.budget.warm.Add(int64(n))
 	if !w.told {
 		w.told = true
@@ -74,14 +76,14 @@ func (s *shard) wantsWarm(n int) bool {
 	if s.reserve {
 		limit = s.warm.full
 	}
-	return s.warm.pages+n <= limit
+	return int(s.warm.pages.Load())+n <= limit
 }
 
 // takeWarm returns a segment for a part of n pages of a large value, which has
 // that many behind it or up to an eighth more, or none.
 func (s *shard) takeWarm(n int) int32 {
 	w := &s.warm
-	if w.pages < n {
+	if int(w.pages.Load()) < n {
 		return none
 	}
 	for pages := n; pages <= min(n+n/8, segmentPages); pages++ {
@@ -98,8 +100,7 @@ func (s *shard) takeFrom(n int) int32 {
 	w := &s.warm
 	id := w.lists[n]
 	w.lists[n] = s.segs[id].next
-	w.pages -= n
-	w.least = min(w.least, w.pages)
+	w.least = min(w.least, int(w.pages.Add(-int64(n))))
 	s.budget.warm.Add(-int64(n))
 	return id
 }
@@ -107,7 +108,7 @@ func (s *shard) takeFrom(n int) int32 {
 // cool makes unlock give back warm segments until at most keep pages are warm,
 // and n or more went: those that fit a value the least likely first.
 func (s *shard) cool(n, keep int) {
-	for pages := segmentPages; pages > 0 && n > 0 && s.warm.pages > keep; {
+	for pages := segmentPages; pages > 0 && n > 0 && int(s.warm.pages.Load()) > keep; {
 		if s.warm.lists[pages] == none {
 			pages--
 			continue
@@ -127,7 +128,7 @@ func (s *shard) coolIdle(now int64) (next int64) {
 		if w.coolAt != 0 {
 			s.cool(w.least, 0)
 		}
-		if w.least = w.pages; w.pages == 0 {
+		if w.least = int(w.pages.Load()); w.least == 0 {
 			w.coolAt, w.told = 0, false
 			return math.MaxInt64
 		}
