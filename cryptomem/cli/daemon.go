@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/quantity"
@@ -89,7 +87,7 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 	defer look.Stop()
 	settle := time.NewTicker(scavengeInterval)
 	defer settle.Stop()
-	var connections scavenger
+	memory := newScavenger()
 	for {
 		select {
 		case err := <-d.failed:
@@ -101,11 +99,7 @@ func (d *daemon) run(ctx context.Context, hangup <-chan os.Signal, p program) er
 			p.reload()
 			notify(ready)
 		case <-settle.C:
-			if connections.due(d.clients.Stats()) {
-				// for what pools keep until the second one
-				runtime.GC()
-				debug.FreeOSMemory()
-			}
+			memory.settle(d.clients.Stats())
 		case <-look.C:
 			notify(alive)
 			p.look()

@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 const (
-	// scavengeInterval is how often it is looked whether connections have left.
+	// scavengeInterval is how often it is looked whether there is something to give
+	// back.
 	scavengeInterval = time.Second
 	// connectionMemory is about what a connection takes, in bytes: 2 KiB when it
 	// is idle, 84 when it does not read its answers.
@@ -18,16 +23,70 @@ const (
 	beginMemory = 8 << 10
 	// minScavenge is the least worth giving back, in bytes.
 	minScavenge = 1 << 20
+	// serverGCPercent is how much garbage a server has before it is collected, in
+	// percent of what is alive. Items are no garbage, and requests make none, so that
+	// there is little to collect, and little to look at.
+	serverGCPercent = 25
 )
 
-// A scavenger notices that clients have left who took memory with them, or that many
-// have begun. Go's runtime keeps such memory for minutes; a server that was flooded,
-// or attacked, is to be as small as before as soon as that is over.
+// A scavenger keeps small what the process has in memory beside what it stores.
+//
+// It notices that clients have left who took memory with them, or that many have
+// begun. Go's runtime keeps such memory for minutes; a server that was flooded, or
+// attacked, is to be as small as before as soon as that is over.
+//
+// And it gives pages of the program back that only its start or a collection of
+// garbage has looked at.
 type scavenger struct {
 	peak int64
 	// Connections that had been accepted when it last was due.
-	begun uint64
-	last  serve.ServerStats
+	begun   uint64
+	last    serve.ServerStats
+	program programPages
+	// Of garbage, so far.
+	collections uint64
+}
+
+// newScavenger gives back what only the start of the program needed.
+func newScavenger() *scavenger {
+	e := &scavenger{program: findProgram()}
+	debug.FreeOSMemory()
+	e.program.discardAll()
+	e.collections = collections()
+	return e
+}
+
+// collectEarly makes a server keep little garbage, unless the environment says how
+// much.
+func collectEarly() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(serverGCPercent)
+	}
+}
+
+// settle gives back what is not needed any more. It is called every
+// scavengeInterval.
+func (e *scavenger) settle(now serve.ServerStats) {
+	if e.due(now) {
+		// for what pools keep until the second one
+		runtime.GC()
+		debug.FreeOSMemory()
+	}
+	if n := collections(); n != e.collections {
+		e.collections = n
+		e.program.discardConstants()
+	}
+}
+
+// collections returns how often garbage has been collected.
+func collections() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		// a runtime that no longer knows this metric
+		return 0
+	}
+	return sample[0].Value.Uint64()
 }
 
 // due reports whether a quarter and more of what connections took has become

@@ -54,6 +54,7 @@ func serveCommand(ctx context.Context, c *console, args []string) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	collectEarly()
 	s, err := newService(c, args)
 	if err != nil {
 		return err
