@@ -56,6 +56,8 @@ func (m *Model) Items(now int64, wall time.Time, owner func(key string) string) 
 func (m *Model) Restore(key string, value []byte, expiry int64) {
 	it := &item{live: true, value: value, expiry: expiry}
 	m.items[key] = it
+	m.counts.Sets++ // as which it is counted
+	m.made++
 	m.change(it)
 }
 
