@@ -39,7 +39,8 @@ type connections struct {
 	out atomic.Pointer[outage]
 
 	limit valueLimit
-	// calls of *call. Not shared between clients: calls have channels, which must not leave a testing/synctest bubble.
+	// Pool of *call. Each client has its own: calls have channels, which must not leave a
+	// testing/synctest bubble.
 	calls sync.Pool
 
 	background
@@ -138,11 +139,11 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 // A call is a Request on its way through a connection.
 type call struct {
 	pipeline.Call
-	// What it is the call of.
+	// The request that it carries out.
 	asked *Request
-	// value of the request, behind a version.
+	// Buffer for a version and the value behind it.
 	value []byte
-	// refused before it was sent.
+	// Whether it was refused before it was sent.
 	refused bool
 }
 

@@ -31,19 +31,22 @@ type flight struct {
 	value []byte
 	err   error
 
-	// Of the flight's own goroutine:
-	lease *Lock // held, and to be given back; nil if not
-	// What has version is to be swapped, and not the lease itself.
+	// What follows is of the flight's own goroutine.
+
+	// Held, and to be given back; nil if there is none.
+	lease *Lock
+	// Whether the value that has version is to be swapped, and not the lease.
 	swap bool
-	// version of the stale value.
+	// The version of the stale value.
 	version uint64
-	// The store knows no leases.
+	// Whether the store knows no leases.
 	plain bool
 
-	// Guarded by flights.mu:
+	// flights.mu guards what follows.
+
 	waiting    int
 	background bool
-	// holder of the lease under the key.
+	// Who holds the lease under the key.
 	holder []byte
 	// What flights.leases was with that lease; 0 without one.
 	since uint64

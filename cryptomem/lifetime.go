@@ -43,12 +43,12 @@ func KeepTTL() StoreOption { return StoreOption{kind: untilThen} }
 // A lifetime is what the options of one call amount to.
 type lifetime struct {
 	ttl time.Duration
-	// until in place of ttl, if fixed.
+	// When it ends, in place of ttl, if fixed is set.
 	until time.Time
 	fixed bool
-	// keep that of the value that is replaced, if there is one.
+	// Whether to keep the expiry of the value that is replaced, if there is one.
 	keep bool
-	// given by an option other than KeepTTL.
+	// Whether an option other than KeepTTL was given.
 	given bool
 
 	// The value is the one that was there, and as old as it was.

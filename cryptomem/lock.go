@@ -49,11 +49,11 @@ type Lock struct {
 
 	// Guards the rest.
 	mu sync.Mutex
-	// Also the version by which the lock is swapped.
+	// Fencing token, and the version by which the lock is swapped.
 	fence uint64
 	// A swap's outcome is unknown, and with it the version.
 	unsure bool
-	// ttl for how long it was last taken or extended.
+	// For how long it was last taken or extended.
 	ttl     time.Duration
 	expires time.Time
 	// Nil unless KeepAlive.

@@ -20,25 +20,25 @@ const keepBuffer = 64 << 10
 type operation struct {
 	Request
 	client *Client
-	// As the user knows it.
+	// The name that the user gave.
 	key []byte
-	// As the store does.
+	// The name that the store knows.
 	name []byte
-	// value to be sealed; the caller's.
+	// The plaintext to be sealed. It is the caller's.
 	value []byte
 	life  lifetime
-	// What is sent.
+	// The sealed value that is sent.
 	envelope []byte
-	// An earlier attempt may have been applied.
+	// Whether an earlier attempt may have been applied.
 	uncertain bool
 
-	// known of the name, when the last attempt began.
+	// What was known of the name when the last attempt began.
 	known freshness.Snapshot
-	// stamp of what removes: when.
+	// The time of a removal.
 	stamp sealing.Stamp
-	// What envelope is known by.
+	// How freshness knows the envelope.
 	sent freshness.Envelope
-	// FLUSH: of all that the client can name.
+	// Whether a FLUSH is of all that the client can name.
 	everything bool
 }
 

@@ -41,9 +41,9 @@ type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
 type options struct {
 	clock   clock.Clock
 	keyring *sealing.Keyring
-	// Made here, closed here.
+	// Whether the client made the keyring, and so closes it.
 	ownKeyring bool
-	// keyFile to be followed.
+	// Key file to be read again when it changes; nil for none.
 	keyFile         *keyFile
 	sealing         []sealing.Option
 	blindNames      bool
@@ -67,9 +67,9 @@ type options struct {
 	random     io.Reader
 	observer   Observer
 	freshness  freshness.Config
-	// forgetful without freshness.
+	// Set by WithoutFreshness.
 	forgetful bool
-	// Writes version 0xC1.
+	// Whether it writes envelopes of version 0xC1.
 	unstamped bool
 	// The options given that are about connections.
 	connecting []string

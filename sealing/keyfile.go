@@ -30,7 +30,7 @@ type keyFile struct {
 	Primary   keyID       `json:"primary"`
 	NotBefore time.Time   `json:"not_before,omitzero"`
 	NameRoot  secretBytes `json:"name_root,omitempty"`
-	// name_root, derived.
+	// In place of NameRoot, in the key file of a namespace.
 	NameKey secretBytes    `json:"name_key,omitempty"`
 	Keys    []keyFileEntry `json:"keys"`
 }
@@ -41,7 +41,7 @@ type keyFileEntry struct {
 	State   string    `json:"state"`
 	// Only of enabled keys.
 	Secret secretBytes `json:"secret,omitempty"`
-	// Secret, derived.
+	// In place of Secret, in the key file of a namespace.
 	DataKey secretBytes `json:"data_key,omitempty"`
 }
 

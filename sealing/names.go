@@ -14,9 +14,9 @@ const BlindNameSize = 16
 
 // wireNames turns a user's name into what the server sees as the key.
 type wireNames struct {
-	// prefix of the namespace.
+	// The namespace's part of each name.
 	prefix string
-	// macs of *nameMAC; nil: names are sent as they are.
+	// Pool of *nameMAC; nil if names are not blind.
 	macs *sync.Pool
 }
 

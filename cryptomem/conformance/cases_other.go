@@ -174,15 +174,8 @@ func (p *peer) scan(prefix string, most uint32, between func()) map[string]bool 
 			return nil
 		}
 		next, names, err := wire.CutNumber(a.Value)
-		for err == nil && len(names) > 0 {
-			var name []byte
-			if name, names, err = wire.CutName(names); err == nil {
-				rest, ok := strings.CutPrefix(string(name), t.prefix)
-				if !ok || !strings.HasPrefix(rest, prefix) {
-					t.fail("SCAN of what begins with %q names %s", key, shown(name))
-				}
-				found[rest] = true
-			}
+		if err == nil {
+			err = t.addNames(found, names, prefix)
 		}
 		if err != nil {
 			t.fail("%w", err)
@@ -193,6 +186,24 @@ func (p *peer) scan(prefix string, most uint32, between func()) map[string]bool 
 		between()
 	}
 	return found
+}
+
+// addNames adds the names of an answer to SCAN to those found, without the trial's
+// prefix.
+func (t *trial) addNames(found map[string]bool, names []byte, prefix string) error {
+	for len(names) > 0 {
+		name, more, err := wire.CutName(names)
+		if err != nil {
+			return err
+		}
+		names = more
+		rest, ok := strings.CutPrefix(string(name), t.prefix)
+		if !ok || !strings.HasPrefix(rest, prefix) {
+			t.fail("SCAN of what begins with %q names %s", t.prefix+prefix, shown(name))
+		}
+		found[rest] = true
+	}
+	return nil
 }
 
 // keyCases are about what keys and values may be.

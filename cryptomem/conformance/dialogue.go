@@ -25,14 +25,7 @@ func (t *trial) replay(d *testdata.Dialogue) {
 	for _, step := range d.Steps {
 		var said []byte
 		for _, part := range step.Parts {
-			b := part.Bytes
-			if known := variables[part.Variable]; part.Variable != "" {
-				if b = known; b == nil {
-					// anything, until it is heard
-					b = make([]byte, testdata.VariableSize)
-				}
-			}
-			said = append(said, b...)
+			said = append(said, bytesOf(part, variables)...)
 		}
 		if step.Client {
 			p.write(said)
@@ -44,6 +37,17 @@ func (t *trial) replay(d *testdata.Dialogue) {
 	if d.Closes {
 		p.ends(t.server.Timeout)
 	}
+}
+
+// bytesOf returns a part's bytes: those of a variable are anything until it is heard.
+func bytesOf(part testdata.Part, variables map[string][]byte) []byte {
+	if part.Variable == "" {
+		return part.Bytes
+	}
+	if known := variables[part.Variable]; known != nil {
+		return known
+	}
+	return make([]byte, testdata.VariableSize)
 }
 
 // commandsOf returns those of the whole requests that b begins with.

@@ -77,7 +77,12 @@ func (r *serverReport) ask(ctx context.Context, addr string, secure bool) {
 		return
 	}
 	r.answered = true
-	last := answers[len(answers)-1]
+	r.judgeServer(addr, answers[len(answers)-1], asked, took)
+}
+
+// judgeServer judges a running server by its answer to STATS.
+func (r *serverReport) judgeServer(addr string, last wire.Response, asked time.Time, took time.Duration) {
+	const subject = "server"
 	r.fine(subject, "a server answers at %s in %v%s; if it is not the one of this configuration, a start will fail", addr, took.Round(time.Microsecond), whichServer(last))
 	if last.Status != wire.OK {
 		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN to such a one")

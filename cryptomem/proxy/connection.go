@@ -260,35 +260,9 @@ func clientInfo(s *Session, _ [][]byte) {
 }
 
 func clientList(s *Session, args [][]byte) {
-	wanted := func(*Session) bool { return true }
-	switch {
-	case len(args) == 2:
-	case len(args) == 4 && command.Is(args[2], "TYPE"):
-		if !command.Is(args[3], "normal") {
-			for _, t := range []string{"master", "replica", "slave", "pubsub"} {
-				if command.Is(args[3], t) {
-					wanted = func(*Session) bool { return false }
-					break
-				}
-			}
-			if wanted(s) {
-				s.fail("ERR Unknown client type '" + string(args[3]) + "'")
-				return
-			}
-		}
-	case len(args) > 3 && command.Is(args[2], "ID"):
-		ids := make(map[int64]bool)
-		for _, a := range args[3:] {
-			n, ok := resp.ParseInt(a)
-			if !ok || n <= 0 {
-				s.reply("-ERR Invalid client ID")
-				return
-			}
-			ids[int64(n)] = true
-		}
-		wanted = func(o *Session) bool { return ids[o.id] }
-	default:
-		s.reply("-ERR syntax error")
+	wanted, problem := clientFilter(args)
+	if problem != "" {
+		s.out = resp.AppendError(s.out, problem)
 		return
 	}
 	var lines []byte
@@ -299,6 +273,42 @@ func clientList(s *Session, args [][]byte) {
 		}
 	}
 	s.out = s.version.AppendVerbatim(s.out, string(lines))
+}
+
+// clientFilter returns which sessions CLIENT LIST is to show, or what is wrong with its
+// arguments.
+func clientFilter(args [][]byte) (wanted func(*Session) bool, problem string) {
+	switch {
+	case len(args) == 2:
+		return func(*Session) bool { return true }, ""
+	case len(args) == 4 && command.Is(args[2], "TYPE"):
+		return typeFilter(args[3])
+	case len(args) > 3 && command.Is(args[2], "ID"):
+		return idFilter(args[3:])
+	}
+	return nil, "ERR syntax error"
+}
+
+// typeFilter knows the types of Redis. All clients of a proxy are normal.
+func typeFilter(arg []byte) (wanted func(*Session) bool, problem string) {
+	for _, t := range []string{"normal", "master", "replica", "slave", "pubsub"} {
+		if command.Is(arg, t) {
+			return func(*Session) bool { return t == "normal" }, ""
+		}
+	}
+	return nil, "ERR Unknown client type '" + string(arg) + "'"
+}
+
+func idFilter(args [][]byte) (wanted func(*Session) bool, problem string) {
+	ids := make(map[int64]bool)
+	for _, a := range args {
+		n, ok := resp.ParseInt(a)
+		if !ok || n <= 0 {
+			return nil, "ERR Invalid client ID"
+		}
+		ids[int64(n)] = true
+	}
+	return func(o *Session) bool { return ids[o.id] }, ""
 }
 
 // tell has others know what this session has chosen.

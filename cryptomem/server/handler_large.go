@@ -93,7 +93,7 @@ type upload struct {
 	*cache.Upload
 	command wire.Command
 	ttl     time.Duration
-	// version that CAS expects.
+	// The version that CAS expects.
 	version uint64
 }
 

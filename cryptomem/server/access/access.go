@@ -69,9 +69,9 @@ func (e *LimitError) Unwrap() []error {
 type List struct {
 	// Guards the fields; what they lead to guards itself.
 	mu sync.RWMutex
-	// members by name, all that are listed or have connections.
+	// By name: all that are listed or have connections.
 	members map[string]*member
-	// store that keeps the identities' accounts; nil without a server.
+	// The store with the identities' accounts; nil without a server.
 	store *cache.Cache
 }
 
