@@ -217,7 +217,9 @@ func (r *run) fill(ctx context.Context) error {
 
 // fillShare has the i-th worker store its share of the keys.
 func (r *run) fillShare(ctx context.Context, giveUp func(), i int, w *worker) error {
-	const bytes = 1 << 20 // of values in a batch
+	// of values in a batch: together with what is around them they fit a record of
+	// TLS, and memcached may leave alone what comes in the next one
+	const bytes = 8 << 10
 	ops := make([]op, min(64, 1+bytes/(1+r.load.ValueSize)))
 	for key := i; key < r.load.Keys; {
 		n := 0

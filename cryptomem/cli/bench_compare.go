@@ -86,7 +86,7 @@ func (f *benchFlags) compareServers(ctx context.Context, c *console, shape *benc
 		names = append(names, s.Protocol.String())
 	}
 	if shape.Idle > 0 {
-		return f.compareIdle(ctx, shape, room, servers, processes)
+		return f.compareIdle(ctx, c, shape, room, servers, processes)
 	}
 	comparison, err := bench.Compare(ctx, names, rounds, func(ctx context.Context, i int) (*bench.Result, error) {
 		return f.measureApart(ctx, c, self, shape, room, servers[i], processes[i])
