@@ -56,6 +56,34 @@ var _ = Describe("large values", func() {
 		Expect(meter.Stats(3).Slowest[0].Bytes).To(BeEquivalentTo(len(input) + len(answers)))
 	})
 
+	It("are refused whole if there is no memory for the head of their answer", func() {
+		// Blocks that input and answers have; with these and the value there is room
+		// for little more.
+		const input, block, little = 20 << 10, 64 << 10, 4 << 10
+		small, large := []byte(strings.Repeat("s", 1000)), make([]byte, 1<<20-input-block-little)
+		answer := wire.AppendResponse(nil, wire.OK, small)
+		for key, value := range map[string][]byte{"small": small, "large": large} {
+			_, err := store.Set(1, []byte(key), value, 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		n := block / len(answer)
+		fill := strings.Repeat("f", block-n*len(answer)-wire.ResponseHeaderSize-1)
+		requests := bytes.Join([][]byte{
+			bytes.Repeat(request(wire.Get, "small", ""), n), request(wire.Ping, "", fill),
+			request(wire.Get, "large", ""), request(wire.Ping, "", "after"),
+		}, nil)
+		piling := session.New(server.NewHandler(store), session.Limits{Memory: memory, HighWater: 2 * block})
+		defer piling.Close()
+		got, err := execute(piling, requests)
+		Expect(err).NotTo(HaveOccurred())
+		want := bytes.Join([][]byte{
+			bytes.Repeat(answer, n), wire.AppendResponse(nil, wire.OK, []byte(fill)),
+			session.MemoryUsedUp.Append(nil, wire.Get), wire.AppendResponse(nil, wire.OK, []byte("after")),
+		}, nil)
+		Expect(len(got)).To(Equal(len(want)))
+		Expect(bytes.Equal(got, want)).To(BeTrue())
+	})
+
 	It("give the same answers as small ones, whatever pieces they arrive in", func() {
 		value := strings.Repeat("0123456789abcdef", 5_000)
 		for _, piece := range []int{1 << 20, 20_000, 1_000, 97, 16_401} {

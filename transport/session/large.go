@@ -187,6 +187,14 @@ func (s *Session) pendingPieces() net.Buffers {
 	return pieces
 }
 
+// forgo gives back the bytes of an answer that there is no memory for.
+func (s *Session) forgo(ref Reference) {
+	if ref != nil {
+		s.reserved.release(ref.Size())
+		ref.Release()
+	}
+}
+
 func (s *Session) releaseOutputRefs() {
 	for i, r := range s.outputRefs {
 		r.what.Release()

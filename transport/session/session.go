@@ -306,16 +306,17 @@ func (s *Session) Execute(now int64) error {
 		r := &s.request
 		*r = h.Request(b)
 		answered, referred := len(s.output()), s.referred
+		var ref Reference
 		if s.large == nil {
 			s.out = s.handler.Handle(now, s.out, r)
 		} else {
-			var ref Reference
-			if s.out, ref = s.large.HandleLarge(now, s.out, r, s.reserve); ref != nil {
-				s.refer(ref)
-			}
+			s.out, ref = s.large.HandleLarge(now, s.out, r, s.reserve)
 		}
 		if !s.chargeAnswers(r.Command) {
 			s.out = MemoryUsedUp.Append(s.withoutAnswer(answered), r.Command)
+			s.forgo(ref)
+		} else if ref != nil {
+			s.refer(ref)
 		}
 		s.counter.request(r.Command, wire.Status(s.out[answered+2]), size+uint64(len(s.out)-answered+s.referred-referred), r.Key)
 		s.start += int(size)
