@@ -3,6 +3,7 @@ package cryptomem_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"sync/atomic"
@@ -269,6 +270,30 @@ var _ = Describe("Typed", func() {
 		now := time.Unix(1_800_000_000, 17).UTC()
 		Expect(times.Set(ctx, "t", now)).To(Succeed())
 		Expect(times.Get(ctx, "t")).To(Equal(now))
+	})
+
+	It("stores nothing that cannot be encoded", func() {
+		failure := errors.New("no such user")
+		refusing := cryptomem.NewTyped(c, func(user) ([]byte, error) { return nil, failure },
+			func([]byte) (u user, err error) { return u, nil })
+		stored := func() string {
+			b, err := c.Get(ctx, "u")
+			return fmt.Sprintf("%s %v", b, err)
+		}
+		Expect(refusing.Set(ctx, "u", user{})).To(MatchError(failure))
+		Expect(refusing.Add(ctx, "u", user{})).To(MatchError(failure))
+		Expect(stored()).To(Equal(" not found"))
+
+		Expect(c.Set(ctx, "u", []byte("{}"))).To(Succeed())
+		item, err := c.GetItem(ctx, "u")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(refusing.Set(ctx, "u", user{})).To(MatchError(failure))
+		Expect(refusing.Replace(ctx, "u", user{})).To(MatchError(failure))
+		_, err = refusing.CompareAndSwap(ctx, "u", user{}, item.Version)
+		Expect(err).To(MatchError(failure))
+		_, err = refusing.Update(ctx, "u", func(u user, _ bool) (user, error) { return u, nil })
+		Expect(err).To(MatchError(failure))
+		Expect(stored()).To(Equal("{} <nil>"))
 	})
 
 	It("tells of a value that is no such type", func() {

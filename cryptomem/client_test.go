@@ -237,6 +237,30 @@ var _ = Describe("Client", func() {
 			DeferCleanup(c.Close)
 			Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
 		})
+
+		It("says what is wrong to every call that can fail, and never panics", func() {
+			ctx := context.Background()
+			broken := cryptomem.New("localhost:1", -1, "short").Client()
+			DeferCleanup(broken.Close)
+			value := func(_ []byte, err error) error { return err }
+			number := func(_ uint64, err error) error { return err }
+			_, taken := broken.TryLock(ctx, "k", cryptomem.TTL(time.Minute))
+			keys, _, scanned := broken.ScanKeys(ctx, "", 0, 0)
+			Expect(keys).To(BeEmpty())
+			_, item := broken.GetItem(ctx, "k")
+			for call, err := range map[string]error{
+				"Get": value(broken.Get(ctx, "k")), "GetItem": item, "GetDelete": value(broken.GetDelete(ctx, "k")),
+				"Add": broken.Add(ctx, "k", nil), "Replace": broken.Replace(ctx, "k", nil), "Delete": broken.Delete(ctx, "k"),
+				"Touch": broken.Touch(ctx, "k", cryptomem.TTL(time.Minute)), "CompareAndSwap": number(broken.CompareAndSwap(ctx, "k", nil, 1)),
+				"Ping": broken.Ping(ctx), "ScanKeys": scanned, "Flush": number(broken.Flush(ctx, "")), "TryLock": taken,
+				"Stats": value(broken.Stats(ctx, "")),
+			} {
+				Expect(err).To(MatchError(ContainSubstring("32")), call)
+			}
+			for _, err := range broken.Keys(ctx, "") {
+				Expect(err).To(MatchError(ContainSubstring("32")))
+			}
+		})
 	})
 
 	Describe("a closed client", func() {

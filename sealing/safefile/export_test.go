@@ -7,3 +7,6 @@ import "io/fs"
 func IsPrivate(mode fs.FileMode, user, group int, ofAny bool, self int, groups ...int) bool {
 	return private(mode, owner{user, []int{group}}, owner{self, groups}, ofAny)
 }
+
+// Finish is how every new file gets its name.
+var Finish = finish
