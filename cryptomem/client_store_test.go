@@ -122,6 +122,15 @@ var _ = Describe("Client and Server", func() {
 		Expect(item.Expires.Sub(w.clock.Now())).To(Equal(59 * time.Second))
 	})
 
+	It("end when the last of several options says", func() {
+		end := w.clock.Now().Add(time.Minute)
+		Expect(c.Set(ctx, key, nil, cryptomem.TTL(-1), cryptomem.ExpiresAt(end))).To(Succeed())
+		item, err := c.GetItem(ctx, key)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(item.Expires).To(BeTemporally("==", end))
+		Expect(c.Set(ctx, key, nil, cryptomem.ExpiresAt(end), cryptomem.TTL(-1))).To(MatchError(ContainSubstring("must not be negative")))
+	})
+
 	It("prolong an item for all its readers, seal included", func() {
 		Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
 		Expect(c.Touch(ctx, key, cryptomem.TTL(time.Hour))).To(Succeed())

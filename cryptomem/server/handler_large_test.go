@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"strings"
 
 	"github.com/benbjohnson/clock"
@@ -82,6 +83,19 @@ var _ = Describe("large values", func() {
 		}, nil)
 		Expect(len(got)).To(Equal(len(want)))
 		Expect(bytes.Equal(got, want)).To(BeTrue())
+	})
+
+	It("give their memory back as soon as they are given up", func() {
+		whole := request(wire.Set, "k", strings.Repeat("v", 100_000))
+		_, err := execute(s, whole[:70_000])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(memory.Used()).To(BeNumerically(">", 0))
+		s.Abort(errors.New("too slow"))
+		answers, err := execute(s, nil)
+		Expect(err).To(MatchError("too slow"))
+		Expect(string(answers)).To(ContainSubstring("too slow"))
+		Expect(memory.Used()).To(BeZero())
+		Expect(store.Stats().Memory.Transit).To(BeZero())
 	})
 
 	It("give the same answers as small ones, whatever pieces they arrive in", func() {
