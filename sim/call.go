@@ -109,7 +109,7 @@ func (e *clientEnd) answered(k *call) {
 // among the handler's is known from below alone.
 func (e *clientEnd) paired(k *call) bool {
 	answers := e.conn.server.answers
-	if e.conn.node.budget == nil {
+	if e.conn.node.w.script.Config.InFlight == 0 {
 		return k.place < len(answers) && (answers[k.place] == anyAnswer || answers[k.place] == answerHash(k.Response))
 	}
 	if refusedAs(k.Response) == script.WantBusy {

@@ -183,7 +183,7 @@ func (e *clientEnd) failed(k *call) {
 	case k.MaybeApplied:
 		w.cover(StateMaybe)
 		k.finish(e.c, oracle.Unknown, script.WantLost)
-	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt && e.conn.node.budget == nil:
+	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt && w.script.Config.InFlight == 0:
 		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)
 	case readsOnly(k.action.Verb):
 		// a client does not say which; it is all the same

@@ -97,9 +97,9 @@ func (s *node) start() {
 	if c.Evict {
 		s.model.Evicted = func() uint64 { return store.Stats().Evicted }
 	}
-	s.budget, s.shares = nil, map[int]*session.Share{}
+	s.budget, s.shares = session.NewBudget(-1), map[int]*session.Share{}
 	if c.InFlight > 0 {
-		s.budget = session.NewBudget(int64(c.InFlight))
+		s.budget.SetLimit(int64(c.InFlight))
 	}
 	if s.registry != nil {
 		s.enlist()

@@ -71,7 +71,7 @@ func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, f
 // check asks the model.
 func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 	w, m := e.w, e.conn.node.model
-	if e.conn.node.budget != nil && refusedAs(a) == script.WantBusy {
+	if w.script.Config.InFlight > 0 && refusedAs(a) == script.WantBusy {
 		w.cover(StateMemoryBusy)
 		m.Busy(r)
 		return

@@ -245,7 +245,7 @@ func (w *world) readBack() {
 
 // release ends all connections, and demands that nothing is held for them then.
 func (w *world) release() {
-	if w.failure != nil || w.script.Config.InFlight == 0 {
+	if w.failure != nil {
 		return
 	}
 	for len(w.conns) > 0 {
@@ -254,6 +254,9 @@ func (w *world) release() {
 	for _, s := range w.servers {
 		if held := s.budget.Used(); held != 0 {
 			w.violate(RuleMemory, "with all connections gone, %d bytes are held for requests in flight", held)
+		}
+		if held := s.cache.Stats().Memory.Transit; held != 0 {
+			w.violate(RuleMemory, "with all connections gone, %d bytes of large values are on their way", held)
 		}
 		for lane, share := range s.shares {
 			if held := share.Used(); held != 0 {
