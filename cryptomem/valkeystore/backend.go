@@ -2,8 +2,10 @@ package valkeystore
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valkey-io/valkey-go"
 	"golang.org/x/sync/semaphore"
@@ -40,6 +42,11 @@ type backend struct {
 
 	// reached has, by hash slot, the network's epoch in which its node answered.
 	reached []atomic.Uint32
+
+	// serving has, by hash slot, the connection that a call by itself was answered on.
+	serving []atomic.Pointer[era]
+	// lately is the last of them, by part of the slots.
+	lately [clusterLimits]atomic.Pointer[era]
 }
 
 func newBackend(c valkey.Client, n *network, prefix string) *backend {
@@ -49,6 +56,7 @@ func newBackend(c valkey.Client, n *network, prefix string) *backend {
 		rooms, size, slots = clusterLimits, clusterLimit, hashSlots
 	}
 	b.limits, b.reached = make([]callLimit, rooms), make([]atomic.Uint32, slots)
+	b.serving = make([]atomic.Pointer[era], slots)
 	for i := range b.limits {
 		b.limits[i].size, b.limits[i].inFlight = size, semaphore.NewWeighted(size)
 	}
@@ -80,6 +88,67 @@ func (b *backend) enter(ctx context.Context, slot uint16) error {
 		r.release()
 	}
 	return err
+}
+
+// goPast carries out a request past valkey-go, whose caller is alone, if it is known
+// which connection serves the slot, or another one nearby: a wrong guess is refused.
+func (b *backend) goPast(ctx context.Context, slot uint16, words []string, dst []byte, patience time.Duration) (r reply, ok bool, lost error) {
+	if words == nil {
+		return r, false, nil
+	}
+	known, nearby := &b.serving[slot], b.nearby(slot)
+	for _, e := range [...]*era{known.Load(), nearby.Load()} {
+		if e == nil {
+			continue
+		}
+		r, ok, lost = e.aside.ask(ctx, e, words, dst, patience)
+		if ok {
+			known.Store(e)
+			return r, ok, lost
+		}
+		if r.refused {
+			break
+		}
+	}
+	return r, false, nil
+}
+
+// A trace is what a call by itself is recognised by among what valkey-go writes: how large its
+// command is, and which write it is. The zero trace is of no such call.
+type trace struct {
+	size int
+	turn uint64
+}
+
+// trace returns that of a call that is about to be made; words are nil if its caller is
+// not alone.
+func (b *backend) trace(words []string) trace {
+	if words == nil {
+		return trace{}
+	}
+	return trace{size: commandSize(words), turn: b.network.writes.Load() + 1}
+}
+
+// learn notes which connection a call by itself was answered on, if that is sure.
+func (b *backend) learn(slot uint16, t trace) {
+	if t.size == 0 {
+		return
+	}
+	a := b.network.last.Load()
+	if a == nil {
+		return
+	}
+	if e := a.settle(t); e != nil {
+		b.serving[slot].Store(e)
+		b.nearby(slot).Store(e)
+		// for the reader to rest before the next call
+		runtime.Gosched()
+	}
+}
+
+// nearby has the last connection that was learnt for the slot, or one not far from it.
+func (b *backend) nearby(slot uint16) *atomic.Pointer[era] {
+	return &b.lately[int(slot)*len(b.lately)/hashSlots]
 }
 
 // A probe is a ping on its way to a slot's node.

@@ -117,7 +117,7 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 			t.settle(s, i)
 			continue
 		}
-		r.Err = s.answer(r, result)
+		r.Err = s.answered(r, result)
 		t.settle(s, i)
 		t.frames[i].release()
 	}

@@ -21,6 +21,8 @@ type frame struct {
 	// Parts of buf.
 	key, value, ttl string
 	version         string
+	// Room for the words of a command.
+	said []string
 }
 
 // keepFrame is how large a frame may be and be kept for reuse.
@@ -105,6 +107,46 @@ func (b *backend) command(r *cryptomem.Request, f *frame, whole bool) (valkey.Co
 	return valkey.Completed{}, fmt.Errorf("%w: %v", cryptomem.ErrNotSupported, r.Command)
 }
 
+// words is the request's command as it is sent, of those that a lone caller may send by
+// itself; nil of others.
+func (f *frame) words(r *cryptomem.Request) []string {
+	w := append(f.said[:0], "", f.key)
+	switch {
+	case len(f.buf) > largestAside:
+		return nil
+	case r.Command == wire.Get, r.Command == wire.GetV:
+		w[0] = "GET"
+	case r.Command == wire.Delete:
+		w[0] = "DEL"
+	case r.Command == wire.GetDel:
+		w[0] = "GETDEL"
+	case r.Fenced:
+		return nil
+	case r.Command == wire.Set:
+		w = f.stored(w, "")
+	case r.Command == wire.Add:
+		w = f.stored(w, "NX")
+	case r.Command == wire.Replace:
+		w = f.stored(w, "XX")
+	default:
+		return nil
+	}
+	f.said = w
+	return w
+}
+
+func (f *frame) stored(w []string, condition string) []string {
+	w[0] = "SET"
+	w = append(w, f.value)
+	if condition != "" {
+		w = append(w, condition)
+	}
+	if f.ttl != "0" {
+		w = append(w, "PX", f.ttl)
+	}
+	return w
+}
+
 func store(build valkey.Builder, f *frame, condition string) valkey.Completed {
 	if f.ttl == "0" && condition == "" {
 		return build.Set().Key(f.key).Value(f.value).Build()
@@ -151,6 +193,11 @@ func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 	if s.closed.Load() {
 		return cryptomem.ErrClosed
 	}
+	alone := false
+	if b.network != nil && b.network.asides {
+		alone = b.network.begin()
+		defer b.network.end()
+	}
 	slot := b.slot(r.Name)
 	if err := b.enter(ctx, slot); err != nil {
 		return s.notEntered(ctx, err)
@@ -162,6 +209,14 @@ func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 		}
 	}
 	f := newFrame(b.prefix, r)
+	var words []string
+	if alone {
+		words = f.words(r)
+	}
+	if a, ok, lost := b.goPast(ctx, slot, words, r.Answer, s.opts.timeout); ok {
+		return s.wentPast(ctx, b, slot, r, f, a, lost)
+	}
+	t := b.trace(words)
 	result, err := s.send(ctx, b, r, f)
 	if err != nil {
 		b.limit(slot).release()
@@ -173,9 +228,20 @@ func (s *Store) ask(ctx context.Context, r *cryptomem.Request) error {
 	if lost != nil {
 		return s.lost(ctx, r.Command, lost) // and the frame may still be read
 	}
-	err = s.answer(r, result)
+	b.learn(slot, t)
+	err = s.answered(r, result)
 	f.release()
 	return err
+}
+
+// wentPast ends a request that went past valkey-go.
+func (s *Store) wentPast(ctx context.Context, b *backend, slot uint16, r *cryptomem.Request, f *frame, a reply, lost error) error {
+	defer f.release()
+	b.leave(slot, lost)
+	if lost != nil {
+		return s.lost(ctx, r.Command, lost)
+	}
+	return s.answer(r, a)
 }
 
 // notEntered returns the error of a request that got neither capacity nor connection.
@@ -203,30 +269,42 @@ func (s *Store) send(ctx context.Context, b *backend, r *cryptomem.Request, f *f
 	return result, nil
 }
 
-// answer puts what the server said into r.
-func (s *Store) answer(r *cryptomem.Request, result valkey.ValkeyResult) error {
-	if err := result.Error(); err != nil && !valkey.IsValkeyNil(err) {
-		if refusal, ok := valkey.IsValkeyErr(err); ok {
-			return s.refusedRequest(r, refusal)
-		}
+// answered puts what valkey-go brings into r.
+func (s *Store) answered(r *cryptomem.Request, result valkey.ValkeyResult) error {
+	a, err := replyTo(result)
+	if refusal, ok := valkey.IsValkeyErr(err); ok {
+		return s.refusedRequest(r, refusal)
+	}
+	if err != nil {
 		return fmt.Errorf("answer to %v: %w", r.Command, err)
-	} else if err != nil {
+	}
+	return s.answer(r, a)
+}
+
+// answer puts what the server said into r.
+func (s *Store) answer(r *cryptomem.Request, a reply) error {
+	if a.null {
 		return nothing(r.Command)
+	}
+	if a.err != nil {
+		return fmt.Errorf("answer to %v: %w", r.Command, a.err)
 	}
 	switch r.Command {
 	case wire.Get, wire.GetDel, wire.GetV, wire.Ping:
-		return found(r, result)
+		found(r, a.text)
 	case wire.Delete:
-		return counted(result, cryptomem.ErrNotFound)
+		if a.number == 0 {
+			return cryptomem.ErrNotFound
+		}
 	case wire.Add:
 		if r.Fenced {
-			return fenced(r, result, cryptomem.ErrExists)
+			return fenced(r, a.number, cryptomem.ErrExists)
 		}
 	case wire.CAS:
 		if r.Fenced {
-			return fenced(r, result, cryptomem.ErrChanged)
+			return fenced(r, a.number, cryptomem.ErrChanged)
 		}
-		return swapped(r, result)
+		return swapped(r, a.number)
 	}
 	return nil
 }
@@ -239,31 +317,14 @@ func nothing(c cryptomem.Command) error {
 	return cryptomem.ErrNotFound
 }
 
-// found puts the bytes of an answer into r. They are nobody else's.
-func found(r *cryptomem.Request, result valkey.ValkeyResult) error {
-	b, err := result.AsBytes()
-	if err != nil {
-		return fmt.Errorf("answer to %v: %w", r.Command, err)
-	}
+// found puts the bytes of an answer, which are nobody else's, into r.
+func found(r *cryptomem.Request, b []byte) {
 	r.Answer = b
-	if r.Command != wire.GetV {
-		return nil
-	}
-	if r.Fenced {
+	switch {
+	case r.Command != wire.GetV:
+	case r.Fenced:
 		r.Version, r.Answer = unlock(b)
-	} else {
+	default:
 		r.Version = versionOf(b)
 	}
-	return nil
-}
-
-func counted(result valkey.ValkeyResult, none error) error {
-	n, err := result.AsInt64()
-	if err != nil {
-		return fmt.Errorf("answer: %w", err)
-	}
-	if n == 0 {
-		return none
-	}
-	return nil
 }

@@ -104,7 +104,8 @@ func (s *Store) connected(ctx context.Context) (*backend, error) {
 
 func (s *Store) connect(c *connecting) {
 	n := newNetwork(s.opts.clock)
-	if s.near != nil {
+	// a near cache has to hear of changes while nobody calls
+	if n.asides = s.near == nil; !n.asides {
 		n.onLost = s.near.voidAll
 	}
 	option := s.client

@@ -13,7 +13,7 @@
 // # Promises
 //
 // One ordered connection a node, so that a cancelled write never overtakes a
-// later one. No caller waits beyond its deadline, whatever a node does. What was
+// later one; who is alone uses it past valkey-go (see aside). No caller waits beyond its deadline, whatever a node does. What was
 // surely not applied ends in cryptomem.ErrUnavailable and may be tried again; what
 // may have been ends in cryptomem.ErrMaybeApplied and is never sent again.
 package valkeystore

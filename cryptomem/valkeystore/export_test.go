@@ -1,6 +1,7 @@
 package valkeystore
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,6 +47,46 @@ func InFlight(s *Store) (n int) {
 
 // Lost reports whether the next call has to find out whether its node is there.
 func Lost(s *Store) bool { return !s.backend.Load().isReached(0) }
+
+// AnswerSize parses what an answer is to be for a lone caller, and returns its size; 0 if
+// it is none, or not whole.
+func AnswerSize(b []byte) int {
+	head, size, err := answerSize(b)
+	if err != nil || size == 0 || size > len(b) {
+		return 0
+	}
+	parseAnswer(nil, b[:size], head)
+	return size
+}
+
+// Handed is how often valkey-go has written: calls of a lone caller pass it by.
+func Handed(s *Store) uint64 {
+	b := s.backend.Load()
+	if b == nil {
+		return 0
+	}
+	return b.network.writes.Load()
+}
+
+// Orphaned returns what is left of the chunks for valkey-go, when the first part of the
+// answer that they go on with was read by a caller who then gave up.
+func Orphaned(part []byte, chunks ...[]byte) (left []byte, err error) {
+	a := new(aside)
+	_, size, err := answerSize(part)
+	if err != nil {
+		return nil, err
+	}
+	a.orphan = orphanOf(part, size)
+	for _, chunk := range chunks {
+		b := slices.Clone(chunk)
+		n, err := a.discard(b, len(b))
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, b[:n]...)
+	}
+	return left, nil
+}
 
 // HashSlot returns the slot of a key.
 var HashSlot = hashSlot

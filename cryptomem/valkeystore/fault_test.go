@@ -107,6 +107,41 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 	})
 })
 
+var _ = Describe("A lone caller of a cluster", func() {
+	It("is shown nothing wrong, through a failover, a slot that moves and connections that are killed", func() {
+		cluster := valkeytest.StartCluster(GinkgoTB(), 3, true)
+		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second))
+		l := startLoad(store, 1, 30)
+		past := func() { // until some calls go past valkey-go
+			GinkgoHelper()
+			Eventually(func() bool {
+				answered, handed := l.done.Load(), valkeystore.Handed(store)
+				l.answered(100)
+				return valkeystore.Handed(store)-handed < uint64(l.done.Load()-answered)
+			}).WithTimeout(testTimeout).Should(BeTrue())
+			l.answered(300)
+		}
+		past()
+		replica := cluster.ReplicaOf(cluster.Primary("w0/0"))
+		replica.Must("CLUSTER", "FAILOVER")
+		cluster.Promoted(replica)
+		past()
+		from, to := cluster.Primary("w0/1"), cluster.Primary("w0/0")
+		if from == to {
+			to = cluster.Primary("w0/2")
+		}
+		cluster.Move("w0/1", from, to)
+		past()
+		for range 5 {
+			for _, n := range cluster.Nodes {
+				n.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+			}
+			past()
+		}
+		linearizable(l.end())
+	})
+})
+
 var _ = Describe("Under load, a near cache on a cluster", Ordered, ContinueOnFailure, func() {
 	var cluster *valkeytest.Cluster
 	BeforeAll(func() { cluster = valkeytest.StartCluster(GinkgoTB(), 3, true) })

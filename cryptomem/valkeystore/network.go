@@ -12,6 +12,7 @@ import (
 
 	"github.com/benbjohnson/clock"
 
+	"github.com/Zezezknight/cryptomem/transport/socket"
 	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
@@ -26,6 +27,13 @@ type network struct {
 
 	// Called at the same moment; may be nil.
 	onLost func()
+
+	// Callers who are alone may go past valkey-go.
+	asides bool
+	loneliness
+	// writes of valkey-go on all connections, and the last one it wrote on.
+	writes atomic.Uint64
+	last   atomic.Pointer[aside]
 }
 
 func newNetwork(clk clock.Clock) *network {
@@ -69,7 +77,14 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 			return nil, &connectError{err}
 		}
 	}
-	return &conn{Conn: raw, network: n}, nil
+	c := &conn{Conn: raw, network: n}
+	if config == nil && n.asides {
+		c.Conn = socket.Own(raw)
+		if nc, ok := c.Conn.(promptConn); ok {
+			c.aside = newAside(nc, c)
+		}
+	}
+	return c, nil
 }
 
 func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Config) (net.Conn, error) {
@@ -90,6 +105,8 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 type conn struct {
 	net.Conn
 	network *network
+	// Nil where nobody may go past valkey-go.
+	aside *aside
 	// The greeting is over: requests may be under way.
 	up   atomic.Bool
 	lost atomic.Bool
@@ -109,6 +126,10 @@ func (c *conn) Read(b []byte) (int, error) {
 	if c.lost.Load() {
 		return 0, net.ErrClosed
 	}
+	if c.aside != nil {
+		n, err := c.aside.read(b)
+		return n, c.failed(err)
+	}
 	n, err := c.Conn.Read(b)
 	return n, c.failed(err)
 }
@@ -119,6 +140,11 @@ func (c *conn) Read(b []byte) (int, error) {
 // after it.
 func (c *conn) Write(b []byte) (int, error) {
 	runtime.Gosched()
+	if c.aside != nil {
+		c.aside.writing.Lock()
+		defer c.aside.writing.Unlock()
+		c.aside.announce(b)
+	}
 	n, err := c.Conn.Write(b)
 	return n, c.failed(err)
 }

@@ -3,7 +3,6 @@ package valkeystore
 import (
 	_ "embed"
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -90,14 +89,11 @@ const (
 )
 
 // swapped reads the answer of the swap script.
-func swapped(r *cryptomem.Request, result valkey.ValkeyResult) error {
-	n, err := result.AsInt64()
-	switch {
-	case err != nil:
-		return fmt.Errorf("answer to %v: %w", r.Command, err)
-	case n == absent:
+func swapped(r *cryptomem.Request, n int64) error {
+	switch n {
+	case absent:
 		return cryptomem.ErrNotFound
-	case n == changed:
+	case changed:
 		return cryptomem.ErrChanged
 	}
 	r.Version = versionOf(r.Value)
@@ -114,14 +110,11 @@ const lockMargin = "3600000"
 const lockHeader = 16
 
 // fenced reads the answer of the fence script.
-func fenced(r *cryptomem.Request, result valkey.ValkeyResult, refused error) error {
-	n, err := result.AsInt64()
-	switch {
-	case err != nil:
-		return fmt.Errorf("answer to %v: %w", r.Command, err)
-	case n == absent:
+func fenced(r *cryptomem.Request, n int64, refused error) error {
+	switch n {
+	case absent:
 		return cryptomem.ErrNotFound
-	case n == changed:
+	case changed:
 		return refused
 	}
 	r.Version = uint64(n)

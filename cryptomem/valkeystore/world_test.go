@@ -76,7 +76,11 @@ var sealer = func() *sealing.Sealer {
 // A caller sends requests to a store and opens what comes back.
 type caller struct{ store cryptomem.Store }
 
-func (c caller) do(r *cryptomem.Request) error { return c.store.Do(within(testTimeout), r) }
+func (c caller) do(r *cryptomem.Request) error {
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	return c.store.Do(ctx, r)
+}
 
 func (c caller) set(name, value string, ttl time.Duration) error {
 	return c.do(&cryptomem.Request{Command: wire.Set, Name: []byte(name), Value: seal(name, value, time.Time{}), TTL: ttl})

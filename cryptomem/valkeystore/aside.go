@@ -1,0 +1,387 @@
+package valkeystore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// aloneFor is how many calls in a row have to find nobody else in flight before
+	// the next one goes past valkey-go.
+	aloneFor = 8
+
+	// aloneForFar is aloneFor where answers keep taking longer than loneWait.
+	aloneForFar = 64 * aloneFor
+
+	// loneWait is how long a caller waits for its own answer before it looks at its
+	// context, and longestWait at most, when it has waited for a while.
+	loneWait    = 100 * time.Microsecond
+	longestWait = time.Millisecond
+
+	// largestAside is the largest command that a lone caller writes, in bytes: as much
+	// as a socket surely takes when nothing is on its way, so that nobody is held.
+	largestAside = 8 << 10
+
+	// minRead is the least room that there is for what is read, in bytes.
+	minRead = 512
+)
+
+// A promptConn can be waited for only for a moment. A *socket.Conn is one.
+type promptConn interface {
+	net.Conn
+	ReadWithin(b []byte, atMost time.Duration) (int, error)
+	Pause()
+	Resume()
+	AwaitNews()
+}
+
+// An aside lets a caller who is alone use a connection past valkey-go: it writes its
+// command and reads the answer by itself, which saves waking two goroutines. It is
+// the same connection, so what was sent first is still applied first.
+//
+// One party at a time reads:
+//
+//	the reader ──► nobody    a call by itself was answered, and nothing else is on its way
+//	nobody ──► a caller      who is alone
+//	a caller ──► nobody      its answer came, and still nobody else is there
+//	a caller ──► the reader  others have joined, or its time is over
+//	nobody ──► the reader    valkey-go writes, or the stream ends
+//
+// The reader is valkey-go's. Of an answer that a caller did not wait for it sees
+// nothing.
+type aside struct {
+	nc   promptConn
+	conn *conn
+
+	// Held while something is written; before mu.
+	writing sync.Mutex
+
+	// Guards what follows.
+	mu sync.Mutex
+	by party
+	// How often valkey-go has written, and up to which of these times it has surely
+	// heard all answers. How often of the others it was just a PING.
+	written, answered, pings uint64
+	// Its last write.
+	wrote trace
+	// An era ends with each write that was neither a call by itself nor a PING.
+	era *era
+	// The reader is to rest.
+	wanted bool
+	// The reader was woken by a deadline.
+	kicked bool
+	// What a caller has read for the reader.
+	rest []byte
+	// What the reader is to drop.
+	orphan orphan
+
+	// out and in belong to the caller who reads.
+	out, in []byte
+}
+
+// pingCommand is what valkey-go asks when it has not heard anything for a while.
+const pingCommand = "*1\r\n$4\r\nPING\r\n"
+
+type party uint8
+
+const (
+	byReader party = iota
+	byNobody
+	byCaller
+)
+
+// An era is a time in which only calls by themselves used a connection, and no
+// connection was lost or made: as long as it lasts, what the connection is known to
+// serve holds.
+type era struct {
+	aside *aside
+	epoch uint32
+}
+
+// An orphan is an answer that nobody waits for.
+type orphan struct {
+	on bool
+	// Bytes of it, while its size is not known.
+	head []byte
+	// Bytes of it that are still to come, when it is.
+	left int
+}
+
+func newAside(nc promptConn, c *conn) *aside {
+	return &aside{nc: nc, conn: c}
+}
+
+// announce notes that valkey-go is about to write. It requires writing.
+func (a *aside) announce(b []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.written++
+	if string(b) == pingCommand {
+		a.pings++
+	}
+	a.wrote = trace{size: len(b), turn: a.conn.network.writes.Add(1)}
+	a.conn.network.last.Store(a)
+	if a.by == byNobody {
+		a.resume()
+	}
+}
+
+// resume gives the connection back to the reader, which does not have it. It
+// requires mu.
+func (a *aside) resume() {
+	a.by, a.wanted = byReader, false
+	a.nc.Resume()
+}
+
+// kick wakes the reader. It requires mu.
+func (a *aside) kick() {
+	a.kicked = true
+	// fails if it is closed, and the reader awake
+	_ = a.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// settle notes that a call by itself was answered, if what valkey-go wrote last was that
+// and nothing else. It returns the era, or nil.
+func (a *aside) settle(t trace) *era {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wrote != t {
+		return nil
+	}
+	epoch := a.conn.network.epoch.Load()
+	if a.era == nil || a.era.epoch != epoch || a.written != a.answered+a.pings+1 {
+		a.era = &era{a, epoch}
+	}
+	a.answered, a.pings = a.written, 0
+	if a.by == byReader && !a.wanted {
+		a.wanted = true
+		a.kick()
+	}
+	return a.era
+}
+
+// read is conn.Read for valkey-go.
+func (a *aside) read(b []byte) (int, error) {
+	for {
+		n, mine := a.turnOf(b)
+		if n > 0 {
+			return n, nil
+		}
+		if !mine {
+			a.nc.AwaitNews()
+			a.mu.Lock()
+			if a.by == byNobody {
+				a.resume()
+			}
+			a.mu.Unlock()
+			continue
+		}
+		n, err := a.nc.Read(b)
+		if a.woken(err) {
+			continue
+		}
+		n, bad := a.discard(b, n)
+		if err == nil {
+			err = bad
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// turnOf reports whether it is the reader's turn, and reads what a caller has left.
+func (a *aside) turnOf(b []byte) (n int, mine bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kicked {
+		a.kicked = false
+		_ = a.nc.SetReadDeadline(time.Time{})
+	}
+	if a.by == byReader && len(a.rest) > 0 {
+		n = copy(b, a.rest)
+		a.rest = a.rest[n:]
+		return n, true
+	}
+	if a.by == byReader && a.wanted {
+		a.wanted = false
+		if a.written == a.answered {
+			a.by = byNobody
+			a.nc.Pause()
+		}
+	}
+	return 0, a.by == byReader
+}
+
+// woken reports whether the error is only that of being woken.
+func (a *aside) woken(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.kicked
+}
+
+// discard takes an orphan out of the n bytes and returns how many are left.
+func (a *aside) discard(b []byte, n int) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := &a.orphan
+	if !o.on {
+		return n, nil
+	}
+	mine := min(n, o.left)
+	if o.left == 0 {
+		o.head = append(o.head, b[:n]...)
+		_, size, err := answerSize(o.head)
+		if size == 0 || err != nil {
+			return 0, err
+		}
+		mine = min(n, n-(len(o.head)-size))
+		o.left = size - (len(o.head) - n)
+		o.head = nil
+	}
+	o.left -= mine
+	o.on = o.left > 0
+	return copy(b, b[mine:n]), nil
+}
+
+// ask sends a command and waits for the answer, whose text is appended to dst. If it
+// reports false nothing was sent: somebody else is there, or the era is over; or the
+// server refused, and nothing was applied.
+func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
+	if !a.writing.TryLock() {
+		return r, false, nil
+	}
+	a.mu.Lock()
+	free := a.by == byNobody && a.written == a.answered && a.era == e && e.epoch == a.conn.network.epoch.Load()
+	if free {
+		a.by = byCaller
+	}
+	a.mu.Unlock()
+	if !free {
+		a.writing.Unlock()
+		return r, false, nil
+	}
+	a.out = appendCommand(a.out[:0], words)
+	_, err = a.nc.Write(a.out)
+	a.writing.Unlock()
+	if err != nil {
+		a.end()
+		return r, true, a.conn.failed(err)
+	}
+	return a.receive(ctx, dst, patience)
+}
+
+// receive reads the caller's answer.
+func (a *aside) receive(ctx context.Context, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
+	in, head, size, far := a.in[:0], 0, 0, false
+	defer func() { a.conn.network.heard(far) }()
+	for wait, waited := loneWait, time.Duration(0); size == 0 || len(in) < size; {
+		in = slices.Grow(in, min(max(minRead, size-len(in)), max(keepFrame, len(in))))
+		n, err := a.nc.ReadWithin(in[len(in):cap(in)], wait)
+		in = in[:len(in)+max(n, 0)]
+		late := errors.Is(err, os.ErrDeadlineExceeded)
+		switch {
+		case late && waited+wait < patience:
+			far = true
+			waited += wait
+			wait = min(2*wait, longestWait)
+			err = nil
+		case err == nil:
+			waited = 0
+			if size == 0 {
+				head, size, err = answerSize(in)
+			}
+		}
+		if err != nil {
+			a.end()
+			return r, true, a.conn.failed(err)
+		}
+		if (size == 0 || len(in) < size) && ctx.Err() != nil {
+			a.giveUp(in, size)
+			return r, true, ctx.Err()
+		}
+	}
+	r = parseAnswer(dst[:0], in[:size], head)
+	if cap(in) <= keepFrame {
+		a.in = in
+	}
+	a.finish(in[size:])
+	return r, !r.refused, nil
+}
+
+// finish ends a caller's turn; more is what it has read besides its answer.
+func (a *aside) finish(more []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(more) == 0 && a.written == a.answered {
+		a.by = byNobody
+		return
+	}
+	a.rest = append(a.rest[:0], more...)
+	a.resume()
+	if len(more) > 0 {
+		a.kick()
+	}
+}
+
+// giveUp ends the turn of a caller who waits no longer, with a part of its answer.
+func (a *aside) giveUp(part []byte, size int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.orphan = orphanOf(part, size)
+	a.resume()
+}
+
+// orphanOf is the rest of an answer of which a part was read; size is 0 if it is not
+// known.
+func orphanOf(part []byte, size int) orphan {
+	if size > 0 {
+		return orphan{on: true, left: size - len(part)}
+	}
+	return orphan{on: true, head: slices.Clone(part)}
+}
+
+// end closes the connection for the reader to find out.
+func (a *aside) end() {
+	a.mu.Lock()
+	a.resume()
+	a.mu.Unlock()
+	_ = a.conn.Close()
+}
+
+// A loneliness tells whether the calls of a store come one after the other.
+type loneliness struct {
+	calls  atomic.Int32
+	row    atomic.Int32
+	enough atomic.Int32
+}
+
+// begin counts a call and reports whether it may go past valkey-go.
+func (l *loneliness) begin() bool {
+	if l.calls.Add(1) > 1 {
+		l.row.Store(0)
+		return false
+	}
+	return l.row.Add(1) > max(aloneFor, l.enough.Load())
+}
+
+func (l *loneliness) end() { l.calls.Add(-1) }
+
+// heard notes whether an answer took long: little is saved there.
+func (l *loneliness) heard(late bool) {
+	if !late {
+		l.enough.Store(aloneFor)
+		return
+	}
+	l.row.Store(0)
+	l.enough.Store(min(2*max(aloneFor, l.enough.Load()), aloneForFar))
+}

@@ -1,0 +1,198 @@
+package valkeystore_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
+	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// alone calls until a call passes valkey-go by.
+func (c caller) alone(name string) {
+	GinkgoHelper()
+	s := c.store.(*valkeystore.Store)
+	Eventually(func() bool {
+		before := valkeystore.Handed(s)
+		_, err := c.get(name)
+		Expect(err).NotTo(HaveOccurred())
+		return valkeystore.Handed(s) == before
+	}).WithTimeout(testTimeout).WithPolling(time.Microsecond).Should(BeTrue())
+}
+
+var _ = Describe("A lone caller", func() {
+	var (
+		server *valkeytest.Server
+		c      caller
+	)
+	BeforeEach(func() {
+		server = startServer()
+		c = caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(0, 0))}
+		Expect(c.set("name", "value", 0)).To(Succeed())
+	})
+
+	It("writes and reads by itself, all commands but scripts", func() {
+		c.alone("name")
+		before := valkeystore.Handed(c.store.(*valkeystore.Store))
+		Expect(c.set("name", "new", 0)).To(Succeed())
+		Expect(c.get("name")).To(Equal("new"))
+		Expect(c.get("absent")).Error().To(MatchError(cryptomem.ErrNotFound))
+		_, version, err := c.getv("name", false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(version).NotTo(BeZero())
+		Expect(c.add("name", "other", time.Minute, false)).Error().To(MatchError(cryptomem.ErrExists))
+		Expect(c.add("added", "value", time.Minute, false)).Error().NotTo(HaveOccurred())
+		Expect(server.Must("PTTL", "added").AsInt64()).To(BeNumerically("~", 60_000, 5000))
+		replace := func(name string) error {
+			return c.do(&cryptomem.Request{Command: wire.Replace, Name: []byte(name), Value: seal(name, "replaced", time.Time{})})
+		}
+		Expect(replace("absent")).To(MatchError(cryptomem.ErrNotFound))
+		Expect(replace("added")).To(Succeed())
+		Expect(c.get("added")).To(Equal("replaced"))
+		Expect(c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("added")})).To(Succeed())
+		Expect(c.delete("name")).To(Succeed())
+		Expect(c.delete("name")).To(MatchError(cryptomem.ErrNotFound))
+		large := strings.Repeat("v", 1<<20)
+		Expect(c.set("large", large, 0)).To(Succeed())
+		Expect(c.get("large")).To(Equal(large))
+		after := valkeystore.Handed(c.store.(*valkeystore.Store))
+		Expect(after-before).To(BeNumerically("<=", 5), "what is large, a slow moment, or a ping")
+	})
+
+	It("hears what a refusal means", func() {
+		server.Must("RPUSH", "list", "element")
+		c.alone("name")
+		Expect(c.get("list")).Error().To(MatchError(valkeystore.ErrWrongType))
+		Expect(c.store.(*valkeystore.Store).Counts()).To(Equal(map[string]uint64{"WRONGTYPE": 1}))
+	})
+
+	It("gets its own answers when others join and leave, and they theirs", func() {
+		ask := func(worker, n int) {
+			defer GinkgoRecover()
+			name := fmt.Sprint("name ", worker)
+			value := strconv.Itoa(n) + strings.Repeat("v", n%3*1000)
+			Expect(c.set(name, value, 0)).To(Succeed())
+			Expect(c.get(name)).To(Equal(value))
+		}
+		for round := range 100 {
+			for n := range 10 {
+				ask(0, n)
+			}
+			var wg sync.WaitGroup
+			for worker := range 8 {
+				wg.Go(func() {
+					for n := range 1 + (round+worker)%5 {
+						ask(worker, n)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
+
+	It("leaves at its deadline, and nobody gets its answer", func() {
+		for i := range 10 {
+			value := strconv.Itoa(i)
+			Expect(c.set("name", value, 0)).To(Succeed())
+			Expect(c.set("other", "other "+value, 0)).To(Succeed())
+			c.alone("name")
+			server.Stop()
+			r := &cryptomem.Request{Command: wire.Get, Name: []byte("name")}
+			Expect(c.store.Do(within(5*time.Millisecond), r)).To(MatchError(context.DeadlineExceeded))
+			server.Continue()
+			Expect(c.get("other")).To(Equal("other " + value))
+			Expect(c.get("name")).To(Equal(value))
+		}
+	})
+
+	It("leaves when it is cancelled, with a part of its answer", func() {
+		var cut atomic.Bool
+		var kept []byte
+		halved := make(chan struct{}, 1)
+		addr := between(server.Addr, same, func(b []byte) []byte {
+			if cut.CompareAndSwap(true, false) {
+				kept = append([]byte(nil), b[len(b)/2:]...)
+				halved <- struct{}{}
+				return b[:len(b)/2]
+			}
+			b, kept = append(kept, b...), nil
+			return b
+		})
+		c = caller{open("valkey://"+addr, valkeystore.WithBackoff(0, 0))}
+		for range 5 {
+			c.alone("name")
+			cut.Store(true)
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Get, Name: []byte("name")}) }()
+			Eventually(halved).WithTimeout(testTimeout).Should(Receive())
+			cancel()
+			Eventually(ended).WithTimeout(testTimeout).Should(Receive(Equal(context.Canceled)))
+			Expect(c.get("absent")).Error().To(MatchError(cryptomem.ErrNotFound))
+			Expect(c.get("name")).To(Equal("value"))
+		}
+	})
+
+	It("may have changed something when the connection breaks, or the server is silent", func() {
+		c.alone("name")
+		server.Stop()
+		set := func() error {
+			return c.store.Do(within(testTimeout), &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: []byte("v")})
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- set() }()
+		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(Equal(1))
+		server.Kill()
+		Eventually(ended).WithTimeout(testTimeout).Should(Receive(MatchError(cryptomem.ErrMaybeApplied)))
+
+		server.Run()
+		c = caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(0, 0), valkeystore.WithTimeout(50*time.Millisecond))}
+		Expect(c.set("name", "value", 0)).To(Succeed())
+		c.alone("name")
+		server.Stop()
+		Expect(set()).To(And(MatchError(cryptomem.ErrMaybeApplied), MatchError(cryptomem.ErrTimeout)))
+		server.Continue()
+		Eventually(func() error { return c.set("name", "new", 0) }).WithTimeout(testTimeout).Should(Succeed())
+	})
+
+	It("does not go past valkey-go where somebody has to hear of changes", func() {
+		c = caller{open("valkey://"+server.Addr, valkeystore.WithNearCache(budget))}
+		before := uint64(0)
+		for i := range 100 {
+			Expect(c.set("name", strconv.Itoa(i), 0)).To(Succeed())
+			before = valkeystore.Handed(c.store.(*valkeystore.Store))
+		}
+		Expect(before).To(BeZero(), "and nobody counts")
+	})
+})
+
+// What nobody waits for is dropped to the last byte, however it arrives.
+func FuzzAnswer(f *testing.F) {
+	for _, answer := range []string{"+OK\r\n", "-MOVED 1 a:1\r\n", ":17\r\n", "_\r\n", "$-1\r\n", "$5\r\nvalue\r\n", "$0\r\n\r\n", ">2\r\n", "$x\r\n", "\n", "$-2\r\n"} {
+		f.Add([]byte(answer), []byte("+rest\r\n"), uint(1), uint(3))
+	}
+	f.Fuzz(func(t *testing.T, answer, rest []byte, first, second uint) {
+		size := valkeystore.AnswerSize(answer)
+		if size == 0 || size > len(answer) {
+			return
+		}
+		stream := append(answer[:size:size], rest...)
+		at := int(first % uint(size))
+		then := at + int(second%uint(len(stream)-at))
+		left, err := valkeystore.Orphaned(stream[:at], stream[at:then], stream[then:])
+		if err != nil || string(left) != string(rest) {
+			t.Fatalf("of %q, cut at %d and %d, %q is left: %v", stream, at, then, left, err)
+		}
+	})
+}
