@@ -139,9 +139,13 @@ var _ = Describe("What was surely not applied", func() {
 	It("ends in what it was refused with when the time is over", func() {
 		server := startServer()
 		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
-		c := caller{open("valkey://" + server.Addr)}
-		err := c.store.Do(within(100*time.Millisecond), &cryptomem.Request{Command: wire.Set, Name: []byte("name")})
-		Expect(err).To(MatchError(ContainSubstring("NOREPLICAS")))
+		s := open("valkey://" + server.Addr)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte("name")}) }()
+		Eventually(s.Counts).WithTimeout(testTimeout).Should(HaveKey("NOREPLICAS"))
+		cancel()
+		Eventually(ended).WithTimeout(testTimeout).Should(Receive(MatchError(ContainSubstring("NOREPLICAS"))))
 	})
 
 	It("ends with the reason of an earlier try when the time is over during another", func() {
