@@ -244,6 +244,10 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 		return fs.Args(), err
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
+		if word := unknown.GetSpecifiedShortnames(); fs.Lookup(word) != nil {
+			// one dash, as many a Go program takes it
+			return nil, usageError(fmt.Sprintf("unknown flag: -%s; did you mean --%s?", word, word))
+		}
 		flag := variableFlags[name]
 		if fs.Lookup(flag) == nil {
 			flag = config.Meant(name, flagNames(fs))

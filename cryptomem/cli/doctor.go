@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/benbjohnson/clock"
@@ -85,6 +86,11 @@ func examine(ctx context.Context, c *console, args []string) error {
 	var misused usageError
 	switch {
 	case errors.As(err, &misused):
+		if name, ok := strings.CutPrefix(misused.Error(), "unknown flag: --"); ok {
+			if meant := config.Closest(name, []string{"client", "proxy"}); meant != "" {
+				return usageError(fmt.Sprintf("unknown flag: --%s; did you mean --%s?", name, meant))
+			}
+		}
 		return usageError(misused.Error() + ` (a client's flags go with "doctor --client")`)
 	case errors.As(err, &wrong):
 		return writeFindings(c, misconfigured(wrong, "server"))

@@ -135,7 +135,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	s.proxy = proxy.New(settings)
 	s.server = s.proxy.NewServer(proxyLimits(cfg))
 	version, commit := buildVersion()
-	s.log.Info("cryptomem proxy starts", "version", version, "commit", commit, "upstream", s.upstream.shown, "namespace", s.upstream.namespace())
+	s.log.Info("cryptomem proxy starts", "version", version, "commit", commit, "config", cfg.File(), "upstream", s.upstream.shown, "namespace", s.upstream.namespace())
 	s.warnOfFiles(stats.ReadProcess().MaxFiles, cfg.MaxConnections)
 	return s, nil
 }

@@ -108,7 +108,7 @@ func newService(c *console, args []string) (*service, error) {
 	}
 	name, commit := buildVersion()
 	// to the MiB
-	s.log.Info("cryptomem starts", "version", name, "commit", commit, "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20))
+	s.log.Info("cryptomem starts", "version", name, "commit", commit, "config", cfg.File(), "max_memory", quantity.FormatSize(s.server.Cache().Stats().MaxMemory>>20<<20))
 	s.warnOfFiles(stats.ReadProcess().MaxFiles, cfg.MaxConnections)
 	return s, nil
 }

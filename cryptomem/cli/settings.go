@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -53,7 +54,7 @@ func sources[C any](c *console, fs *pflag.FlagSet, args []string, settings []con
 		return config.Sources{}, err
 	}
 	if len(operands) > 0 {
-		return config.Sources{}, usageError(fmt.Sprintf("unexpected %q", operands[0]))
+		return config.Sources{}, unexpected(fs, args, operands[0])
 	}
 	if *file == "" {
 		*file, _ = c.env(variable)
@@ -65,6 +66,18 @@ func sources[C any](c *console, fs *pflag.FlagSet, args []string, settings []con
 		}
 	})
 	return config.Sources{File: *file, Env: c.env, Flags: given}, nil
+}
+
+// unexpected refuses an operand. Behind a switch, it was probably meant for that.
+func unexpected(fs *pflag.FlagSet, args []string, operand string) error {
+	text := fmt.Sprintf("unexpected %q", operand)
+	if i := slices.Index(args, operand); i > 0 {
+		flag := fs.Lookup(strings.TrimPrefix(args[i-1], "--"))
+		if flag != nil && flag.NoOptDefVal != "" {
+			text += fmt.Sprintf("; did you mean --%s=%s?", flag.Name, operand)
+		}
+	}
+	return usageError(text)
 }
 
 // judged tells a configuration that is wrong from one that is not there.

@@ -50,8 +50,10 @@ func token(_ context.Context, c *console, args []string) error {
 	switch {
 	case err != nil:
 		return err
-	case len(operands) != 1:
-		return usageError("one NAME is wanted")
+	case len(operands) == 0:
+		return usageError("NAME is missing")
+	case len(operands) > 1:
+		return usageError("more than one NAME is given")
 	case *output == "":
 		return usageError("--output is missing")
 	}

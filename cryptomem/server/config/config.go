@@ -15,6 +15,7 @@
 package config
 
 import (
+	"cmp"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -56,12 +57,14 @@ type Config struct {
 	LogFormat        string
 	LogLevel         slog.Level
 	origins          map[string]string
+	read             string
 }
 
 // table is what makes the settings a configuration.
 var table = schema[Config]{
 	settings: settings, file: FileName,
 	origins:   func(c *Config) map[string]string { return c.origins },
+	read:      func(c *Config) *string { return &c.read },
 	relations: relations,
 }
 
@@ -85,6 +88,9 @@ func Load(src Sources) (*Config, error) {
 // Origin says where the value of the named setting came from: "default",
 // "config.yaml:3", "environment CRYPTOMEM_ADDR" or "flag --addr".
 func (c *Config) Origin(name string) string { return c.origins[name] }
+
+// File returns the name of the file that was read, "none" if there was none.
+func (c *Config) File() string { return cmp.Or(c.read, "none") }
 
 // Changes returns what is different in next.
 func (c *Config) Changes(next *Config) []Change { return table.changes(c, next) }

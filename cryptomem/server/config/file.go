@@ -27,6 +27,7 @@ func (l *loader[C]) readFile(name string) error {
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
+	*l.read(l.config) = name
 	l.parse(name, text)
 	return nil
 }

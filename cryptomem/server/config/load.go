@@ -30,6 +30,8 @@ type schema[C any] struct {
 	// file that is read when no other is named.
 	file    string
 	origins func(*C) map[string]string
+	// read points to the name of the file that was read.
+	read func(*C) *string
 	// Reports values that are allowed alone but not together.
 	relations func(*loader[C])
 }

@@ -65,6 +65,14 @@ var _ = Describe("A configuration", func() {
 		Expect(load(config.Sources{File: "other.yaml", Env: nothing}).MaxConnections).To(Equal(7))
 	})
 
+	It("says which file it read", func() {
+		Expect(load(config.Sources{Env: nothing}).File()).To(Equal("none"))
+		write("config.yaml", "max_connections: 5\n")
+		Expect(load(config.Sources{Env: nothing}).File()).To(Equal("config.yaml"))
+		write("other.yaml", "")
+		Expect(load(config.Sources{File: "other.yaml", Env: nothing}).File()).To(Equal("other.yaml"))
+	})
+
 	It("fails when the named file is missing", func() {
 		_, err := config.Load(config.Sources{File: "missing.yaml", Env: nothing})
 		Expect(err).To(MatchError(os.ErrNotExist))

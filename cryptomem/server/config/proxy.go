@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -79,6 +80,7 @@ type Proxy struct {
 	LogLevel   slog.Level
 
 	origins map[string]string
+	read    string
 }
 
 // A ProxySetting is one of a proxy.
@@ -91,6 +93,7 @@ func ProxySettings() []ProxySetting { return proxySettings }
 var proxyTable = schema[Proxy]{
 	settings: proxySettings, file: ProxyFileName,
 	origins:   func(c *Proxy) map[string]string { return c.origins },
+	read:      func(c *Proxy) *string { return &c.read },
 	relations: proxyRelations,
 }
 
@@ -112,6 +115,9 @@ func LoadProxy(src Sources) (*Proxy, error) {
 
 // Origin says where the value of the named setting came from.
 func (c *Proxy) Origin(name string) string { return c.origins[name] }
+
+// File is as that of [Config].
+func (c *Proxy) File() string { return cmp.Or(c.read, "none") }
 
 // Changes returns what is different in next.
 func (c *Proxy) Changes(next *Proxy) []ChangeOf[Proxy] { return proxyTable.changes(c, next) }
