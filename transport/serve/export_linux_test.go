@@ -95,3 +95,16 @@ func Held(below net.Conn) int {
 	defer p.mu.Unlock()
 	return len(p.held)
 }
+
+// Flush has it send what it holds.
+func Flush(below net.Conn) error { return below.(*promptSocket).Flush() }
+
+// Flushing reports whether a Flush is under way.
+func Flushing(below net.Conn) bool {
+	p := below.(*promptSocket)
+	free := p.mu.TryLock()
+	if free {
+		p.mu.Unlock()
+	}
+	return !free
+}

@@ -45,6 +45,8 @@ func belowTLS(conn net.Conn) net.Conn {
 	return conn
 }
 
+var errFlushing = errors.New("earlier bytes are being sent")
+
 // A streamSocket is a *net.TCPConn or a *net.UnixConn.
 type streamSocket interface {
 	net.Conn
@@ -118,9 +120,12 @@ func (p *promptSocket) Read(b []byte) (int, error) {
 	return p.n, nil
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn. It fails during a Flush, when it can only be the last word
+// of who closes the connection, and does not want to wait.
 func (p *promptSocket) Write(b []byte) (int, error) {
-	p.mu.Lock()
+	if !p.mu.TryLock() {
+		return 0, errFlushing
+	}
 	defer p.mu.Unlock()
 	if !p.prompt.Load() {
 		if err := p.flush(); err != nil {
@@ -236,6 +241,13 @@ func (c *serverConn) setPrompt(prompt bool) {
 func (c *serverConn) sendHeld() error {
 	if c.secured == nil || !c.secured.Holding() {
 		return nil
+	}
+	// what the session keeps meanwhile is charged
+	if c.session.Unsent() == 0 {
+		c.session.Release()
+	} else if !c.session.Hold() {
+		c.server.counters.unread.Add(1)
+		return errUnread
 	}
 	if !c.wait(forWrite, c.server.config.Now(), c.server.limits.Load().WriteTimeout) {
 		return os.ErrDeadlineExceeded

@@ -160,6 +160,7 @@ var _ = Describe("polling connections over TLS", func() {
 			written <- err
 		}()
 		Eventually(attended).Should(Equal(1))
+		Eventually(func() int64 { return s.Stats().InFlight }).Should(BeNumerically(">=", len(pong)), "what waits is charged")
 		answers := make([]byte, count*len(pong))
 		Expect(io.ReadFull(c, answers)).To(Equal(len(answers)))
 		Expect(bytes.Equal(answers, bytes.Repeat(pong, count))).To(BeTrue())
@@ -222,23 +223,48 @@ var _ = Describe("polling connections over TLS", func() {
 })
 
 var _ = Describe("the socket below TLS, while it must not wait", func() {
-	It("holds what it did not take of one record, and sends that before all else", func() {
+	pair := func() (near net.Conn, far *net.TCPConn) {
+		GinkgoHelper()
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
 		defer l.Close() //nolint:errcheck // its one connection is there
-		far := dial(l.Addr().String())
+		far = dial(l.Addr().String())
 		accepted, err := l.Accept()
 		Expect(err).NotTo(HaveOccurred())
-		near := serve.BelowTLS(accepted)
-		DeferCleanup(near.Close)
+		near = serve.BelowTLS(accepted)
+		DeferCleanup(func() { _ = near.Close() })
 		serve.SetPrompt(near, true)
-		_, err = near.Read(make([]byte, 1))
+		return near, far
+	}
+	record := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
+
+	It("keeps nobody from closing it who has a last word", func() {
+		near, _ := pair()
+		for serve.Held(near) < 8<<20 { // more than the sockets may still come to take
+			Expect(near.Write(record)).To(Equal(len(record)))
+		}
+		serve.SetPrompt(near, false)
+		flushed := make(chan error, 1)
+		go func() { flushed <- serve.Flush(near) }()
+		Eventually(func() error {
+			if !serve.Flushing(near) {
+				return nil
+			}
+			_, err := near.Write([]byte("close notify"))
+			return err
+		}).Should(MatchError("earlier bytes are being sent"))
+		Expect(near.Close()).To(Succeed())
+		Eventually(flushed).Should(Receive(MatchError(net.ErrClosed)))
+	})
+
+	It("holds what it did not take of one record, and sends that before all else", func() {
+		near, far := pair()
+		_, err := near.Read(make([]byte, 1))
 		var failure net.Error
 		Expect(errors.As(err, &failure)).To(BeTrue())
 		Expect(failure.Timeout()).To(BeTrue())
 		Expect(failure.(interface{ Temporary() bool }).Temporary()).To(BeTrue(), "or crypto/tls keeps no part of a record")
 
-		record := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
 		var sent []byte
 		for serve.Held(near) == 0 {
 			Expect(near.Write(record)).To(Equal(len(record)))
