@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -255,10 +256,18 @@ func parse(fs *pflag.FlagSet, args []string) ([]string, error) {
 		if flag != "" {
 			return nil, usageError(fmt.Sprintf("%v; did you mean --%s?", err, flag))
 		}
+		if fs.Lookup("config") != nil && isProxySetting(name) {
+			return nil, usageError(fmt.Sprintf("%v; it is a setting of a proxy, so use \"cryptomem proxy\", or --proxy with config and doctor", err))
+		}
 	case errors.As(err, &number):
 		return nil, usageError(strings.TrimSuffix(err.Error(), number.Error()) + whyNoNumber(number))
 	}
 	return nil, usageError(err.Error())
+}
+
+// isProxySetting reports whether a proxy has a flag of that name.
+func isProxySetting(flag string) bool {
+	return slices.ContainsFunc(config.ProxySettings(), func(s config.SettingOf[config.Proxy]) bool { return s.Flag() == flag })
 }
 
 // whyNoNumber says in a user's words why what a flag was given is not a number for it.

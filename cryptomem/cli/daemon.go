@@ -67,7 +67,7 @@ func (d *daemon) warnOfFiles(most uint64, maxConnections int) {
 	if most == 0 || most >= need {
 		return
 	}
-	d.log.Warn("this process may have too few files open for max_connections, and serves fewer", "open_files", most, "needed", need,
+	d.log.Warn("the limit on open files is too low for max_connections, fewer are served", "open_files", most, "needed", need,
 		"max_connections", maxConnections, "served", stats.ConnectionsFor(most, maxConnections))
 }
 

@@ -23,7 +23,7 @@ func reload[C any](d *daemon, running reloadable[C], next *C, err error, apply f
 	}
 	changes := running.Changes(next)
 	if err := running.Reload(next); err != nil {
-		d.log.Error("reload: the configuration does not go with what needs a restart, nothing changes", "error", err)
+		d.log.Error("reload: the configuration conflicts with settings that need a restart, nothing changes", "error", err)
 		return
 	}
 	logChanges(d.log, changes)

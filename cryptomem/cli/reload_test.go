@@ -64,7 +64,7 @@ var _ = Describe("A server that is told to reload", func() {
 		s.warnOfFiles(1256, 1000)
 		Expect(log.String()).NotTo(ContainSubstring("files"))
 		s.warnOfFiles(1255, 1000)
-		Expect(log.String()).To(ContainSubstring(`level=WARN msg="this process may have too few files open for max_connections, and serves fewer" open_files=1255 needed=1256 max_connections=1000 served=999`))
+		Expect(log.String()).To(ContainSubstring(`level=WARN msg="the limit on open files is too low for max_connections, fewer are served" open_files=1255 needed=1256 max_connections=1000 served=999`))
 	})
 
 	It("keeps everything when the configuration is wrong", func() {

@@ -62,7 +62,7 @@ func serveCommand(ctx context.Context, c *console, args []string) error {
 	err = s.operations.start(ctx)
 	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 		// Asked to end before it began to serve, it leaves all as it was.
-		s.log.Info("cryptomem ends: it was told to before it had started")
+		s.log.Info("cryptomem ends: stopped before it had started")
 		return errors.Join(s.operations.abandon(), s.server.Close())
 	}
 	if err != nil {

@@ -318,14 +318,14 @@ type unopened struct {
 // unopenedInterval is how often it is said that values do not open.
 const unopenedInterval = time.Minute
 
-// warnOfUnopened says so where values are taken for absent because no key here
+// warnOfUnopened says so if values count as missing because no key here
 // opens them: a wrong key file, or an attack, must not go unnoticed.
 func (u *upstream) warnOfUnopened() {
 	n, now := u.meter.Failed(keyspace.NotAuthentic), u.clock.Now()
 	if n == u.unopened.told || now.Sub(u.unopened.at) < unopenedInterval {
 		return
 	}
-	u.log.Warn("values do not open and are taken for absent: their key is not in the key file, or they were altered",
+	u.log.Warn("values cannot be opened and count as missing: their key is not in the key file, or they were altered",
 		"values", n-u.unopened.told, "upstream", u.shown)
 	u.unopened = unopened{told: n, at: now}
 }

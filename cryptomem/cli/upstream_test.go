@@ -38,7 +38,7 @@ var _ = Describe("A proxy with a wrong key file", func() {
 			log.Reset()
 			u.warnOfUnopened()
 		}
-		const said = `level=WARN msg="values do not open and are taken for absent: their key is not in the key file, or they were altered" values=%d upstream=localhost:8080`
+		const said = `level=WARN msg="values cannot be opened and count as missing: their key is not in the key file, or they were altered" values=%d upstream=localhost:8080`
 		get(0)
 		Expect(log.String()).To(BeEmpty())
 		get(2)
