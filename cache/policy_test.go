@@ -276,4 +276,31 @@ var _ = Describe("Eviction", func() {
 		}
 		Expect(kept).To(BeNumerically(">", 950))
 	})
+
+	It("prefers what is written again in its place over what is written once", func() {
+		c, _ := newCache(cache.WithMaxMemory(2<<20), cache.WithShards(1))
+		set := func(i int) {
+			GinkgoHelper()
+			_, err := c.Set(c.Now(), numbered(i), make([]byte, 500), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for i := range 1000 {
+			set(i)
+		}
+		moved := c.Stats().MovedBytes
+		for i := range 1000 {
+			set(i)
+		}
+		Expect(c.Stats().MovedBytes).To(Equal(moved), "nothing had to make room for it")
+		for i := range 4000 {
+			set(1000 + i)
+		}
+		kept := 0
+		for i := range 1000 {
+			if _, _, ok := c.GetAppend(c.Now(), nil, numbered(i)); ok {
+				kept++
+			}
+		}
+		Expect(kept).To(BeNumerically(">", 950))
+	})
 })

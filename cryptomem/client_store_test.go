@@ -195,6 +195,9 @@ var _ = Describe("Client and Server", func() {
 		closed := newWorld(server.Config{NoScan: true}).client()
 		_, _, err := closed.ScanKeys(ctx, "", 0, 0)
 		Expect(err).To(MatchError("server: SCAN is not enabled on this server"))
+		removed, err := closed.Flush(ctx, "")
+		Expect(err).To(MatchError(ContainSubstring("FLUSH is not enabled")))
+		Expect(removed).To(BeZero())
 	})
 
 	It("flush one namespace and no other", func() {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -44,6 +45,12 @@ var _ = Describe("The methods of a client", func() {
 				Expect(typed).To(ContainElement(name))
 			}
 		}
+	})
+
+	It("wait and repeat for as long as documented, unless told otherwise", func() {
+		Expect([]any{
+			cryptomem.DefaultTimeout, cryptomem.DefaultDialTimeout, cryptomem.DefaultAttempts, cryptomem.DefaultMinBackoff, cryptomem.DefaultMaxBackoff,
+		}).To(Equal([]any{5 * time.Second, 5 * time.Second, 3, 20 * time.Millisecond, 250 * time.Millisecond}))
 	})
 
 	It("are four, and the way to the full client, of what New returns", func() {

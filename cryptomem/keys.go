@@ -41,9 +41,6 @@ func (c *Client) Keys(ctx context.Context, prefix string) iter.Seq2[string, erro
 // to the store, and the cursor of the next step. The first has the cursor 0, and
 // the last returns it. A step may return no key and not be the last.
 func (c *Client) ScanKeys(ctx context.Context, prefix string, cursor uint64, most int) (keys []string, next uint64, err error) {
-	if c.err != nil {
-		return nil, 0, c.err
-	}
 	if c.opts.blindNames {
 		return nil, 0, fmt.Errorf("%w: blind names cannot be listed", ErrNotSupported)
 	}
