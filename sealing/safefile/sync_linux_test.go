@@ -18,7 +18,7 @@ var _ = Describe("a new file", func() {
 		read, write, err := os.Pipe()
 		Expect(err).NotTo(HaveOccurred())
 		defer func() { Expect(read.Close()).To(Succeed()) }()
-		Expect(safefile.Finish(write, nil, name, false)).To(MatchError(syscall.EINVAL))
+		Expect(safefile.Finish(safefile.OS, write, nil, name, false)).To(MatchError(syscall.EINVAL))
 		Expect(name).NotTo(BeAnExistingFile())
 	})
 
@@ -29,6 +29,6 @@ var _ = Describe("a new file", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(f.Close()).To(Succeed())
 		there := os.NewFile(uintptr(another), "/proc/self/new")
-		Expect(safefile.Finish(there, nil, "/proc/self/new", false)).To(MatchError(syscall.EINVAL))
+		Expect(safefile.Finish(safefile.OS, there, nil, "/proc/self/new", false)).To(MatchError(syscall.EINVAL))
 	})
 })
