@@ -160,6 +160,7 @@ func (b *bubble) run(o Options) *Result {
 	b.mu.Lock()
 	b.ready = true
 	b.mu.Unlock()
+	b.shell.invite()
 	b.play()
 	b.end()
 	if b.trace != nil {

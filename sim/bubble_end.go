@@ -16,6 +16,7 @@ func (b *bubble) restart(back time.Duration) {
 	server, conns := b.server, b.conns
 	until := b.clk.Now().Add(back)
 	b.server, b.conns, b.back = nil, nil, until
+	b.shell.stop(true)
 	now := b.moment()
 	if server != nil {
 		b.done = append(b.done, ended{ops: []oracle.Op{{Verb: script.Flush, Call: now, Return: oracle.Never, Outcome: oracle.Unknown}}})
@@ -52,20 +53,33 @@ func (b *bubble) end() {
 	for _, r := range b.raws {
 		r.close()
 	}
-	for _, u := range b.users {
-		b.work.Go(u.close)
-	}
-	b.finish(&b.work, never)
 	if b.shell != nil {
 		b.shell.end()
 		return
 	}
+	b.closeUsers()
 	if server := b.server; server != nil {
 		var closing sync.WaitGroup
 		// its connections are gone; what is left is the janitor
 		closing.Go(func() { _ = server.Close() })
 		b.finish(&closing, never)
 	}
+}
+
+func (b *bubble) closeUsers() {
+	for _, u := range b.users {
+		b.work.Go(u.close)
+	}
+	b.finish(&b.work, never)
+}
+
+// once lets one through, if there is anybody.
+func (b *bubble) once() {
+	t, _ := b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil)
+	if t != nil {
+		close(t.open)
+	}
+	b.step(t)
 }
 
 // never is longer than any run.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ const HasShell = true
 // Rules about the server's shell.
 const (
 	RuleDescriptor = "descriptor" // a system call on a descriptor that is not the caller's
+	RuleTimeout    = "timeout"    // a connection was not ended when its time was over, or before
 	RuleLeak       = "leak"       // something is left of a connection, or of the server
 )
 
@@ -38,7 +40,10 @@ type shell struct {
 	// Connections that each lane has made.
 	dials map[int]uint64
 	// Serve, and what carries bytes between the network and the kernel.
-	serving sync.WaitGroup
+	serving, guests sync.WaitGroup
+	// How often a server was stopped, guarded by bubble.mu; and when the script was over.
+	stops int
+	calm  time.Time
 	// Before the run.
 	goroutines int
 
@@ -117,6 +122,14 @@ func (sh *shell) serve(s *server.Server) {
 	})
 }
 
+// stop notes that the server is about to be stopped, by which connections may be cut.
+// It requires b.mu.
+func (sh *shell) stop(cut bool) {
+	if sh != nil && cut {
+		sh.stops++
+	}
+}
+
 // connect makes a connection of the kernel's from the end of one of the network's.
 // what is end, or lies over it. It requires b.mu.
 func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
@@ -171,6 +184,8 @@ func downwards(to net.Conn, end *gatedConn, peer *kernel.Peer) {
 		switch {
 		case errors.Is(err, io.EOF):
 			end.finished()
+			peer.AwaitClosed()
+			end.reset()
 			return
 		case errors.Is(err, syscall.ECONNRESET):
 			end.reset()
@@ -179,27 +194,69 @@ func downwards(to net.Conn, end *gatedConn, peer *kernel.Peer) {
 	}
 }
 
+// lingering is for how long a guest may stay when the script is over.
+const lingering = time.Hour
+
 // ending is how long a server may take to end.
 const ending = time.Minute
 
-// end ends the server, and looks what is left of it.
+// end ends the server, half of the time before its clients, and looks what is left of
+// it.
 func (sh *shell) end() {
 	b := sh.b
-	var closing sync.WaitGroup
+	sh.calm = b.clk.Now()
+	if !b.finish(&sh.guests, lingering) {
+		b.violate(RuleTimeout, fmt.Sprintf("a guest is still there after %v", lingering))
+	}
+	// a restart that is under way ends with the clients' calls
+	restarts := slices.ContainsFunc(b.script.Actions, func(a script.Action) bool { return a.Verb == script.Restart })
+	graceful, early := sh.seed%4 > 0, sh.seed>>8%2 == 0 && !restarts
+	if !early {
+		sh.leave()
+	}
+	sh.assemble()
+	b.mu.Lock()
+	sh.stop(!graceful)
 	server := b.server
+	b.mu.Unlock()
+	var closing sync.WaitGroup
 	closing.Go(func() {
-		if sh.seed%2 == 0 {
+		if !graceful {
 			_ = server.Close() // errors come to nothing that could be left
-			return
-		}
-		if err := server.Shutdown(context.Background()); err != nil {
+		} else if err := server.Shutdown(context.Background()); err != nil {
 			b.violate(RuleLiveness, "the server does not shut down: "+err.Error())
 		}
 	})
-	if !b.finish(&closing, ending) || !b.finish(&sh.serving, ending) {
+	if !b.finish(&closing, ending) || !b.finish(&sh.guests, ending) {
 		b.violate(RuleLiveness, fmt.Sprintf("the server has not ended after %v", ending))
 	}
+	if early {
+		sh.leave()
+	}
+	if !b.finish(&sh.serving, ending) {
+		b.violate(RuleLiveness, fmt.Sprintf("connections have not ended after %v", ending))
+	}
 	b.runUntil(b.clk.Now().Add(time.Second), func() bool { return false }) // pollers may yet be in epoll
+	sh.remains(server)
+	if b.failed() {
+		sh.kernel.Halt()
+		b.finish(&sh.guests, ending)
+		b.finish(&sh.serving, ending)
+	}
+}
+
+// leave ends the clients.
+func (sh *shell) leave() {
+	sh.b.closeUsers()
+	for _, c := range sh.b.conns {
+		// a call that never ended may have left one
+		c.reset()
+	}
+}
+
+// remains looks what is left of a server that has ended.
+func (sh *shell) remains(server *server.Server) {
+	b := sh.b
 	if s := server.Stats(); s.Connections != 0 || s.InFlight != 0 {
 		b.violate(RuleLeak, fmt.Sprintf("%d connections and %d bytes in flight are left", s.Connections, s.InFlight))
 	}
@@ -210,10 +267,6 @@ func (sh *shell) end() {
 		if left := serverGoroutine(); left != "" {
 			b.violate(RuleLeak, "a goroutine is left: "+left)
 		}
-	}
-	if b.failed() {
-		sh.kernel.Halt()
-		b.finish(&sh.serving, ending)
 	}
 }
 

@@ -19,4 +19,6 @@ func (*shell) busy(*ticket) bool                       { return false }
 func (*shell) configure(*server.Config)                {}
 func (*shell) serve(*server.Server)                    {}
 func (*shell) connect(net.Conn, *gatedConn, int) error { return nil }
+func (*shell) stop(bool)                               {}
+func (*shell) invite()                                 {}
 func (*shell) end()                                    {}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -87,7 +88,11 @@ var _ = Describe("docs/simulation.md", func() {
 				want = append(want, fmt.Sprintf("| %s | %s | specs of `%s` | – |", p.Name, p.Bug, strings.TrimPrefix(p.Specs, "./")))
 				continue
 			}
-			want = append(want, fmt.Sprintf("| %s | %s | %s | %d |", p.Name, p.Bug, strings.Join(p.Rules, ", "), p.Tier))
+			tier := strconv.Itoa(p.Tier)
+			if p.Shell {
+				tier += ", shell"
+			}
+			want = append(want, fmt.Sprintf("| %s | %s | %s | %s |", p.Name, p.Bug, strings.Join(p.Rules, ", "), tier))
 		}
 		_, table, _ := strings.Cut(text, "| planted bug | what is wrong | rule | tier |\n|---|---|---|---|\n")
 		table, _, _ = strings.Cut(table, "\n\n")

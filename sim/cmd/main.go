@@ -87,7 +87,13 @@ func run(args []string, out, errs io.Writer) int {
 	}
 	b := newBatch(f, out)
 	if f.tier == 2 {
-		inBubble(func(run runner) { runners[2] = f.shelled(run); b.all() }, func() { os.Exit(b.end(errs)) })
+		inBubble(func(run runner) {
+			runners[2] = f.shelled(run)
+			if b.all(); b.failures > 0 {
+				// what failed may have left goroutines, and no bubble ends with such
+				os.Exit(b.end(errs))
+			}
+		}, func() { os.Exit(b.end(errs)) })
 	}
 	b.all()
 	return b.end(errs)

@@ -110,6 +110,9 @@ func find(p *plant.Plant, dir, clean string, seeds int) (*finding, error) {
 
 func askSeeds(p *plant.Plant, bin string, args ...string) (*finding, error) {
 	args = append(args, "--tier", strconv.Itoa(p.Tier))
+	if p.Shell {
+		args = append(args, "--shell")
+	}
 	if p.Twice {
 		args = append(args, "--twice")
 	}

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"syscall"
@@ -19,7 +20,8 @@ type epoll struct {
 	// Of who waits without a thread.
 	parking parking
 	// Of who waits with one; one token: something has come.
-	news    chan struct{}
+	news chan struct{}
+	// In the order of their objects.
 	watched []*Socket
 }
 
@@ -112,7 +114,8 @@ func (k *Kernel) register(epfd, op, fd int, events uint32) error {
 		k.config.Misuse(fmt.Sprintf("descriptor %d is added to a second epoll instance", fd))
 	case op == syscall.EPOLL_CTL_ADD:
 		s.watcher, s.events = e, events
-		e.watched = append(e.watched, s)
+		at, _ := slices.BinarySearchFunc(e.watched, s, func(x, y *Socket) int { return cmp.Compare(x.file.object, y.file.object) })
+		e.watched = slices.Insert(e.watched, at, s)
 		if s.poll() != 0 {
 			e.tell()
 		}
@@ -135,6 +138,7 @@ func (k *Kernel) EpollWait(epfd int, events []serve.EpollEvent, atMost int) (int
 	}
 	draw := k.draw(Wait, f.object)
 	e := f.epoll
+	e.parking.seen()
 	n := e.collect(events, draw)
 	if n == 0 && atMost > 0 && strikes(draw, 1, k.config.Faults.Interrupt) {
 		k.mu.Unlock()

@@ -72,6 +72,7 @@ func (l *Listener) accept() (*Socket, error) {
 	if l.closed || k.halted {
 		return nil, net.ErrClosed
 	}
+	l.parking.seen()
 	if len(l.waiting) == 0 {
 		return nil, nil
 	}

@@ -27,6 +27,10 @@ func (p *parking) tell() {
 	p.poke()
 }
 
+// seen forgets what was told: whoever is about to wait looks now. Of several edges at
+// one time, how many came before it woke would be left to chance.
+func (p *parking) seen() { p.ready = false }
+
 func (p *parking) expire(past bool) {
 	p.expired = past
 	p.poke()

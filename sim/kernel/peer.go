@@ -68,6 +68,20 @@ func (p *Peer) read(b []byte) (n int, err error, wait bool) {
 	return 0, nil, true
 }
 
+// AwaitClosed waits until the server has closed its socket. It takes the place of Read,
+// at the end.
+func (p *Peer) AwaitClosed() {
+	for !p.isClosed() {
+		<-p.reads
+	}
+}
+
+func (p *Peer) isClosed() bool {
+	p.s.k.mu.Lock()
+	defer p.s.k.mu.Unlock()
+	return p.s.isGone() || p.s.reset || p.s.k.halted
+}
+
 // Write hands bytes to the server's machine, as there is room. What comes to a socket
 // that is closed breaks the connection.
 func (p *Peer) Write(b []byte) (sent int, err error) {

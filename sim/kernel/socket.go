@@ -96,6 +96,7 @@ func (s *Socket) poll() (is uint32) {
 // read is read(2). It requires k.mu.
 func (s *Socket) read(b []byte) (int, error) {
 	draw, faults := s.k.draw(Read, s.file.object), &s.k.config.Faults
+	s.reading.seen()
 	switch {
 	case strikes(draw, 1, faults.Interrupt):
 		return -1, syscall.EINTR
@@ -123,6 +124,7 @@ func (s *Socket) read(b []byte) (int, error) {
 // write is write(2). It requires k.mu.
 func (s *Socket) write(b []byte) (int, error) {
 	draw, faults := s.k.draw(Write, s.file.object), &s.k.config.Faults
+	s.writing.seen()
 	room := s.k.config.Send - s.out.len()
 	switch {
 	case strikes(draw, 1, faults.Interrupt):

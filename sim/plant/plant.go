@@ -44,6 +44,8 @@ type Plant struct {
 	Rules []string
 	// Tier of the simulator, that has to find it.
 	Tier int
+	// Shell is that the server has to run on a simulated kernel for that.
+	Shell bool
 	// It makes runs differ, and shows only in comparing two.
 	Twice bool
 	// The package whose specs have to find it, in place of the simulator.
@@ -93,6 +95,8 @@ func parse(text string) (Plant, error) {
 			p.Rules = strings.Fields(l)[1:]
 		case l == "tier 2":
 			p.Tier = 2
+		case l == "tier 2 shell":
+			p.Tier, p.Shell = 2, true
 		case strings.HasPrefix(l, "specs "):
 			p.Specs, p.Focus, _ = strings.Cut(strings.TrimPrefix(l, "specs "), " ")
 		case l == "twice":
