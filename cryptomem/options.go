@@ -216,7 +216,7 @@ func WithBackoff(first, longest time.Duration) Option {
 		o.connecting = append(o.connecting, "WithBackoff")
 		o.minBackoff, o.maxBackoff = first, longest
 		if first < 0 || longest < first {
-			return fmt.Errorf("WithBackoff: %v to %v is no range of pauses", first, longest)
+			return fmt.Errorf("WithBackoff: %v to %v is not a range of pauses", first, longest)
 		}
 		return nil
 	}

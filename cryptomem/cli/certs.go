@@ -59,7 +59,7 @@ func issueCerts(_ context.Context, _ *console, args []string) error {
 	case len(names) == 0:
 		return usageError("NAME is missing")
 	case *renew && *name != "":
-		return usageError("--name is for a new certificate; write the FILEs to renew behind --renew")
+		return usageError("--name is for a new certificate; write the FILEs to renew after --renew")
 	case *days < 1 || *days > authorityDays:
 		return usageError(fmt.Sprintf("--days is %d; allowed: 1 to %d", *days, authorityDays))
 	case *renew:
@@ -68,7 +68,7 @@ func issueCerts(_ context.Context, _ *console, args []string) error {
 		*name = names[0]
 	}
 	if *name != filepath.Base(*name) {
-		return usageError(fmt.Sprintf("%q is no name for a file; give one with --name", *name))
+		return usageError(fmt.Sprintf("%q cannot be a file name; choose one with --name", *name))
 	}
 	if err := os.MkdirAll(*dir, 0o700); err != nil {
 		return err

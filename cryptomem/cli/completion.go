@@ -94,7 +94,7 @@ func completion(_ context.Context, c *console, args []string) error {
 	}
 	script, ok := completionScripts[operands[0]]
 	if !ok {
-		return usageError(fmt.Sprintf("%q is none of bash, zsh and fish", operands[0]))
+		return usageError(fmt.Sprintf("%q is not one of bash, zsh, fish", operands[0]))
 	}
 	_, err = fmt.Fprint(c.out, script)
 	return err

@@ -118,7 +118,7 @@ func checkConformance(ctx context.Context, c *console, args []string) error {
 	case len(operands) > 0 && (!f.envelope || f.list):
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	case len(operands) == 0 && f.envelope && !f.list:
-		return usageError("--envelope needs a COMMAND to start, behind --")
+		return usageError("--envelope needs a COMMAND to start, after --")
 	}
 	want := conformance.All
 	if f.run != "" {

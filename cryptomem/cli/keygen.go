@@ -104,7 +104,7 @@ func keygen(_ context.Context, c *console, args []string) error {
 	case "retire":
 		return changeKey(*keyFile, rest, (*sealing.Keyring).Retire)
 	default:
-		return usageError(fmt.Sprintf("%q is none of list, add, promote, retire, cut and derive", verb))
+		return usageError(fmt.Sprintf("%q is not one of list, add, promote, retire, cut, derive", verb))
 	}
 }
 

@@ -82,7 +82,7 @@ type Ring struct {
 // the time; it is only asked for with a Failover.
 func New(servers []Server, f Failover, now func() time.Time) (*Ring, error) {
 	if n := len(servers); n == 0 || n > MaxServers {
-		return nil, fmt.Errorf("%d servers are no ring, limits 1 and %d", n, MaxServers)
+		return nil, fmt.Errorf("%d servers do not make a ring, limits 1 and %d", n, MaxServers)
 	}
 	if f.Pause < 0 || f.StandIn < 0 || f.Pause > 0 && f.StandIn == 0 {
 		return nil, fmt.Errorf("failover: pause %v and stand-in TTL %v must be positive", f.Pause, f.StandIn)

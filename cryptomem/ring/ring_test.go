@@ -102,7 +102,7 @@ var _ = Describe("A ring", func() {
 		Expect(err).To(MatchError(ContainSubstring(why)))
 	},
 		Entry("without servers", nil, ring.Failover{}, "0 servers"),
-		Entry("with too many", make([]ring.Server, 65), ring.Failover{}, "65 servers are no ring, limits 1 and 64"),
+		Entry("with too many", make([]ring.Server, 65), ring.Failover{}, "65 servers do not make a ring, limits 1 and 64"),
 		Entry("with a name twice", named("a", "b", "a"), ring.Failover{}, `two servers of a ring are named "a"`),
 		Entry("without a name", named("a", ""), ring.Failover{}, "no name"),
 		Entry("with a negative weight", []ring.Server{{Name: "a", Weight: -1}}, ring.Failover{}, `server "a": weight -1 is not positive`),

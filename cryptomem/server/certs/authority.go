@@ -134,7 +134,7 @@ func addName(template *x509.Certificate, name string) error {
 		return nil
 	}
 	if name == "" || strings.ContainsAny(name, " /\\:") {
-		return fmt.Errorf("%q is no name for a certificate; use a DNS name, an IP address or a URI", name)
+		return fmt.Errorf("%q cannot be a name in a certificate; use a DNS name, an IP address or a URI", name)
 	}
 	template.DNSNames = append(template.DNSNames, name)
 	return nil
