@@ -70,6 +70,10 @@ func exhaustAll(args []string, out, errs io.Writer) int {
 	set.StringVar(&s.write, "write", "dist/sim", "write what is found as a scenario to this directory")
 	set.BoolVar(&s.first, "first", false, "begin with chosen scripts, and stop at the first row of worlds in which something is broken")
 	set.BoolVar(&s.json, "json", false, "print what is found as a line of JSON, and nothing else")
+	var drawn int
+	var commit string
+	set.IntVar(&drawn, "draw", 0, "with --planted: so many of the bugs, drawn by --commit")
+	set.StringVar(&commit, "commit", "", "a text to draw by, such as a commit's hash")
 	set.BoolVar(&s.planted, "planted", false, "plant known bugs one by one and report how each is found; names may follow")
 	set.Usage = func() { fmt.Fprintf(out, exhaustUsage, set.FlagUsages()) }
 	// errors are said below
@@ -85,7 +89,7 @@ func exhaustAll(args []string, out, errs io.Writer) int {
 		err = errors.New("there is nothing to run")
 	}
 	if err == nil && s.planted {
-		return exhaustPlanted(set.Args(), out, errs)
+		return exhaustPlanted(set.Args(), drawn, commit, out, errs)
 	}
 	if err == nil {
 		s.began = s.clk.Now()

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/plant"
+	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
 // beyond are the planted bugs that no small world can show, and why.
@@ -15,6 +19,9 @@ var beyond = map[string]string{
 	"cache-compaction-drops":      "it takes a log that is mostly dead",
 	"freshness-judged-by-the-end": "it takes two connections of one client at a time",
 	"freshness-window-not-asked":  "it takes time to go on by a window",
+	"sealing-retired-still-opens": "it takes keys that are let go of",
+	"session-share-keeps-budget":  "it takes a bound on memory in flight",
+	"session-upload-keeps-memory": "it takes a bound on memory in flight",
 	"simulator-nondeterminism":    "it shows in comparing two runs",
 }
 
@@ -26,17 +33,45 @@ func cannotShow(p *plant.Plant) string {
 	case p.Tier != 1:
 		return "its code runs on tier 2 alone"
 	}
+	for _, rule := range p.Rules {
+		switch rule {
+		case oracle.RuleAccess, oracle.RuleQuota:
+			return "it takes identities"
+		case oracle.RuleSnapshot:
+			return "it takes a disk"
+		}
+	}
 	return beyond[p.Name]
+}
+
+// drawPlants keeps n of the bugs that small worlds can show, drawn by a text.
+func drawPlants(plants []plant.Plant, n int, text string) []plant.Plant {
+	seed := draw(text)
+	plants = slices.DeleteFunc(plants, func(p plant.Plant) bool { return cannotShow(&p) != "" })
+	slices.SortFunc(plants, func(a, b plant.Plant) int {
+		return cmp.Compare(script.Draw(seed, draw(a.Name)), script.Draw(seed, draw(b.Name)))
+	})
+	return plants[:min(n, len(plants))]
+}
+
+// draw makes a number of a text.
+func draw(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, text)
+	return h.Sum64()
 }
 
 // exhaustPlanted plants known bugs, all that small worlds can show or those named,
 // and looks how the search finds them. Without a bug it finds nothing: that is what
 // it does when it is run as it is.
-func exhaustPlanted(names []string, out, errs io.Writer) int {
+func exhaustPlanted(names []string, drawn int, commit string, out, errs io.Writer) int {
 	plants, dir, err := openPlants(names)
 	if err != nil {
 		fmt.Fprintln(errs, "sim exhaust:", err)
 		return 2
+	}
+	if drawn > 0 {
+		plants = drawPlants(plants, drawn, commit)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
