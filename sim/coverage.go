@@ -1,6 +1,9 @@
 package sim
 
-import "strconv"
+import (
+	"math/bits"
+	"strconv"
+)
 
 // A State is a situation that a run should get into, because something could
 // go wrong there.
@@ -177,6 +180,15 @@ type Coverage [(numStates + 63) / 64]uint64
 
 // Has reports whether s was reached.
 func (c *Coverage) Has(s State) bool { return c[s/64]>>(s%64)&1 != 0 }
+
+// Join adds what o has, and returns how many states are new.
+func (c *Coverage) Join(o *Coverage) (fresh int) {
+	for i := range c {
+		fresh += bits.OnesCount64(o[i] &^ c[i])
+		c[i] |= o[i]
+	}
+	return fresh
+}
 
 // States returns all there are.
 func States() []State {

@@ -53,13 +53,15 @@ type batch struct {
 	// hash of all runs, in whatever order they ended.
 	hash     uint64
 	reached  map[sim.State]int
+	pairs    pairs
+	steering *steering
 	failures int
 	err      error
 }
 
 func newBatch(f *flags, out io.Writer) *batch {
 	clk := clock.New()
-	return &batch{flags: f, out: out, clk: clk, began: clk.Now(), reached: map[sim.State]int{}}
+	return &batch{flags: f, out: out, clk: clk, began: clk.Now(), reached: map[sim.State]int{}, pairs: newPairs(), steering: newSteering()}
 }
 
 // seed runs the script of a seed and reports whether it broke a promise.
@@ -72,6 +74,18 @@ func (b *batch) seed(seed uint64) bool {
 		s.Config.Kernel = 1 + int(seed>>1)
 	}
 	return b.check(s, "", runners[b.tier])
+}
+
+// checkScript runs a seed's script and returns what it reached.
+func (b *batch) checkScript(s *script.Script) (reached sim.Coverage) {
+	b.check(s, "", func(of *script.Script, o sim.Options) *sim.Result {
+		r := runners[b.tier](of, o)
+		if of == s {
+			reached = r.Coverage
+		}
+		return r
+	})
+	return reached
 }
 
 // seeds runs as many seeds as was asked for, several at a time.
@@ -136,6 +150,7 @@ func (b *batch) check(s *script.Script, file string, run runner) bool {
 			b.reached[state]++
 		}
 	}
+	b.pairs.add(&r.Coverage)
 	if r.Failure == nil && (b.report == "" || !b.oneSeed && len(b.scenarios) == 0) {
 		return false
 	}
@@ -256,6 +271,7 @@ func (b *batch) summary() {
 	if b.tier != 1 {
 		return
 	}
+	fmt.Fprintf(b.out, "Pairs of states reached in one run: %d\n", b.pairs.count())
 	fmt.Fprintln(b.out, "States reached, in runs:")
 	for i, state := range sim.States() {
 		end := "   "

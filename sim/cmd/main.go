@@ -57,6 +57,7 @@ type flags struct {
 	json      bool
 	coverage  bool
 	workers   int
+	steer     bool
 
 	oneSeed bool
 }
@@ -119,6 +120,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	set.BoolVar(&f.first, "first", false, "stop at the first failure")
 	set.BoolVar(&f.json, "json", false, "print failures as a line of JSON each, and nothing else")
 	set.BoolVar(&f.coverage, "coverage", false, "fail unless every state was reached")
+	set.BoolVar(&f.steer, "steer", false, "run those seeds first that promise pairs of states which no run has reached, on tier 1")
 	set.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "worlds to run at a time")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -145,6 +147,9 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	}
 	if one := f.oneSeed && len(f.scenarios) == 0 || !f.oneSeed && len(f.scenarios) == 1; f.frames != "" && (f.tier > 1 || !one) {
 		return nil, errors.New("--frames records one scenario or seed, on tier 1")
+	}
+	if f.steer && (f.tier > 1 || f.lasting > 0 || f.oneSeed || len(f.scenarios) > 0) {
+		return nil, errors.New("--steer chooses among seeds, a number of them, on tier 1")
 	}
 	if f.workers < 1 || f.seeds < 0 {
 		return nil, errors.New("there is nothing to run")
@@ -193,6 +198,10 @@ func (b *batch) all() {
 		h := fnv.New64a()
 		_, _ = io.WriteString(h, b.commit)
 		b.seed(h.Sum64())
+	}
+	if b.steer {
+		b.steered()
+		return
 	}
 	b.seeds()
 }

@@ -6,6 +6,17 @@ import (
 	"strings"
 )
 
+// Settings returns the settings that are not as by default, as lines of a script.
+func (s *Script) Settings() (lines []string) {
+	standard := DefaultConfig()
+	for _, set := range settings {
+		if v := set.print(&s.Config); v != set.print(&standard) {
+			lines = append(lines, set.name+" "+v)
+		}
+	}
+	return lines
+}
+
 // String returns the script as text that Parse reads back.
 func (s *Script) String() string {
 	var b strings.Builder
@@ -15,11 +26,8 @@ func (s *Script) String() string {
 	if s.Seed != 0 {
 		b.WriteString("seed " + strconv.FormatUint(s.Seed, 10) + "\n")
 	}
-	standard := DefaultConfig()
-	for _, set := range settings {
-		if v := set.print(&s.Config); v != set.print(&standard) {
-			b.WriteString(set.name + " " + v + "\n")
-		}
+	for _, line := range s.Settings() {
+		b.WriteString(line + "\n")
 	}
 	if b.Len() > 0 {
 		b.WriteString("\n")
