@@ -70,6 +70,7 @@ var _ = Describe("Check", func() {
 		Entry("a version from the future", "latest", func(s *shard) { s.version -= 5 }),
 		Entry("live bytes that are not", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
 		Entry("pages that nobody charged", "charged", func(s *shard) { segmentOf(s, records).pages++ }),
+		Entry("an index larger than it is", "index: ", func(s *shard) { s.memory[memIndex]++ }),
 		Entry("a chain shorter than its value", "segments for", func(s *shard) { segmentOf(s, chained).size = 3 * segmentSize }),
 		Entry("a bucket's count", "items, ", func(s *shard) {
 			for i := range s.buckets {
