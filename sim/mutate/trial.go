@@ -17,6 +17,7 @@ import (
 
 	"github.com/benbjohnson/clock"
 
+	"github.com/Zezezknight/cryptomem/sim"
 	"github.com/Zezezknight/cryptomem/sim/script"
 	"github.com/Zezezknight/cryptomem/testdata"
 )
@@ -292,17 +293,22 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 		}
 	}
 	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
-	for _, round := range []struct {
+	type round struct {
 		tier string
 		args []string
-	}{
+	}
+	rounds := []round{
 		{"1", played},
 		{"1", []string{"--seeds", strconv.Itoa(t.Seeds)}},
 		{"2", common},
 		{"2", few},
 		{"3", []string{"--seeds", strconv.Itoa(max(t.Seeds/50, 1))}},
-	} {
-		args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", round.tier}, round.args...)
+	}
+	if sim.HasShell {
+		rounds = append(rounds, round{"2", append([]string{"--shell"}, few...)})
+	}
+	for _, r := range rounds {
+		args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", r.tier}, r.args...)
 		began := t.Clock.Now()
 		text, err := t.run(t.Root, limit, env, bin, args...)
 		if errors.Is(err, errHangs) {
@@ -310,7 +316,7 @@ func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string
 			text, err = t.run(t.Root, 2*limit, env, bin, args...)
 		}
 		if err != nil {
-			return fmt.Sprintf("tier %s: %s", round.tier, blame(text, err)), nil
+			return fmt.Sprintf("tier %s: %s", r.tier, blame(text, err)), nil
 		}
 		if limit == unhurried {
 			t.slowest = max(t.slowest, t.Clock.Since(began))
