@@ -37,13 +37,6 @@ func (c *wallClock) jump(d time.Duration) {
 	c.steps[c.place] = c.step
 }
 
-// ahead reports whether the wall clock has been stepped forward.
-func (c *wallClock) ahead() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.step > 0
-}
-
 // Now is the wall clock.
 func (c *wallClock) Now() time.Time {
 	c.mu.Lock()

@@ -383,8 +383,8 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		}
 		u.memory.End(known, &op)
 	}
-	if op.Verb == script.Add && op.Outcome == oracle.Done && (u.clk.ahead() || b.outlived) {
-		op.Verb = script.Set // what has expired by its seal and this client's clock it replaces
+	if op.Verb == script.Add && op.Outcome == oracle.Done && (b.stepped || b.outlived) {
+		op.Verb = script.Set // what has expired by its seal, whose clock may have been behind, it replaces
 	}
 	if op.Outcome == oracle.Done && op.Got != 0 && step > u.versions[a.Key].step {
 		u.versions[a.Key] = version{op.Got, step}
