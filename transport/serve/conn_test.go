@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,15 +26,16 @@ type from struct {
 
 func (f from) RemoteAddr() net.Addr { return f.address }
 
-// poor is a listener that lacks file descriptors for its first connections.
+// poor is a listener that lacks something for its first connections.
 type poor struct {
 	net.Listener
+	err   error
 	lacks atomic.Int32
 }
 
 func (p *poor) Accept() (net.Conn, error) {
 	if p.lacks.Add(-1) >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", p.err)}
 	}
 	return p.Listener.Accept()
 }
@@ -84,11 +86,11 @@ var _ = Describe("a server's connections", func() {
 		Expect(s.Stats().HandshakeTimeouts).To(BeEquivalentTo(1))
 	})
 
-	It("are accepted again once there are file descriptors for them", func() {
+	DescribeTable("are accepted again after the system had", func(err error) {
 		start(serve.ServerConfig{})
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		Expect(err).NotTo(HaveOccurred())
-		short := &poor{Listener: l}
+		l, listening := net.Listen("tcp", "127.0.0.1:0")
+		Expect(listening).NotTo(HaveOccurred())
+		short := &poor{Listener: l, err: err}
 		short.lacks.Store(3)
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(short) }()
@@ -100,6 +102,21 @@ var _ = Describe("a server's connections", func() {
 		converse(c, frame(wire.Ping, 0, "", "x"), wire.AppendResponse(nil, wire.OK, []byte("x")))
 		Expect(s.Close()).To(Succeed())
 		Expect(<-served).To(MatchError(serve.ErrServerClosed))
+	},
+		Entry("no file descriptors", syscall.EMFILE),
+		Entry("no buffers", syscall.ENOBUFS),
+		Entry("no memory", syscall.ENOMEM),
+		Entry("a firewall's objection", syscall.EPERM),
+		Entry("an error of the network", syscall.EPROTO),
+	)
+
+	It("are accepted no more by a listener that is broken", func() {
+		start(serve.ServerConfig{})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		broken := &poor{Listener: l, err: syscall.EBADF}
+		broken.lacks.Store(1)
+		Expect(s.Serve(broken)).To(MatchError(syscall.EBADF))
 	})
 
 	It("are turned away by a server that is closed", func() {

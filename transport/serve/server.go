@@ -230,9 +230,8 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 		case s.draining.Load():
 			return ErrServerClosed
-		case isTransient(err):
-			// Out of file descriptors or the like: open connections go on, and
-			// room comes back when one of them ends.
+		case IsTransient(err):
+			// Open connections go on, and room comes back when one of them ends.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.config.Logger.Warn("cannot accept connections", "error", err, "retry_in", pause)
 			<-s.config.Clock.After(pause)
@@ -240,12 +239,6 @@ func (s *Server) Serve(l net.Listener) error {
 			return err
 		}
 	}
-}
-
-func isTransient(err error) bool {
-	var ne net.Error
-	//nolint:staticcheck // Temporary is deprecated for its vagueness, but net/http, too, knows no other way to tell EMFILE from a closed listener
-	return errors.As(err, &ne) && ne.Temporary()
 }
 
 // ServeConn serves one connection until it ends, and closes it. A connection

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
+
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 // What all clients together may take, so that looking in never costs the store's
@@ -73,6 +75,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		conn, err = l.Listener.Accept()
 	}
 	if err != nil {
+		if serve.IsTransient(err) {
+			err = temporaryError{err}
+		}
 		return nil, err
 	}
 	if buffered, ok := conn.(interface{ SetWriteBuffer(bytes int) error }); ok {
@@ -90,6 +95,13 @@ func (l *listener) Accept() (net.Conn, error) {
 	c.place = l.waiting.PushBack(c)
 	return c, nil
 }
+
+// temporaryError is an error after which http.Server accepts again.
+type temporaryError struct{ error }
+
+func (temporaryError) Timeout() bool   { return false }
+func (temporaryError) Temporary() bool { return true }
+func (t temporaryError) Unwrap() error { return t.error }
 
 // Close implements net.Listener.
 func (l *listener) Close() error {

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -66,6 +68,19 @@ func (p onePipe) Accept() (net.Conn, error) {
 func (p onePipe) Close() error   { close(p); return nil }
 func (p onePipe) Addr() net.Addr { return &net.TCPAddr{} }
 
+// poorListener lacks memory for its first connection.
+type poorListener struct {
+	net.Listener
+	lacked atomic.Bool
+}
+
+func (l *poorListener) Accept() (net.Conn, error) {
+	if !l.lacked.Swap(true) {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.ENOMEM)}
+	}
+	return l.Listener.Accept()
+}
+
 var _ = Describe("Connections to the admin listener", func() {
 	var (
 		clk    *clock.Mock
@@ -113,6 +128,17 @@ var _ = Describe("Connections to the admin listener", func() {
 			Expect(c.Close()).To(Succeed())
 		}
 		Expect(l.most.Load()).To(BeNumerically("<=", admin.MaxConnections+1)) // one at the door
+	})
+
+	It("are accepted again after the system had no memory for one", func() {
+		inner, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		serve(&poorListener{Listener: inner})
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(conn.Close)
+		ask(conn, "/healthz")
+		Expect(http.ReadResponse(bufio.NewReader(conn), nil)).To(HaveHTTPStatus(http.StatusOK))
 	})
 
 	// healthy asks on a connection of its own, and returns what can be read of the
