@@ -36,7 +36,7 @@ func (v *clientReport) valkeyNodes(ctx context.Context, client valkey.Client) {
 		}
 	}
 	if client.Mode() == valkey.ClientModeCluster {
-		v.valkeyCluster(ctx, client)
+		v.valkeyCluster(ctx, nodes)
 	}
 }
 
@@ -124,15 +124,25 @@ func (v *clientReport) valkeyTracking(ctx context.Context, addr string, node val
 	v.fine(subject, "%d of %d in use on %s", tracked, limit, addr)
 }
 
-func (v *clientReport) valkeyCluster(ctx context.Context, client valkey.Client) {
+// valkeyCluster asks every node how the cluster is: one that is down cannot say it, and
+// one may not have heard yet that another is.
+func (v *clientReport) valkeyCluster(ctx context.Context, nodes map[string]valkey.Client) {
 	const subject = "cluster"
-	text, err := client.Do(ctx, client.B().ClusterInfo().Build()).ToString()
-	if err != nil {
-		v.found(Unknown, subject, "its state is not told: "+err.Error(), "ask as a user with +cluster|info")
-		return
+	var info map[string]string
+	var silent error
+	for _, node := range nodes {
+		text, err := node.Do(ctx, node.B().ClusterInfo().Build()).ToString()
+		if err != nil {
+			silent = err
+			continue
+		}
+		if told := parseInfo(text); info == nil || told["cluster_state"] != "ok" {
+			info = told
+		}
 	}
-	info := parseInfo(text)
 	switch {
+	case info == nil:
+		v.found(Unknown, subject, fmt.Sprintf("its state is not told: %v", silent), "ask as a user with +cluster|info")
 	case info["cluster_state"] != "ok":
 		v.found(Problem, subject, fmt.Sprintf("its state is %q, %s of 16384 slots are served", info["cluster_state"], info["cluster_slots_ok"]), "valkey-cli --cluster check HOST:PORT says which; start what is down, or assign the slots")
 	default:
