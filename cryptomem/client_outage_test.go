@@ -134,6 +134,35 @@ var _ = Describe("An outage", func() {
 		Eventually(patient).Should(Receive(MatchError(cryptomem.ErrNotFound)), "and is answered over the next connection")
 	})
 
+	It("tells its cause to a caller whose dial it ends", func() {
+		var away atomic.Bool
+		var dialling atomic.Int32
+		c := client(cryptomem.WithFallbackTimeout(time.Second), cryptomem.WithAttempts(1), cryptomem.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			if !away.Load() {
+				return server.dial(ctx, addr)
+			}
+			dialling.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}))
+		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
+		away.Store(true)
+		server.restart()
+		patient := make(chan error, 100)
+		Eventually(func() int32 {
+			go func() { patient <- get(c) }()
+			return dialling.Load()
+		}).Should(BeEquivalentTo(1))
+		impatient := make(chan error, 1)
+		go func() {
+			ctx, cancel := c.FallbackContext(ctx)
+			defer cancel()
+			impatient <- getUnder(ctx, c)
+		}()
+		Eventually(func() chan error { mock.Add(100 * time.Millisecond); return impatient }).Should(Receive(MatchError(cryptomem.ErrTimeout)))
+		Eventually(patient).Should(Receive(And(MatchError(cryptomem.ErrTimeout), MatchError(cryptomem.ErrUnavailable))))
+	})
+
 	It("is over as soon as the connection that was silent says something", func() {
 		held := newHeldDialer(server.dial)
 		c := client(cryptomem.WithFallbackTimeout(time.Second), cryptomem.WithDialer(held.dial))
