@@ -10,8 +10,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cache/bounded"
 )
 
-// ItemOverhead is what an item counts against its account beside its key and
-// its value, in bytes: about what its header and its share of the index take.
+// ItemOverhead is what an item counts against its account in addition to its key
+// and value, in bytes: about what its header and its share of the index take.
 const ItemOverhead = 24
 
 // maxAccounts is how many accounts a cache can have: a record names one in
@@ -33,8 +33,8 @@ var (
 	ErrNoAccounts = errors.New("cache has no accounts")
 	// ErrAccountName means that a name is empty or exceeds MaxAccountName bytes.
 	ErrAccountName = errors.New("account name is empty or too long")
-	// ErrTooManyAccounts means that the cache has 65,535 accounts, those that are
-	// closed but still have items included.
+	// ErrTooManyAccounts means that the cache has 65,535 accounts, including closed
+	// ones that still have items.
 	ErrTooManyAccounts = errors.New("too many accounts")
 	// ErrAccountClosed means that the account was closed and is gone.
 	ErrAccountClosed = errors.New("account is closed")
@@ -45,10 +45,9 @@ var (
 func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 
 // An Account counts the bytes that one owner's items use, and may bound them.
-// An item is charged to the account whose Cache stored it last, from then until it
-// is gone; one that has expired, a little longer than it can be read. Large values
-// on their way into the cache count separately, up to the same limit. It is safe
-// for concurrent use.
+// An item is charged to the account whose Cache stored it last, from then until its
+// memory is reclaimed, which is a little after it expires. Uploads of large values
+// count separately, up to the same limit. An Account is safe for concurrent use.
 //
 //	web, err := c.Account("web")
 //	web.SetLimit(64 << 20)
@@ -56,33 +55,33 @@ func WithAccounts() Option { return func(o *options) { o.accounts = true } }
 type Account struct {
 	*accountState
 	cache *Cache
-	// Guarded by accounts.mu.
+	// closed is guarded by accounts.mu.
 	closed bool
 }
 
-// An accountState is what shards know of an account: not the cache, which must not
-// be kept in memory by its own shards.
+// An accountState is what shards know of an account. It does not refer to the Cache,
+// which its own shards would then keep from being collected.
 type accountState struct {
 	name string
-	// Not 0, which is nobody's.
+	// number is never 0, which stands for no account.
 	number uint16
 	limit  atomic.Int64
 	used   bounded.Counter
-	// uploads in values on their way.
+	// uploads is the bytes of values being uploaded.
 	uploads bounded.Counter
 	refused atomic.Uint64
 }
 
-// accountGone is what an account has used when its entry is another's, or nobody's: less
-// than any charge brings above 0.
+// accountGone marks, in place of the bytes used, an account that no longer owns its
+// entry. No charge brings it above 0.
 const accountGone = math.MinInt64 / 2
 
-// retire ends an account that nothing is charged to, for good, and reports whether
+// retire ends an account for good if nothing is charged to it, and reports whether
 // it did. A write that is under way counts as charged.
 func (b *accountState) retire() bool { return b.used.CompareAndSwap(0, accountGone) }
 
-// An accountTable holds the accounts of one cache by number, nobody's nil first. A record
-// may name an entry, which is free for another account once none does.
+// An accountTable holds the accounts of one cache by number; entry 0 is nil, for items
+// of no account. Once no record names an entry, another account may take it.
 type accountTable struct {
 	entries atomic.Pointer[[]*accountEntry]
 }
@@ -102,12 +101,12 @@ func (l *accountTable) of(number uint16) *accountState {
 	return (*l.entries.Load())[number].Load()
 }
 
-// accounts are those of one cache by name.
+// accounts holds the accounts of one cache by name.
 type accounts struct {
-	// Guards the fields, and changes of the table.
+	// mu guards the fields below and changes of the accountTable.
 	mu     sync.Mutex
 	byName map[string]*Account
-	// Entries that no record names.
+	// free lists the entries that no record names.
 	free []uint16
 }
 
@@ -143,7 +142,7 @@ func (a *accounts) retire(account *Account) {
 	}
 }
 
-// Account returns the account of that name, which it opens if there is none,
+// Account returns the account of that name. If there is none, it opens one
 // without a limit. Errors: ErrNoAccounts, ErrAccountName,
 // ErrTooManyAccounts.
 func (c *Cache) Account(name string) (*Account, error) {
@@ -173,8 +172,8 @@ func (c *Cache) Account(name string) (*Account, error) {
 	return a, nil
 }
 
-// Close says that the account's owner is gone. It is free for others once none of
-// its items is left; opened again before, it is as it was.
+// Close gives the account up: once none of its items is left, its entry is free for
+// another account. Opened again before that, it still has its items and its limit.
 func (a *Account) Close() error {
 	opened := &a.cache.opened
 	opened.mu.Lock()
@@ -186,8 +185,8 @@ func (a *Account) Close() error {
 	return nil
 }
 
-// FindAccount returns the account of that name if it is open, and opens none: for
-// names that nobody vouches for.
+// FindAccount returns the account of that name if it is open, and never opens one:
+// for names from untrusted input.
 func (c *Cache) FindAccount(name string) (*Account, bool) {
 	c.opened.mu.Lock()
 	defer c.opened.mu.Unlock()
@@ -218,7 +217,7 @@ func (a *Account) Used() int64 { return a.used.Load() }
 func (a *Account) Refused() uint64 { return a.refused.Load() }
 
 // reserve charges n bytes to the account, of which back bytes are about to be
-// given back, unless that would pass its limit. Nobody's account takes it all.
+// given back, unless that would pass its limit. A nil account has no limit.
 func (b *accountState) reserve(n, back int64) error {
 	if b == nil {
 		return nil
@@ -234,8 +233,8 @@ func (b *accountState) reserve(n, back int64) error {
 	return nil
 }
 
-// bound is what used may grow to by n bytes, of which back bytes are about to be
-// given back. What does not grow is not bounded.
+// bound returns how far used may grow by n bytes, of which back bytes are about to
+// be given back. A write that does not need more than before is always allowed.
 func (b *accountState) bound(n, back int64) int64 {
 	limit := b.limit.Load()
 	if limit <= 0 || n <= back || limit > math.MaxInt64-back {
@@ -249,8 +248,8 @@ func (b *accountState) refuse(after int64) error {
 	return fmt.Errorf("%w: %s would use %d bytes, limit %d", ErrAccountFull, b.name, after, b.limit.Load())
 }
 
-// reserveUpload counts n bytes of a value on its way, unless all that are would pass
-// the account's limit.
+// reserveUpload counts n more bytes of an upload, unless all uploads together would
+// pass the account's limit.
 func (b *accountState) reserveUpload(n int64) error {
 	if b == nil {
 		return nil
@@ -268,8 +267,8 @@ func (b *accountState) releaseUpload(n int64) {
 	}
 }
 
-// affords reports what reserve would say of an item, so that a large value that
-// will not fit pushes nothing out on its way in.
+// affords returns the error that reserve would, so that a large value that will not
+// fit evicts nothing while it is uploaded.
 func (s *shard) affords(h uint64, key []byte, size int, b *accountState) error {
 	if b == nil || b.limit.Load() <= 0 {
 		return nil
@@ -301,7 +300,7 @@ func (b *accountState) release(n int64) {
 	}
 }
 
-// id returns the account's number, 0 for nobody's.
+// id returns the account's number, 0 for a nil account.
 func (b *accountState) id() uint16 {
 	if b == nil {
 		return 0
@@ -309,7 +308,7 @@ func (b *accountState) id() uint16 {
 	return b.number
 }
 
-// owner returns the account's name, empty for nobody's.
+// owner returns the account's name, empty for a nil account.
 func (b *accountState) owner() string {
 	if b == nil {
 		return ""

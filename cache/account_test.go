@@ -18,7 +18,7 @@ var _ = Describe("An account", func() {
 	var c *cache.Cache
 	var alice, bob *cache.Account
 	key := []byte("key")
-	// cost of an item with that key.
+	// cost returns what an item with a value of that size is charged.
 	cost := func(size int) int64 { return int64(cache.ItemOverhead + len(key) + size) }
 	start := func(opts ...cache.Option) {
 		GinkgoHelper()
@@ -37,7 +37,7 @@ var _ = Describe("An account", func() {
 	BeforeEach(func() { start(cache.WithMaxMemory(16 << 20)) })
 	AfterEach(func() { Expect(c.Check()).To(Succeed()) })
 
-	// account opens one without the cost of an Expect, for those who open many.
+	// account opens one without the cost of an Expect, for specs that open many.
 	account := func(name string) *cache.Account {
 		GinkgoHelper()
 		a, err := c.Account(name)
@@ -87,7 +87,7 @@ var _ = Describe("An account", func() {
 		Expect(alice.Used()).To(BeZero())
 		Expect(alice.Refused()).To(BeEquivalentTo(2))
 		Expect(set(alice, 100)).To(Succeed())
-		Expect(set(bob, 101)).To(Succeed(), "who has no limit")
+		Expect(set(bob, 101)).To(Succeed(), "bob has no limit")
 	})
 
 	It("lets its items be replaced at the limit by others that are no larger", func() {
@@ -114,7 +114,7 @@ var _ = Describe("An account", func() {
 		Expect(set(alice, 1000)).To(Succeed())
 	})
 
-	It("answers for an item until another account stores it anew", func() {
+	It("pays for an item until another account stores it anew", func() {
 		Expect(set(alice, 100)).To(Succeed())
 		_, err := bob.Cache().Touch(1, key, 48*time.Hour)
 		Expect(err).NotTo(HaveOccurred())
@@ -124,10 +124,10 @@ var _ = Describe("An account", func() {
 		Expect(bob.Used()).To(Equal(cost(100)))
 		_, err = c.Set(1, key, make([]byte, 100), time.Minute)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(bob.Used()).To(BeZero(), "it is nobody's now")
+		Expect(bob.Used()).To(BeZero(), "no account pays for it now")
 	})
 
-	It("is what a value on its way is charged to when it is stored", func() {
+	It("pays for an uploaded value once it is stored", func() {
 		const small = int64(cache.ItemOverhead + len("small"))
 		value := make([]byte, 100_000)
 		upload := func() (err error) {
@@ -156,7 +156,7 @@ var _ = Describe("An account", func() {
 		Expect(alice.Used()).To(Equal(alice.Limit()))
 	})
 
-	It("pays no more for a large value that is gone, though somebody still reads it", func() {
+	It("pays no more for a large value that is gone, though a reader still holds it", func() {
 		Expect(set(alice, 100_000)).To(Succeed())
 		_, ref, _, ok := c.GetRef(1, nil, key)
 		Expect(ok).To(BeTrue())
@@ -170,7 +170,7 @@ var _ = Describe("An account", func() {
 		Expect(alice.Used()).To(Equal(cost(10)))
 	})
 
-	It("has no more large values on their way at once than its limit holds", func() {
+	It("uploads no more at once than its limit allows", func() {
 		const size = 200_000
 		alice.SetLimit(2*size + 1000)
 		upload := func() (*cache.Upload, error) {
@@ -197,7 +197,7 @@ var _ = Describe("An account", func() {
 		Expect(err).NotTo(HaveOccurred())
 		second.Release()
 		third, err = upload()
-		Expect(err).NotTo(HaveOccurred(), "what is stored is not on its way any more")
+		Expect(err).NotTo(HaveOccurred(), "what is stored is no longer an upload")
 		third.Release()
 		first.Release()
 		Expect(alice.Used()).To(Equal(cost(size)))
@@ -261,7 +261,7 @@ var _ = Describe("An account", func() {
 		Expect(alice.Used()).To(And(BeNumerically("<=", limit), BeNumerically(">", limit-cache.ItemOverhead-400)))
 	})
 
-	It("is on the list of the items that Scan visits", func() {
+	It("is named in the items that Scan visits", func() {
 		Expect(set(bob, 10)).To(Succeed())
 		_, err := c.Set(1, []byte("other"), nil, 0)
 		Expect(err).NotTo(HaveOccurred())
@@ -272,7 +272,7 @@ var _ = Describe("An account", func() {
 		Expect(of).To(Equal(map[string]string{"key": "bob", "other": ""}))
 	})
 
-	It("is not to be had in a cache that was made without, or by a name that is none", func() {
+	It("cannot be opened in a cache made without accounts, or under an invalid name", func() {
 		plain, err := cache.New(clock.NewMock(), cache.WithMaxMemory(16<<20))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = plain.Account("alice")
@@ -284,7 +284,7 @@ var _ = Describe("An account", func() {
 	})
 
 	It("leaves its entry to another when it is closed and its items are gone", func() {
-		for i := range 70_000 { // more than there are rows
+		for i := range 70_000 { // more than the table has entries
 			if err := account(fmt.Sprint("passing ", i)).Close(); err != nil {
 				Fail(err.Error())
 			}
@@ -329,11 +329,11 @@ var _ = Describe("An account", func() {
 		again, err := c.Account("alice")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(set(again, 10)).To(Succeed())
-		Expect(alice.Close()).To(Succeed(), "which is not the one that is open now")
+		Expect(alice.Close()).To(Succeed(), "closing it again leaves the new one open")
 		Expect(set(again, 10)).To(Succeed())
 	})
 
-	It("is retired, and its entry given to others, safely beside those that still write through it", func() {
+	It("is retired, and its entry given to others, safely while others still write through it", func() {
 		var writers sync.WaitGroup
 		for w := range 4 {
 			writers.Go(func() {

@@ -79,7 +79,7 @@ func residentBytes() int {
 }
 
 // BenchmarkPrefetch is a hit among -items items in batches of 16, with and without
-// the batch being told in advance.
+// a Prefetch of the batch.
 func BenchmarkPrefetch(b *testing.B) {
 	c := benchCache(b)
 	fill(b, c, *benchItems, 64, time.Hour)
@@ -216,7 +216,7 @@ func BenchmarkSizes(b *testing.B) {
 	}
 }
 
-// BenchmarkExpire measures what giving back one of a million items costs, that
+// BenchmarkExpire measures the cost per item of giving back a million items that
 // all expire at once.
 func BenchmarkExpire(b *testing.B) {
 	clk := clock.NewMock()

@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// Items whose deadlines are close share segments, so that these can be given
-// back whole: a deadline bucket is a span of 1<<width nanoseconds, and width
-// follows the time to live, so that a bucket ends at most an eighth of it
-// after the first deadline inside.
+// Items whose deadlines are close share segments, so that whole segments can be
+// given back at once. A deadline bucket is a span of 1<<width nanoseconds. The width
+// follows the time to live, so that a bucket ends at most an eighth of it after
+// its first deadline.
 
 const (
 	// bucketsPerTTL is log2 of how many buckets a time to live spans.
@@ -16,17 +16,17 @@ const (
 	// minWidth keeps buckets at a quarter of a second and more: shorter ones
 	// would hold less than a page each.
 	minWidth = 28
-	// renewals is log2 of how many widths beyond its bucket an item may
-	// stay in place when its deadline is moved, at the least.
+	// renewals is log2 of how many widths beyond its bucket an item whose
+	// deadline is moved may stay in place, at least.
 	renewals = 2
 	// neverWidth is the width of the bucket of items without a deadline.
 	neverWidth = 63
-	// bucketSlots is how many bucket numbers of one width tell apart at once;
-	// a time to live spans 16 at the most.
+	// bucketSlots is how many bucket numbers of one width have slots of their own;
+	// a time to live spans at most 16.
 	bucketSlots = 32
 )
 
-// bucketKey names a bucket: its deadlines are those with expiry>>width == number.
+// bucketKey identifies a bucket, the one of deadlines with expiry>>width == number.
 type bucketKey struct {
 	width  uint8
 	number int64
@@ -61,11 +61,12 @@ func (k bucketKey) end() int64 {
 
 type bucket struct {
 	bucketKey
-	first int32 // segment
-	// Segments that take records.
+	// first is the first of its segments.
+	first int32
+	// open is the segment of each pool that takes records.
 	open  [pools]int32
 	items int
-	// Bucket in the same slot.
+	// next is the next bucket in the same slot.
 	next int32
 }
 
@@ -140,7 +141,7 @@ func (s *shard) joinBucket(b, id int32) {
 	s.buckets[b].first = id
 }
 
-// leaveBucket takes a segment out of its bucket, and the bucket with its last.
+// leaveBucket takes a segment out of its bucket, and drops the bucket with its last one.
 func (s *shard) leaveBucket(id int32) {
 	seg := &s.segs[id]
 	if seg.next != none {

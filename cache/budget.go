@@ -6,9 +6,9 @@ import (
 	"github.com/Zezezknight/cryptomem/cache/bounded"
 )
 
-// pageSize is the unit in which memory is charged: what the operating system
-// gives and takes. Charging whole segments instead would let every open
-// segment of every deadline eat a segment of the limit.
+// pageSize is the unit in which memory is charged: the operating system's page.
+// Charging whole segments would count each open segment of each deadline in full,
+// however little of it is written.
 const pageSize = 4096
 
 // pagesOf returns the pages that n bytes touch.
@@ -21,7 +21,7 @@ func pagesOf(n int) int { return (n + pageSize - 1) / pageSize }
 // the holder of Cache.reclaimMu may use it.
 type budget struct {
 	used bounded.Counter
-	// Pages of used that are warm.
+	// warm is how many of the used pages are warm.
 	warm     atomic.Int64
 	max      int64
 	reserved int64
@@ -36,8 +36,8 @@ func newBudget(bytes int64) *budget {
 	return &budget{max: pages, reserved: min(reservePages, pages/8)}
 }
 
-// reserve charges n pages, from the reserve too if told so. It charges all or
-// nothing and reports which.
+// reserve charges n pages and reports whether it did; it charges all or nothing.
+// With reserve set, it may use the reserved pages too.
 func (b *budget) reserve(n int, reserve bool) bool {
 	limit := b.max
 	if !reserve {
@@ -47,7 +47,7 @@ func (b *budget) reserve(n int, reserve bool) bool {
 	return ok
 }
 
-// fits reports whether n pages could be taken now, but for the reserve.
+// fits reports whether n pages are free, not counting the reserve.
 func (b *budget) fits(n int) bool { return b.used.Load()+int64(n) <= b.max-b.reserved }
 
 // put gives n pages back.

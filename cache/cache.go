@@ -19,7 +19,8 @@ import (
 // operations. Keys and values passed in are copied and may be reused at once.
 type Cache struct {
 	*shared
-	// account that its writes are charged to; nil is nobody's.
+	// account is charged for what is written through this Cache; nil charges no
+	// account.
 	account *accountState
 }
 
@@ -29,26 +30,26 @@ type shared struct {
 	clk   clock.Clock
 	start time.Time
 	hash  hasher
-	// The shard is the hash's bits above it.
+	// shift reduces a hash to the number of its shard.
 	shift        uint
 	shards       []*shard
 	budget       *budget
 	accountTable *accountTable
 	opened       accounts
-	// Held while making room; taken before a shard's lock.
+	// reclaimMu is held while making room; it is taken before a shard's lock.
 	reclaimMu sync.Mutex
-	// Shards that had nothing to give; guarded by reclaimMu.
+	// tried marks the shards that had no memory to give; guarded by reclaimMu.
 	tried []bool
-	// Held while flushing; taken before a shard's lock.
+	// flushing is held during a Flush; it is taken before a shard's lock.
 	flushing sync.Mutex
 	jan      janitor
 }
 
 // Info describes an item.
 type Info struct {
-	// Changes with every change of the item.
+	// Version is a new one after every change of the item.
 	Version uint64
-	// What is left; 0 means the item never expires.
+	// TTL is what is left of the time to live; 0 means that the item never expires.
 	TTL time.Duration
 }
 
@@ -93,17 +94,19 @@ func New(clk clock.Clock, opts ...Option) (*Cache, error) {
 // the system grants no more.
 const maxHalvings = 10
 
-// The address space, in bytes, that New leaves to the rest of the process: threads,
-// their stacks, and a heap that grows. Where there is none, the first of them that
-// wants some ends the process.
+// The address space, in bytes, that New leaves to the rest of the process for its
+// threads, their stacks and a growing heap. A Go process that cannot get more
+// address space dies.
 const (
-	headroom    = 512 << 20
-	minHeadroom = 128 << 20 // where there is no more
+	headroom = 512 << 20
+	// minHeadroom is what New accepts if it cannot leave headroom.
+	minHeadroom = 128 << 20
 )
 
-// reserve makes the shards on as much address space as leaves headroom.
+// reserve creates the shards with as much address space as leaves headroom.
 func (c *Cache) reserve() error {
-	// halvings up to which the limit of memory comes first, and not address space
+	// After enough halvings, more would leave less address space than the memory
+	// limit needs.
 	enough := 0
 	for enough < maxHalvings && int64(c.options.shards)*recordSpace(c.maxMemory)>>(enough+1) >= c.maxMemory+c.maxMemory/4 {
 		enough++
@@ -219,7 +222,7 @@ func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl ti
 	return got, err
 }
 
-// Set stores value under key for ttl, in place of whatever is there, and
+// Set stores value under key for ttl, replacing any older item, and
 // returns the item's version. A ttl of 0 means that it never expires. Errors:
 // ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, ErrNegativeTTL, ErrFull,
 // ErrAccountFull.

@@ -72,7 +72,7 @@ var _ = Describe("Items", func() {
 		Expect(get(key)).To(BeNil())
 	})
 
-	It("live for ever with a ttl of zero or one that overflows", func() {
+	It("live forever with a ttl of zero or one that overflows", func() {
 		store(0)
 		clk.Add(math.MaxInt64 / 4)
 		Expect(get(key)).To(Equal("value"))
@@ -214,7 +214,7 @@ var _ = Describe("Items", func() {
 			clk.Add(1)
 			Expect(get(key)).To(BeNil())
 		})
-		It("does not raise the dead", func() {
+		It("refuses an expired or missing item", func() {
 			expire()
 			_, err := c.Touch(c.Now(), key, time.Hour)
 			Expect(err).To(MatchError(cache.ErrNotFound))

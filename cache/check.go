@@ -7,14 +7,14 @@ import (
 )
 
 // Check verifies every invariant of the store (docs/cache.md lists them) and
-// returns all that are broken, nil if none is. It locks the whole store for as
-// long as that takes, so it is for specs and simulators.
+// returns all that are broken, nil if none is. It locks the whole store while
+// it runs, so it is for specs and simulators.
 func (c *Cache) Check() error {
 	var errs []error
 	c.reclaimMu.Lock()
 	defer c.reclaimMu.Unlock()
 	for _, s := range c.shards {
-		// all at once, as nobody else has more than one
+		// No other code holds more than one shard's lock, so this cannot deadlock.
 		s.mu.Lock()
 		defer s.mu.Unlock()
 	}
@@ -49,13 +49,13 @@ func (c *Cache) Check() error {
 type checker struct {
 	*shard
 	errs []error
-	// tallied from the index: what each segment should say of itself
+	// live, items and large count what the index refers to, by segment.
 	live, items, large map[int32]int
-	// Chains that items own.
+	// owned marks the chains that items own.
 	owned map[int32]bool
-	// costs of items, by account.
+	// costs adds up what items cost, by account.
 	costs []int64
-	// The sum of these costs, squared, of one shard.
+	// squares is the sum of the squared costs of one shard's items.
 	squares uint64
 }
 
@@ -208,10 +208,10 @@ func (k *checker) checkSegments() {
 			droppedSegs++
 		}
 	}
-	// More is charged than listed while another goroutine gives units back.
+	// Units that another goroutine is giving back are charged but not listed.
 	k.expect(free <= k.memory[memFree], "free: %d pages, %d charged", free, k.memory[memFree])
 	k.expect(transit <= k.memory[memTransit], "in transit: %d pages, %d counted", transit, k.memory[memTransit])
-	// Segment 0 is never used; units on their way back are off both lists.
+	// Segment 0 is never used, and units being given back are in neither list.
 	k.expect(state[unused] >= len(k.freeSegs)+droppedSegs+1, "segments: %d unused, %d free", state[unused], len(k.freeSegs))
 	total := 0
 	for _, n := range k.memory[:memTransit] {

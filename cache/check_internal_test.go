@@ -68,8 +68,8 @@ var _ = Describe("Check", func() {
 			t.set(i, newWord(t.word(i).tag(), 0, t.word(j).position()))
 		}),
 		Entry("a version from the future", "latest", func(s *shard) { s.version -= 5 }),
-		Entry("live bytes that are not", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
-		Entry("pages that nobody charged", "charged", func(s *shard) { segmentOf(s, records).pages++ }),
+		Entry("more live bytes than there are", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
+		Entry("pages that were not charged", "charged", func(s *shard) { segmentOf(s, records).pages++ }),
 		Entry("an index larger than it is", "index: ", func(s *shard) { s.memory[memIndex]++ }),
 		Entry("a chain shorter than its value", "segments for", func(s *shard) { segmentOf(s, chained).size = 3 * segmentSize }),
 		Entry("a bucket's count", "items, ", func(s *shard) {
@@ -77,11 +77,11 @@ var _ = Describe("Check", func() {
 				s.buckets[i].items++
 			}
 		}),
-		Entry("a deadline that would be slept over", "next deadline", func(s *shard) { s.next++ }),
+		Entry("a deadline that would be missed", "next deadline", func(s *shard) { s.next++ }),
 		Entry("a queue's weight", "queue 0", func(s *shard) { s.weight[admission]++ }),
 		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
 		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.accountTable.of(1).charge(1) }),
-		Entry("an item of an account that is none", "account 1 of 0", func(s *shard) { s.accountTable.entries.Store(&[]*accountEntry{nil}) }),
+		Entry("an item of an account that does not exist", "account 1 of 0", func(s *shard) { s.accountTable.entries.Store(&[]*accountEntry{nil}) }),
 		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
 	)
 })

@@ -2,7 +2,7 @@
 //
 // A [Cache] maps keys to values. Every operation takes the current cache time,
 // so that one reading of the clock serves a whole batch and a simulator can
-// hold time in its hand:
+// control time:
 //
 //	c, err := cache.New(clock.New(), cache.WithMaxMemory(1<<30))
 //	c.Start() // the janitor; Close ends it

@@ -2,7 +2,7 @@ package cache
 
 import "errors"
 
-// Errors of the operations; match them with errors.Is. Whatever the error, the
+// Errors of the operations; match them with errors.Is. After any error, the
 // item under the key is as it was before the call.
 var (
 	// ErrExists means that Add found an unexpired item, or that
@@ -13,7 +13,7 @@ var (
 	// ErrFull means that the item does not fit under the memory limit, with
 	// eviction off or with nothing left to evict.
 	ErrFull = errors.New("memory limit reached")
-	// ErrNotAdmitted means that GetDeleteRef was told not to take the value.
+	// ErrNotAdmitted means that the admit function of GetDeleteRef refused the value.
 	ErrNotAdmitted = errors.New("value was not admitted")
 	// ErrEmptyKey means that the key has no bytes.
 	ErrEmptyKey = errors.New("key is empty")

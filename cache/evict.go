@@ -12,15 +12,15 @@ import "math/bits"
 // Source: Yang et al., "FIFO queues are all you need for cache eviction",
 // SOSP 2023; segments in place of objects after Segcache, NSDI 2021.
 const (
-	// admissionShare: one part in so many is for items not known yet.
+	// admissionShare is the part of the memory for new items: one in so many.
 	admissionShare = 15
-	// maxSpared segments in a row may survive nearly whole, as they do when
-	// their items are all popular. From then on survivors may fill three in
-	// four bytes of a segment, so that a write never waits for a walk through
-	// all that is popular.
+	// maxSpared segments in a row may survive nearly whole, as they do when all
+	// their items are popular. After that, survivors may fill at most three
+	// quarters of a segment, so that a write never has to walk over everything
+	// popular.
 	maxSpared                      = 4
 	keptNumerator, keptDenominator = 3, 4
-	// ghostShare: one byte in so many of the limit is set aside for ghosts.
+	// ghostShare is the part of the limit set aside for ghosts: one byte in so many.
 	ghostShare = 256
 	ghostEntry = 2
 )
@@ -63,12 +63,13 @@ func mostly(kept, used int) bool { return kept*keptDenominator > used*keptNumera
 // ghost remembers the hashes of about as many evicted items as there are items
 // in the shard: a direct-mapped table of 16-bit tags, where the newest wins.
 type ghost struct {
-	tags  []uint16
-	mask  uint64
-	limit int // entries
+	tags []uint16
+	mask uint64
+	// limit is in entries.
+	limit int
 }
 
-// add remembers a hash, in a shard that holds so many items.
+// add remembers a hash. items is how many items the shard has, which sizes the table.
 func (g *ghost) add(h uint64, items int) {
 	size := 1 << bits.Len(uint(max(items, 1<<8)))
 	for size > g.limit && size > 1 {
@@ -84,7 +85,7 @@ func (g *ghost) add(h uint64, items int) {
 	g.tags[h&g.mask] = ghostTag(h)
 }
 
-// remembers reports whether the hash is there, and forgets it.
+// remembers reports whether the hash is there, and removes it.
 func (g *ghost) remembers(h uint64) bool {
 	if len(g.tags) == 0 || g.tags[h&g.mask] != ghostTag(h) {
 		return false
@@ -93,5 +94,5 @@ func (g *ghost) remembers(h uint64) bool {
 	return true
 }
 
-// ghostTag is never 0. Its bits lie above those that choose the slot.
+// ghostTag is never 0, an empty entry. Its bits lie above those that choose the slot.
 func ghostTag(h uint64) uint16 { return uint16(h>>32) | 1 }

@@ -1,22 +1,23 @@
 package cache
 
-// Items compete for bytes, and what counts are hits: a hundred small items that
+// Items compete for bytes, but what counts is hits: a hundred small items that
 // are read now and then are worth more than one large item in their place. So
-// size decides with use, measured against what an item of the shard costs on
-// average:
+// size counts as well as use, compared with the average cost of the shard's
+// items:
 //
-//   - An item that was not read is kept all the same if it is smaller than half
-//     the average; the less it costs, the surer. Where sizes are widely mixed, two
-//     thirds of the average are small enough.
-//   - An item that was read once or twice and is more than twice the average is
-//     not sure to stay; the more it costs, the less sure. One that was read
-//     more often is worth its bytes.
-//   - An item more than twice the average that the ghost remembers may have to
-//     prove itself as a new one does.
+//   - An item that was not read is still kept if it is smaller than half the
+//     average; the smaller it is, the more likely. Where sizes are widely mixed,
+//     two thirds of the average are small enough.
+//   - An item that was read once or twice and is more than twice the average may
+//     be evicted; the larger it is, the more likely. One that was read more often
+//     stays.
+//   - An item more than twice the average that the ghost remembers may enter the
+//     admission queue again, as a new one does.
 //
-// Items of about the same size never meet any of this.
+// Where items are all of about the same size, none of this applies.
 
-// survives reports whether the evicted item stays, by its use and what it costs.
+// survives reports whether an item in a segment being evicted stays, by its use and
+// its cost.
 func (s *shard) survives(use uint8, cost int64) bool {
 	mean := s.meanCost()
 	switch {
@@ -40,25 +41,25 @@ func (s *shard) small(cost, mean int64) bool {
 	return 3*cost < 2*mean && float64(s.squares) > 2*square*float64(s.index.n)
 }
 
-// squareUnit is the unit of costs that are squared, in bytes, so that no sum of
-// squares runs over.
+// squareUnit is the unit in which costs are squared, in bytes, so that no sum of
+// squares overflows.
 const squareUnit = 16
 
 func square(cost int64) uint64 { return uint64(cost/squareUnit) * uint64(cost/squareUnit) }
 
-// returns reports whether an item that the ghost remembers is protected at once.
+// returns reports whether an item that the ghost remembers is protected from the start.
 func (s *shard) returns(cost int64) bool {
 	mean := s.meanCost()
 	return cost <= 2*mean || s.draws.chance(mean, cost)
 }
 
-// meanCost is what an item of the shard costs on average.
+// meanCost returns the average cost of the shard's items.
 func (s *shard) meanCost() int64 {
 	return ItemOverhead + int64(s.bytes)/int64(max(s.index.n, 1))
 }
 
-// draws is a generator of pseudo-random numbers (wyrand), seeded from the key of
-// the hash: runs with the same key repeat, and nobody else can foretell them.
+// draws is a pseudo-random number generator (wyrand), seeded from the key of the
+// hash: runs with the same key repeat, and without the key it cannot be predicted.
 type draws uint64
 
 func newDraws(h hasher) draws { return draws(h.sum([]byte("draws"))) }

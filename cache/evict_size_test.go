@@ -35,7 +35,7 @@ var _ = Describe("eviction among items of mixed sizes", func() {
 		return left
 	}
 
-	It("keeps most small items through a flood of large ones that nobody reads", func() {
+	It("keeps most small items through a flood of large ones that are never read", func() {
 		Expect(survivors(100, 16<<10)).To(BeNumerically(">", 1_000))
 	})
 

@@ -6,8 +6,7 @@ import (
 )
 
 // hasher is a keyed 64-bit hash after wyhash: 128-bit products of input and
-// key, folded. Someone who does not know the key cannot choose keys that
-// collide.
+// key, folded. Without the key, an attacker cannot choose keys that collide.
 type hasher struct{ k0, k1 uint64 }
 
 // Odd constants with balanced bits, from wyhash; they keep a zero key sound.

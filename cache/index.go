@@ -7,8 +7,8 @@ import "encoding/binary"
 //	26 bits tag (of the hash) | 2 bits use | 36 bits position
 //
 // in tables of one to sixteen pages. A table holds the tags that begin with
-// its prefix; a directory finds it by as many first bits as the longest prefix
-// has (extendible hashing). Words lie in order of their tags, each at or after
+// its prefix. A directory finds the table by the tag's first bits, as many as the
+// longest prefix has (extendible hashing). Words lie in order of their tags, each at or after
 // its home, without an empty word in between (linear probing, kept sorted): a
 // search ends at the first greater tag, and a table grows, shrinks, splits or
 // merges in one short sequential pass over its own words that touches no item.
@@ -30,7 +30,7 @@ const (
 	// overhang words at a table's end are home to no tag, so that a cluster
 	// there has room to run.
 	overhang = 64
-	// maxDepth leaves tags enough to spread over a table.
+	// maxDepth leaves enough tag bits to spread words over a table.
 	maxDepth = tagBits - 8
 )
 
@@ -48,12 +48,12 @@ func (w word) position() position { return position(w & positionMask) }
 // table is a part of the index: the words whose tags share the first depth
 // bits.
 type table struct {
-	// The charged pages of its unit.
+	// bytes is the charged pages of its unit.
 	bytes []byte
 	unit  int32
 	pages int
 	depth uint
-	// Words in use.
+	// n is the number of words in use.
 	n int
 }
 
@@ -116,8 +116,8 @@ func (t *table) remove(i int) {
 	t.n--
 }
 
-// roomy reports whether a word can be inserted: the last two words are free, so
-// that a shift leaves the last one free, which ends every search.
+// roomy reports whether a word can be inserted: the last two words are free. One
+// of them has to stay free after the insertion, to end every search.
 func (t *table) roomy() bool {
 	return t.n < limitFor(t.pages) && t.word(t.cap()-2) == 0
 }
@@ -125,16 +125,17 @@ func (t *table) roomy() bool {
 // index is the directory and the memory of a shard's tables.
 type index struct {
 	space *memory
-	// 1<<depth, by the tag's first bits.
+	// dir has 1<<depth entries, by the tag's first bits.
 	dir   []*table
 	depth uint
-	// Tables by depth.
+	// depths counts the tables by depth.
 	depths [maxDepth + 1]int
-	// Units given back.
+	// free lists the units given back.
 	free []int32
-	// First unit never used.
+	// fresh is the first unit never used.
 	fresh int32
-	n     int // words
+	// n is the number of words in all tables.
+	n int
 }
 
 // table returns the tag's table.

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Tables grow by a page until they have sixteen, then split in two of eight;
+// Tables grow by a page up to sixteen pages, then split in two of eight;
 // they shrink, and merge with their neighbour, at half load. Every step is one
 // pass over at most two tables.
 
@@ -41,7 +41,7 @@ func (t *table) lay(list []word) bool {
 	return t.n <= limitFor(t.pages)
 }
 
-// newTable returns a table of so many pages, nil for lack of memory.
+// newTable returns a table of so many pages, or nil if there is no memory for it.
 func (s *shard) newTable(pages int, depth uint) *table {
 	x := &s.index
 	if !s.charge(pages, memIndex) {
@@ -65,7 +65,7 @@ func (s *shard) newTable(pages int, depth uint) *table {
 	return t
 }
 
-// dropTable lets go of a table's memory, as dropSegment does.
+// dropTable gives up a table's memory, as dropSegment does.
 func (s *shard) dropTable(t *table) {
 	s.index.depths[t.depth]--
 	s.memory[memIndex] -= t.pages
@@ -83,8 +83,8 @@ func (x *index) point(tag uint64, t *table) {
 	}
 }
 
-// ensure makes room for one more word under the tag. It fails for lack of
-// memory, and has then changed nothing that shows.
+// ensure makes room for one more word under the tag. It fails if there is no
+// memory for it; the index then finds the same records as before.
 func (s *shard) ensure(tag uint64) bool {
 	for {
 		t := s.index.table(tag)
@@ -150,7 +150,7 @@ func (s *shard) split(tag uint64, t *table, list []word) bool {
 	return true
 }
 
-// tableFor returns a table of at least so many pages with the words laid out.
+// tableFor returns a new table of at least so many pages that holds the words.
 func (s *shard) tableFor(list []word, depth uint, pages int) *table {
 	for ; pages <= tablePages; pages++ {
 		t := s.newTable(pages, depth)
@@ -164,8 +164,8 @@ func (s *shard) tableFor(list []word, depth uint, pages int) *table {
 }
 
 // shrink gives pages of a table back when it is half empty, merging it with
-// its neighbour where both fit one table. For lack of memory for the copy it
-// leaves things as they are.
+// its neighbour where both fit one table. If there is no memory for the copy,
+// it does nothing.
 func (s *shard) shrink(tag uint64, t *table) {
 	if 2*t.n >= limitFor(t.pages) || s.tight() {
 		return

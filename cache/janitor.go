@@ -18,11 +18,11 @@ const stuckDelay = time.Second
 // janitor gives the memory of expired items back. It sleeps until the next
 // deadline on the injected clock, and a write with an earlier one wakes it.
 type janitor struct {
-	// Cache time of the next wake-up, MaxInt64 for none.
+	// wake is the cache time of the next wake-up, MaxInt64 for none.
 	wake atomic.Int64
 	poke
 
-	// Guards stop and done.
+	// mu guards stop and done.
 	mu   sync.Mutex
 	stop chan struct{}
 	done chan struct{}
@@ -41,7 +41,8 @@ type poke chan struct{}
 func (p poke) signal() {
 	select {
 	case p <- struct{}{}:
-	default: // a signal is waiting already
+	// A signal is waiting already.
+	default:
 	}
 }
 
@@ -59,7 +60,7 @@ func (c *Cache) Start() {
 	go c.clean(j.stop, j.done)
 }
 
-// Close stops the janitor and waits until it is gone. Operations stay legal.
+// Close stops the janitor and waits for it to end. The Cache may still be used.
 func (c *Cache) Close() error {
 	j := &c.jan
 	j.mu.Lock()
@@ -76,8 +77,8 @@ func (c *Cache) clean(stop, done chan struct{}) {
 	defer close(done)
 	j := &c.jan
 	for {
-		// While it works every write may signal: a deadline that lands
-		// between the sweep and the alarm must not be slept over.
+		// Every write may signal while the sweep runs: otherwise a deadline set
+		// after the sweep passed it, and before the alarm is set, would be missed.
 		j.wake.Store(math.MaxInt64)
 		now := c.Now()
 		next := c.Sweep(now, sweepBatch)
@@ -86,7 +87,7 @@ func (c *Cache) clean(stop, done chan struct{}) {
 			case <-stop:
 				return
 			default:
-				// others first, also on one processor
+				// Let other goroutines run, on a single processor too.
 				runtime.Gosched()
 				continue
 			}
@@ -111,13 +112,14 @@ func (c *Cache) clean(stop, done chan struct{}) {
 }
 
 // Sweep reclaims expired items, looking at up to budget of them (0 or less
-// means no limit), and returns the cache time of the next deadline, 0 if there is
-// none. Memory that is kept for large values has one, too. A result at or before now means that the budget ran out with
-// work left. The janitor calls it; a simulator may call it instead.
+// means no limit), and gives back memory kept for large values that was not needed.
+// It returns the cache time at which there will be more to do, 0 for never. A result
+// at or before now means that the budget ran out first. The janitor calls it; a
+// simulator may call it instead.
 //
-// A deadline is the end of a bucket: memory comes back an eighth of its time to
-// live after an item expired at the latest, or a quarter of a second if that
-// is more. No lock is held for more than a few dozen microseconds at a time.
+// Memory comes back when a deadline bucket ends: at most an eighth of its time to live
+// after an item expired, or a quarter of a second if that is more. No lock is held for
+// more than a few dozen microseconds at a time.
 func (c *Cache) Sweep(now int64, budget int) (next int64) {
 	if budget <= 0 {
 		budget = math.MaxInt
@@ -143,7 +145,7 @@ func (c *Cache) Sweep(now int64, budget int) (next int64) {
 	return next
 }
 
-// finish runs a shard's victim to its end with the reserve of the budget.
+// finish reclaims the rest of a shard's victim, with the reserve of the budget.
 func (c *Cache) finish(now int64, s *shard) bool {
 	c.reclaimMu.Lock()
 	defer c.reclaimMu.Unlock()

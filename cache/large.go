@@ -10,13 +10,13 @@ import (
 // bytes: a chain of whole segments, each with only its written pages charged.
 const LargeValueSize = 32 << 10
 
-// firstPiece is the size of an upload's first buffer, in bytes. From there
-// on there is room for as much again as has come, so that memory follows the
-// bytes received.
+// firstPiece is the size of an upload's first buffer, in bytes. After that, each
+// buffer is as large as all that has arrived, so that memory follows the bytes
+// received.
 const firstPiece = 32 << 10
 
-// settle makes the limit bear a chain that is in transit no longer, because an
-// item has it. It reports false if there is no room under the limit.
+// settle counts a chain against the limit now that an item has it, where it was in
+// transit before. It reports false if there is no room under the limit.
 func (s *shard) settle(head int32) bool {
 	c := &s.segs[head]
 	if !s.charge(c.weight, memLarge) {
@@ -27,7 +27,7 @@ func (s *shard) settle(head int32) bool {
 	return true
 }
 
-// unsettle takes a chain that no item has out of what the limit bears.
+// unsettle undoes settle for a chain that no item has any more.
 func (s *shard) unsettle(head int32) {
 	c := &s.segs[head]
 	s.refund(c.weight, memLarge)
@@ -56,9 +56,9 @@ func (s *shard) releaseChain(head int32) {
 
 // Upload is a value on its way into the cache: memory that grows piece by piece
 // as bytes arrive, so that a declared length costs nothing, and that becomes the
-// item's value without another copy. Until then it is in transit: no limit of
-// the cache bears it, and nothing is evicted for it, so whoever stages bounds how
-// much that is. It serves one goroutine, and ends with Release.
+// item's value without another copy. Until then it is in transit: it counts against
+// no limit of the cache, and nothing is evicted for it, so the caller has to bound
+// how much is in transit. It is for one goroutine, and ends with Release.
 //
 //	st, err := c.BeginUpload(key, size)
 //	defer st.Release()
@@ -77,15 +77,14 @@ type Upload struct {
 	filled int
 	head   int32
 	tail   int32
-	// Not filled.
+	// free is the part of the buffer that is not filled.
 	free []byte
-	// Bytes that the account knows to be on their way.
+	// charged is how many bytes are charged to the account's uploads.
 	charged int64
 }
 
 // BeginUpload starts a value of size bytes for key, which it copies. It is meant for
-// values of LargeValueSize and more; smaller ones waste most of a page.
-// Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull or
+// values of LargeValueSize and more; a smaller one wastes part of a page.
 // ErrAccountFull for a value larger than the memory limit or the account's.
 func (c *Cache) BeginUpload(key []byte, size int) (*Upload, error) {
 	st, err := c.beginUpload(key, size)
@@ -116,10 +115,10 @@ func (st *Upload) Key() []byte { return st.key }
 // Missing returns how many bytes are still to come.
 func (st *Upload) Missing() int { return st.size - st.filled }
 
-// Buffer returns where the next bytes go: a part of the value's memory, never
-// empty while bytes are missing, and no longer than what has come, but for the
-// first. ErrFull, for the address space, and ErrAccountFull mean that there is no
-// memory for more; the caller then drops the value with Release.
+// Buffer returns where the next bytes go: a part of the value's memory, never empty
+// while bytes are missing, and, after the first, no longer than what has arrived.
+// ErrFull (no address space is left) and ErrAccountFull mean that there is no memory
+// for more; the caller then drops the value with Release.
 func (st *Upload) Buffer() ([]byte, error) {
 	if len(st.free) > 0 || st.Missing() == 0 {
 		return st.free, nil
@@ -130,7 +129,7 @@ func (st *Upload) Buffer() ([]byte, error) {
 	return st.free, err
 }
 
-// Advance tells that n bytes of the buffer were filled.
+// Advance says that n bytes of the buffer have been filled.
 func (st *Upload) Advance(n int) {
 	st.free = st.free[n:]
 	st.filled += n
@@ -152,7 +151,7 @@ func (st *Upload) extend() error {
 	more := max(pagesOf(at+n)-seg.pages, 0)
 	warm := min(more, seg.spare)
 	if n == st.Missing() {
-		// what is over goes with the value
+		// The item takes over the warm pages that the value does not need.
 		warm = seg.spare
 		more = max(more, warm)
 	}
@@ -166,8 +165,8 @@ func (st *Upload) extend() error {
 	return nil
 }
 
-// link appends a segment to the chain: a warm one, if there is one for what will
-// be in it. Of that, what is not filled yet stays free memory.
+// link appends a segment to the chain, a warm one if one fits. Its warm pages stay
+// charged as free memory until they are filled.
 func (st *Upload) link() bool {
 	s := st.s
 	id := s.takeWarm(pagesOf(min(st.Missing(), segmentSize)))
@@ -186,7 +185,7 @@ func (st *Upload) link() bool {
 	return true
 }
 
-// fill copies a whole value in.
+// fill copies the whole value into the upload.
 func (st *Upload) fill(value []byte) error {
 	for len(value) > 0 {
 		b, err := st.Buffer()
@@ -211,8 +210,8 @@ func (st *Upload) Release() {
 	st.head, st.tail, st.free, st.size, st.filled, st.charged = none, none, nil, 0, 0, 0
 }
 
-// Set stores the value, as Cache.Set does. After an error it may be tried
-// again, as the other ways of storing may.
+// Set stores the value, as Cache.Set does. After an error it may be called again,
+// and so may Add, Replace and CompareAndSwap.
 func (st *Upload) Set(now int64, ttl time.Duration) (version uint64, err error) {
 	return st.commit(now, ttl, always, 0)
 }
@@ -241,16 +240,16 @@ func (st *Upload) commit(now int64, ttl time.Duration, cond condition, version u
 	}
 	v, err := st.c.store(now, st.s, st.hash, st.key, value{chain: st.head, length: st.size, owner: st.c.account}, ttl, cond, version)
 	if err == nil {
-		// the item's now
+		// The chain belongs to the item now.
 		st.head = none
 	}
 	return v, err
 }
 
-// Ref is a large value being read where it lies: its memory stays as it is
-// until Release, whatever becomes of the item. The zero Ref refers to nothing.
+// Ref is a large value being read without a copy: its memory stays as it is until
+// Release, even if the item is removed or replaced. The zero Ref refers to nothing.
 type Ref struct {
-	// Whose memory lives as long as it does.
+	// c keeps the cache's memory from being freed while the Ref is held.
 	c    *Cache
 	s    *shard
 	head int32
@@ -298,10 +297,10 @@ func (c *Cache) GetRef(now int64, dst, key []byte) (value []byte, ref Ref, info 
 	return value, ref, info, ok
 }
 
-// GetDeleteRef is GetRef followed by Delete, as one step. A large value's memory
-// is the reader's from then on: admit, which may be nil, is asked about the size
-// of one, under a lock, and what it does not admit stays. Errors: ErrNotFound,
-// ErrNotAdmitted.
+// GetDeleteRef is GetRef followed by Delete, as one step. A large value no longer
+// counts against the cache's limit afterwards, so admit, if not nil, is asked first,
+// with the value's size and under a lock; if it returns false the item stays. Errors:
+// ErrNotFound, ErrNotAdmitted.
 func (c *Cache) GetDeleteRef(now int64, dst, key []byte, admit func(size int) bool) (value []byte, ref Ref, err error) {
 	s, h := c.shard(key)
 	s.mu.Lock()

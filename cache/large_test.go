@@ -154,7 +154,7 @@ var _ = Describe("Large values", func() {
 			all[0].Advance(1)
 			_, err := all[0].Set(c.Now(), 0)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(c.Stats().Items).To(BeNumerically("<", before.Items), "a whole one has its room like any other")
+			Expect(c.Stats().Items).To(BeNumerically("<", before.Items), "a whole one makes room like any other")
 			for _, st := range all {
 				st.Release()
 			}
@@ -227,7 +227,7 @@ var _ = Describe("Large values", func() {
 	})
 
 	Describe("being read by reference", func() {
-		It("stay as they were until released, whatever becomes of the item", func() {
+		It("stay as they were until released, even if the item is removed or replaced", func() {
 			want := patterned(300_000)
 			_, err := c.Set(c.Now(), key, want, time.Second)
 			Expect(err).NotTo(HaveOccurred())
@@ -279,7 +279,7 @@ var _ = Describe("Large values", func() {
 			Expect(c.Stats().Memory.Transit).To(BeZero())
 		})
 
-		It("stay items when whoever takes them out is not admitted", func() {
+		It("stay items when a GetDeleteRef is not admitted", func() {
 			_, err := c.Set(c.Now(), key, patterned(100_000), 0)
 			Expect(err).NotTo(HaveOccurred())
 			asked := 0
@@ -297,7 +297,7 @@ var _ = Describe("Large values", func() {
 			Expect(err).To(MatchError(cache.ErrNotFound))
 		})
 
-		It("are told from small ones, which are copied", func() {
+		It("are distinguished from small ones, which are copied", func() {
 			_, err := c.Set(c.Now(), key, value, 0)
 			Expect(err).NotTo(HaveOccurred())
 			got, ref, _, ok := c.GetRef(c.Now(), []byte("a "), key)

@@ -19,10 +19,10 @@ func machineMemory() int64 {
 	}
 	limit := int64(info.Totalram) * int64(info.Unit)
 	if space := spaceLeft(); space >= 0 {
-		// the store reserves more than it fills
+		// The store reserves more address space than it fills.
 		limit = min(limit, max(space-headroom, 256<<20)/3)
 	}
-	// without it only the machine counts
+	// Without the file only the machine's own memory counts.
 	groups, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(groups)) {
 		// hierarchy:controllers:path, with v2 as "0::path"
@@ -44,14 +44,15 @@ func machineMemory() int64 {
 	return limit
 }
 
-// spaceLeft is how much address space this process may have beside what it has, in
-// bytes, and -1 where there is no limit (RLIMIT_AS).
+// spaceLeft returns how much address space this process may still take, in bytes, or
+// -1 if there is no limit (RLIMIT_AS).
 func spaceLeft() int64 {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil || limit.Cur > math.MaxInt64 {
 		return -1
 	}
-	var pages int64 // the first field
+	// The first field is the size of the process's address space, in pages.
+	var pages int64
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
 		first, _, _ := strings.Cut(string(text), " ")
 		pages, _ = strconv.ParseInt(first, 10, 64)

@@ -2,7 +2,7 @@ package cache
 
 import "errors"
 
-// maxTries bounds how often a write makes room: others may take what it made.
+// maxTries bounds how often a write makes room: other writes may take the room first.
 const maxTries = 16
 
 // retry makes room for as long as attempt fails with errNoSpace. The caller has
@@ -10,7 +10,7 @@ const maxTries = 16
 func (c *Cache) retry(now int64, s *shard, need int, attempt func() error) error {
 	want := 0
 	for range maxTries {
-		// An attempt may need several times; the grants add up.
+		// An attempt may need room more than once, so what it is granted adds up.
 		want += need
 		if !c.makeRoom(now, s, want) {
 			break
@@ -48,8 +48,8 @@ func (c *Cache) makeRoom(now int64, s *shard, need int) bool {
 	return true
 }
 
-// coolOne gives n pages back that are warm in some shard, one that has more than
-// it may have in a full cache, unless any will do.
+// coolOne gives back n warm pages of one shard. If full, only a shard with more warm
+// pages than it may have in a full cache gives any.
 func (c *Cache) coolOne(n int, full bool) bool {
 	if c.budget.warm.Load() == 0 {
 		return false
@@ -71,10 +71,10 @@ func (c *Cache) coolOne(n int, full bool) bool {
 	return false
 }
 
-// reclaimOne reclaims a segment, or of one with large values as much as is needed:
-// from the shard that is written to if that has its share of the memory and the
-// write is large, so that the next one finds warm pages there, else from the
-// fullest that has some to give. The caller holds reclaimMu.
+// reclaimOne reclaims a segment, or as much as is needed of one with large values.
+// It takes it from the shard being written if that has its share of the memory and the
+// write is large, so that the next write there finds warm pages; else from the
+// fullest shard that has something to give. The caller holds reclaimMu.
 func (c *Cache) reclaimOne(now int64, s *shard, need int) bool {
 	large := need >= LargeValueSize/pageSize
 	if large && s.pages.Load() >= c.budget.max/int64(len(c.shards)) && c.reclaimFrom(now, s, need) {
@@ -96,9 +96,9 @@ func (c *Cache) reclaimOne(now int64, s *shard, need int) bool {
 	return false
 }
 
-// reclaimFrom runs one victim of the shard to its end, letting go of the lock
-// between steps, and reports whether it could. One with large values it leaves
-// when the budget has the room that is needed. The caller holds reclaimMu, and so the
+// reclaimFrom reclaims one victim of the shard, releasing the lock between steps, and
+// reports whether it could. It stops early at a segment with large values once the
+// budget has the room that is needed. The caller holds reclaimMu, and so may use the
 // reserve.
 func (c *Cache) reclaimFrom(now int64, s *shard, need int) bool {
 	s.mu.Lock()
@@ -123,15 +123,15 @@ func (c *Cache) reclaimFrom(now int64, s *shard, need int) bool {
 		s.mu.Lock()
 	}
 	if !ok {
-		// it stays as it is: a segment that is partly dead
+		// The rest stays, as a segment that is partly dead.
 		s.victim.seg = none
 	}
 	s.unlock()
 	return ok
 }
 
-// chooseForRoom picks what gives memory back: what is due, then what is mostly
-// dead, then, if the policy allows, what is used least.
+// chooseForRoom picks the segment to reclaim: one that is due, else one that is mostly
+// dead, else, if the policy allows, the least used.
 func (s *shard) chooseForRoom(now int64) bool {
 	if b, ok := s.due(now); ok {
 		s.choose(s.buckets[b].first, expiring)

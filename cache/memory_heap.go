@@ -15,10 +15,9 @@ func newMemory(size int64, shift uint) (*memory, error) {
 	return &memory{max: int32(size >> shift), shift: shift}, nil
 }
 
-// canReserve is about address space, of which this memory reserves none.
+// canReserve returns true: this memory reserves no address space.
 func canReserve(int) bool { return true }
 
-// units is how many units there are.
 func (m *memory) units() int32 { return m.max }
 
 // unit returns the bytes of unit i, under the shard's lock.
@@ -32,7 +31,7 @@ func (m *memory) unit(i int32) []byte {
 	return m.chunks[i]
 }
 
-// from returns the bytes of a unit from the one at p on.
+// from returns the bytes from p to the end of its unit.
 func (m *memory) from(p position) []byte { return m.unit(p.segment())[p.offset():] }
 
 // discard does nothing here: recycle drops the unit.

@@ -24,13 +24,13 @@ func newMemory(size int64, shift uint) (*memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
-	// A huge page would charge 2 MiB for one byte written. Where the kernel
-	// knows none, nothing is to be done.
+	// A huge page would charge 2 MiB for one byte written. A kernel without huge
+	// pages returns an error, which does no harm.
 	_ = unix.Madvise(base, unix.MADV_NOHUGEPAGE)
 	return &memory{base: base, shift: shift}, nil
 }
 
-// canReserve reports whether the system would grant that much address space yet.
+// canReserve reports whether the system would still grant that much address space.
 func canReserve(size int) bool {
 	m, err := newMemory(int64(size), 0)
 	if err != nil {
@@ -40,7 +40,6 @@ func canReserve(size int) bool {
 	return true
 }
 
-// units is how many units there are.
 func (m *memory) units() int32 { return int32(len(m.base) >> m.shift) }
 
 // unit returns the bytes of unit i.
@@ -49,12 +48,11 @@ func (m *memory) unit(i int32) []byte {
 	return m.base[lo:hi:hi]
 }
 
-// from returns the bytes of a unit from the one at p on, and may reach beyond
-// the unit.
+// from returns the bytes from p on, which may go beyond the end of its unit.
 func (m *memory) from(p position) []byte { return m.base[p:] }
 
-// discard gives the unit's pages back; the unit then reads as zeros. It needs
-// no lock, for nobody else may hold the unit.
+// discard gives the unit's pages back; the unit then reads as zeros. The unit is in
+// no list at that time, so no lock is needed.
 func (m *memory) discard(i int32) {
 	// It cannot fail on a mapping of our own.
 	_ = unix.Madvise(m.unit(i), unix.MADV_DONTNEED)

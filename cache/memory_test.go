@@ -47,7 +47,7 @@ var _ = Describe("The store's memory", func() {
 			Expect(mixed.Set(1, numbered(i), make([]byte, 190+20*(i%2)), 0)).Error().NotTo(HaveOccurred())
 		}
 		Expect(same.Stats().Bytes).To(Equal(mixed.Stats().Bytes))
-		// half of those that are mixed have two bytes more, but for a page at the end
+		// Of the mixed records, half say their lengths: two bytes more; up to a page apart.
 		Expect(mixed.Stats().Memory.Records - same.Stats().Memory.Records).To(BeNumerically("~", items, 4096))
 		for i := range items {
 			value, _, found := mixed.GetAppend(1, nil, numbered(i))
@@ -164,7 +164,7 @@ var _ = Describe("The store's memory", func() {
 		Expect(c.Stats().Expired).To(BeZero())
 	})
 
-	It("is laid out by a key of one's own", func() {
+	It("is laid out by the hash key", func() {
 		order := func(key byte) (keys []string) {
 			c, _ := newCache(cache.WithHashKey([16]byte{key}))
 			load(c, 100, 10, 0)
@@ -207,7 +207,7 @@ var _ = Describe("The store's memory", func() {
 		Entry("64 MiB", 64<<20, 120_000, 0.85),
 	)
 
-	It("can be told by remaining time", func() {
+	It("is counted by remaining time", func() {
 		c, _ := newCache()
 		for i, ttl := range []time.Duration{0, 500 * time.Millisecond, 30 * time.Second, 30 * time.Minute, 30 * 24 * time.Hour} {
 			_, err := c.Set(c.Now(), numbered(i), value, ttl)
@@ -221,7 +221,7 @@ var _ = Describe("The store's memory", func() {
 		Expect(total).To(BeEquivalentTo(5))
 		Expect(h[len(h)-1]).To(BeEquivalentTo(1), "never expires")
 		Expect(h[len(h)-2]).To(BeEquivalentTo(1), "more than a week")
-		Expect(h[1]).To(BeEquivalentTo(1), "a second at the most")
+		Expect(h[1]).To(BeEquivalentTo(1), "at most a second")
 	})
 })
 

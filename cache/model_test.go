@@ -35,7 +35,7 @@ type model struct {
 	refs     []heldRef
 	script   []byte
 	serial   uint64
-	accounts []*cache.Account // if any: writes are charged to one of them, or to nobody
+	accounts []*cache.Account // if any: writes are charged to one of them, or to none
 	account  string           // that the latest write was charged to
 }
 
@@ -179,7 +179,7 @@ func (m *model) refused(key []byte, size int) error {
 		}
 		return fmt.Errorf("%.20q of %d bytes was refused, %s would use %d, limit %d", key, size, m.account, after, a.Limit())
 	}
-	return fmt.Errorf("%.20q of %d bytes was refused, and nobody would be charged", key, size)
+	return fmt.Errorf("%.20q of %d bytes was refused, and no account would be charged", key, size)
 }
 
 // read checks what a read returned.
@@ -416,7 +416,7 @@ func (m *model) run(checkEvery int) error {
 	return nil
 }
 
-// checkAccounts compares whom every item is charged to.
+// checkAccounts compares which account every item is charged to.
 func (m *model) checkAccounts() (err error) {
 	for cursor := uint64(0); ; {
 		cursor = m.c.Scan(m.now, cursor, 1<<20, func(it cache.Item) {

@@ -19,17 +19,16 @@ const (
 	MinMemory = 1 << 20
 	// maxShards bounds WithShards; more than this only costs memory.
 	maxShards = 256
-	// Shards by default: every one has a page half full for each deadline, so
-	// a cache has fewer of them the less memory it has. Sixteen serve a few
+	// manyShards and fewShards are the defaults. Each shard has a half-full page
+	// for each deadline, so a cache with less memory has fewer shards. Sixteen serve a few
 	// dozen processors; below a gigabyte eight serve nearly as well, and no
-	// shard has less than 16 MiB.
 	manyShards, fewShards = 16, 8
 	manyShardsMemory      = 1 << 30
 	shardMemory           = 16 << 20
 	// minShardMemory is the least that a shard works with, in bytes.
 	minShardMemory = 64 << 10
 
-	// machineDecides stands for DefaultMaxMemory, which reads files to tell.
+	// machineDecides stands for DefaultMaxMemory until New needs it: that reads files.
 	machineDecides = math.MinInt64
 )
 
@@ -94,9 +93,9 @@ func WithMaxValueSize(bytes int) Option { return func(o *options) { o.maxValueSi
 // for each deadline.
 func WithShards(n int) Option { return func(o *options) { o.shards = n } }
 
-// WithHashKey keys the hash that places items. A cache that strangers write to
-// needs a secret random key, or they can choose keys that collide; the default
-// is the zero key, which makes runs repeatable.
+// WithHashKey keys the hash that places items. A cache that untrusted clients
+// write to needs a secret random key, or they can choose keys that collide; the
+// default is the zero key, which makes runs repeatable.
 func WithHashKey(key [16]byte) Option { return func(o *options) { o.hashKey = key } }
 
 func defaultShards(maxMemory int64) int {
@@ -129,8 +128,8 @@ func (o *options) validate() error {
 // fallbackMemory is the default limit where the machine's memory is unknown.
 const fallbackMemory = 1 << 30
 
-// DefaultMaxMemory returns 75% of the memory that this process may use, by the
-// machine and its cgroup, in bytes; 1 GiB where that cannot be found out.
+// DefaultMaxMemory returns 75% of the memory that the machine and its cgroup let
+// this process use, in bytes; 1 GiB where that is unknown.
 func DefaultMaxMemory() int64 {
 	if m := machineMemory(); m > 0 {
 		return max(m/4*3, MinMemory)

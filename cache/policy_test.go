@@ -177,7 +177,7 @@ func (p *s3fifo) evict() {
 type store struct {
 	c     *cache.Cache
 	value []byte
-	// items held, summed over requests once the first was evicted
+	// held is the most items that were held at once.
 	held, requests uint64
 }
 
@@ -202,8 +202,8 @@ func (p *store) access(id int) bool {
 	return ok
 }
 
-// storeRatio replays the trace on a store whose memory holds so many objects
-// at the most, and returns that and the hit ratio.
+// storeRatio replays the trace on a store whose memory holds at most size objects,
+// and returns the hit ratio and how many it held.
 func storeRatio(trace []int, size, shards int) (ratio float64, held int) {
 	memory := int64(size) * (objectSize + 64)
 	for range 4 { // find the memory limit under which that many fit

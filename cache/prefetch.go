@@ -5,18 +5,18 @@ import "unsafe"
 // MaxPrefetch is how many keys Prefetch looks at.
 const MaxPrefetch = 16
 
-// cacheLine is what memory comes to the processor in, in bytes.
+// cacheLine is the size of a processor's cache line, in bytes.
 const cacheLine = 64
 
-// recordLines is how many lines of a record are fetched: the processor notices by
-// itself that a longer one is read on.
+// recordLines is how many cache lines of a record are fetched. Reading on, the
+// processor fetches the rest by itself.
 const recordLines = 3
 
-// Prefetch says that operations on these keys follow, so that what they wait for
-// comes to the processor for all of them at once, and not for one after another: an
-// item that is in no cache is two dependent accesses to memory away, one for the
-// index and one for the record. It looks at the first MaxPrefetch keys, changes
-// nothing, and counts as no use.
+// Prefetch starts to load what operations on these keys will read, for all of them
+// at once rather than one after another. An item that is not in the processor's
+// cache is two dependent accesses to memory away, one for the index and one for the
+// record. It looks at the first MaxPrefetch keys, changes nothing, and does not count
+// as a use of the items.
 func (c *Cache) Prefetch(keys [][]byte) {
 	var hashes [MaxPrefetch]uint64
 	keys = keys[:min(len(keys), MaxPrefetch)]
@@ -35,7 +35,7 @@ func (c *Cache) Prefetch(keys [][]byte) {
 	}
 }
 
-// prefetchIndex fetches where a search for the hash begins.
+// prefetchIndex fetches the words where a search for the hash begins.
 func (s *shard) prefetchIndex(h uint64) {
 	tag := s.tag(h)
 	t := s.index.table(tag)
@@ -43,7 +43,7 @@ func (s *shard) prefetchIndex(h uint64) {
 }
 
 // prefetchRecord fetches the first lines of the record that the index names for the
-// hash, and what the segment knows of it.
+// hash, and the descriptor of its segment.
 func (s *shard) prefetchRecord(h uint64) {
 	tag := s.tag(h)
 	t := s.index.table(tag)

@@ -2,7 +2,7 @@
 
 package cache
 
-// prefetch asks the processor for the cache line of b and does not wait for it.
+// prefetch makes the processor load the cache line of b, and does not wait for it.
 //
 //go:noescape
 func prefetch(b *byte)

@@ -2,6 +2,5 @@
 
 package cache
 
-// prefetch does nothing where the processor has no instruction for it that is known
-// here.
+// prefetch does nothing: there is no implementation for this processor.
 func prefetch(*byte) {}

@@ -12,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 )
 
-var _ = Describe("keys told in advance", func() {
+var _ = Describe("Keys given to Prefetch", func() {
 	keysOf := func(n int) (keys [][]byte) {
 		for i := range n {
 			keys = append(keys, fmt.Append(nil, "key", i))
@@ -20,7 +20,7 @@ var _ = Describe("keys told in advance", func() {
 		return keys
 	}
 
-	It("change nothing, whether or not there are items, and however many are told", func() {
+	It("change nothing, whether or not there are items, and however many are given", func() {
 		c, err := cache.New(clock.NewMock(), cache.WithMaxMemory(16<<20))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)
@@ -42,7 +42,7 @@ var _ = Describe("keys told in advance", func() {
 		Expect(c.Check()).To(Succeed())
 	})
 
-	It("may be told while items come and go", func() {
+	It("may be given while items come and go", func() {
 		c, err := cache.New(clock.NewMock(), cache.WithMaxMemory(4<<20))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)

@@ -1,9 +1,9 @@
 package cache
 
-// One walk over a segment's records serves expiry, compaction and eviction:
-// what is dead is skipped, what has expired is dropped, the rest moves
-// elsewhere or is dropped as the reason demands, and then the whole segment is
-// given back. It proceeds in small steps, so that the lock is never held long.
+// Expiry, compaction and eviction are the same walk over a segment's records:
+// it skips the dead, drops the expired, moves the rest to other segments or evicts
+// it, depending on the reason, and then gives the whole segment back. It
+// proceeds in small steps, so that the lock is never held long.
 
 // reason is why a segment is reclaimed.
 type reason uint8
@@ -14,33 +14,33 @@ const (
 	evicting                 // memory is needed
 )
 
-// victim is the segment being reclaimed, none between two.
+// victim is the segment being reclaimed, if any.
 type victim struct {
 	seg int32
 	// offset of the next record to look at.
 	offset int
-	// Bytes when chosen.
+	// used is how many bytes the segment had when it was chosen.
 	used int
-	// Bytes moved.
+	// kept is how many bytes were moved to other segments.
 	kept int
-	// Segments evicted before it, in a row, that were mostly kept.
+	// spared counts the segments before it, in a row, that were evicted but mostly kept.
 	spared int
 	reason reason
 }
 
 const (
-	// compactSteps is how many records compaction looks at per write: some
+	// compactSteps is how many records compaction looks at per write: about
 	// four bytes for each byte written, which keeps pace with a victim that
 	// is three quarters alive.
 	compactSteps = 4
-	// deadShare of the log's bytes may be dead, one in so many, before
-	// compaction starts.
+	// deadShare is the part of the log's bytes that may be dead before compaction
+	// starts: one in so many.
 	deadShare = 5
-	// stepBatch bounds the records looked at in one hold of the lock.
+	// stepBatch bounds the records looked at while the lock is held once.
 	stepBatch = 64
 )
 
-// choose makes a segment the victim; one without items goes at once.
+// choose makes a segment the victim; one without items is freed at once.
 func (s *shard) choose(id int32, why reason) {
 	s.closeSegment(id)
 	if s.segs[id].items == 0 {
@@ -54,8 +54,8 @@ func (s *shard) choose(id int32, why reason) {
 	s.victim = victim{seg: id, used: s.segs[id].used, spared: spared, reason: why}
 }
 
-// reclaim looks at up to so many records of the victim and returns at how
-// many. It fails when survivors cannot move for lack of memory.
+// reclaim looks at up to steps records of the victim and returns at how
+// many. It fails if there is no memory to move survivors to.
 func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 	id := s.victim.seg
 	if id == none {
@@ -87,13 +87,13 @@ func (s *shard) reclaim(now int64, steps int) (walked int, ok bool) {
 			s.ghost.add(s.hash.sum(r.key), s.index.n)
 			s.drop(t, at, p, &r)
 		}
-		// of no meaning once the segment is gone
+		// If the last drop freed the segment, the offset no longer matters.
 		s.victim.offset += r.size
 	}
 	return walked, true
 }
 
-// drop takes a record's item out.
+// drop removes a record's item from the cache.
 func (s *shard) drop(t *table, at int, p position, r *record) {
 	tag := t.word(at).tag()
 	t.remove(at)
@@ -102,7 +102,7 @@ func (s *shard) drop(t *table, at int, p position, r *record) {
 	s.shrink(tag, t)
 }
 
-// move copies the item at p to where its deadline and worth put it now.
+// move copies the item at p to the bucket and pool where it belongs now.
 func (s *shard) move(t *table, at int, p position, r *record) bool {
 	seg := &s.segs[p.segment()]
 	key := s.buckets[seg.bucket].bucketKey
@@ -119,7 +119,7 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 		}
 	}
 	if r.chain != none {
-		// it passes to the copy
+		// The reference of the old record passes to the copy.
 		s.segs[r.chain].refs++
 	}
 	to, ok := s.appendRecord(key, q, r)
@@ -132,15 +132,16 @@ func (s *shard) move(t *table, at int, p position, r *record) bool {
 	t.set(at, newWord(w.tag(), use, to))
 	s.bytes += len(r.key) + r.length
 	s.squares += square(r.cost())
-	s.accountTable.of(r.account).charge(r.cost()) // which markDead ends
+	// markDead releases the charge for the old record.
+	s.accountTable.of(r.account).charge(r.cost())
 	s.count.moved += uint64(r.size)
 	s.markDead(p, r, r.chain != none)
 	return true
 }
 
 // expire reclaims segments of buckets that ended at or before now, looking at
-// up to budget records. It returns at how many, and whether it is stuck for
-// lack of memory.
+// up to budget records. It returns at how many, and whether it is stuck because
+// there is no memory for survivors.
 func (s *shard) expire(now int64, budget int) (walked int, stuck bool) {
 	if s.next <= now {
 		s.abandon()
@@ -162,15 +163,15 @@ func (s *shard) expire(now int64, budget int) (walked int, stuck bool) {
 	return walked, false
 }
 
-// abandon leaves a victim of eviction as it is, the first to be evicted when room
-// is needed again.
+// abandon stops reclaiming a victim of eviction; it is the first to be evicted when
+// room is needed again.
 func (s *shard) abandon() {
 	if s.victim.reason == evicting {
 		s.victim.seg = none
 	}
 }
 
-// compact does a write's share of compaction.
+// compact does the part of compaction that each write pays for.
 func (s *shard) compact(now int64) {
 	many := s.dead*deadShare > s.used
 	if many {
@@ -178,7 +179,8 @@ func (s *shard) compact(now int64) {
 	}
 	switch {
 	case s.victim.seg != none && s.victim.reason == evicting:
-		return // not before room is needed
+		// Eviction goes on when a write needs room.
+		return
 	case s.victim.seg == none && !many:
 		return
 	case s.victim.seg == none:
@@ -191,14 +193,14 @@ func (s *shard) compact(now int64) {
 	s.reclaim(now, compactSteps)
 }
 
-// search finds a segment worth compacting: the one with the least alive among
-// the next few hundred, a few per call.
+// search finds a segment worth compacting: the one with the fewest live bytes among
+// the next few hundred. It looks at a few per call.
 type search struct {
-	// The next segment to look at.
+	// cursor is the next segment to look at.
 	cursor int
-	// Looked at so far.
+	// seen counts the segments looked at so far.
 	seen int
-	// None yet if 0.
+	// best is the best segment so far, 0 for none.
 	best int32
 }
 

@@ -19,19 +19,19 @@ import (
 // Integers are little-endian. Records lie back to back from the segment's
 // start, so that a segment can be walked, and a dead record keeps its header.
 type record struct {
-	// In the segment; value is nil if large.
+	// key and value alias the segment; value is nil if large.
 	key, value []byte
 	version    uint64
-	// Cache time, 0 for never.
+	// expiry is in cache time, 0 for never.
 	expiry int64
-	// length of the value.
+	// length is that of the value.
 	length  int
 	account uint16
-	// First segment of a large value, or none.
+	// chain is the first segment of a large value, or none.
 	chain int32
-	// size of the record.
+	// size is that of the whole record.
 	size int
-	// Offset of the version within the record.
+	// at is the offset of the version within the record.
 	at int
 }
 
@@ -57,18 +57,18 @@ func (r *record) info(now int64) Info {
 	return info
 }
 
-// frame is what a segment knows so that its records need not say it.
+// frame holds what a segment's records have in common, which they need not repeat.
 type frame struct {
-	// base of versions.
+	// base is what short versions are relative to.
 	base uint64
-	// start of the deadline bucket.
+	// start is that of the deadline bucket.
 	start int64
-	// 0: items never expire.
+	// expiryBytes is the size of an expiry in a record; 0 if items never expire.
 	expiryBytes int
-	// Records have one.
+	// accounts is set if records name an account.
 	accounts bool
-	// Lengths of key and value of records that do not say theirs: items are often of
-	// one size. 0 for none.
+	// keyLength and length are the key and value lengths of the first record. Records of the same
+	// lengths leave them out, as items are often of one size. 0 for none.
 	keyLength, length int32
 }
 
@@ -102,8 +102,8 @@ func putSmall(b []byte, n int, v uint64) {
 	}
 }
 
-// parse reads the record at b's start into r: returning one would copy it twice
-// on the way of every read. b must reach 8 bytes beyond the record's key, which
+// parse reads the record at b's start into r. It returns no record, because every
+// read would then copy it twice. b must reach 8 bytes beyond the record's key, which
 // every segment does.
 func (f *frame) parse(b []byte, r *record) {
 	head, n := uint64(b[0]), 1
@@ -198,8 +198,8 @@ func (f *frame) put(b []byte, r *record) {
 	copy(b[n:], r.value)
 }
 
-// putState writes what may change while key and length stay, and returns its
-// size.
+// putState writes the fields that can change while key and length stay, and returns
+// their size.
 func (f *frame) putState(b []byte, r *record) (n int) {
 	if f.fits(r.version) {
 		n = versionBits / 8

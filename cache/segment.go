@@ -11,10 +11,10 @@ const (
 	// segmentRoom is what records may fill: parsing reads up to 8 bytes past
 	// a field.
 	segmentRoom = segmentSize - 8
-	// segmentPages is a full segment, in pages.
+	// segmentPages is segmentSize in pages.
 	segmentPages = segmentSize / pageSize
-	// segmentWeight bounds what dropping one segment gives back, large values
-	// included, in pages: beyond it the next record opens another segment.
+	// segmentWeight bounds the pages that dropping one segment gives back, those of
+	// large values included: beyond it the next record opens another segment.
 	segmentWeight = 2 << 20 / pageSize
 )
 
@@ -22,13 +22,13 @@ const (
 type kind uint8
 
 const (
-	unused  kind = iota // free, or on its way to be
+	unused  kind = iota // free, or being given back
 	records             // a log of records
 	chained             // a part of a large value
 	kinds
 )
 
-// pool is the queue that eviction finds a segment in.
+// pool is the eviction queue that a segment is in.
 type pool uint8
 
 const (
@@ -40,37 +40,39 @@ const (
 // segment describes one unit of the shard's memory.
 type segment struct {
 	frame
-	// Bytes written.
+	// used is the bytes written.
 	used int
-	// Bytes of records that are items.
+	// live is the bytes of records that are items.
 	live int
-	// Records that are items.
+	// items is the number of records that are items.
 	items int
-	// Pages of the large values of these items.
+	// large is the pages of these items' large values.
 	large int
-	pages int // charged
-	// Pages behind them that are charged as free, because they are warm.
+	// pages is how many pages of the segment are charged.
+	pages int
+	// spare is how many pages behind those are warm, charged as free memory.
 	spare int
 
-	// Deadline bucket.
 	bucket int32
-	// In the bucket; next is also the chain's link.
+	// next and prev link the segments of a bucket; next also links those of a chain.
 	next, prev int32
-	// queueNext in the pool's queue.
+	// queueNext and queuePrev link the segments of the pool's queue.
 	queueNext int32
 	queuePrev int32
 	kind      kind
 	pool      pool
-	// Takes records of its bucket and pool.
+	// open is set while the segment takes records of its bucket and pool.
 	open bool
 
-	// Of a chain's first segment:
-	transit bool // no item has it
-	// Bytes in the chain.
+	// The fields below are set in the first segment of a chain only.
+
+	// transit is set while no item has the chain.
+	transit bool
+	// size is the bytes in the chain.
 	size int
-	// Readers, plus one while an item or a writer owns it.
+	// refs is the number of readers, plus one while an item or a writer owns the chain.
 	refs int32
-	// Pages of the chain.
+	// weight is the pages of the chain.
 	weight int
 }
 
@@ -103,7 +105,7 @@ func (s *shard) dequeue(l *list, id int32) {
 }
 
 // charge takes n pages of the limit for use k, first from what makeRoom
-// granted. On failure it notes the need and takes nothing.
+// granted. On failure it takes nothing and sets need.
 func (s *shard) charge(n int, k memoryKind) bool {
 	fromGrant := min(n, s.grant)
 	if rest := n - fromGrant; rest > 0 && !s.budget.reserve(rest, s.reserve) {
@@ -122,8 +124,8 @@ func (s *shard) refund(n int, k memoryKind) {
 	s.budget.put(n)
 }
 
-// newSegment returns a segment with nothing in it and no pages charged, or
-// none if the address space is used up.
+// newSegment returns an empty segment with no pages charged, or none if the address
+// space is used up.
 func (s *shard) newSegment(k kind) int32 {
 	var id int32
 	if n := len(s.freeSegs); n > 0 {
@@ -141,7 +143,7 @@ func (s *shard) newSegment(k kind) int32 {
 	return id
 }
 
-// dropSegment lets go of a segment, whose pages are for use k. What does not stay
+// dropSegment gives up a segment whose pages are charged for use k. What does not stay
 // warm remains charged until unlock has given it back to the operating system.
 func (s *shard) dropSegment(id int32, k memoryKind) {
 	seg := &s.segs[id]
@@ -169,19 +171,19 @@ func (s *shard) dropSegment(id int32, k memoryKind) {
 	s.dropped = append(s.dropped, u)
 }
 
-// unit is memory that nobody uses any more.
+// unit is memory to be given back to the operating system.
 type unit struct {
 	space *memory
 	id    int32
-	// Pages charged as free memory.
+	// free is how many of its pages are charged as free memory.
 	free int
-	// Pages in transit.
+	// transit is how many of its pages are charged as in transit.
 	transit int
 }
 
-// unlock releases the shard, having given the memory of dropped units back to
-// the operating system: that is a system call, so outside the lock. It returns
-// how many pages it gave back.
+// unlock gives the memory of dropped units back to the operating system and
+// releases the shard. The system calls run without the lock. It returns how many
+// pages it gave back.
 func (s *shard) unlock() (pages int) {
 	for len(s.dropped) > 0 {
 		var batch [16]unit
@@ -248,7 +250,7 @@ func (s *shard) record(p position, r *record) {
 }
 
 // appendRecord writes r into the open segment of bucket and pool, opening one
-// if needed, and returns where it lies. It fails for lack of memory.
+// if needed, and returns where it lies. It fails if there is no memory.
 func (s *shard) appendRecord(key bucketKey, q pool, r *record) (position, bool) {
 	b, ok := s.bucket(key)
 	if !ok {
@@ -301,7 +303,8 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	if r.chain == none {
 		f.keyLength, f.length = int32(len(r.key)), int32(r.length)
 	}
-	// Half the range lies below, for older records that compaction brings.
+	// Half the range lies below the current version, for older records that
+	// compaction moves here.
 	if half := uint64(1) << (versionBits - 1); s.version > half {
 		f.base = s.version - half
 	}
@@ -327,10 +330,9 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	return id
 }
 
-// markDead counts the record at p as dead and lets go of its large value, unless
-// another record has inherited it. Of one that is being read the memory is not
-// free yet, but it is the readers' now. The index must not name the record any
-// more.
+// markDead counts the record at p as dead and releases its large value, unless
+// another record has inherited it. While readers still hold the value, its memory
+// counts as in transit. The index must no longer name the record.
 func (s *shard) markDead(p position, r *record, inherited bool) {
 	id := p.segment()
 	seg := &s.segs[id]
@@ -355,7 +357,7 @@ func (s *shard) markDead(p position, r *record, inherited bool) {
 	case !seg.open || seg.pages > 1:
 		s.freeRecords(id)
 	default:
-		// a bucket of few items starts its page over
+		// An open segment of one page stays: its bucket writes from its start again.
 		s.dead -= seg.used
 		s.used -= seg.used
 		seg.used = 0

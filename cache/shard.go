@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// errNoSpace makes the caller find shard.need pages and try again.
+// errNoSpace makes the caller make room for shard.need pages and try again.
 var errNoSpace = errors.New("no room")
 
 // memoryKind is what pages are charged for.
@@ -26,67 +26,62 @@ const (
 // shard is one independently locked part of the cache: an index over a log of
 // records in segments, the segments in deadline buckets and in two queues.
 type shard struct {
-	// Guards everything below.
+	// mu guards everything below.
 	mu sync.Mutex
 
-	// Memory.
 	budget *budget
-	// space of segments.
+	// space holds the segments.
 	space *memory
-	// dropped to be given back by unlock.
+	// dropped is what unlock has to give back.
 	dropped []unit
-	// Segments kept for large values.
+	// warm holds the segments kept for the next large values.
 	warm warm
-	// poke of the janitor, who cools them.
+	// poke wakes the janitor, which cools them.
 	poke   poke
 	memory [memKinds]int
-	// Sum of memory but for what is in transit; read without the lock.
+	// pages is the sum of memory except what is in transit; it is read without the lock.
 	pages atomic.Int64
-	// Pages that makeRoom took for the caller.
+	// grant is how many pages makeRoom took for the caller.
 	grant int
-	// Pages that errNoSpace was about.
+	// need is how many pages were missing at the last errNoSpace.
 	need int
-	// The caller may use the budget's reserve.
+	// reserve is set while the caller may use the budget's reserve.
 	reserve bool
 
-	// Accounts.
 	accountTable *accountTable
-	// Records name one.
+	// withAccounts is set if records name an account.
 	withAccounts bool
 
-	// Items.
-	skip  uint // bits of the hash that chose the shard
+	// skip is the number of hash bits that chose the shard.
+	skip  uint
 	hash  hasher
 	index index
-	// The latest given out.
+	// version is the latest one given out.
 	version uint64
-	// Keys and values of items.
+	// bytes is the size of all items' keys and values.
 	bytes int
-	// The sum of what items cost, squared.
+	// squares is the sum of the squared costs of items.
 	squares uint64
 
-	// Segments.
 	segs     []segment
 	freeSegs []int32
-	// Bytes in records, dead ones included.
+	// used is the bytes in records, dead ones included.
 	used int
-	// Bytes in dead records.
+	// dead is the bytes in dead records.
 	dead     int
 	victim   victim
 	search   search
 	eviction Eviction
 
-	// Deadlines.
 	buckets     []bucket
 	freeBuckets []int32
-	// Bucket + 1, by number.
+	// slots find a bucket by width and number: the index of the first one, plus 1.
 	slots [neverWidth + 1][bucketSlots]int32
-	// When the first bucket ends.
+	// next is when the first bucket ends.
 	next int64
 
-	// Eviction.
 	queues [pools]list
-	// Pages, large values included.
+	// weight is the pages of each pool, those of large values included.
 	weight [pools]int
 	ghost  ghost
 	draws  draws
@@ -126,11 +121,11 @@ func newShard(o *options, b *budget, l *accountTable, p poke, skip, halvings uin
 	return s, nil
 }
 
-// transitSpace is the address space that a shard has for values in transit, of
-// which each has at least a segment.
+// transitSpace is the address space that a shard has for values in transit, each of
+// which takes at least a segment.
 const transitSpace = 1 << 30
 
-// recordSpace is the address space for a shard's segments. A segment may have
+// recordSpace returns the address space for a shard's segments. A segment may have
 // as little as one page written, so it is much more than the limit, up to what
 // a position can name.
 func recordSpace(limit int64) int64 {
@@ -149,7 +144,7 @@ func (s *shard) close() {
 	s.index.space.free()
 }
 
-// tight reports that memory is so short that copying to save some must wait.
+// tight reports whether memory is so short that copying to save some must wait.
 func (s *shard) tight() bool {
 	b := s.budget
 	return b.max-b.reserved-b.used.Load() < tablePages
@@ -157,7 +152,7 @@ func (s *shard) tight() bool {
 
 func (s *shard) tag(h uint64) uint64 { return h << s.skip >> (64 - tagBits) }
 
-// entry is an item found: its record, and its word in the index.
+// entry is an item that was found: its record, and its word in the index.
 type entry struct {
 	table *table
 	at    int
@@ -165,8 +160,8 @@ type entry struct {
 	record
 }
 
-// find looks the key up, whether or not the item has expired, and describes it
-// in e. Without one, e says where in the index its word would go.
+// find looks up the key, expired or not, and describes the item in e. If there is
+// none, e says where in the index its word would go.
 func (s *shard) find(h uint64, key []byte, e *entry) bool {
 	tag := s.tag(h)
 	t := s.index.table(tag)
@@ -184,7 +179,7 @@ func (s *shard) find(h uint64, key []byte, e *entry) bool {
 	}
 }
 
-// locate finds the word that names the record at p, if any: if not, the record
+// locate finds the word that names the record at p. If there is none, the record
 // is dead.
 func (s *shard) locate(p position, key []byte) (t *table, at int, ok bool) {
 	tag := s.tag(s.hash.sum(key))
@@ -220,7 +215,7 @@ func (s *shard) get(now int64, h uint64, dst, key []byte) (value []byte, chain i
 	return append(dst, e.value...), none, info, true
 }
 
-// unlink takes an item out.
+// unlink removes an item that was found.
 func (s *shard) unlink(e *entry) {
 	tag := e.table.word(e.at).tag()
 	e.table.remove(e.at)
@@ -229,7 +224,7 @@ func (s *shard) unlink(e *entry) {
 	s.shrink(tag, e.table)
 }
 
-// remove takes an item out and reports whether it was visible.
+// remove removes the key's item and reports whether it was visible.
 func (s *shard) remove(now int64, h uint64, key []byte) bool {
 	var e entry
 	if !s.find(h, key, &e) {
@@ -254,7 +249,7 @@ type value struct {
 	owner  *accountState
 }
 
-// condition is what a write demands of the item that is there.
+// condition is what a write requires of the present item.
 type condition uint8
 
 const (
@@ -277,7 +272,7 @@ func (c condition) check(e *entry, visible bool, version uint64) error {
 }
 
 // write stores a value under key if the condition holds. It returns errNoSpace,
-// having changed nothing, for lack of memory.
+// having changed nothing, if there is no memory for it.
 func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, cond condition, version uint64) (uint64, error) {
 	var e entry
 	found := s.find(h, key, &e)
@@ -286,7 +281,7 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 		return 0, err
 	}
 	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1, account: v.owner.id()}
-	// what the older item is going to give back
+	// The account gets back what the older item costs.
 	back := int64(0)
 	if found && e.account == r.account {
 		back = e.cost()
@@ -320,9 +315,11 @@ func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, er
 		return s.version, nil
 	}
 	if r.chain != none {
-		s.segs[r.chain].refs++ // it passes to the new record
+		// The old record's reference passes to the new one.
+		s.segs[r.chain].refs++
 	}
-	s.accountTable.of(r.account).charge(r.cost()) // which put ends for the old record
+	// put releases the charge for the old record.
+	s.accountTable.of(r.account).charge(r.cost())
 	if !s.put(now, h, &e, true, &r) {
 		s.accountTable.of(r.account).release(r.cost())
 		if r.chain != none {
@@ -333,9 +330,9 @@ func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, er
 	return s.version, nil
 }
 
-// overwrite writes r's version and expiry over e's record, if that can stay
-// where it is: nothing changes its size, and its bucket neither starts after
-// the new deadline nor is wider than the new time to live allows.
+// overwrite writes r's version and expiry over e's record if they fit there:
+// the record keeps its size, and its bucket neither starts after the new
+// deadline nor is wider than the new time to live allows.
 func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	seg := &s.segs[e.pos.segment()]
 	short := seg.fits(e.version)
@@ -354,8 +351,8 @@ func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	return true
 }
 
-// putWhole is put for a record whose large value, if it has one, has been in
-// transit until now.
+// putWhole is put for a record that may have a large value which was in transit until
+// now.
 func (s *shard) putWhole(now int64, h uint64, e *entry, found bool, r *record) bool {
 	if r.chain == none {
 		return s.put(now, h, e, found, r)
@@ -365,7 +362,7 @@ func (s *shard) putWhole(now int64, h uint64, e *entry, found bool, r *record) b
 	}
 	if !s.put(now, h, e, found, r) {
 		s.unsettle(r.chain)
-		// both at once the next time
+		// The next attempt needs room for the value as well as for the record.
 		s.need += s.segs[r.chain].weight
 		return false
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache"
 )
 
-// left lets this process have n bytes of address space more than it has, until
+// left lets this process take n more bytes of address space than it has, until
 // the spec has ended.
 func left(n uint64) {
 	GinkgoHelper()
@@ -37,7 +37,7 @@ var _ = Describe("A store where address space is limited", func() {
 	const mib = 1 << 20
 	const max = 64 * mib
 
-	// mapped reports whether the rest of the process could have that much.
+	// mapped reports whether the rest of the process could map that much.
 	mapped := func(n int) bool {
 		b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 		return err == nil && unix.Munmap(b) == nil

@@ -5,29 +5,30 @@ import "time"
 // Stats is a snapshot of the cache. Shards are read one after another, so
 // totals of a busy cache are not of one instant.
 type Stats struct {
-	// Stored, expired ones not reclaimed yet included.
+	// Items is how many are stored, including expired ones that are not reclaimed yet.
 	Items uint64 `json:"items"`
-	// Keys and values of those items.
+	// Bytes is the size of those items' keys and values.
 	Bytes uint64 `json:"bytes"`
-	// The limit, bytes.
+	// MaxMemory is the limit, in bytes.
 	MaxMemory int64  `json:"max_memory"`
 	Memory    Memory `json:"memory"`
 
-	// Counters since New.
-	Hits uint64 `json:"hits"` // reads that found an unexpired item
-	// Reads that did not.
+	// Hits counts, like the counters below, from New on: reads that found an unexpired
+	// item.
+	Hits uint64 `json:"hits"`
+	// Misses counts reads that did not find one.
 	Misses uint64 `json:"misses"`
-	// Items stored, whatever the command.
+	// Sets counts items stored, by any operation.
 	Sets uint64 `json:"sets"`
-	// Writes refused with ErrFull.
+	// Refused counts writes refused with ErrFull.
 	Refused uint64 `json:"refused"`
-	// Items removed by a command.
+	// Deleted counts items removed by Delete, GetDelete, GetDeleteRef or Flush.
 	Deleted uint64 `json:"deleted"`
-	// Items removed because their time was over.
+	// Expired counts items removed because their time to live was over.
 	Expired uint64 `json:"expired"`
-	// Unexpired items removed to make room.
+	// Evicted counts unexpired items removed to make room.
 	Evicted uint64 `json:"evicted"`
-	// Copied by compaction and eviction.
+	// MovedBytes is how much compaction and eviction have copied.
 	MovedBytes uint64 `json:"moved_bytes"`
 
 	// TTL counts items by remaining TTL.
@@ -35,22 +36,23 @@ type Stats struct {
 }
 
 // Memory is what the cache holds from the operating system, in bytes, by use.
-// Total is what the limit bounds: all but what is in transit, which whoever stages
-// and reads large values bounds.
 type Memory struct {
-	// Items, live or not yet reclaimed.
+	// Records is the memory of items, live or not yet reclaimed.
 	Records int64 `json:"records"`
-	// items' values that have memory of their own.
+	// Large is that of values of LargeValueSize and more.
 	Large int64 `json:"large"`
 	Index int64 `json:"index"`
-	// Kept for the next large values, or on its way back to the operating system.
+	// Free is kept for the next large values, or being given back to the operating
+	// system.
 	Free int64 `json:"free"`
-	// Large values on their way in, or gone and still being read.
+	// Transit is that of large values being uploaded, or removed and still being read.
 	Transit int64 `json:"transit"`
-	Total   int64 `json:"total"`
+	// Total is what the limit bounds: everything except Transit, which those who upload
+	// and read large values have to bound.
+	Total int64 `json:"total"`
 }
 
-// TTLBounds are the upper bounds of TTLHistogram's buckets, but for the last
+// TTLBounds are the upper bounds of TTLHistogram's buckets, except the last
 // two, which count longer times and items that never expire.
 var TTLBounds = [...]time.Duration{
 	0, time.Second, 10 * time.Second, time.Minute, 10 * time.Minute,
@@ -76,7 +78,7 @@ func (h *TTLHistogram) add(now, expiry int64, n uint64) {
 	h[i] += n
 }
 
-// addStats adds the shard's share.
+// addStats adds the shard's numbers to st.
 func (s *shard) addStats(now int64, st *Stats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

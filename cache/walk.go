@@ -6,16 +6,16 @@ import (
 )
 
 // The store is walked in the order of the index's tags, which no growth,
-// compaction or eviction changes: a tag is all that a walk has to remember,
+// compaction or eviction changes. So a tag is all that a walk has to remember,
 // and an item that stays is met exactly once.
 
-// walkItemCost is what reaching an item counts against a walk's budget, in
-// bytes, beside its key and value.
+// walkItemCost is what an item counts against a walk's budget, in bytes, in addition
+// to its key and value.
 const walkItemCost = 512
 
-// following fills batch with the words of items whose tags follow the given
-// one, and returns the tag to go on from, which may lie beyond tagMask. Items
-// of one tag are never torn apart, so batch may come back longer.
+// following fills batch with the words of items from the given tag on, and returns the
+// tag to go on from, which may lie beyond tagMask. Items of one tag stay together, so
+// batch may come back longer.
 func (s *shard) following(tag uint64, batch []word) (words []word, next uint64) {
 	t := s.index.table(tag)
 	next = (tag>>(tagBits-t.depth) + 1) << (tagBits - t.depth)
@@ -36,9 +36,9 @@ func (s *shard) following(tag uint64, batch []word) (words []word, next uint64) 
 
 // Flush removes every item whose key starts with prefix, an empty prefix
 // meaning all, and returns how many of them were unexpired. It walks the
-// store in short steps, so items written meanwhile may or may not go. One Flush
-// runs at a time: several would take turns with each other for every step, and
-// everyone else would wait for all of them.
+// store in short steps; items written meanwhile may or may not be removed. Only one
+// Flush runs at a time: several would contend for the locks at every step and slow
+// down all other operations.
 func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
@@ -81,22 +81,21 @@ func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint6
 }
 
 // An Item is what Scan visits. Its slices are valid during the visit only. A value
-// of LargeValueSize or more is in Large, in pieces where it lies, and Value is nil.
+// of LargeValueSize or more is in Large, in pieces and not copied, and Value is nil.
 type Item struct {
 	Key, Value []byte
 	Large      net.Buffers
 	Info
-	// The name of the account that it is charged to, empty for none.
+	// Account is the name of the account that it is charged to, empty for none.
 	Account string
 }
 
-// Scan walks the store in small steps, for a copy of it that does not stop the
-// world. Each call visits unexpired items, at least one if any is left, until
-// their keys and values use up about budget bytes, an item counting at least
+// Scan walks the store in small steps, to copy it without stopping other
+// operations. Each call visits unexpired items, at least one if any is left, until
 // 512; it returns the cursor of the next call. The walk begins with cursor 0
 // and is over when Scan returns 0.
 //
-// An item that nobody changes from the first call to the last is visited
+// An item that does not change between the first call and the last is visited
 // exactly once. One that is stored, changed or removed in between may be
 // visited or not, and twice if it was stored anew.
 //
@@ -120,17 +119,16 @@ func (c *Cache) Scan(now int64, cursor uint64, budget int, visit func(Item)) (ne
 	return 0
 }
 
-// Names that one call of ScanKeys looks at, and bytes of them that it visits: more
-// or less, as the last one may be long.
+// Bounds on one call of ScanKeys: keys that it looks at, and bytes of keys that it
+// visits. The last step may go a little beyond.
 const (
 	maxKeysSeen  = 4096
 	maxKeysBytes = 64 << 10
 )
 
-// ScanKeys is Scan for the keys that begin with prefix. A call visits at most most
-// keys, and looks at a bounded number of others, so that it may visit none without
-// being at the end. Keys whose hashes begin alike are never torn apart, which can
-// make it a few more.
+// ScanKeys is Scan for the keys that begin with prefix. A call visits about most keys
+// at most: those whose hashes begin alike come in one call. It looks at a bounded
+// number of other keys, so it may visit none before the end is reached.
 func (c *Cache) ScanKeys(now int64, cursor uint64, prefix []byte, most int, visit func(key []byte)) (next uint64) {
 	seen, bytes := 0, 0
 	for i := cursor >> tagBits; i < uint64(len(c.shards)); i++ {
@@ -149,7 +147,8 @@ func (c *Cache) ScanKeys(now int64, cursor uint64, prefix []byte, most int, visi
 	return 0
 }
 
-// keyStep is what one step of ScanKeys did. Tables without a word count as seen.
+// keyStep is what one step of ScanKeys did. Each step counts as one key seen, so that
+// empty tables count too.
 type keyStep struct{ seen, visited, bytes int }
 
 func (s *shard) scanKeys(now int64, prefix []byte, tag uint64, most int, visit func(key []byte)) (step keyStep, next uint64) {

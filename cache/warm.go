@@ -7,38 +7,38 @@ import (
 )
 
 // Freed segments of large values stay warm for the next ones: their pages remain
-// with the process and are charged as free memory. To give pages back and to have
-// others from the operating system costs several times the copying of the bytes
-// that go there.
+// with the process and are charged as free memory. Giving pages back and taking
+// others from the operating system costs several times as much as copying a value
+// into them.
 const (
 	// Up to one page in warmShare of a shard's share of the limit may be warm, or
 	// warmPages if that is more, but never more than half.
 	warmShare = 8
 	warmPages = 4 << 20 / pageSize
-	// In a full cache warm pages are taken from items: one in warmFullShare may be
-	// warm, or as many as the value needs that is written, but never more than one
+	// In a full cache warm pages take room from items: one in warmFullShare may be
+	// warm, or as many as the value being written needs, but never more than one
 	// in warmFullMost.
 	warmFullShare, warmFullMost = 64, 16
-	// coolPeriod is how often pages are given back that nobody wanted meanwhile.
+	// coolPeriod is how often pages that were not needed in the meantime are given back.
 	coolPeriod = time.Second
 )
 
 // warm is a shard's stock of warm segments.
 type warm struct {
-	// The first of each number of pages; they are linked by next.
+	// lists holds the first segment of each number of pages; the others are linked by next.
 	lists [segmentPages + 1]int32
-	// pages of all; read without the lock.
+	// pages is how many there are in all; it is read without the lock.
 	pages atomic.Int64
-	// Pages, since the last cooling.
+	// least is the lowest that pages has been since the last cooling.
 	least int
-	// share of the limit.
+	// share is the shard's share of the limit, in pages.
 	share int
-	// Pages that may be warm, and while the cache is full: who changes that holds
-	// Cache.reclaimMu, too.
+	// max is how many pages may be warm, and full how many while the cache is full.
+	// full changes under Cache.reclaimMu and the shard's lock.
 	max, full int
-	// Cache time of the next cooling, 0 if none is due.
+	// coolAt is the cache time of the next cooling, 0 if none is due.
 	coolAt int64
-	// The janitor knows that there is something to cool.
+	// told is set once the janitor knows that there is something to cool.
 	told bool
 }
 
@@ -56,8 +56,7 @@ func (w *warm) fill(n int) {
 	w.full = max(w.share/warmFullShare, min(n, w.share/warmFullMost))
 }
 
-// keepWarm keeps a segment of n pages, which are charged as free memory, unless
-// there are enough.
+// keepWarm keeps a segment of n pages, which are charged as free memory.
 func (s *shard) keepWarm(id int32, n int) {
 	w := &s.warm
 	s.segs[id] = segment{kind: unused, next: w.lists[n], spare: n}
@@ -70,7 +69,7 @@ func (s *shard) keepWarm(id int32, n int) {
 	}
 }
 
-// wantsWarm reports whether n pages more may be warm.
+// wantsWarm reports whether n more pages may be warm.
 func (s *shard) wantsWarm(n int) bool {
 	limit := s.warm.max
 	if s.reserve {
@@ -79,8 +78,8 @@ func (s *shard) wantsWarm(n int) bool {
 	return int(s.warm.pages.Load())+n <= limit
 }
 
-// takeWarm returns a segment for a part of n pages of a large value, which has
-// that many behind it or up to an eighth more, or none.
+// takeWarm returns a warm segment for n pages of a large value, with n pages or up to
+// an eighth more; or none.
 func (s *shard) takeWarm(n int) int32 {
 	w := &s.warm
 	if int(w.pages.Load()) < n {
@@ -105,8 +104,8 @@ func (s *shard) takeFrom(n int) int32 {
 	return id
 }
 
-// cool makes unlock give back warm segments until at most keep pages are warm,
-// and n or more went: those that fit a value the least likely first.
+// cool makes unlock give back warm segments until n pages or more have gone, or at
+// most keep pages are warm. The largest go first: they fit the fewest values.
 func (s *shard) cool(n, keep int) {
 	for pages := segmentPages; pages > 0 && n > 0 && int(s.warm.pages.Load()) > keep; {
 		if s.warm.lists[pages] == none {
@@ -120,8 +119,8 @@ func (s *shard) cool(n, keep int) {
 	}
 }
 
-// coolIdle gives back what was never wanted in the last period, and returns when
-// to come again, MaxInt64 if nothing is warm.
+// coolIdle gives back the warm pages that were not needed in the last period, and
+// returns when to call it again, MaxInt64 if nothing is warm.
 func (s *shard) coolIdle(now int64) (next int64) {
 	w := &s.warm
 	if now >= w.coolAt {

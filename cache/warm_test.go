@@ -49,7 +49,7 @@ var _ = Describe("Memory of large values that are gone", func() {
 		Expect(c.Check()).To(Succeed())
 	})
 
-	It("passes to a value that is on its way by the bytes that came", func() {
+	It("passes to an upload as its bytes arrive", func() {
 		load(1)
 		remove(1)
 		st, err := c.BeginUpload(key, size)
@@ -78,7 +78,7 @@ var _ = Describe("Memory of large values that are gone", func() {
 		Entry("needs a page more", size+1, size),
 	)
 
-	It("goes back to the operating system when nobody wanted it for a second", func() {
+	It("goes back to the operating system when it was not needed for a second", func() {
 		load(8)
 		remove(8)
 		Expect(c.Sweep(c.Now(), 0)).To(Equal(c.Now() + int64(time.Second)))
@@ -86,7 +86,7 @@ var _ = Describe("Memory of large values that are gone", func() {
 		remove(3)
 		clk.Add(time.Second)
 		c.Sweep(c.Now(), 0)
-		Expect(free()).To(BeEquivalentTo(3*size), "five were never wanted")
+		Expect(free()).To(BeEquivalentTo(3*size), "five were never needed")
 		clk.Add(time.Second)
 		c.Sweep(c.Now(), 0)
 		Expect(free()).To(BeZero())
@@ -112,7 +112,7 @@ var _ = Describe("Memory of large values that are gone", func() {
 		Expect(c.Check()).To(Succeed())
 	})
 
-	It("makes way before anything is refused or evicted", func() {
+	It("is given back before anything is refused or evicted", func() {
 		c, clk = newCache(cache.WithMaxMemory(8<<20), cache.WithShards(2), cache.WithEviction(cache.EvictNone))
 		load(60)
 		remove(60)

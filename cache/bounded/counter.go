@@ -1,12 +1,11 @@
-// Package bounded counts what may not pass a bound: bytes of an account, pages of
-// a store, connections of an identity. It knows nothing of what it counts.
+// Package bounded has a counter with an upper bound: for bytes of an account, pages
+// of a store, connections of an identity.
 package bounded
 
 import "sync/atomic"
 
-// A Counter is an atomic number to which AddWithin adds no more than a bound
-// allows. Several goroutines that add at once never pass the bound together, not
-// for a moment. The zero Counter stands at 0.
+// A Counter is an atomic number that AddWithin keeps within a bound, even when
+// several goroutines add at once. The zero Counter stands at 0.
 type Counter struct{ atomic.Int64 }
 
 // AddWithin adds n, which is not negative, unless the sum would pass limit. It
