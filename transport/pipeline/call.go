@@ -14,13 +14,13 @@ type Call struct {
 	// Request is encoded by Submit, which keeps nothing of it.
 	Request wire.Request
 
-	// Renewer, if not nil, makes Request anew when the call had to wait for room,
-	// which it then has: what a request says may have grown old meanwhile.
+	// Renewer, if not nil, remakes Request once a call that waited for room has it:
+	// a request may contain something that gets old, such as a time.
 	Renewer Renewer
 
-	// Buffer is where the answer's value is put, from its start; a larger one
-	// is allocated when it is too small. A call that is cancelled while its
-	// answer arrives leaves Buffer nil: the engine keeps reading into the old one.
+	// Buffer receives the answer's value; a larger one is allocated if it is too
+	// small. A call that is cancelled while its answer arrives leaves Buffer nil: the
+	// engine keeps reading into the old one.
 	Buffer []byte
 
 	// Response is the answer; its value aliases Buffer. Not valid if Err is set.
@@ -34,20 +34,20 @@ type Call struct {
 	// twice does no harm.
 	MaybeApplied bool
 
-	// place of the call in the engine's queue.
+	// place is the call's place in the engine's queue.
 	place uint64
-	// Where the call is now.
+	// state is where the call is now.
 	state callState
-	// Conn's signal; one token a completion.
+	// done signals completion to Conn, with one token each time.
 	done chan struct{}
 
-	// When it joined Conn's line.
+	// since is when the call joined Conn's line.
 	since int64
-	// Its neighbours there.
+	// ahead and behind are the neighbours in that line.
 	ahead, behind *Call
 }
 
-// A Renewer makes the Request of a Call anew, with a value as long as it was. It
+// A Renewer remakes the Request of a Call, with a value of the same length. It
 // is called with the connection's lock held, so it must neither wait nor use the
 // connection. Its error ends the call, which is then not sent.
 type Renewer interface{ RenewRequest(r *wire.Request) error }
@@ -74,15 +74,15 @@ type EngineLimits struct {
 	// default. A larger one breaks the connection.
 	MaxAnswer int
 
-	// Silence is how long the oldest unanswered request waits for the next
-	// byte from the server, once its own last byte has left, before the
-	// connection counts as dead; 5 s by default, negative for no limit. While
-	// the request is on its way out, it is how long not a byte of it may move.
+	// Silence is how long the server may send nothing, once the oldest unanswered
+	// request has been sent, before the connection counts as dead; 5 s by default,
+	// negative for no limit. While the request is being sent, it is how long no byte of
+	// it may move.
 	Silence time.Duration
 
 	// Total is how long a call may take from its submission to the last byte of
-	// its answer, however steadily bytes trickle in, before it ends with
-	// ErrSlow; and how long the answer to the oldest request may take by itself
+	// its answer, however steadily bytes arrive, before it ends with
+	// ErrSlow. It is also how long the answer to the oldest request may take
 	// before the connection counts as dead. 1 min by default, negative for no
 	// limit.
 	Total time.Duration

@@ -17,59 +17,58 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/unsent"
 )
 
-// ErrConnClosed is how a connection ends that either side has closed.
+// ErrConnClosed is the error of a connection that either side has closed.
 var ErrConnClosed = errors.New("connection is closed")
 
-// writeSize is how much is written at once, in bytes: what moves is noticed
-// piece by piece, so that a long request over a slow line does not look as if
-// nothing moved.
+// writeSize is how much is written at once, in bytes. Progress is noted after each
+// write, so that a long request over a slow line does not look stalled.
 const writeSize = 64 << 10
 
-// inlineBytes is how much may be unanswered for a caller to write itself: that
+// inlineBytes is how many bytes may be unanswered for a caller to write itself. That
 // much fits the socket buffers, so the write does not block and the caller
-// stays free to heed its context.
+// can still react to its context.
 const inlineBytes = 32 << 10
 
 // A Conn is the client side of one connection: an Engine behind a mutex, with
 // a goroutine that reads and one that writes. It is safe for any number of
-// goroutines, whose calls share writes: the first one to find the outgoing
+// goroutines, whose calls share writes: the first caller to find the outgoing
 // side idle yields once, so that others can add their requests, and then
-// writes for all of them. Whatever a socket's buffers might not hold at once
-// is left to the writing goroutine. Who calls alone, time after time, reads its
-// own answers, too, see reading.
+// writes for all of them. What might not fit the socket's buffers at once
+// is left to the writing goroutine. A caller that is alone call after call also
+// reads its own answers, see reading.
 //
 // A Conn does not reconnect: once broken, it fails every call with the reason.
 // A server that shuts down answers what has reached it and then ends the stream;
-// calls that it left unanswered fail with ErrConnClosed. Nobody can tell which of
+// calls that it left unanswered fail with ErrConnClosed. There is no telling which of
 // them never reached it, so those that were sent count as MaybeApplied.
 type Conn struct {
 	nc    net.Conn
 	clk   clock.Clock
 	start time.Time
-	// See inlineBytes; 0 where writes block, as on a net.Pipe.
+	// inline is inlineBytes, or 0 where writes block, as on a net.Pipe.
 	inline int
-	// Nil where only the goroutine can read.
+	// prompt is nil where only the reading goroutine can read.
 	prompt PromptConn
 
-	// How often bytes have come.
+	// heard counts how often bytes have arrived.
 	heard atomic.Uint64
-	// One token: the writing side is the goroutine's.
+	// wake holds a token when the writing goroutine has to take over.
 	wake chan struct{}
-	// Closed when the connection is failed.
+	// broken is closed when the connection has failed.
 	broken chan struct{}
 	ended  sync.WaitGroup
 
-	// mu guards all below and is held for memory work only, never across I/O.
-	// Requests are queued and encoded under one hold of it, so their order on
+	// mu guards the fields below and is held for memory work only, never across I/O.
+	// Queueing and encoding a request happen under it in one step, so the order on
 	// the wire is the order of the queue.
 	mu      sync.Mutex
 	engine  *Engine
 	reading reading
-	// waiting for room.
+	// waiting holds the calls that wait for room.
 	waiting line
-	// Somebody owns the outgoing side.
+	// writing is set while a caller or the writing goroutine owns the outgoing side.
 	writing bool
-	// The timer is armed.
+	// watched is set while the timer is armed.
 	watched bool
 	timer   *clock.Timer
 	failed  bool
@@ -95,7 +94,7 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 
 // buffered reports whether writes to nc go to a socket buffer of the system.
 func buffered(nc net.Conn) bool {
-	// As of tls.Conn.
+	// A tls.Conn has this method.
 	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = wrapped.NetConn()
 	}
@@ -103,10 +102,10 @@ func buffered(nc net.Conn) bool {
 	return ok
 }
 
-// Do sends the call and waits for its answer. It returns ctx's error if that
-// comes first, at once, and the call is the caller's again; call.MaybeApplied
+// Do sends the call and waits for its answer. If ctx ends first, Do returns its
+// error at once and the caller may use the call again; call.MaybeApplied
 // then says whether it may still take effect. When the limits on calls in
-// flight are reached it waits for room first.
+// flight are reached, Do first waits for room.
 func (c *Conn) Do(ctx context.Context, call *Call) error {
 	if err := ctx.Err(); err != nil {
 		call.Err, call.MaybeApplied = err, false
@@ -122,9 +121,9 @@ func (c *Conn) Do(ctx context.Context, call *Call) error {
 	return c.wait(ctx, call)
 }
 
-// DoAll sends the calls in one go and waits for all their answers. How each
-// call went is in its Err, which is ctx's error for the calls that it cut off;
-// DoAll itself only fails with that.
+// DoAll sends the calls in one go and waits for all their answers. Each call's Err
+// says how it went; it is ctx's error for the calls that were cut off, and DoAll
+// itself returns no other error than that.
 func (c *Conn) DoAll(ctx context.Context, calls []*Call) error {
 	if err := ctx.Err(); err != nil {
 		for _, call := range calls {
@@ -176,7 +175,7 @@ func (c *Conn) Close() error {
 func (c *Conn) now() int64 { return int64(c.clk.Since(c.start)) }
 
 // submit hands the call to the engine, or puts it in the line for room. It
-// requires mu. A call that cannot be sent at all is completed at once.
+// requires mu. A call that cannot be sent at all completes at once.
 func (c *Conn) submit(now int64, call *Call) {
 	if call.done == nil {
 		call.done = make(chan struct{}, 1)
@@ -219,8 +218,8 @@ func (c *Conn) admit() (some bool) {
 	return some
 }
 
-// flush sees to it that what is outgoing gets written; who is alone does not look
-// for others first. It requires mu and releases it.
+// flush gets what is outgoing written. Unless the caller is alone, it first lets
+// others add their requests. It requires mu and releases it.
 func (c *Conn) flush(alone bool) {
 	if c.writing || c.failed {
 		c.mu.Unlock()
@@ -238,14 +237,14 @@ func (c *Conn) flush(alone bool) {
 		c.mu.Lock()
 	}
 	if c.engine.inFlight > c.inline || !c.writeOnce() {
-		// has room: its token is only sent by the owner of the outgoing side
+		// There is room: only the owner of the outgoing side sends the token.
 		c.wake <- struct{}{}
 	}
 	c.mu.Unlock()
 }
 
-// writeOnce writes what is outgoing and reports whether that was all; the
-// outgoing side is then nobody's. It requires mu, and releases it for the
+// writeOnce writes what is outgoing and reports whether that was all, in which case
+// the outgoing side is free again. It requires mu, and releases it for the
 // write itself: calls may be submitted meanwhile, but only one write runs.
 func (c *Conn) writeOnce() (all bool) {
 	b := c.engine.Outgoing()
@@ -254,10 +253,10 @@ func (c *Conn) writeOnce() (all bool) {
 		c.mu.Unlock()
 		_, err := c.nc.Write(b)
 		if hungUp(err) {
-			// The server may have said why before it left, and reading ends
-			// right after that: let the reader give the reason.
+			// The server may have said why before it closed the connection. The
+			// reader finds that, and the end of the stream, and fails the connection.
 			c.mu.Lock()
-			// the outgoing side stays owned, so nobody writes again
+			// Keeping the outgoing side prevents further writes.
 			return true
 		}
 		if err != nil {
@@ -276,12 +275,12 @@ func (c *Conn) writeOnce() (all bool) {
 	return false
 }
 
-// hungUp reports whether a write failed because the other side is gone.
+// hungUp reports whether a write failed because the other side has closed.
 func hungUp(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// writeRequests is the writing goroutine: it takes over whenever it is woken.
+// writeRequests runs in the writing goroutine, which takes over whenever it is woken.
 func (c *Conn) writeRequests() {
 	for {
 		select {
@@ -299,7 +298,7 @@ func (c *Conn) writeRequests() {
 
 // wait waits for the call's answer or the end of ctx.
 func (c *Conn) wait(ctx context.Context, call *Call) error {
-	// a plain receive is cheaper than a select
+	// A plain receive is cheaper than a select.
 	if ctx.Done() == nil {
 		<-call.done
 		return call.Err
@@ -321,14 +320,14 @@ func (c *Conn) wait(ctx context.Context, call *Call) error {
 		call.Err = ctx.Err()
 		return call.Err
 	}
-	// the answer came first
+	// The answer came first.
 	<-call.done
 	return call.Err
 }
 
-// watch arms the timer unless it is armed. It requires mu. The timer is left
-// alone while answers come: when it fires it looks at what is oldest then, so
-// that calls do not pay for it.
+// watch arms the timer unless it is armed. It requires mu. Answers do not move the
+// timer, which would cost each call: when it fires, look checks what is oldest
+// then.
 func (c *Conn) watch(now int64) {
 	if c.watched {
 		return
@@ -367,8 +366,8 @@ func (c *Conn) look() {
 	}
 }
 
-// fail ends the connection: all calls complete with err. Only the first time
-// counts.
+// fail ends the connection: all calls complete with err. Only the first call of fail
+// has an effect.
 func (c *Conn) fail(err error) {
 	c.mu.Lock()
 	if c.failed {
@@ -386,10 +385,10 @@ func (c *Conn) fail(err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	// under mu: who is refused a call finds it closed
+	// Under mu, so that a caller whose call is refused finds it closed.
 	close(c.broken)
 	c.mu.Unlock()
-	// its error has nobody to go to: the connection is given up
+	// The connection has failed already, so this error does not matter.
 	_ = c.nc.Close()
 	for _, call := range done {
 		call.done <- struct{}{}

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// How a server that takes too long ends a call or a connection.
+// Errors of calls and connections whose server takes too long.
 var (
 	ErrSilent = errors.New("server is silent")
 	ErrSlow   = errors.New("server is too slow")
 )
 
-// sendProgress is about the requests on their way out: a server owes nothing for a
+// sendProgress is how far the requests have been sent: a server owes no answer to a
 // request that it cannot have yet.
 type sendProgress struct {
-	// Bytes, in all.
+	// submitted counts the bytes of all requests.
 	submitted uint64
-	// sent of those, sent.
+	// sent counts those that have been sent.
 	sent uint64
-	// When bytes were sent last.
+	// lastSent is when bytes were last sent.
 	lastSent int64
-	// Number of the first call whose request is not sent whole.
+	// firstUnsent is the place of the first call whose request has not been sent whole.
 	firstUnsent uint64
 }
 
@@ -39,8 +39,8 @@ func (e *Engine) noteSent(n int, now int64) {
 	}
 }
 
-// Deadline returns the time at which Overdue has to be asked; ok is false when
-// nothing is awaited.
+// Deadline returns the time at which Overdue has to be called; ok is false when
+// no answer is awaited.
 func (e *Engine) Deadline() (at int64, ok bool) {
 	if e.InFlight() == 0 {
 		return 0, false
@@ -50,7 +50,7 @@ func (e *Engine) Deadline() (at int64, ok bool) {
 	return at, at < math.MaxInt64
 }
 
-// deadlines returns when the connection counts as dead for silence, and for
+// deadlines returns when the connection counts as dead for silence, when for
 // slowness, and when the next call has taken too long.
 func (e *Engine) deadlines() (silent, slow, call int64) {
 	head := e.at(e.first)
@@ -71,8 +71,8 @@ func (e *Engine) quiet() int64 {
 	return max(head.left, e.heard)
 }
 
-// after returns the instant that comes so long after another one; never, where
-// there is no limit.
+// after returns the instant at which limit has passed since then, or never if there
+// is no limit.
 func after(since int64, limit time.Duration) int64 {
 	if limit < 0 || since > math.MaxInt64-int64(limit) {
 		return math.MaxInt64

@@ -1,5 +1,5 @@
-// Package pipeline is the client's half of a connection. It never executes a
-// request, and it never dials.
+// Package pipeline is the client's half of a connection. It neither dials nor
+// executes requests.
 //
 // An [Engine] takes calls, yields bytes to send and is fed received bytes; it
 // does no I/O, so that the simulator and the fuzzer drive it as well. A [Conn]

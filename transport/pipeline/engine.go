@@ -8,8 +8,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// What an Engine refuses, and how a server breaks the protocol. All of the
-// latter are final: where the next answer starts is no longer certain.
+// Errors for calls that an Engine refuses, and for servers that break the protocol.
+// The latter are final: it is no longer certain where the next answer starts.
 var (
 	ErrTooManyCalls     = errors.New("too many calls in flight")
 	ErrUnsolicited      = errors.New("answer without a request")
@@ -22,12 +22,12 @@ const (
 	// larger ones are received straight into the call's own buffer.
 	receiveSize = 32 << 10
 
-	// firstBody is what a large answer is given before its bytes are there, at
-	// most. From then on the buffer doubles, so that memory follows what
+	// firstBody is the most that is allocated for a large answer before its bytes arrive,
+	// in bytes. After that the buffer doubles, so that memory follows what
 	// arrives and not what a header claims.
 	firstBody = 1 << 20
 
-	// keepOutgoing is how large a drained outgoing buffer may be and stay.
+	// keepOutgoing is the largest outgoing buffer that is kept once it is empty.
 	keepOutgoing = 1 << 20
 )
 
@@ -48,51 +48,51 @@ const (
 // Times are nanoseconds on any clock that does not go back.
 type Engine struct {
 	limits EngineLimits
-	// Set once the connection is gone.
+	// err is set once the connection has failed.
 	err error
 
-	// A ring, its length a power of two.
+	// queue is a ring whose length is a power of two.
 	queue []slot
-	// Place of the oldest unanswered call.
+	// first is the place of the oldest unanswered call.
 	first uint64
-	// Place of the next call.
+	// next is the place of the next call.
 	next uint64
-	// Bytes of the unanswered requests.
+	// inFlight is how many bytes the unanswered requests have.
 	inFlight  int
 	completed []*Call
 
 	out []byte
-	// Bytes of out that are sent.
+	// sent is how many bytes of out have been sent.
 	sent int
-	// Place of the first call not yet handed out.
+	// handed is the place of the first call that Outgoing has not returned yet.
 	handed uint64
 	sendProgress
 
-	// Receive buffer.
+	// in is the receive buffer.
 	in []byte
-	// in[read:written] is received and not parsed.
+	// read is where in has been parsed up to: in[read:written] is still to be parsed.
 	read    int
 	written int
-	// A large answer on its way.
+	// body receives a large answer.
 	body []byte
-	// Its whole size; 0 when none is on its way.
+	// bodySize is the whole size of that answer; 0 when none is arriving.
 	bodySize int
-	// When the last bytes came.
+	// heard is when the last bytes arrived.
 	heard int64
-	// When the last answer was whole.
+	// answered is when the last answer was complete.
 	answered int64
-	// Place of the first call not found to have taken too long.
+	// expired is the place of the first call that is not known to have taken too long.
 	expired uint64
 }
 
 // A slot is a call's place in the queue. Its call is nil once cancelled.
 type slot struct {
 	call *Call
-	// When the call was submitted.
+	// since is when the call was submitted.
 	since int64
-	// end of its request, in bytes of all requests.
+	// end is where its request ends in the bytes of all requests.
 	end uint64
-	// When the last of those left, once it has.
+	// left is when the request's last byte was sent, 0 before that.
 	left    int64
 	size    int
 	command wire.Command
@@ -142,8 +142,8 @@ func (e *Engine) fits(c *Call) bool {
 }
 
 // Cancel gives c back to its caller and reports whether it was still waiting.
-// Its place in the queue stays: the answer is read and dropped, and goes to
-// nobody else. The request has been or will be sent, so MaybeApplied is set.
+// Its place in the queue stays, for the answer to be read and dropped.
+// The request has been or will be sent, so MaybeApplied is set.
 func (e *Engine) Cancel(c *Call) bool {
 	if c.state != callPending {
 		return false
@@ -157,18 +157,18 @@ func (e *Engine) Cancel(c *Call) bool {
 	return true
 }
 
-// InFlight returns the number of unanswered requests, cancelled ones included.
+// InFlight returns the number of unanswered requests, including cancelled ones.
 func (e *Engine) InFlight() int { return int(e.next - e.first) }
 
-// Outgoing hands out the bytes to send: those not reported by Sent yet. They
-// stay valid, and Submit may be called, until the next Sent. From now on they
-// count as having reached the server, for all that one can know.
+// Outgoing returns the bytes to send: those not yet reported by Sent. They
+// stay valid, even when Submit is called, until the next Sent. From now on their
+// calls count as MaybeApplied.
 func (e *Engine) Outgoing() []byte {
 	e.handed = e.next
 	return e.out[e.sent:]
 }
 
-// Sent reports that the first n bytes of Outgoing are on their way.
+// Sent reports that the first n bytes of Outgoing have been sent.
 func (e *Engine) Sent(n int, now int64) {
 	e.noteSent(n, now)
 	e.sent += n
@@ -201,7 +201,7 @@ func (e *Engine) Buffer() []byte {
 
 // Received reports that n bytes arrived in Buffer and completes the calls that
 // they answer. An error is a violation of the protocol: calls answered before
-// it are complete, and the connection has to be failed and closed.
+// it are complete, and the caller has to call Fail and close the connection.
 func (e *Engine) Received(n int, now int64) error {
 	if e.err != nil {
 		return e.err
@@ -233,7 +233,7 @@ func (e *Engine) received(n int) error {
 	}
 }
 
-// Completed appends the calls completed since it was last asked, in the order
+// Completed appends the calls completed since it was last called, in the order
 // of their completion, and returns the extended slice.
 func (e *Engine) Completed(dst []*Call) []*Call {
 	dst = append(dst, e.completed...)
@@ -243,7 +243,7 @@ func (e *Engine) Completed(dst []*Call) []*Call {
 }
 
 // Fail reports that the connection is gone. Every unanswered call completes
-// with err, and with MaybeApplied if its bytes had been handed out; Submit and
+// with err, and with MaybeApplied if Outgoing had returned its bytes; Submit and
 // Received return err from now on. Only the first Fail counts.
 func (e *Engine) Fail(err error) {
 	if e.err != nil {
@@ -303,8 +303,8 @@ func (e *Engine) parse() (more bool, err error) {
 	return false, nil
 }
 
-// foreign says so if err is all that this connection has come to: then it is
-// likely that the other end does not know the protocol at all.
+// foreign adds to err that this may be no cryptomem server, if the connection has had
+// no valid answer before.
 func (e *Engine) foreign(err error) error {
 	if e.first > 0 {
 		return err
@@ -312,9 +312,9 @@ func (e *Engine) foreign(err error) error {
 	return fmt.Errorf("%w; nothing before it, so perhaps this is no cryptomem server, or one that speaks TLS", err)
 }
 
-// unsolicited makes the error of an answer that nobody asked for; nil while
-// its message is on the way. A server that turns a connection away says why in
-// just such an answer.
+// unsolicited returns the error for an answer without a request, nil while
+// its message is incomplete. A server that turns a connection away says why in
+// such an answer.
 func unsolicited(status wire.Status, declared uint32, value []byte) error {
 	const longest = 1024
 	if status == wire.OK || status == wire.NotFound || declared > longest {
@@ -326,8 +326,8 @@ func unsolicited(status wire.Status, declared uint32, value []byte) error {
 	return fmt.Errorf("%w: %q, %q", ErrUnsolicited, status, value[:declared])
 }
 
-// beginBody moves a large answer out of the receive buffer, into the call's
-// own. Its first bytes are the last ones in the receive buffer.
+// beginBody moves a large answer out of the receive buffer, where it comes last, into
+// the call's own buffer.
 func (e *Engine) beginBody(c *Call, status wire.Status, size int, start []byte) {
 	var body []byte
 	if c != nil {

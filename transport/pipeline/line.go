@@ -1,9 +1,9 @@
 package pipeline
 
-// A line is the calls that wait for room on a connection, in the order of their
-// coming. It goes through the calls themselves, so that leaving it costs the
-// same wherever one stands: when a server stops answering, all of a crowd's
-// contexts end at once.
+// A line is the calls that wait for room on a connection, in the order in which they
+// came. It is a linked list of the calls themselves, so that any of them can leave at
+// the same cost: when a server stops answering, the contexts of many calls end at
+// once.
 type line struct {
 	first, last *Call
 }
@@ -21,7 +21,7 @@ func (l *line) join(now int64, c *Call) {
 	l.last = c
 }
 
-// leave takes c out, which stands in the line.
+// leave removes c, which must be in the line.
 func (l *line) leave(c *Call) {
 	if c.ahead == nil {
 		l.first = c.behind

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// aloneFor is how many calls in a row have to find nobody else in flight before
+	// aloneFor is how many calls in a row have to find no other call in flight before
 	// the next one reads its own answer.
 	aloneFor = 8
 
@@ -23,28 +23,28 @@ const (
 	aloneForFar = 64 * aloneFor
 )
 
-// reading is the receiving side of a Conn. One party at a time reads:
+// reading is the receiving side of a Conn. One party at a time reads, or none:
 //
-//	the goroutine ──► nobody       the answer of the last one of a row of lone calls came
-//	nobody ──► a caller            who is alone: it writes, and reads its own answer
-//	a caller ──► nobody            that came, and still nobody else is there
-//	a caller ──► the goroutine     others have joined, or the answer takes longer
-//	nobody ──► the goroutine       several calls come at once, or the stream ends
+//	the goroutine ──► no reader      the last of a row of lone calls has been answered
+//	no reader ──► a caller           that is alone: it writes, and reads its own answer
+//	a caller ──► no reader           its answer has arrived, and no other call is in flight
+//	a caller ──► the goroutine       others have joined, or the answer takes longer
+//	no reader ──► the goroutine      several calls are submitted at once, or the stream ends
 //
-// A lone caller saves being parked and woken, and the reading goroutine the same,
-// which costs more than all the rest of a call. With company it is the other way
-// round: one who reads for all of them, and need not stop, is cheaper.
+// A lone caller that reads for itself saves parking and waking two goroutines, which
+// costs more than the rest of the call. With several callers, one goroutine that
+// reads for all of them and rarely has to stop is cheaper.
 type reading struct {
 	by party
-	// Place behind the call of the caller who reads.
+	// own is the place after the call of the caller that reads.
 	own uint64
-	// Calls, one after the other, that found nobody else in flight.
+	// row counts the calls, one after the other, that found no other call in flight.
 	row int
-	// enough of them for the next one to read its own answer.
+	// enough is the row after which the next caller reads its own answer.
 	enough int
-	// The stream has news that the goroutine saw while others read.
+	// stirs is set when the goroutine saw news on the stream while another party read.
 	stirs bool
-	// buffer of the engine, for whoever reads.
+	// buffer is the engine's, for the party that reads.
 	buffer []byte
 }
 
@@ -56,22 +56,22 @@ const (
 	byCaller
 )
 
-// A PromptConn can be waited for only for a moment: what a Conn needs for callers
-// to read. A *socket.Conn is one.
+// A PromptConn is a connection on which a read can wait for a very short time, which
+// callers need to read for themselves. A *socket.Conn is one.
 type PromptConn interface {
 	net.Conn
 
-	// ReadWithin reads as Read does what comes within the time, or is there
-	// already. If that is nothing it returns os.ErrDeadlineExceeded.
+	// ReadWithin reads, as Read does, what is there already or arrives within the
+	// time. If that is nothing it returns os.ErrDeadlineExceeded.
 	ReadWithin(b []byte, atMost time.Duration) (int, error)
 
-	// Pause says that from now on only ReadWithin is called, and nobody woken for
-	// what arrives, until Resume.
+	// Pause says that only ReadWithin is called until Resume: what arrives need not
+	// wake a goroutine.
 	Pause()
 	Resume()
 
-	// AwaitNews waits for the end of a stream that is paused; or, when it is
-	// resumed, for the next bytes. It reads nothing.
+	// AwaitNews waits for the end of the stream if the connection is paused, or else
+	// for the next bytes. It reads nothing.
 	AwaitNews()
 }
 
@@ -94,7 +94,7 @@ func (c *Conn) borrow() bool {
 	return true
 }
 
-// crowd says that several calls are about to be submitted. It requires mu.
+// crowd notes that several calls are about to be submitted. It requires mu.
 func (c *Conn) crowd() {
 	c.reading.row = 0
 	if c.reading.by == byNobody {
@@ -102,15 +102,15 @@ func (c *Conn) crowd() {
 	}
 }
 
-// recall gives the reading side back to the goroutine, which does not have it. It
+// recall gives the reading side to the goroutine, which must not have it. It
 // requires mu.
 func (c *Conn) recall() {
 	c.reading.by, c.reading.row = byGoroutine, 0
 	c.prompt.Resume()
 }
 
-// pass decides who reads after some answers and reports whether it is the same
-// party. It requires mu.
+// pass decides which party reads after some answers, and reports whether it is the
+// same as before. It requires mu.
 func (c *Conn) pass() (same bool) {
 	r := &c.reading
 	switch {
@@ -118,7 +118,8 @@ func (c *Conn) pass() (same bool) {
 		if r.by == byGoroutine {
 			c.prompt.Pause()
 		} else {
-			r.enough = aloneFor // it came in time
+			// The answer came in time.
+			r.enough = aloneFor
 		}
 		r.by = byNobody
 		return false
@@ -149,7 +150,7 @@ func (c *Conn) readOwn(ctx context.Context) {
 	}
 }
 
-// readAnswers is the reading goroutine.
+// readAnswers runs in the reading goroutine.
 func (c *Conn) readAnswers() {
 	var done []*Call
 	for same := true; same || c.rest(); {
@@ -181,8 +182,8 @@ func (c *Conn) rest() bool {
 }
 
 // take notes that n bytes have been read and completes the calls that they
-// answer. It reports whether the same party goes on reading. It appends the calls
-// to done, and clears that.
+// answer. It reports whether the same party goes on reading. done is scratch space:
+// take appends the completed calls to it and returns it empty.
 func (c *Conn) take(done []*Call, n int, err error) (_ []*Call, same bool) {
 	if n > 0 {
 		c.heard.Add(1)
@@ -202,7 +203,7 @@ func (c *Conn) take(done []*Call, n int, err error) (_ []*Call, same bool) {
 	failed := c.failed
 	same = !failed && (err != nil || c.pass())
 	c.mu.Unlock()
-	// Outside the lock, so that who wakes up does not run into it.
+	// Outside the lock, so that the callers do not wait for it when they wake up.
 	for _, call := range done {
 		call.done <- struct{}{}
 	}
