@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// IsTransient reports whether a listener that failed with err may accept the next
-// connection: the system was short of file descriptors or memory, or the connection
-// was broken, or forbidden by a firewall, before it was accepted.
+// IsTransient reports whether a listener whose Accept failed with err may accept the
+// next connection: the system was short of file descriptors or memory, or the
+// connection was broken, or forbidden by a firewall, before it was accepted.
 func IsTransient(err error) bool {
 	for _, again := range passing {
 		if errors.Is(err, again) {
@@ -20,7 +20,7 @@ func IsTransient(err error) bool {
 	return errors.As(err, &ne) && ne.Temporary()
 }
 
-// passing errors are those of accept(2) that Temporary takes to be permanent.
+// passing lists the transient errors of accept(2) that Temporary takes to be permanent.
 var passing = []error{
 	syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM, syscall.EPROTO,
 	syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH,

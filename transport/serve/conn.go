@@ -13,7 +13,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// refusalTimeout is how long a connection over the limits has for its request.
+// refusalTimeout is how long a connection over the limits has to send its request.
 const refusalTimeout = 5 * time.Second
 
 // A serverConn drives one Session over one net.Conn. It has one owner at a
@@ -23,34 +23,34 @@ type serverConn struct {
 	polling
 	server  *Server
 	handler session.Handler
-	// The handler or session, as long as it is one to wait for.
+	// auth is the handler or session until it is authenticated, if it is an AuthHandler.
 	auth    AuthHandler
 	session Session
-	// What is answered to a connection over the limits.
+	// refusal answers the first request of a connection over the limits.
 	refusal wire.Refusal
-	// Waits and reads into the session.
+	// read waits for bytes and reads them into the session.
 	read func() (int, error)
-	// In the order in which connections came.
+	// number counts connections in the order in which they came.
 	number uint64
-	// When the connection began.
+	// since is when the connection began.
 	since int64
-	// When it last received, or sent what had to wait.
+	// active is when it last received bytes, or sent answers that had to wait.
 	active  int64
 	address netip.Prefix
-	// Its address's.
+	// memory is the share of its address.
 	memory *session.Share
 	slot   slot
-	// Whether a poller may do the waiting.
+	// mayPoll is set if a poller may wait for the connection.
 	mayPoll bool
-	// attended by a goroutine, see Server.attended.
+	// attended is set while a goroutine serves it, see Server.attended.
 	attended bool
 
 	deadline deadline
-	// What the deadline is about.
+	// waitsFor is what has to happen by the deadline.
 	waitsFor waitKind
 }
 
-// A waitKind is what a connection's deadline is about.
+// A waitKind is what has to happen by a connection's deadline.
 type waitKind uint8
 
 const (
@@ -66,8 +66,8 @@ const (
 // errRefused ends a connection over the limits.
 var errRefused = errors.New("the connection has been told that it is over a limit")
 
-// errUnread ends a connection whose answers nobody reads, and for which there is
-// no memory.
+// errUnread ends a connection whose client does not read its answers, when there is
+// no memory left to keep them.
 var errUnread = errors.New("no memory is left for answers that are not read")
 
 // run serves the connection from its beginning.
@@ -81,8 +81,8 @@ func (c *serverConn) run() {
 	c.resume(nil)
 }
 
-// resume serves the connection until it ends or a poller takes over. An err is
-// what the last owner has met.
+// resume serves the connection until it ends or a poller takes over. err is
+// the error that the previous owner met, if any.
 func (c *serverConn) resume(err error) {
 	now := c.server.config.Now()
 	if err == nil {
@@ -120,8 +120,8 @@ func (c *serverConn) resume(err error) {
 	c.finish()
 }
 
-// start prepares the session. TLS shakes hands first, so that NewHandler sees
-// whom it is for.
+// start prepares the session. The TLS handshake comes first, so that NewHandler sees
+// the client's certificate.
 func (c *serverConn) start() error {
 	s := c.server
 	c.boundUnsent()
@@ -159,7 +159,7 @@ func (c *serverConn) newSession() {
 	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Peer: c.memory, Meter: s.meter})
 }
 
-// failed notes a connection that did not get as far as its first request.
+// failed counts a connection that did not get as far as its first request.
 func (c *serverConn) failed(err error) {
 	c.server.counters.handshakes.Add(1)
 	if c.deadline.at.Load() == cut {
@@ -177,13 +177,13 @@ func (c *serverConn) finish() {
 		c.session.Close()
 	}
 	if closer, ok := c.handler.(io.Closer); ok {
-		// nobody is left to be told
+		// The client is gone, so there is no use for the error.
 		_ = closer.Close()
 	}
 	c.server.leave(c)
 }
 
-// attend says whether a goroutine serves the connection, and not a poller.
+// attend notes whether a goroutine serves the connection, and not a poller.
 func (c *serverConn) attend(by bool) {
 	switch {
 	case by == c.attended:
@@ -203,8 +203,8 @@ func (c *serverConn) received(n int, now int64) {
 	c.server.counters.received.Add(int64(n))
 }
 
-// answer executes what has arrived and sends the answers. What waits for answers
-// to be sent is executed, and begins, when they have been.
+// answer executes what has arrived and sends the answers. A request that has to wait
+// for earlier answers to be sent is executed, and timed, after that.
 func (c *serverConn) answer(now int64) error {
 	for ; ; now = c.server.config.Now() {
 		failed := c.session.Execute(now)
@@ -224,8 +224,8 @@ func (c *serverConn) answer(now int64) error {
 	}
 }
 
-// send writes the answers and waits until the socket has taken them. The time
-// for that does not count what their requests took.
+// send writes the answers and waits until the socket has taken them. WriteTimeout
+// does not include the time that their requests took.
 func (c *serverConn) send(pending net.Buffers) error {
 	if !c.wait(forWrite, c.server.config.Now(), c.server.limits.Load().WriteTimeout) {
 		return os.ErrDeadlineExceeded
@@ -269,11 +269,11 @@ func (c *serverConn) await(now int64) bool {
 }
 
 // wait sets the deadline for what comes next. It reports false if the previous
-// one has passed.
+// deadline has passed.
 func (c *serverConn) wait(kind waitKind, since int64, timeout time.Duration) bool {
 	at := int64(0)
 	if timeout > 0 {
-		// 0, none, where it overflows
+		// A deadline that overflows is none.
 		at = max(since+int64(timeout), 0)
 	}
 	if !c.server.watchdog.set(c, at) {

@@ -9,20 +9,21 @@ import (
 	"github.com/benbjohnson/clock"
 )
 
-// longAgo is a deadline that wakes whoever waits on a connection.
+// longAgo is a deadline in the past: setting it ends reads and writes that wait on a
+// connection.
 var longAgo = time.Unix(1, 0)
 
-// cut marks a deadline that has passed with its connection interrupted.
+// cut marks a deadline that has passed, when its connection is interrupted.
 const cut = -1
 
 // A deadline is the instant by which a connection must have made progress. The
 // connection moves it; the watchdog acts on it.
 type deadline struct {
-	// 0 if there is none.
+	// at is that instant, 0 if there is none.
 	at atomic.Int64
-	// When the watchdog looks at it, never after at; 0 if it does not.
+	// due is when the watchdog looks at it, never after at; 0 if it does not.
 	due atomic.Int64
-	// place in the watchdog's queue, which guards it.
+	// place is the index in the watchdog's queue; the watchdog's mu guards it.
 	place int
 }
 
@@ -30,19 +31,19 @@ type deadline struct {
 // the injected clock. One timer, armed for the head of a queue, serves all of
 // them.
 //
-// Most deadlines are moved long before they pass, to a later instant. So a
-// connection's way from request to request costs a swap and a load: its place in
-// the queue is that of an earlier deadline, and once that has come the watchdog
-// looks at the present one and queues it again. Only a deadline before that
+// Most deadlines are moved to a later instant long before they pass. So a request
+// costs its connection no more than a swap and a load: its place in the queue is
+// still that of an earlier deadline, and when that comes the watchdog looks at the
+// present one and queues the connection again. Only a deadline before that
 // place takes the lock.
 type watchdog struct {
 	server *Server
 
-	// Guards what follows.
+	// mu guards the fields below.
 	mu    sync.Mutex
 	queue queue
 	timer *clock.Timer
-	// What the timer is armed for; 0 if it is not.
+	// armed is the instant that the timer is armed for, 0 if it is not armed.
 	armed   int64
 	stopped bool
 }
@@ -61,7 +62,7 @@ func (w *watchdog) set(c *serverConn, at int64) bool {
 	return true
 }
 
-// expect sees to it that c is looked at by the instant at.
+// expect has the watchdog look at c by the instant at.
 func (w *watchdog) expect(c *serverConn, at int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +87,8 @@ func (w *watchdog) arm() {
 	}
 	at := w.queue[0].deadline.due.Load()
 	if w.armed != 0 && w.armed <= at {
-		return // it will be armed for the rest then
+		// The timer is armed for the rest when it fires.
+		return
 	}
 	if w.timer != nil {
 		w.timer.Stop()
@@ -95,7 +97,7 @@ func (w *watchdog) arm() {
 	if wait := at - w.server.config.Now(); wait > 0 {
 		w.timer = w.server.config.Clock.AfterFunc(time.Duration(wait), w.look)
 	} else {
-		// a timer would need the clock to move once more
+		// A timer for now would not fire before a mock clock moves again.
 		go w.look()
 	}
 }
@@ -118,7 +120,8 @@ func (w *watchdog) overdue() (cuts []*serverConn) {
 	for len(w.queue) > 0 && w.queue[0].deadline.due.Load() <= now {
 		c := w.queue[0]
 		d := &c.deadline
-		// before at is read, so that who sets it meanwhile calls expect
+		// Cleared before at is read, so that a connection that moves it meanwhile
+		// calls expect.
 		d.due.Store(0)
 		at := d.at.Load()
 		if at > now {
@@ -135,7 +138,7 @@ func (w *watchdog) overdue() (cuts []*serverConn) {
 	return cuts
 }
 
-// forget drops c, which sets no deadline any more.
+// forget removes c, which no longer sets deadlines.
 func (w *watchdog) forget(c *serverConn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

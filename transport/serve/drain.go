@@ -12,18 +12,18 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// What a connection that is being closed may still send before it is cut, so
-// that the last answers reach it: data that nobody reads resets a connection,
-// and a reset destroys answers on their way. The bytes are more than the
-// sockets' buffers of both sides usually hold, so that a client that stops when
-// it sees the end is heard to its own; of one that goes on, nothing more is read
-// until the time is over.
+// What a connection that is being closed may still send before it is cut. Closing
+// a socket with unread data resets the connection, and a reset destroys answers that
+// are still being delivered, so the server reads on. lingerBytes is more than the
+// sockets' buffers of both sides usually hold, enough for a client that stops when it
+// sees the end of the stream. If a client goes on, the server stops reading and waits
+// until lingerTimeout is over.
 const (
 	lingerBytes   = 16 << 20
 	lingerTimeout = 2 * time.Second
 )
 
-// end does what is due after the last read or write, which ended with err.
+// end finishes the connection after its last read or write, which ended with err.
 func (c *serverConn) end(now int64, err error) {
 	s := c.server
 	switch {
@@ -46,7 +46,7 @@ func (c *serverConn) end(now int64, err error) {
 }
 
 // overdue ends a connection whose deadline has passed. A client that is in the
-// middle of a request, or has yet to authenticate, is told why.
+// middle of a request, or has yet to authenticate, is told the reason.
 func (c *serverConn) overdue() {
 	s := c.server
 	s.counters.timeouts[c.waitsFor].Add(1)
@@ -61,7 +61,8 @@ func (c *serverConn) overdue() {
 		return
 	}
 	if _, begun := c.session.Begun(); !begun {
-		return // it has asked for nothing that could be answered
+		// There is no request to answer.
+		return
 	}
 	c.deadline.at.Store(0)
 	if c.SetDeadline(time.Time{}) != nil {
@@ -73,18 +74,18 @@ func (c *serverConn) overdue() {
 	}
 }
 
-// drain answers the whole requests that have reached this machine at the
-// server's end, and none of those that follow: a client that always sends one
-// more does not keep the server from ending. Each client sees the end behind its
-// last answer.
+// drain answers the complete requests that had arrived when the server began to shut
+// down, and none that follow: otherwise a client that always sends one more would
+// keep the server from ending. Each client sees the end of the stream after its last
+// answer.
 func (c *serverConn) drain(now int64) {
 	left := c.arrived()
-	// What has long been silent has long had its answers, and may not notice
-	// the end before it has something to ask.
+	// A client that has been silent for so long has read its answers. It may not
+	// notice the end of the stream until its next request, so there is no waiting for it.
 	_, begun := c.session.Begun()
 	quiet := left == 0 && !begun && now-c.active >= int64(lingerTimeout)
 	for left > 0 {
-		// an error comes again when it is closed
+		// If this fails, so does the close that follows.
 		n, _ := c.readArrived(left)
 		if n == 0 {
 			break
@@ -102,19 +103,19 @@ func (c *serverConn) drain(now int64) {
 	}
 }
 
-// linger ends the server's side and drops what the client still sends, until
-// the client has ended its own or has had a chance to read the last answer.
+// linger ends the server's side and discards what the client still sends, until
+// the client has ended its own side or has had time to read the last answer.
 func (c *serverConn) linger() {
 	socket, ok := closeWrite(c.Conn)
 	if !ok || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) {
 		return
 	}
-	// nothing of it is needed any more
+	// The session is no longer needed.
 	c.session.Close()
 	left, err := int64(lingerBytes), os.ErrDeadlineExceeded
 	for errors.Is(err, os.ErrDeadlineExceeded) {
-		// The end of the server may have interrupted it before; what
-		// interrupts it from here on is for good.
+		// Shutdown may have interrupted the connection before this; an interruption
+		// from here on is final.
 		if c.SetReadDeadline(time.Time{}) != nil || c.deadline.at.Load() == cut {
 			return
 		}
@@ -127,9 +128,9 @@ func (c *serverConn) linger() {
 	}
 }
 
-// closeWrite ends the server's side of a connection, that of TLS and that of
+// closeWrite ends the server's side of a connection, both of TLS and of
 // the socket below it, and returns the latter. It reports false if the
-// connection has no sides that end by themselves, or is broken.
+// connection cannot end one side alone, or is broken.
 func closeWrite(conn net.Conn) (net.Conn, bool) {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
@@ -137,12 +138,12 @@ func closeWrite(conn net.Conn) (net.Conn, bool) {
 	}
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
-		// TLS has said it already
+		// TLS has told the client already.
 		_, _ = closeWrite(conn)
 	}
 	return conn, true
 }
 
 // onlyReader hides the other methods of a connection from io.Copy, which would
-// splice instead of drop.
+// otherwise use splice(2) and not discard.
 type onlyReader struct{ io.Reader }

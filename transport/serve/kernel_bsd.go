@@ -9,6 +9,6 @@ func (system) Unread(fd int) int {
 	if n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT); err != nil || n == 0 {
 		return 0
 	}
-	// what its buffer may hold
+	// The most that its buffer may hold.
 	return 8 << 20
 }

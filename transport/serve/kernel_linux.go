@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/unsent"
 )
 
-// An EpollEvent is what EpollWait tells of a descriptor.
+// An EpollEvent is what EpollWait reports of a descriptor.
 type EpollEvent = syscall.EpollEvent
 
 func (system) Write(fd int, b []byte) (int, error) { return socket.Write(fd, b) }
@@ -21,7 +21,7 @@ func (system) Writev(fd int, b [][]byte) (int, error) { return unix.Writev(fd, b
 func (system) Unread(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	if err != nil {
-		// no socket any more
+		// The socket is closed.
 		return 0
 	}
 	return n

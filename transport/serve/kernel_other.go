@@ -4,10 +4,10 @@ package serve
 
 import "errors"
 
-// An EpollEvent is what EpollWait tells of a descriptor: nothing, here.
+// An EpollEvent is what EpollWait reports of a descriptor: nothing on this system.
 type EpollEvent struct{}
 
-// What only pollers call.
+// Only pollers call these, and this system has none.
 func (system) Write(int, []byte) (int, error)                { return 0, errors.ErrUnsupported }
 func (system) Writev(int, [][]byte) (int, error)             { return 0, errors.ErrUnsupported }
 func (system) Processors() int                               { return 0 }

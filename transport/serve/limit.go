@@ -8,22 +8,22 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// maxRefusals bounds the connections over the limit that are heard out to be
-// told so. Any further one is closed at once.
+// maxRefusals bounds the connections over the limit whose first request is answered
+// with the reason. Any further one is closed at once.
 const maxRefusals = 64
 
-// places counts connections against the limits on them. Its owner's lock
+// connLimiter counts connections against the limits on them. Its owner's lock
 // guards it.
 type connLimiter struct {
-	// Limits; below 0 there is none.
+	// total and perAddress are the limits; below 0 there is none.
 	total, perAddress int
 
 	serving, refusing int
 	byAddress         map[netip.Prefix]*addressUsage
 }
 
-// An addressUsage is what the connections from one address have together; those
-// without an address are one.
+// An addressUsage is what the connections from one address have together;
+// connections without an address share one.
 type addressUsage struct {
 	serving int
 	memory  session.Share
@@ -38,7 +38,7 @@ const (
 )
 
 // acquire finds a place for a connection from address, and the address's share of
-// memory in flight; or, if it is a refusing one, says why.
+// memory in flight. If a limit is reached it returns a refusing place and the reason.
 func (p *connLimiter) acquire(address netip.Prefix) (slot, *session.Share, wire.Refusal) {
 	var why wire.Refusal
 	n := p.byAddress[address]
@@ -105,6 +105,6 @@ type refusingHandler struct{ why wire.Refusal }
 func (r refusingHandler) Admit(*wire.Header) (wire.Refusal, bool) { return r.why, false }
 
 func (r refusingHandler) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
-	// not reached: nothing is admitted
+	// Never reached: Admit refuses every request.
 	return wire.AppendResponse(dst, wire.Error, []byte(r.why.Message))
 }

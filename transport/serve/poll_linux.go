@@ -12,43 +12,43 @@ import (
 	"time"
 )
 
-// maxEvents is how many ready connections a poller learns of at once.
+// maxEvents is how many ready connections one wait returns at most.
 const maxEvents = 128
 
 const (
 	// keptWait is how long a poller that has just served keeps its processor while
-	// it waits for more, in milliseconds. Requests of few connections follow each
-	// other sooner; to be parked and woken for each costs more than to serve it.
+	// it waits for more, in milliseconds. With few connections, requests follow each
+	// other sooner, and parking and waking for each costs more than serving it.
 	keptWait = 8
 
-	// turnTime is how long a poller serves before it lets other goroutines have its
-	// processor, and the runtime look for those whose connections are ready.
+	// turnTime is how long a poller serves before it yields its processor to other
+	// goroutines, and to the runtime to look for those whose connections are ready.
 	turnTime = 5 * time.Millisecond
 
-	// busyTime is over how long a poller looks back to find out whether it is busy:
-	// whether it has waited less than a part in busyPart of the time.
+	// busyTime is the period over which a poller measures whether it is busy: whether
+	// it has waited less than one part in busyPart of the time.
 	busyTime = 200 * time.Millisecond
 	busyPart = 16
 
 	// uploadTurn is how much of a large value a poller reads before it turns to
-	// other connections, in bytes. One that took a piece at a time would wait behind
-	// the answers to all the others for each.
+	// other connections, in bytes. With smaller pieces, a value would wait for the
+	// answers to all other connections many times.
 	uploadTurn = 512 << 10
 )
 
-// pollers serve the short way of socket connections without a goroutine each:
-// bytes are there, their requests are executed, the answers fit the socket's
-// buffer. One goroutine does that for many connections, so that a request costs
-// a read, a write and a share of one wait. Whatever would block or may take
-// long, and every ending, hands the connection to a goroutine of its own.
+// pollers serve socket connections without a goroutine each, as long as requests can be
+// executed at once and the answers fit the socket's buffer. One goroutine does that for
+// many connections, so that a request costs a read, a write and a share of one wait. A
+// request that would block or may take long, or the end of a connection, hands it to a
+// goroutine of its own.
 //
-// One poller serves all connections until it is busy. Then there is one more, and
-// so on up to one for each processor: a second one that has little to do only takes
-// turns with the first, and makes requests wait for that.
+// One poller serves all connections until it is busy. Then another one is opened, up
+// to one for each processor. A second one with little to do would only take
+// turns with the first, and make requests wait.
 type pollers struct {
 	server *Server
 	all    []*poller
-	// open of all, those that connections are given to.
+	// open is how many of all are given connections.
 	open atomic.Int32
 }
 
@@ -71,7 +71,7 @@ func newPollers(s *Server) (*pollers, error) {
 // of returns the poller that is to serve a connection.
 func (p *pollers) of(fd int) *poller { return p.all[fd%int(p.open.Load())] }
 
-// watch hands c, which waits for its next bytes, to a poller, who may serve it
+// watch hands c, which waits for its next bytes, to a poller, which may serve it
 // before watch returns. It reports false if c cannot be polled.
 func (p *pollers) watch(c *serverConn) (watched bool) {
 	if p == nil || c.raw == nil {
@@ -84,7 +84,7 @@ func (p *pollers) watch(c *serverConn) (watched bool) {
 		return false
 	}
 	if c.secured != nil && c.polled.CompareAndSwap(true, false) {
-		// records may be waiting in TLS already, of which no poller hears
+		// TLS may have read records already, which no poller would notice.
 		c.turn()
 	}
 	return true
@@ -100,35 +100,36 @@ func (p *pollers) close() {
 	}
 }
 
-// A poller waits for many connections at once. While requests keep coming it does
-// so in the kernel, and keeps its processor. Its epoll descriptor is itself waited
-// for by the runtime, so that a poller with nothing to do holds no thread.
+// A poller waits for many connections at once. While requests keep coming it waits
+// in the kernel, and keeps its processor. Otherwise it waits through the runtime,
+// which polls the epoll descriptor, so that an idle poller blocks no thread.
 type poller struct {
 	pollers *pollers
 	epoll   Epoll
-	// Lends its descriptor.
+	// raw gives access to the descriptor of epoll.
 	raw syscall.RawConn
 
-	// Of run.
+	// events is where a wait puts what is ready; this and the fields up to waited belong
+	// to run.
 	events [maxEvents]EpollEvent
-	// n of events, those that the last wait found.
+	// n is how many events the last wait found.
 	n int
-	// How that went.
+	// failed is the error of the last wait.
 	failed error
-	// Waits as the runtime has it.
+	// park waits through the runtime, which can use the processor meanwhile.
 	park func(uintptr) bool
-	// Waits without giving the processor away.
+	// keep waits without giving up the processor.
 	keep func(uintptr)
-	// When other goroutines had theirs.
+	// turn is when the poller last yielded its processor.
 	turn int64
-	// When it last found out whether it was busy.
+	// looked is when the poller last measured whether it is busy.
 	looked int64
-	// How long it has waited since.
+	// waited is how long it has waited since looked.
 	waited int64
 
-	// Guards conns.
+	// mu guards conns.
 	mu sync.Mutex
-	// conns by file descriptor.
+	// conns is indexed by file descriptor.
 	conns []*serverConn
 }
 
@@ -166,11 +167,11 @@ func (p *poller) add(fd int, c *serverConn) bool {
 	c.attend(false)
 	c.polled.Store(true)
 	if p.control(syscall.EPOLL_CTL_ADD, fd) == nil {
-		// so that nobody adds it again in between
+		// Under mu, so that it is not added again in between.
 		p.mu.Lock()
-		// dropped before it was added: nobody would ever remove it
+		// It was dropped before it was added, and would never be removed.
 		if p.conns[fd] == nil {
-			// its new owner may have closed it
+			// This fails if its new owner has closed it.
 			_ = p.control(syscall.EPOLL_CTL_DEL, fd)
 		}
 		p.mu.Unlock()
@@ -179,7 +180,7 @@ func (p *poller) add(fd int, c *serverConn) bool {
 		c.recheck()
 		return true
 	}
-	// Unless it was interrupted meanwhile, it is still the caller's.
+	// Unless c was interrupted meanwhile, it still belongs to the caller.
 	if !c.polled.CompareAndSwap(true, false) {
 		return true
 	}
@@ -187,7 +188,7 @@ func (p *poller) add(fd int, c *serverConn) bool {
 	return false
 }
 
-// remove ends waiting for c, which its caller owns.
+// remove stops waiting for c, which the caller must own.
 func (p *poller) remove(c *serverConn) {
 	// fails if it is closed, which removes it, too
 	_ = c.raw.Control(func(fd uintptr) {
@@ -217,7 +218,7 @@ func (p *poller) run() {
 		}
 		p.mu.Unlock()
 		for i, c := range ready {
-			// Another owner has taken it, or it is gone.
+			// If not, another owner has taken it, or it is gone.
 			if c != nil && c.polled.CompareAndSwap(true, false) {
 				c.turn()
 			}
@@ -227,7 +228,7 @@ func (p *poller) run() {
 	}
 }
 
-// wait waits until connections are ready. An error says that the poller is closed.
+// wait waits until connections are ready. An error means that the poller is closed.
 func (p *poller) wait() error {
 	server := p.pollers.server
 	began := server.config.Now()
@@ -248,7 +249,7 @@ func (p *poller) wait() error {
 	return err
 }
 
-// measure notes a wait that began then, and opens another poller if this one is
+// measure adds up a wait that began at began, and opens another poller if this one is
 // busy.
 func (p *poller) measure(began int64) {
 	now := p.pollers.server.config.Now()
@@ -267,26 +268,27 @@ func (p *poller) measure(began int64) {
 
 // polling is what a connection needs to be polled.
 type polling struct {
-	// Nil if it cannot be.
+	// raw is nil if the connection cannot be polled.
 	raw    syscall.RawConn
 	poller *poller
-	// The socket, if TLS is spoken over it.
+	// secured is the socket below TLS, nil without TLS.
 	secured *promptSocket
-	// True: the poller waits, and whoever makes it false is the owner.
+	// polled is true while the poller waits for the connection. The goroutine that makes
+	// it false owns the connection.
 	polled atomic.Bool
 	ready  func(fd uintptr)
-	// When its last answers were written.
+	// now is when the last answers were written.
 	now int64
-	// moves to another poller, by and by.
+	// moves is set once the connection is to move to another poller after its next turn.
 	moves bool
-	// What ready found out: whether the poller may go on, or.
+	// stay is set by ready: whether the poller may keep the connection.
 	stay bool
-	// What ended that.
+	// result is set by ready: the error that the connection ends with, if any.
 	result error
 }
 
-// turn serves what has arrived for c, which its caller has taken from the
-// poller, and gives c back or on.
+// turn serves what has arrived for c, which the caller has taken from the poller, and
+// then gives c back to the poller or to a goroutine.
 func (c *serverConn) turn() {
 	c.stay, c.result = false, nil
 	if err := c.raw.Control(c.ready); err != nil {
@@ -306,12 +308,12 @@ func (c *serverConn) turn() {
 		return
 	}
 	if c.stay {
-		// its deadline has passed, which it will find out
+		// Its deadline has passed; resume handles that.
 		c.result = nil
 	}
 	if errors.Is(c.result, io.EOF) {
-		// Nothing is left to say, and a goroutine for each would be many when a
-		// crowd leaves at once.
+		// The client has ended the connection. It gets no goroutine, because there would
+		// be many of them when many clients leave at once.
 		c.poller.remove(c)
 		c.finish()
 		return
@@ -320,7 +322,7 @@ func (c *serverConn) turn() {
 }
 
 // serveReady reads once, executes, and writes what the socket takes at once. While a
-// large value arrives faster than it is read, it reads on.
+// large value arrives faster than it is read, it keeps reading.
 func (c *serverConn) serveReady(fd uintptr) {
 	c.moves = c.server.pollers.of(int(fd)) != c.poller
 	for left := uploadTurn; ; {
@@ -340,7 +342,7 @@ func (c *serverConn) serveReady(fd uintptr) {
 }
 
 // executeNow executes what has arrived and writes what the socket takes at once. It
-// reports whether that was nothing but a part of a request; c.stay says whether the
+// reports whether that was only a part of a request; c.stay says whether the
 // poller may go on.
 func (c *serverConn) executeNow(fd uintptr) (part bool) {
 	part = true
@@ -352,12 +354,13 @@ func (c *serverConn) executeNow(fd uintptr) (part bool) {
 			c.session.Release()
 			c.now = c.server.config.Now()
 			c.session.Measure(began, c.now)
-			// a request that is whole may be left to a goroutine; nothing may be read then
+			// The rest may be a complete request for a goroutine, which must come before
+			// anything is read.
 			return part && c.stay
 		}
 		if !all || failed != nil || c.slot != servingSlot || !c.writeNow(int(fd), pending) {
 			c.stay = false
-			// a goroutine goes on with what is pending
+			// A goroutine goes on with what is pending.
 			return false
 		}
 	}
@@ -369,7 +372,8 @@ func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
 	if c.secured != nil {
 		return c.writeRecords(pending)
 	}
-	var n int // an error comes again when it is tried for the rest
+	// An error comes again when a goroutine writes the rest.
+	var n int
 	if len(pending) == 1 {
 		n, _ = c.server.kernel.Write(fd, pending[0])
 	} else {
@@ -380,7 +384,7 @@ func (c *serverConn) writeNow(fd int, pending net.Buffers) bool {
 }
 
 // recheck takes c back from the poller if it was interrupted before it was
-// polled, when its interrupter could not.
+// polled, when unpoll had no effect yet.
 func (c *serverConn) recheck() {
 	if c.interrupted() {
 		c.unpoll()

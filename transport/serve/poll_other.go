@@ -4,7 +4,7 @@ package serve
 
 import "syscall"
 
-// Elsewhere each connection has a goroutine that waits.
+// Without polling, each connection has a goroutine that waits.
 type (
 	pollers struct{}
 	polling struct{ raw syscall.RawConn }

@@ -19,14 +19,14 @@ func (c *serverConn) initRead() {
 	c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
 }
 
-// boundUnsent would bound what the socket takes before it is on its way.
+// boundUnsent does nothing: this system has no such limit.
 func (c *serverConn) boundUnsent() {}
 
-// arrived and readArrived would tell and read what the connection has received
-// and not handed out yet, which this system cannot without waiting.
+// arrived and readArrived do nothing: this system cannot tell or read what a
+// connection has received without waiting.
 func (c *serverConn) arrived() int { return 0 }
 
 func (c *serverConn) readArrived(int) (int, error) { return 0, nil }
 
-// awaitInterruption would wait for the connection's deadline.
+// awaitInterruption does nothing on this system.
 func (c *serverConn) awaitInterruption() {}

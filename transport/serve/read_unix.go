@@ -13,8 +13,9 @@ import (
 )
 
 // initRead sets how the connection is read. Over plain sockets, the session
-// borrows its input buffer only once bytes are there, so that a connection that
-// waits holds none. What TLS reads from its socket is not the protocol's.
+// borrows its input buffer only once bytes have arrived, so that an idle connection
+// holds none. With TLS that cannot be: bytes on the socket need not be any of the
+// protocol.
 func (c *serverConn) initRead() {
 	raw, err := c.server.kernel.Socket(c.Conn)
 	if err != nil {
@@ -42,8 +43,8 @@ func (c *serverConn) initRead() {
 }
 
 // readNow reads at most limit bytes from the non-blocking socket into the session,
-// and reports whether that filled the buffer. It gives the buffer back when nothing is
-// there.
+// and reports whether that filled the buffer. If there is nothing to read it gives
+// the buffer back.
 func (c *serverConn) readNow(fd, limit int) (n int, full bool, err error) {
 	for {
 		b := c.session.Buffer()
@@ -60,8 +61,8 @@ func (c *serverConn) readNow(fd, limit int) (n int, full bool, err error) {
 	}
 }
 
-// socket returns the socket that the connection, TLS or not, is over; nil if it
-// is over something else.
+// socket returns the connection's socket, with TLS over it or not; nil if there
+// is none.
 func (c *serverConn) socket() syscall.RawConn {
 	conn := c.Conn
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
@@ -78,7 +79,7 @@ func (c *serverConn) socket() syscall.RawConn {
 	return raw
 }
 
-// boundUnsent bounds what the socket takes before it is on its way.
+// boundUnsent limits how much the socket accepts before sending it.
 func (c *serverConn) boundUnsent() {
 	if raw := c.socket(); raw != nil {
 		// fails if it is closed
@@ -86,7 +87,7 @@ func (c *serverConn) boundUnsent() {
 	}
 }
 
-// arrived returns how many bytes the socket holds, or more.
+// arrived returns how many unread bytes the socket has received, or more.
 func (c *serverConn) arrived() (n int) {
 	if raw := c.socket(); raw != nil {
 		// fails if it is closed
@@ -95,10 +96,9 @@ func (c *serverConn) arrived() (n int) {
 	return n
 }
 
-// readArrived reads into the session what the connection has received and not
-// handed out yet, at most limit bytes, or of TLS a record. It does not wait, and
-// does not mind a read deadline that has passed. Other connections than sockets
-// are taken to hold nothing.
+// readArrived reads into the session what the connection has received already, at most
+// limit bytes, or a record of TLS. It does not wait, and works after a read deadline
+// has passed. Connections other than sockets are taken to have received nothing.
 func (c *serverConn) readArrived(limit int) (n int, err error) {
 	if _, plain := c.Conn.(syscall.Conn); !plain {
 		return c.readRecord()
@@ -109,11 +109,11 @@ func (c *serverConn) readArrived(limit int) (n int, err error) {
 	return n, err
 }
 
-// readRecord is readArrived for TLS, whose read deadline has passed. A record
-// that has begun to arrive is waited for, but not for long.
+// readRecord is readArrived for TLS, whose read deadline has passed. If part of a
+// record has arrived, it waits a short time for the rest.
 func (c *serverConn) readRecord() (n int, err error) {
 	if n, err = c.read(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		// what TLS had read from the socket already
+		// TLS had read this from the socket already.
 		return n, err
 	}
 	if c.arrived() == 0 || !c.wait(forEnd, c.server.config.Now(), lingerTimeout) || c.SetReadDeadline(time.Time{}) != nil {
@@ -131,7 +131,7 @@ func (c *serverConn) readRecord() (n int, err error) {
 // passes or it is closed.
 func (c *serverConn) awaitInterruption() {
 	if raw := c.socket(); raw != nil {
-		// fails, and is meant to
+		// It returns only with an error, when the wait is over.
 		_ = raw.Read(func(uintptr) bool { return false })
 	}
 }

@@ -1,5 +1,5 @@
-// Package serve is the shell around sessions: it accepts connections, reads and
-// writes their sockets, holds them to limits and deadlines, and drains them when
+// Package serve runs sessions on sockets: it accepts connections, reads and
+// writes them, holds them to limits and deadlines, and drains them when
 // it shuts down. It never looks into a frame.
 package serve
 
@@ -23,8 +23,10 @@ import (
 
 // Defaults of a ServerConfig.
 const (
-	DefaultMaxConnections           = 16_384
-	DefaultMaxConnectionsPerAddress = 12_288 // three quarters, so that no address can take every place
+	DefaultMaxConnections = 16_384
+	// DefaultMaxConnectionsPerAddress is three quarters of all, so that no address can
+	// take every place.
+	DefaultMaxConnectionsPerAddress = 12_288
 	DefaultMaxInFlight              = 256 << 20
 	DefaultFrameTimeout             = 30 * time.Second
 	DefaultWriteTimeout             = 30 * time.Second
@@ -42,61 +44,65 @@ var ErrServerClosed = errors.New("server is closed")
 // must be set; every other zero field means its default, and Unlimited (-1)
 // switches a limit or a timeout off.
 type ServerConfig struct {
-	// NewHandler returns what executes one connection's requests. The Server
-	// calls it once per connection, after the handshake if that is TLS, and
-	// uses the handler from one goroutine. A handler may also be a Gate; a
-	// AuthHandler, to be held to AuthTimeout; a Terminator; and an io.Closer, to be
-	// closed with its connection.
+	// NewHandler returns what executes one connection's requests. The Server calls it
+	// once per connection, after any TLS handshake, and uses the handler from one
+	// goroutine. A handler may also be a Gate, an AuthHandler (the connection is then
+	// held to AuthTimeout), a Terminator, or an io.Closer (it is then closed with its
+	// connection).
 	NewHandler func(net.Conn) session.Handler
-	// NewSession, in place of NewHandler, is for another protocol than
-	// cryptomem's. It is called as NewHandler is, and also for a connection over
-	// the limits, with what its first request is to be answered; refusal is nil
-	// otherwise. A session may also be an AuthHandler, and end its connection with
+	// NewSession, in place of NewHandler, serves another protocol than cryptomem's. It
+	// is called as NewHandler is. For a connection over the limits it is also called,
+	// with the refusal that answers the first request; refusal is nil otherwise. A
+	// session may also be an AuthHandler, and may end its connection with
 	// session.ErrEnded.
 	NewSession func(conn net.Conn, refusal *wire.Refusal) Session
-	// Blocking says that sessions may wait for something else than their
+	// Blocking says that sessions may wait for something other than their
 	// connection. Each connection then has a goroutine of its own.
 	Blocking bool
-	// Now is the time that Handle receives, in nanoseconds and always
+	// Now returns the time that Handle receives, in nanoseconds and always
 	// positive. The default counts from NewServer on Clock.
 	Now   func() int64
 	Clock clock.Clock
-	// The default is the operating system.
+	// Kernel is the operating system by default.
 	Kernel Kernel
-	// Nil discards.
+	// Logger may be nil, to log nothing.
 	Logger *slog.Logger
 
-	// MaxValueSize of a request's value, in bytes.
+	// MaxValueSize is the largest value of a request, in bytes.
 	MaxValueSize int
 
-	// Open at once.
+	// MaxConnections is how many connections may be open at once.
 	MaxConnections int
-	// MaxConnectionsPerAddress of those, from one IPv4 address or IPv6 /64 network.
+	// MaxConnectionsPerAddress is how many of those may be from one IPv4 address or one
+	// IPv6 /64 network.
 	MaxConnectionsPerAddress int
-	// Bytes that large requests on their way and large answers not read may hold, over all connections.
+	// MaxInFlight is how many bytes large requests that are arriving and answers that are
+	// not read may hold, over all connections.
 	MaxInFlight int64
 
-	// FrameTimeout for a request to arrive whole, from its first byte on, and for a TLS handshake.
+	// FrameTimeout is how long a request may take from its first byte to its last, and a
+	// TLS handshake.
 	FrameTimeout time.Duration
-	// WriteTimeout for the client to take a batch of answers.
+	// WriteTimeout is how long the client may take to accept a batch of answers.
 	WriteTimeout time.Duration
-	// IdleTimeout for the next request to begin.
+	// IdleTimeout is how long a connection may wait for its next request to begin.
 	IdleTimeout time.Duration
-	// AuthTimeout for an AuthHandler to be authenticated, from the connection's begin on.
+	// AuthTimeout is how long the client of an AuthHandler may take to authenticate, from
+	// the start of the connection.
 	AuthTimeout time.Duration
 
-	// Whether Stats tells the keys of the slowest and largest requests.
+	// RecordKeys makes Stats report the keys of the slowest and largest requests.
 	RecordKeys bool
 }
 
-// An AuthHandler is a Handler or Session that does not trust its client yet. Until it
-// does, the whole connection is held to AuthTimeout.
+// An AuthHandler is a Handler or Session whose client has to authenticate. Until it
+// has, the whole connection is held to AuthTimeout.
 type AuthHandler interface {
 	Authenticated() bool
 }
 
 // A Session is the protocol on one connection: received bytes go in, answers
-// come out. A *session.Session is one, and says what each method is for.
+// come out. A *session.Session is one, and documents each method.
 type Session interface {
 	Buffer() []byte
 	Received(n int)
@@ -118,9 +124,9 @@ type Session interface {
 // net.Conn: TCP, TLS, Unix, net.Pipe. Plain sockets that wait for a request
 // cost no goroutine where the system can poll them (Linux).
 type Server struct {
-	// But for what limits say.
+	// config is as NewServer got it, except for what limits now hold.
 	config ServerConfig
-	// Limits and timeouts.
+	// limits holds the present limits and timeouts.
 	limits   atomic.Pointer[ServerConfig]
 	kernel   Kernel
 	memory   *session.Budget
@@ -128,18 +134,19 @@ type Server struct {
 	watchdog watchdog
 	counters counters
 	draining atomic.Bool
-	// Connections that a goroutine serves by itself.
+	// attended counts the connections that a goroutine of their own serves.
 	attended atomic.Int32
 
-	// Guards what follows.
+	// mu guards the fields below.
 	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
 	conns     map[*serverConn]struct{}
-	entered   uint64 // connections, ever
-	limiter   connLimiter
-	pollers   *pollers
-	// Closed when draining has left no connection.
+	// entered counts all connections since NewServer.
+	entered uint64
+	limiter connLimiter
+	pollers *pollers
+	// idle is closed when draining has left no connection.
 	idle chan struct{}
 }
 
@@ -171,8 +178,8 @@ func NewServer(c ServerConfig) *Server {
 
 // SetLimits replaces the limits of connections and memory in flight, and the
 // timeouts, by those of c, where a zero field means its default; it ignores the
-// rest of c. Connections that are open stay, and their deadlines are the new
-// ones from the next time that they are set.
+// rest of c. Open connections stay; a new timeout applies to them from the next time
+// their deadline is set.
 func (s *Server) SetLimits(c ServerConfig) {
 	setDefault(&c.MaxConnections, DefaultMaxConnections)
 	setDefault(&c.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress)
@@ -197,7 +204,7 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 // Serve accepts connections from l, which it closes, until Shutdown or Close;
 // then it returns ErrServerClosed. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	// a listener closed twice is closed
+	// Shutdown may have closed it already.
 	defer func() { _ = l.Close() }()
 	s.mu.Lock()
 	if s.closed {
@@ -231,7 +238,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case s.draining.Load():
 			return ErrServerClosed
 		case IsTransient(err):
-			// Open connections go on, and room comes back when one of them ends.
+			// Open connections continue, and their descriptors become free when they end.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.config.Logger.Warn("cannot accept connections", "error", err, "retry_in", pause)
 			<-s.config.Clock.After(pause)
@@ -241,16 +248,16 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// ServeConn serves one connection until it ends, and closes it. A connection
-// over the limits has its first request answered busy.
+// ServeConn serves one connection until it ends, and closes it. If the connection
+// is over the limits, its first request is answered busy.
 func (s *Server) ServeConn(conn net.Conn) {
 	if c := s.enter(conn); c != nil {
 		c.run()
 	}
 }
 
-// enter finds a place for a connection. It closes the connection and returns
-// nil if there is none.
+// enter finds a place for a connection. If there is none, it closes the connection
+// and returns nil.
 func (s *Server) enter(conn net.Conn) *serverConn {
 	c := &serverConn{Conn: conn, server: s, address: addressOf(conn), since: s.config.Now()}
 	c.active = c.since
@@ -293,13 +300,13 @@ func (s *Server) leave(c *serverConn) {
 	}
 }
 
-// Shutdown stops accepting, lets each connection answer the requests that have
-// arrived whole by then, and ends it behind the last answer: the client sees the
-// end of the stream, and no reset destroys answers on their way. For that, it
-// waits for up to two seconds for clients to end their side, unless they have
-// been silent for as long. It returns nil once all are closed. When ctx ends
-// first, it cuts the remaining ones and returns ctx's error; it does not wait
-// much longer for a command, such as FLUSH, that is being executed.
+// Shutdown stops accepting, answers the requests that have arrived whole by then, and
+// ends each connection after its last answer: the client sees the end of the stream,
+// and no reset destroys answers in transit. For that, it waits for up to two seconds
+// for clients to end their side, unless they have been silent for as long. It returns
+// nil once all connections are closed. If ctx ends first, it cuts the remaining ones
+// and returns ctx's error, after waiting for at most a second for a command that is
+// being executed, such as FLUSH.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	select {
@@ -320,10 +327,11 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// cutTimeout is how long a command that is being executed may hold up the end.
+// cutTimeout is how long Shutdown and Close wait for a command that is being executed.
 const cutTimeout = time.Second
 
-// awaitCut waits until the connections that were cut are gone, or cutTimeout.
+// awaitCut waits until the connections that were cut have ended, but at most for
+// cutTimeout.
 func (s *Server) awaitCut() {
 	timeout := s.config.Clock.Timer(cutTimeout)
 	defer timeout.Stop()
@@ -342,14 +350,14 @@ func (s *Server) stop() {
 	}
 	s.closed = true
 	s.draining.Store(true)
-	// no more come, now that it is closed
+	// No more come, now that closed is set.
 	listeners, conns := slices.Collect(maps.Keys(s.listeners)), s.inOrder()
 	if len(conns) == 0 {
 		s.end()
 	}
 	s.mu.Unlock()
 	for _, l := range listeners {
-		// Serve's Accept fails either way
+		// Accept fails in Serve either way.
 		_ = l.Close()
 	}
 	for _, c := range conns {
@@ -359,7 +367,7 @@ func (s *Server) stop() {
 	}
 }
 
-// end needs the lock.
+// end closes the pollers and idle when the last connection has left. It needs the lock.
 func (s *Server) end() {
 	s.watchdog.stop()
 	s.pollers.close()
@@ -376,7 +384,7 @@ func (s *Server) cut() {
 	conns := s.inOrder()
 	s.mu.Unlock()
 	for _, c := range conns {
-		// its goroutine sees the error
+		// Its goroutine sees the error.
 		_ = c.Close()
 		c.unpoll()
 	}

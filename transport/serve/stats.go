@@ -12,35 +12,37 @@ type counters struct {
 	timeouts                                              [waitKinds]atomic.Uint64
 }
 
-// ServerStats is a snapshot of a Server's counters. Those not said to be a
-// present value count from NewServer on.
+// ServerStats is a snapshot of a Server's counters. Unless a field says that it is
+// the present value, it counts from NewServer on.
 type ServerStats struct {
-	// Open now, those being refused included.
+	// Connections is how many are open now, including those being refused.
 	Connections int `json:"connections"`
-	// MaxConnections that may be, below 0 for no limit.
+	// MaxConnections is how many may be open, below 0 for no limit.
 	MaxConnections int `json:"max_connections"`
-	// Held now by requests that are arriving and answers that are not read.
-	InFlight int64  `json:"in_flight_bytes"`
-	Accepted uint64 `json:"accepted"` // connections
-	// Connections over a limit.
+	// InFlight is how many bytes arriving requests and unread answers hold now.
+	InFlight int64 `json:"in_flight_bytes"`
+	// Accepted counts connections.
+	Accepted uint64 `json:"accepted"`
+	// Refused counts connections over a limit.
 	Refused uint64 `json:"refused"`
-	// Connections closed for bad magic.
+	// FramingErrors counts connections closed for bad magic.
 	FramingErrors uint64 `json:"framing_errors"`
-	// Connections closed by their handler, as after too many failed AUTHs.
+	// Ended counts connections closed by their handler, as after too many failed AUTHs.
 	Ended uint64 `json:"ended"`
-	// Connections closed because no memory was left for their unread answers.
+	// Unread counts connections closed because no memory was left for their unread answers.
 	Unread uint64 `json:"unread"`
-	// TLS connections that did not get to a request.
+	// Handshakes counts TLS connections that failed before their first request.
 	Handshakes    uint64 `json:"failed_handshakes"`
 	BytesReceived int64  `json:"bytes_received"`
 	BytesSent     int64  `json:"bytes_sent"`
 
-	// Connections closed because a deadline passed.
+	// IdleTimeouts counts, like the fields below, connections closed because a deadline
+	// passed.
 	IdleTimeouts  uint64 `json:"idle_timeouts"`
 	FrameTimeouts uint64 `json:"frame_timeouts"`
 	WriteTimeouts uint64 `json:"write_timeouts"`
 	AuthTimeouts  uint64 `json:"auth_timeouts"`
-	// HandshakeTimeouts of TLS; failed_handshakes counts them too.
+	// HandshakeTimeouts is of TLS; failed_handshakes counts them too.
 	HandshakeTimeouts uint64 `json:"handshake_timeouts"`
 
 	session.RequestStats

@@ -14,8 +14,8 @@ import (
 )
 
 // NewTLSListener returns a listener whose connections speak TLS, as those of
-// tls.NewListener do, and that a Server can poll while they wait for a request. The
-// others, too, can be served, with a goroutine each.
+// tls.NewListener do, and that a Server can poll while they wait for a request. A
+// Server can serve those of tls.NewListener as well, with a goroutine each.
 func NewTLSListener(l net.Listener, config *tls.Config) net.Listener {
 	return &tlsListener{l, config}
 }
@@ -34,8 +34,8 @@ func (l *tlsListener) Accept() (net.Conn, error) {
 	return tls.Server(belowTLS(conn), l.config), nil
 }
 
-// belowTLS returns what TLS is to be spoken over: a promptSocket, if conn is a
-// socket.
+// belowTLS returns the connection to run TLS over: a promptSocket, if conn is a
+// socket, or else conn.
 func belowTLS(conn net.Conn) net.Conn {
 	if s, ok := conn.(streamSocket); ok {
 		if raw, err := s.SyscallConn(); err == nil {
@@ -55,26 +55,28 @@ type streamSocket interface {
 }
 
 // A promptSocket is the socket below a tls.Conn. While it is prompt, reads and
-// writes do not wait. Then a poller can call the tls.Conn.
+// writes do not wait, so that a poller can call the tls.Conn.
 //
 // A read for which nothing has arrived fails with EAGAIN, which is temporary, so
-// that the tls.Conn keeps what it has of a record and goes on later. A write always
-// succeeds: what the socket does not take is held, for nothing may be left out of
-// the stream. Who writes has to stop then, and nothing more is prompt before Flush;
-// so it is never more than the rest of a record, and of what TLS says by itself.
+// that the tls.Conn keeps the part of a record that it has and continues later. A
+// write always succeeds: what the socket does not take is held, because the stream
+// must not lose any bytes. The writer has to stop then, and call Flush before anything
+// else. So no more is held than the rest of a record and messages of TLS itself.
 type promptSocket struct {
 	streamSocket
 	raw    syscall.RawConn
 	prompt atomic.Bool
 
-	// Of who reads: where, what came of it, and whether nothing is left.
-	in      []byte
-	n       int
-	failed  error
+	// in is where receive puts what it reads.
+	in []byte
+	// n and failed are what the last receive returned.
+	n      int
+	failed error
+	// dry is set when that receive left nothing in the socket.
 	dry     bool
 	receive func(fd uintptr)
 
-	// Guards what follows, against a Close meanwhile.
+	// mu guards the fields below against a concurrent Close.
 	mu   sync.Mutex
 	out  []byte
 	held []byte
@@ -89,7 +91,7 @@ func newPromptSocket(s streamSocket, raw syscall.RawConn) *promptSocket {
 		}
 	}
 	p.send = func(fd uintptr) {
-		// an error comes again with what is held
+		// An error comes again when Flush writes what is held.
 		n, _ := socket.Write(int(fd), p.out)
 		p.out = p.out[max(n, 0):]
 	}
@@ -115,13 +117,13 @@ func (p *promptSocket) Read(b []byte) (int, error) {
 	case p.n == 0 && len(b) > 0:
 		return 0, io.EOF
 	}
-	// what comes later will be noticed
+	// The poller notices what arrives later.
 	p.dry = p.n < len(b)
 	return p.n, nil
 }
 
-// Write implements net.Conn. It fails during a Flush, when it can only be the last word
-// of who closes the connection, and does not want to wait.
+// Write implements net.Conn. It fails during a Flush: only Close writes then, to send
+// the TLS alert, and must not wait.
 func (p *promptSocket) Write(b []byte) (int, error) {
 	if !p.mu.TryLock() {
 		return 0, errFlushing
@@ -144,14 +146,14 @@ func (p *promptSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Holding reports whether the socket did not take all that was written.
+// Holding reports whether the socket has not taken everything that was written.
 func (p *promptSocket) Holding() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.held) > 0
 }
 
-// Flush writes what is held, and waits for that.
+// Flush writes what is held, and waits until the socket has taken it.
 func (p *promptSocket) Flush() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,7 +172,7 @@ func (p *promptSocket) flush() error {
 	return err
 }
 
-// initTLS prepares a connection over TLS for polling, where that can be done.
+// initTLS prepares a connection over TLS for polling, where that is possible.
 func (c *serverConn) initTLS() {
 	conn, ok := c.Conn.(*tls.Conn)
 	if !ok {
@@ -181,16 +183,16 @@ func (c *serverConn) initTLS() {
 	}
 }
 
-// maxRecord is what a record of TLS carries, in bytes.
+// maxRecord is the most data that a TLS record carries, in bytes.
 const maxRecord = 16 << 10
 
 // serveRecords is serveReady over TLS: it reads and executes until nothing that has
-// arrived is left, for the poller hears of what is in the socket, and not of what
+// arrived is left, because the poller notices what is in the socket, but not what
 // TLS has read from there.
 func (c *serverConn) serveRecords(fd uintptr) {
 	c.moves = c.server.pollers.of(int(fd)) != c.poller
 	c.secured.dry = false
-	// What is part of a record, or nothing for the protocol, moves no deadline.
+	// A part of a record, or a message of TLS itself, moves no deadline.
 	c.now = c.active
 	for left := uploadTurn; left > 0; {
 		n, err := c.Read(c.session.Buffer())
@@ -207,7 +209,8 @@ func (c *serverConn) serveRecords(fd uintptr) {
 			return
 		}
 	}
-	// others want their turn, and records may be waiting
+	// A goroutine goes on, so that other connections get their turn: TLS may hold
+	// records that the poller would not notice.
 	c.stay = false
 }
 
@@ -216,7 +219,7 @@ func (c *serverConn) writeRecords(pending net.Buffers) bool {
 	sent := 0
 	for _, piece := range pending {
 		for len(piece) > 0 {
-			// an error comes again when it is tried for the rest
+			// An error comes again when a goroutine writes the rest.
 			n, err := c.Write(piece[:min(len(piece), maxRecord)])
 			sent += n
 			if err != nil || c.secured.Holding() {
@@ -230,7 +233,7 @@ func (c *serverConn) writeRecords(pending net.Buffers) bool {
 	return true
 }
 
-// setPrompt says whether the connection's owner must not wait.
+// setPrompt sets whether reads and writes of the connection must not wait.
 func (c *serverConn) setPrompt(prompt bool) {
 	if c.secured != nil {
 		c.secured.prompt.Store(prompt)
@@ -242,7 +245,7 @@ func (c *serverConn) sendHeld() error {
 	if c.secured == nil || !c.secured.Holding() {
 		return nil
 	}
-	// what the session keeps meanwhile is charged
+	// Charge what the session keeps while this waits.
 	if c.session.Unsent() == 0 {
 		c.session.Release()
 	} else if !c.session.Hold() {

@@ -8,8 +8,8 @@ import (
 )
 
 // NewTLSListener returns a listener whose connections speak TLS, as those of
-// tls.NewListener do, and that a Server can poll while they wait for a request,
-// where the system lets it.
+// tls.NewListener do. On Linux a Server can also poll them while they wait for a
+// request.
 func NewTLSListener(l net.Listener, config *tls.Config) net.Listener {
 	return tls.NewListener(l, config)
 }
