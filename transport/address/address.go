@@ -1,8 +1,8 @@
-// Package address reads addresses as people write them, for those who listen on
-// one or connects to it: "localhost:8080", "[::1]:8080", ":8080" for every
-// address of the machine, "unix:/run/cryptomem.sock" for a Unix socket.
+// Package address parses addresses to listen on or connect to: "localhost:8080",
+// "[::1]:8080", ":8080" for every address of the machine, "unix:/run/cryptomem.sock"
+// for a Unix socket.
 //
-// What looks like an address and is none is an [Error] that says what to write.
+// For a text that is no address, the [Error] says what to write instead.
 package address
 
 import (
@@ -26,20 +26,20 @@ const unixPrefix = "unix:"
 type Address struct {
 	// Path names the file of a Unix socket. It is empty for a TCP port.
 	Path string
-	// Host is a name or an IP address, without brackets. Empty, it stands for
+	// Host is a name or an IP address, without brackets. An empty Host stands for
 	// every address of this machine.
 	Host string
-	// Port is 0 to listen on any free one.
+	// Port may be 0 to listen on any free port.
 	Port uint16
 }
 
-// An Error says why a text is no address, and what to write.
+// An Error says why a text is no address, and what to write instead.
 type Error struct {
-	// What was written.
+	// Text is the text that was parsed.
 	Text string
-	// What is wrong with it.
+	// Reason is what is wrong with it.
 	Reason string
-	// What to write.
+	// Advice is what to write instead.
 	Advice string
 }
 
@@ -47,8 +47,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%q is no address: %s; %s", e.Text, e.Reason, e.Advice)
 }
 
-// Parse reads one address. Its error is an [*Error]. Only the form is checked: a
-// name is looked up, and a file is looked at, when the address is used.
+// Parse reads one address. Its error is an [*Error]. It checks the form only: a
+// name is resolved, and a file opened, when the address is used.
 func Parse(text string) (Address, error) {
 	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
 		return parseUnix(text, path)
@@ -78,8 +78,8 @@ func ParseList(text string) ([]Address, error) {
 
 func parseUnix(text, path string) (Address, error) {
 	if rest, ok := strings.CutPrefix(path, "//"); ok {
-		// In a URL the host comes first: unix:///run/s names /run/s, but one who
-		// writes unix://run/s may mean either file.
+		// In a URL the host comes first: unix:///run/s is the file /run/s, but
+		// unix://run/s may be meant for either file.
 		path = rest
 		if path != "" && path[0] != '/' {
 			return Address{}, &Error{
@@ -89,7 +89,7 @@ func parseUnix(text, path string) (Address, error) {
 		}
 	}
 	for strings.HasPrefix(path, "//") {
-		// the same file, which would not be when written behind unix: again
+		// The same file; but "unix:" followed by two slashes would be parsed as a URL.
 		path = path[1:]
 	}
 	switch {
@@ -147,7 +147,7 @@ func adviceFor(text string) string {
 	}
 	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 	if i := strings.LastIndexByte(bare, ':'); i > 0 && isIPv6(bare[:i]) {
-		// Of ::1:8080, the end is more likely a port than a part of the address.
+		// The end of ::1:8080 is more likely a port than a part of the address.
 		if n, err := strconv.ParseUint(bare[i+1:], 10, 16); err == nil && n > 999 {
 			return "write [" + bare[:i] + "]" + bare[i:]
 		}
@@ -163,7 +163,7 @@ func adviceFor(text string) string {
 	return "write host:port, such as localhost" + port + ", or unix:PATH"
 }
 
-// String returns the text that Parse reads as a.
+// String returns a text that Parse reads as a.
 func (a Address) String() string {
 	if a.Path != "" {
 		return unixPrefix + a.Path
@@ -171,7 +171,7 @@ func (a Address) String() string {
 	return a.Target()
 }
 
-// Network is "tcp" or "unix", which package net calls the network.
+// Network returns "tcp" or "unix", the network for package net.
 func (a Address) Network() string {
 	if a.Path != "" {
 		return "unix"
@@ -179,7 +179,7 @@ func (a Address) Network() string {
 	return "tcp"
 }
 
-// Target is what package net takes as the address on a's Network.
+// Target returns the address for package net on a's Network.
 func (a Address) Target() string {
 	if a.Path != "" {
 		return a.Path
@@ -197,15 +197,14 @@ func (a Address) IsLocal() bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// IsLocal is Address.IsLocal of what Parse reads; a text that is no address is
-// not local.
+// IsLocal is Address.IsLocal for a text; a text that Parse rejects is not local.
 func IsLocal(text string) bool {
 	a, err := Parse(text)
 	return err == nil && a.IsLocal()
 }
 
-// Dial connects to the address that Parse reads. An error does not name it: the
-// caller does.
+// Dial connects to the address that Parse reads. The caller has to name the address in
+// its own error: Dial's does not.
 func Dial(ctx context.Context, text string) (net.Conn, error) {
 	a, err := Parse(text)
 	if err != nil {
@@ -218,7 +217,7 @@ func Dial(ctx context.Context, text string) (net.Conn, error) {
 	return conn, err
 }
 
-// Of returns the address that a listener has.
+// Of returns the address of a listener.
 func Of(addr net.Addr) Address {
 	switch a := addr.(type) {
 	case *net.UnixAddr:
@@ -227,14 +226,14 @@ func Of(addr net.Addr) Address {
 		ip := a.AddrPort()
 		return Address{Host: ip.Addr().Unmap().String(), Port: ip.Port()}
 	}
-	// of another kind: not local
+	// Another kind of address is not local.
 	a, _ := Parse(addr.String())
 	return a
 }
 
-// ServerName returns the name that the server's certificate has to vouch for:
-// the host, or localhost where a Unix socket or no host is named. Of a text that
-// is no address, it is all of it.
+// ServerName returns the name that the server's certificate has to be valid for:
+// the host, or localhost for a Unix socket or an empty host. For a text that
+// is no address, it returns the text.
 func ServerName(text string) string {
 	a, err := Parse(text)
 	switch {

@@ -27,7 +27,7 @@ var _ = Describe("A crowd of calls", func() {
 		GinkgoHelper()
 		near, far := net.Pipe()
 		conn := pipeline.NewConn(near, clock.NewMock(), pipeline.EngineLimits{MaxCalls: 1})
-		defer far.Close()  //nolint:errcheck // nobody is left to be told
+		defer far.Close()  //nolint:errcheck // the calls have ended
 		defer conn.Close() //nolint:errcheck // the same
 		calls := make([]*pipeline.Call, n)
 		for i := range calls {

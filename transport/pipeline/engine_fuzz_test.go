@@ -9,9 +9,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// FuzzEngineReceived feeds an engine with calls in flight whatever a server
-// might send. It must complete each call once, in order, and come to the same
-// end however the bytes are cut.
+// FuzzEngineReceived feeds any bytes to an engine with calls in flight. It must
+// complete each call once, in order, and end the same way however the bytes are cut.
 func FuzzEngineReceived(f *testing.F) {
 	ok := wire.AppendResponse(nil, wire.OK, []byte("value"))
 	f.Add(append(ok, wire.AppendResponse(nil, wire.NotFound, nil)...), uint16(1), uint8(0))

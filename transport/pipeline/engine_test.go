@@ -122,7 +122,7 @@ var _ = Describe("Engine", func() {
 	})
 
 	Describe("cancelling", func() {
-		It("drops the cancelled call's answer and shifts nobody else's", func() {
+		It("drops the cancelled call's answer and keeps all others in their places", func() {
 			a, b, c := get("a"), get("b"), get("c")
 			submit(a, b, c)
 			Expect(engine.Cancel(b)).To(BeTrue())
@@ -200,7 +200,7 @@ var _ = Describe("Engine", func() {
 		},
 			Entry("by bytes that are no answer", []byte("HTTP/1.1 400"), wire.ErrFraming),
 			Entry("by the second byte already", []byte("CX"), wire.ErrFraming),
-			Entry("by a status that nobody knows", answer(9, ""), pipeline.ErrUnexpectedStatus),
+			Entry("by an unknown status", answer(9, ""), pipeline.ErrUnexpectedStatus),
 			Entry("by a status that does not answer the command", answer(wire.NotFound, ""), pipeline.ErrUnexpectedStatus),
 			Entry("by an extension's status to a base command", answer(wire.Exists, ""), pipeline.ErrUnexpectedStatus),
 			Entry("by an answer above the limit", []byte{'C', 'M', 1, 0xff, 0xff, 0xff, 0xff}, pipeline.ErrAnswerTooLarge),

@@ -151,7 +151,7 @@ var _ = Describe("A caller that is alone", func() {
 		}
 	})
 
-	It("heeds its context when the answer does not come, which nobody else gets", func() {
+	It("returns when its context ends before the answer, which no other call gets", func() {
 		answered := make(chan struct{})
 		go func() {
 			echo(far, row+1, nil)
@@ -169,7 +169,7 @@ var _ = Describe("A caller that is alone", func() {
 		alone(3)
 	})
 
-	It("is told that the server has gone while nobody was reading", func() {
+	It("learns that the server has gone while no one read", func() {
 		go func() {
 			echo(far, row+1, nil)
 			_, _ = far.Write(wire.AppendResponse(nil, wire.Error, []byte("good night")))

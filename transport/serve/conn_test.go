@@ -18,7 +18,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// from is a connection that says that it comes from an address.
+// from is a connection with a remote address of the spec's choice.
 type from struct {
 	net.Conn
 	address *net.TCPAddr
@@ -26,7 +26,7 @@ type from struct {
 
 func (f from) RemoteAddr() net.Addr { return f.address }
 
-// poor is a listener that lacks something for its first connections.
+// poor is a listener whose first calls of Accept fail.
 type poor struct {
 	net.Listener
 	err   error
@@ -73,7 +73,7 @@ var _ = Describe("a server's connections", func() {
 		Expect(statusFrom("2001:db8:1:3::1")).To(Equal(wire.OK))
 	})
 
-	It("may not take for ever to shake hands", func() {
+	It("may not take forever to shake hands", func() {
 		start(serve.ServerConfig{})
 		client, server := net.Pipe()
 		go s.ServeConn(tls.Server(server, &tls.Config{MinVersion: tls.VersionTLS13}))
@@ -110,7 +110,7 @@ var _ = Describe("a server's connections", func() {
 		Entry("an error of the network", syscall.EPROTO),
 	)
 
-	It("are accepted no more by a listener that is broken", func() {
+	It("are no longer accepted once the listener is broken", func() {
 		start(serve.ServerConfig{})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())

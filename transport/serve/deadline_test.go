@@ -25,7 +25,7 @@ func (i *interruptible) SetDeadline(time.Time) error { i.interrupted.Store(true)
 func (i *interruptible) RemoteAddr() net.Addr        { return &net.UnixAddr{} }
 func (i *interruptible) Close() error                { return nil }
 
-// watched returns a server and n connections of it that nobody serves.
+// watched returns a server and n connections of it without goroutines.
 func watched(clk clock.Clock, n int) (*Server, []*serverConn) {
 	s := NewServer(ServerConfig{NewHandler: func(net.Conn) session.Handler { return nil }, Clock: clk})
 	conns := make([]*serverConn, n)

@@ -200,7 +200,7 @@ var _ = Describe("the end of a server", func() {
 				Expect(p.err).To(BeIdenticalTo(io.EOF), "client %d", i)
 			}
 			Eventually(func() <-chan error {
-				clk.Add(time.Second) // as far as the server has stopped to listen
+				clk.Add(time.Second) // for connections on which the server has stopped reading
 				return done
 			}).Should(Receive(BeNil()))
 		},
@@ -268,7 +268,7 @@ var _ = Describe("the end of a server", func() {
 		Expect(s.Stats().Connections).To(BeZero())
 	})
 
-	It("lets a client that was told off read why", func(ctx context.Context) {
+	It("lets a client that was refused read why", func(ctx context.Context) {
 		c := start("tcp")()
 		_, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 		Expect(err).NotTo(HaveOccurred())

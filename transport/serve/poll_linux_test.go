@@ -20,7 +20,7 @@ var _ = Describe("polling", func() {
 		converse(c, frame(wire.Ping, 0, "", value), wire.AppendResponse(nil, wire.OK, []byte(value)))
 	}
 
-	It("has no goroutine for a socket that is whole requests apart from the next, and one for any other connection", func() {
+	It("has no goroutine for a socket that waits between requests, and one for any other connection", func() {
 		s, addr := start(echo{})
 		var sockets []*net.TCPConn
 		for range 5 {

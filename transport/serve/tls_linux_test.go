@@ -208,7 +208,7 @@ var _ = Describe("polling connections over TLS", func() {
 		asks(idle, "hello")
 		asks(busy, "hello")
 		Eventually(attended).Should(BeZero())
-		clk.Add(time.Minute) // nobody waits for clients that were silent for so long
+		clk.Add(time.Minute) // Shutdown does not wait for clients silent for so long
 		record := below.record(busy, frame(wire.Ping, 0, "", "the last"))
 		_, err := below.Conn.Write(record)
 		Expect(err).NotTo(HaveOccurred())
@@ -238,7 +238,7 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 	}
 	record := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
 
-	It("keeps nobody from closing it who has a last word", func() {
+	It("refuses a write during a Flush, so that Close does not wait", func() {
 		near, _ := pair()
 		for serve.Held(near) < 8<<20 { // more than the sockets may still come to take
 			Expect(near.Write(record)).To(Equal(len(record)))

@@ -21,7 +21,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// selfSigned returns the configuration of a TLS server that nobody need trust.
+// selfSigned returns the configuration of a TLS server with a certificate of its own.
 func selfSigned() *tls.Config {
 	GinkgoHelper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

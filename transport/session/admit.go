@@ -10,12 +10,12 @@ import (
 // refuses is read and dropped, never buffered.
 type Gate interface {
 	Handler
-	// Admit returns false and why if a request that begins with h must not be
-	// executed. A request that arrives in pieces is asked about more than once.
+	// Admit returns false and the reason if the request with header h must not be
+	// executed. It is called more than once for a request that arrives in pieces.
 	Admit(h *wire.Header) (wire.Refusal, bool)
 }
 
-// MemoryUsedUp is what a request hears that no room is left for.
+// MemoryUsedUp refuses a request for which no memory is left.
 var MemoryUsedUp = wire.RefuseBusy("the server's memory for requests in flight is used up, try again later")
 
 // admit judges a request by its header: first by the protocol's rules and the
@@ -46,15 +46,15 @@ func (s *Session) admit(h *wire.Header) (wire.Refusal, bool) {
 	return wire.Refusal{}, true
 }
 
-// refused is a request on its way to nowhere.
+// refused is a request whose bytes are dropped as they arrive.
 type refused struct {
 	active  bool
 	command wire.Command
 	// size of the request, in bytes.
 	size uint64
-	// Bytes of it still to be dropped.
+	// left is how many of its bytes are still to be dropped.
 	left uint64
-	// Due when nothing is left.
+	// why is answered when nothing is left.
 	why wire.Refusal
 }
 

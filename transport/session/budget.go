@@ -7,7 +7,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cache/bounded"
 )
 
-// A Budget bounds the memory that requests on their way and unread answers may
+// A Budget bounds the memory that arriving requests and unread answers may
 // hold over all sessions that share it. It is safe for concurrent use; a nil
 // Budget has no bound.
 type Budget struct {
@@ -22,8 +22,8 @@ func NewBudget(limit int64) *Budget {
 	return b
 }
 
-// SetLimit replaces the bound. What is held beyond a lower one stays held until
-// its requests are done.
+// SetLimit replaces the bound. If more is held than a lower one allows, it stays held
+// until its requests are done.
 func (b *Budget) SetLimit(bytes int64) {
 	if bytes < 0 {
 		bytes = math.MaxInt64
@@ -39,7 +39,7 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// A Share is what one peer, who may have many sessions, holds of a Budget: at
+// A Share is what one peer, which may have many sessions, holds of a Budget: at
 // most three quarters, so that no one can use up all. The zero Share holds
 // nothing. It is safe for concurrent use; a nil Share has no bound of its own.
 type Share struct{ used bounded.Counter }
@@ -49,12 +49,12 @@ func (s *Share) Used() int64 { return s.used.Load() }
 
 func shareOf(limit int64) int64 { return limit / 4 * 3 }
 
-// A reservation says what a session keeps for its peer: input
-// that is not whole, values on their way, answers that are not read. All of it
-// is charged to the server's budget and to the shares of those that the peer is.
+// A reservation counts what a session holds for its peer: incomplete input, values
+// that are arriving, and answers that are not read. All of it is charged to the
+// server's budget and to the shares of the peer's address and identity.
 type reservation struct {
 	budget *Budget
-	// shares of the address and of the identity.
+	// shares are those of the address and of the identity; each may be nil.
 	shares [2]*Share
 	bytes  int
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// member answers AUTH, from when on it is somebody, and everything else.
+// member answers every request; from AUTH on it has an identity.
 type member struct {
 	recorder
 	share *session.Share
@@ -115,7 +115,7 @@ var _ = Describe("what a session keeps for its peer", func() {
 		Expect(memory.Used()).To(BeZero())
 	})
 
-	It("may not wait for its reader when memory is used up, unless it is next to nothing", func() {
+	It("may not wait for its reader when memory is used up, unless it is very small", func() {
 		memory.SetLimit(100)
 		long, short := start(&recorder{}, nil), start(&recorder{}, nil)
 		long.Received(copy(long.Buffer(), frame(wire.Ping, 0, "", strings.Repeat("x", 2000))))
@@ -137,7 +137,7 @@ var _ = Describe("what a session keeps for its peer", func() {
 		Expect(got).To(Equal(wire.AppendResponse(nil, wire.OK, []byte("y"))))
 	})
 
-	It("is three quarters of all memory at most for one peer, whatever its sessions", func() {
+	It("is at most three quarters of all memory for one peer, over all its sessions", func() {
 		memory.SetLimit(80_000)
 		var peer, other session.Share
 		var sessions []*session.Session
@@ -156,7 +156,7 @@ var _ = Describe("what a session keeps for its peer", func() {
 		Expect(peer.Used()).To(BeZero())
 	})
 
-	It("counts for who the peer has shown to be, from any address", func() {
+	It("counts for the identity of the peer, from any address", func() {
 		var here, there, alice session.Share
 		first := start(&member{share: &alice}, &here)
 		second := start(&member{share: &alice}, &there)

@@ -6,25 +6,25 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A LargeHandler is a Handler that takes and gives large values where they lie,
-// without a copy.
+// A LargeHandler is a Handler that receives large values into its own memory, and
+// answers with references to them, without a copy.
 type LargeHandler interface {
 	Handler
-	// HandleLarge is Handle for a request whose answer may be large: it may end
-	// the frame that it appends with bytes that it only refers to. A nil
-	// Reference means that there are none. Before it takes one it asks reserve
-	// for the bytes, once, and answers MemoryUsedUp, having done nothing, if that
-	// reports false: they are held until the answer is read.
+	// HandleLarge is Handle for a request whose answer may be large: the response frame
+	// that it appends may go on with bytes that it only refers to. A nil
+	// Reference means that there are none. Before it returns one, it asks reserve
+	// once for that many bytes, which are held until the answer is read. If reserve
+	// returns false, it answers MemoryUsedUp and does nothing else.
 	HandleLarge(now int64, dst []byte, r *wire.Request, reserve func(bytes int) bool) ([]byte, Reference)
-	// BeginUpload begins a request that has not arrived whole: r has all but the
-	// value, of which size bytes are to come; to CAS, r.Value is the version. A
+	// BeginUpload begins a request that has not arrived whole: r has everything but the
+	// value, of which size bytes are to come; for CAS, r.Value is the version. A
 	// nil Upload means that the value is not large, so that the request will
-	// be executed as usual. An error, of which a Refusal
-	// decides the status, refuses the request.
+	// be executed as usual. An error refuses the request; if it is a Refusal, that
+	// decides the status.
 	BeginUpload(now int64, r *wire.Request, size int) (Upload, error)
 }
 
-// A Reference is bytes of an answer in a handler's memory. They stay as they are
+// A Reference is bytes of an answer in a handler's memory. They do not change
 // until Release, which the Session calls once.
 type Reference interface {
 	Size() int
@@ -32,12 +32,12 @@ type Reference interface {
 	Release()
 }
 
-// An Upload is a request whose value is on its way. A Session fills what Buffer
-// returns and says so with Advance until all bytes are there, then calls
-// Finish; it ends with Release in any case.
+// An Upload is a request whose value is arriving. A Session fills what Buffer
+// returns and calls Advance until all bytes are there, then calls
+// Finish. In any case, it calls Release at the end.
 type Upload interface {
 	// Buffer returns room for the next bytes, never more than are missing, and
-	// the same room until Advance. An error refuses the request.
+	// returns the same room until Advance. An error refuses the request.
 	Buffer() ([]byte, error)
 	Advance(n int)
 	// Finish executes the request and appends exactly one response frame.
@@ -49,19 +49,19 @@ type Upload interface {
 type upload struct {
 	to     Upload
 	header wire.Header
-	// key for the record of large requests.
+	// key is what a Meter records of the key.
 	key []byte
-	// Bytes of the value.
+	// missing is how many bytes of the value are still to come.
 	missing int
-	// Bytes of the reservation.
+	// held is how many bytes are reserved for the value.
 	held int
-	// buffer of to, not filled yet.
+	// buffer is the part of to's buffer that is not filled yet.
 	buffer []byte
 }
 
-// beginUpload starts to receive, at its final place, the value of the request that
-// the input begins with. It reports false if the request is buffered as usual, or if
-// more of it is needed to tell.
+// beginUpload starts to receive the value of the first request in the input directly
+// into the handler's memory. It reports false if the request is buffered as usual, or
+// if more of it is needed to decide.
 func (s *Session) beginUpload(now int64, h *wire.Header, b []byte) bool {
 	front := wire.RequestHeaderSize + int(h.KeySize)
 	size := int(h.ValueSize)
@@ -87,14 +87,15 @@ func (s *Session) beginUpload(now int64, h *wire.Header, b []byte) bool {
 	return true
 }
 
-// fill moves received bytes of the value to their place and executes the
+// fill copies received bytes of the value to the upload and executes the
 // request once all are there. It reports false if more are to come.
 func (s *Session) fill(now int64) bool {
 	g := &s.upload
 	for g.missing > 0 && s.start < s.end {
 		room := s.uploadBuffer()
 		if room == nil {
-			return true // refused
+			// The request was refused.
+			return true
 		}
 		n := copy(room, s.in[s.start:s.end])
 		s.start += n
@@ -112,7 +113,7 @@ func (s *Session) fill(now int64) bool {
 	return true
 }
 
-// uploadBuffer returns where the next bytes of the value go, or nil if it
+// uploadBuffer returns where the next bytes of the value go, or nil if the upload
 // had to be refused.
 func (s *Session) uploadBuffer() []byte {
 	g := &s.upload
@@ -135,7 +136,7 @@ func (s *Session) uploadBuffer() []byte {
 	return nil
 }
 
-// uploaded says that n bytes are in the buffer that uploadBuffer returned.
+// uploaded notes that n bytes are in the buffer that uploadBuffer returned.
 func (s *Session) uploaded(n int) {
 	g := &s.upload
 	g.to.Advance(n)
@@ -151,20 +152,20 @@ func (s *Session) unstage() {
 	s.upload = upload{}
 }
 
-// An outputRef is a Reference among the answers: its bytes come behind out[:at].
+// An outputRef is a Reference among the answers: its bytes come after out[:at].
 type outputRef struct {
 	at   int
 	what Reference
 }
 
-// refer puts the bytes of ref, which are reserved, behind the answers so far.
+// refer puts the bytes of ref, which are reserved, after the answers so far.
 func (s *Session) refer(ref Reference) {
 	s.outputRefs = append(s.outputRefs, outputRef{len(s.out), ref})
 	s.referred += ref.Size()
 }
 
-// pendingPieces returns answers and what they refer to in their order, without
-// what has been sent.
+// pendingPieces returns the answers and the bytes that they refer to, in order, from
+// the first byte that has not been sent.
 func (s *Session) pendingPieces() net.Buffers {
 	pieces, from := s.pieces[:0], 0
 	for _, r := range s.outputRefs {
@@ -187,7 +188,7 @@ func (s *Session) pendingPieces() net.Buffers {
 	return pieces
 }
 
-// forgo gives back the bytes of an answer that there is no memory for.
+// forgo releases the bytes of an answer that there is no memory for.
 func (s *Session) forgo(ref Reference) {
 	if ref != nil {
 		s.reserved.release(ref.Size())

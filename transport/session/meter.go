@@ -10,40 +10,40 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A Meter counts what the Sessions that share it execute, and how long it
+// A Meter counts what the Sessions that share it execute, and how long that
 // takes. A nil Meter counts nothing.
 //
 // Counting costs a request an addition to a field of its session, and a batch a
-// few atomic additions. What dominates is memory that is not in the processor's
-// cache, so all that a batch touches lies together. To keep the cores out of
-// each other's way, sessions are spread over as many stripes of counters as
-// there are cores; Stats adds them up.
+// few atomic additions. Cache misses dominate that, so everything that a batch
+// touches lies together. To keep processors from contending for cache lines,
+// sessions are spread over as many stripes of counters as there are processors; Stats
+// adds them up.
 type Meter struct {
 	rankings rankings
 	keys     bool
-	// Handed a stripe so far.
+	// sessions counts the sessions that have been given a stripe.
 	sessions atomic.Uint32
 	stripes  []meterStripe
 }
 
 type meterStripe struct {
-	// commands by command; index 0 is every unknown one.
+	// commands is indexed by command; index 0 counts all unknown ones.
 	commands [wire.CommandKinds]commandMeter
-	// A cache line between neighbours.
+	// A cache line keeps neighbours apart.
 	_ [64]byte
 }
 
-// commandMeter begins with what is used most. Of requests, index 0 is unknown
-// commands; of batches, it is those of several commands.
+// commandMeter begins with what is used most. Index 0 is unknown
+// commands for requests, and several commands in one batch for batches.
 type commandMeter struct {
 	requests [wire.StatusKinds]atomic.Uint64
-	// took by all batches, in nanoseconds.
+	// took is the time of all batches, in nanoseconds.
 	took    atomic.Int64
 	batches [latencyBuckets]atomic.Uint64
 }
 
-// Latencies are counted by powers of two: bucket i has those under
-// 2^(firstLatency+i) nanoseconds, the last one all that are longer.
+// Latencies are counted by powers of two: bucket i counts those under
+// 2^(firstLatency+i) nanoseconds, the last one all longer ones.
 const (
 	firstLatency   = 10 // 1,024 ns
 	latencyBuckets = 26 // up to 17 s, and longer
@@ -55,8 +55,8 @@ func (m *commandMeter) batch(took int64) {
 	m.took.Add(took)
 }
 
-// NewMeter returns a Meter that has counted nothing. Only with keys does it
-// remember the keys of the slowest and largest requests.
+// NewMeter returns a Meter that has counted nothing. If keys is set it
+// remembers the keys of the slowest and largest requests.
 func NewMeter(keys bool) *Meter {
 	return &Meter{keys: keys, stripes: make([]meterStripe, runtime.GOMAXPROCS(0))}
 }
@@ -65,34 +65,35 @@ func (m *Meter) stripe() *meterStripe {
 	return &m.stripes[m.sessions.Add(1)%uint32(len(m.stripes))]
 }
 
-// A requestCounter is a session's own part of the counting. Equal requests in a row, the
-// usual thing in a pipeline, are published as one addition.
+// A requestCounter counts for one session. Equal requests in a row, which are
+// common in a pipeline, are published as one addition.
 type requestCounter struct {
 	stripe *meterStripe
 	meter  *Meter
 
-	// command of the run of equal requests.
+	// command is that of the present run of equal requests.
 	command uint8
 	status  wire.Status
 	run     uint32
 
-	// The batch since the last measure.
-	batchCommand   uint8 // of all requests, 0 if they differ
+	// batchCommand is the command of all requests since the last measure, 0 if they
+	// differ. The fields below are of these requests, too.
+	batchCommand   uint8
 	largestCommand uint8
 	requests       uint32
-	// bytes of all requests and their answers.
+	// bytes is the size of all requests and their answers.
 	bytes uint64
-	// largest of one of them.
+	// largest is that of the largest request and its answer.
 	largest uint64
 
-	// key of the largest request, nil unless keys are recorded.
+	// key is that of the largest request, nil unless keys are recorded.
 	key []byte
 }
 
 // maxRecordedKey is how much of a key is remembered, in bytes.
 const maxRecordedKey = 64
 
-// newRequestCounter returns nil for a nil Meter.
+// newRequestCounter returns nil if m is nil.
 func newRequestCounter(m *Meter) *requestCounter {
 	if m == nil {
 		return nil
@@ -104,7 +105,7 @@ func newRequestCounter(m *Meter) *requestCounter {
 	return t
 }
 
-// request counts one request that was answered. size is that of both frames.
+// request counts one request that was answered. size is that of both frames together.
 func (t *requestCounter) request(c wire.Command, s wire.Status, size uint64, key []byte) {
 	if t == nil {
 		return
@@ -134,8 +135,8 @@ func (t *requestCounter) request(c wire.Command, s wire.Status, size uint64, key
 	}
 }
 
-// keyForRecord returns a copy of what is recorded of a key that request will be told of
-// later, if keys matter.
+// keyForRecord returns a copy of the part of a key that a later call of request will
+// record, or nil if keys are not recorded.
 func (t *requestCounter) keyForRecord(key []byte) []byte {
 	if t == nil || !t.meter.keys {
 		return nil

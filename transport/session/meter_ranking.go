@@ -11,19 +11,19 @@ import (
 // A BatchRecord describes requests that arrived together and were answered
 // together; often it is one.
 type BatchRecord struct {
-	// Command of the largest request.
+	// Command is that of the largest request.
 	Command string `json:"command"`
-	// Key of that request, its first 64 bytes; empty unless keys are recorded.
+	// Key is the first 64 bytes of that request's key; empty unless keys are recorded.
 	Key string `json:"key"`
-	// How many.
+	// Requests is how many there were.
 	Requests uint64 `json:"requests"`
-	// Bytes of the largest request and its answer.
+	// Largest is the size of the largest request and its answer, in bytes.
 	Largest uint64 `json:"largest"`
-	// Bytes of all requests and their answers.
+	// Bytes is the size of all requests and their answers.
 	Bytes uint64 `json:"bytes"`
-	// Took from their arrival until their answers were written.
+	// Took is the time from their arrival until their answers were written.
 	Took time.Duration `json:"took_ns"`
-	// Ago since then.
+	// Ago is the time since then.
 	Ago time.Duration `json:"ago_ns"`
 }
 
@@ -36,17 +36,17 @@ const (
 // rankings keep the recent batches that took longest, and those with the
 // largest requests.
 type rankings struct {
-	// A batch below both floors has no place, until the window ends: nearly all
-	// are turned away by a look at these three, which share a cache line.
+	// A batch below both floors is in neither ranking: nearly all are turned away by
+	// reading these three fields, which share a cache line.
 	slowestFloor, largestFloor atomic.Int64
 	until                      atomic.Int64
 
-	// Guards what follows.
+	// mu guards the fields below.
 	mu               sync.Mutex
 	slowest, largest ranking
 }
 
-// want reports whether a batch may have a place. It takes no lock.
+// want reports whether a batch may be in a ranking. It takes no lock.
 func (r *rankings) want(now, took, largest int64) bool {
 	return took > r.slowestFloor.Load() || largest > r.largestFloor.Load() || now >= r.until.Load()
 }
@@ -65,7 +65,7 @@ func (r *rankings) turn(now int64) {
 	if now < until {
 		return
 	}
-	// nothing came for so long that both are old
+	// No batch came for so long that both windows are old.
 	stale := now >= until+rankingWindow
 	r.slowest.turn(stale)
 	r.largest.turn(stale)
@@ -89,8 +89,8 @@ type rankedBatch struct {
 	batch    BatchRecord
 }
 
-// add gives b its place, if it has one, and returns the rank below which no
-// other has: 0 while there is room.
+// add puts b in its place, if it has one, and returns the rank that a batch must
+// have for a place: 0 while there is room.
 func (r *ranking) add(b rankedBatch) (floor int64) {
 	i, _ := slices.BinarySearchFunc(r.current, b.rank, func(x rankedBatch, rank int64) int { return cmp.Compare(rank, x.rank) })
 	r.current = slices.Insert(r.current, i, b)

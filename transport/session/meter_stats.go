@@ -7,22 +7,22 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// RequestStats is a snapshot of a Meter. Counters of different commands are not
-// of one instant.
+// RequestStats is a snapshot of a Meter. Counters of different commands may be from
+// slightly different instants.
 type RequestStats struct {
 	Requests []RequestCount `json:"requests"`
 	Batches  []BatchLatency `json:"batches"`
-	// Slowest of the last minute or two, slowest first.
+	// Slowest lists batches of the last minute or two, slowest first.
 	Slowest []BatchRecord `json:"slowest"`
-	// The same, largest request first.
+	// Largest lists them with the largest request first.
 	Largest []BatchRecord `json:"largest"`
 }
 
 // RequestCount is how many requests of a command ended in a status.
 type RequestCount struct {
-	// As Command.String, or "unknown".
+	// Command is that of Command.String, or "unknown".
 	Command string `json:"command"`
-	// "ok", "not_found", "error", "exists", "denied", "busy".
+	// Status is "ok", "not_found", "error", "exists", "denied" or "busy".
 	Status string `json:"status"`
 	Count  uint64 `json:"count"`
 }
@@ -30,9 +30,9 @@ type RequestCount struct {
 // BatchLatency says how long batches of requests took, from their arrival until
 // their answers were written.
 type BatchLatency struct {
-	// Command of all requests, or "mixed".
+	// Command is that of all requests, or "mixed".
 	Command string `json:"command"`
-	// Counts by LatencyBounds; the last one is what is longer than all.
+	// Counts is by LatencyBounds; the last one counts what is longer than all bounds.
 	Counts []uint64      `json:"counts"`
 	Sum    time.Duration `json:"sum_ns"`
 }

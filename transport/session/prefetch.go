@@ -9,13 +9,13 @@ import (
 // A Prefetcher is a Handler that is told of requests before they are executed.
 type Prefetcher interface {
 	Handler
-	// Prefetch is told the keys of requests that have arrived together, at most
-	// MaxPrefetch: what they need can be on its way to the processor for all of them
+	// Prefetch gets the keys of requests that have arrived together, at most
+	// MaxPrefetch, so that the memory they need can be loaded for all of them
 	// at once. Some may never be executed. keys is valid during the call only.
 	Prefetch(keys [][]byte)
 }
 
-// MaxPrefetch is how many requests a Prefetcher is told of at once.
+// MaxPrefetch is the most keys that Prefetch gets at once.
 const MaxPrefetch = 16
 
 var keyLists = sync.Pool{New: func() any { return new([MaxPrefetch][]byte) }}
@@ -24,11 +24,11 @@ var keyLists = sync.Pool{New: func() any { return new([MaxPrefetch][]byte) }}
 // together.
 type lookahead struct {
 	to Prefetcher
-	// known requests that have not been executed.
+	// known counts the requests that Prefetch has been told of and that are not executed.
 	known int
 }
 
-// at says that the request of so many bytes that b begins with is executed next.
+// at says that the next request to be executed is the first in b, of size bytes.
 func (a *lookahead) at(b []byte, size uint64) {
 	switch {
 	case a.known > 0:
@@ -38,7 +38,7 @@ func (a *lookahead) at(b []byte, size uint64) {
 	}
 }
 
-// tell tells of the whole requests that b begins with, unless there is only one.
+// tell calls Prefetch for the whole requests in b, unless there is only one.
 func (a *lookahead) tell(b []byte) {
 	keys := keyLists.Get().(*[MaxPrefetch][]byte)
 	n := 0

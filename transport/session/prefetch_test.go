@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// foresighted notes what it was told of, and how many requests had been executed.
+// foresighted records the keys given to Prefetch, and how many requests had been executed.
 type foresighted struct {
 	recorder
 	told []string

@@ -15,23 +15,23 @@ const (
 	DefaultHighWater    = 32 << 10
 )
 
-// Sizes of the pooled memory that a busy session borrows: a small block for
-// input, with room for a value of 16 KiB, a large one for answers and for
-// requests that do not fit the small one. What fits costs no allocation; a
-// session with nothing to do holds none. A small block for input and a large one
-// for answers are charged only once the session has to wait with them, see
-// Release and Hold; all that is larger, before it is taken.
+// Sizes of the pooled memory that a busy session borrows: a small block for input, with
+// room for a value of 16 KiB, and a large one for answers and for requests that do not
+// fit the small one. What fits costs no allocation; an idle session holds none. A small
+// block for input and a large one for answers are charged only if the session has to
+// wait while it holds them, see Release and Hold; anything larger is charged before it
+// is taken.
 const (
 	smallBlockSize = 20 << 10
 	largeBlockSize = 64 << 10
 )
 
-// maxKept is how much of an unfinished request is moved to memory of its own
-// size, in bytes, while more is waited for.
+// maxKept is the longest part of an unfinished request, in bytes, that is moved to
+// memory of its own size while the session waits for more.
 const maxKept = 1 << 10
 
-// uploadThreshold is how much of a request has to have arrived before its value is
-// taken to its place, in bytes: until then it costs what it is long.
+// uploadThreshold is how much of a request has to have arrived, in bytes, before an
+// upload begins: before that, it holds only what has arrived.
 const uploadThreshold = 16 << 10
 
 var (
@@ -52,66 +52,69 @@ type Handler interface {
 type Terminator interface {
 	Handler
 	// Ended reports, after a request was handled, whether its answer is the
-	// connection's last one. What the client has sent behind it is dropped.
+	// connection's last one. What the client has sent after it is dropped.
 	Ended() bool
 }
 
-// A ShareHandler is a Handler that comes to know whom it serves. What the session holds
-// is charged to that share, too.
+// A ShareHandler is a Handler that can identify its client. What the session holds
+// is charged to that client's share, too.
 type ShareHandler interface {
 	Handler
-	// Share is asked for at first, and again after each AUTH. Nil is charged to no account.
+	// Share is called at first, and again after each AUTH. Nil means no share.
 	Share() *Share
 }
 
-// ErrEnded ends a connection whose handler is done with it.
+// ErrEnded ends a connection after the answer that a Terminator ended it with.
 var ErrEnded = errors.New("the connection has had its last answer")
 
 // Limits bound what one Session holds. Zero fields mean the defaults.
 type Limits struct {
 	MaxValueSize int     // of a request's value, in bytes
-	HighWater    int     // bytes of answers not yet sent at which execution pauses
+	HighWater    int     // bytes of unsent answers at which execution pauses
 	Memory       *Budget // shared by all sessions of a server; nil means no bound
 	Peer         *Share  // of Memory, shared by all sessions from one address; nil means none
-	Meter        *Meter  // the same; nil counts nothing
+	Meter        *Meter  // shared by all sessions of a server; nil counts nothing
 }
 
 // A Session is the server side of one connection: received bytes go in, answers
 // come out, and no call blocks. It is for one goroutine at a time.
 //
-// The life of a connection is a loop: read into Buffer, tell Received, then
-// Execute and send Pending until nothing is pending. A client that does not
-// read its answers therefore stops being read from.
+// A connection is a loop: read into Buffer, call Received, then
+// Execute and send Pending until nothing is pending. So the server stops reading from
+// a client that does not read its answers.
 type Session struct {
-	handler    Handler
-	gate       Gate         // the handler, if it is one
-	large      LargeHandler // the same
-	terminator Terminator   // the same
-	sharer     ShareHandler // the same
-	ahead      lookahead    // what the same knows of
+	handler Handler
+	// gate, large, terminator and sharer are the handler, or nil if it is no such one.
+	gate       Gate
+	large      LargeHandler
+	terminator Terminator
+	sharer     ShareHandler
+	ahead      lookahead
 	limits     Limits
 	reserved   reservation
 
-	in         []byte       // a block, or larger while a large request arrives
-	inHeld     int          // bytes of the reservation for it
-	start, end int          // in[start:end] is received and not executed
-	begun      int64        // the instant at which the unfinished request was first seen, 0 = none
-	refused    refused      // the request being dropped, if there is one
-	upload     upload       // the large request being taken, if there is one
-	header     wire.Header  // of the request being looked at; fields, since what
-	request    wire.Request // a handler gets a pointer to would be allocated
+	in         []byte // a block, or larger while a large request arrives
+	inHeld     int    // bytes reserved for in
+	start, end int    // in[start:end] is received and not executed
+	begun      int64  // when the unfinished request was first seen, 0 if there is none
+	refused    refused
+	upload     upload
+	// header and request are those of the request being executed. They are fields, not
+	// variables, because a handler gets a pointer to them, which would allocate.
+	header  wire.Header
+	request wire.Request
 
-	out        []byte // answers but for what they refer to
+	out        []byte // answers, without the bytes that they refer to
 	outputRefs []outputRef
-	referred   int // bytes that out refers to
-	sent       int // bytes of both that are sent
-	outHeld    int // bytes of the reservation for out; those of outputRefs are referred
+	referred   int // bytes that outputRefs refer to, all of them reserved
+	sent       int // bytes of out and outputRefs that have been sent
+	outHeld    int // bytes reserved for out
 	reserve    func(bytes int) bool
 	pieces     net.Buffers
 
 	counter *requestCounter // nil if nothing is counted
-	quick   bool            // leave alone what may take long
-	left    bool            // something was left alone
+	quick   bool            // ExecuteQuick is running
+	left    bool            // ExecuteQuick has stopped before a request that may take long
 	err     error
 }
 
@@ -153,14 +156,14 @@ func (s *Session) Buffer() []byte {
 	if s.start == s.end {
 		s.start, s.end = 0, 0
 	} else if s.start > 0 && len(s.in)-s.end < len(s.in)/2 {
-		// An unfinished request moves to the front once, when half is used up.
+		// An unfinished request moves to the front once, when half of the buffer is used up.
 		s.end = copy(s.in, s.in[s.start:s.end])
 		s.start = 0
 	}
 	return s.in[s.end:]
 }
 
-// Received says that n bytes have arrived in Buffer.
+// Received notes that n bytes have arrived in Buffer.
 func (s *Session) Received(n int) {
 	switch {
 	case s.err != nil:
@@ -171,15 +174,15 @@ func (s *Session) Received(n int) {
 	}
 }
 
-// Release says that more input has to be waited for. It gives the buffer back if
-// that holds next to nothing, so that neither an idle connection nor one that
-// trickles costs one, and the next Buffer borrows one again. What is kept is
+// Release is called when the session has to wait for more input. If little is in the
+// input buffer, it is given back, so that neither an idle connection nor one that
+// trickles holds one, and the next Buffer borrows one again. What is kept is
 // charged; if there is no memory for it, the request is refused instead.
 func (s *Session) Release() {
 	kept := s.in[s.start:s.end]
 	switch {
 	case len(s.in) < smallBlockSize:
-		return // what was kept before
+		return // it was kept before
 	case len(kept) == 0:
 		s.setInput(nil, 0)
 		return
@@ -193,19 +196,19 @@ func (s *Session) Release() {
 		if s.refuseUnfinished() {
 			return
 		}
-		s.reserved.reserveUnchecked(more) // not even a header, or about to be executed
+		s.reserved.reserveUnchecked(more) // less than a header, or about to be executed
 	}
 	s.inHeld += more
 	if size < len(s.in) {
 		kept = bytes.Clone(kept)
-		s.inHeld -= size // goes over to the copy
+		s.inHeld -= size // the charge passes to the copy
 		s.setInput(kept, size)
 		s.end = size
 	}
 }
 
-// refuseUnfinished drops what has arrived of the unfinished request, whose answer
-// is that there is no memory for it. It reports false if the input begins with
+// refuseUnfinished drops what has arrived of the unfinished request, which is
+// answered with MemoryUsedUp. It reports false if the input begins with
 // something else.
 func (s *Session) refuseUnfinished() bool {
 	b := s.in[s.start:s.end]
@@ -222,10 +225,10 @@ func (s *Session) refuseUnfinished() bool {
 	return true
 }
 
-// Hold says that the answers have to wait for their reader, and charges what they
-// keep; Pending is to be asked for anew. If it reports false there is no memory for
-// that, and the connection is to be closed. A short answer finds some in any case:
-// who is told that the server is busy is not cut off.
+// Hold is called when the answers have to wait for the client to read, and charges what
+// they hold; Pending has to be called again. It reports false if there is no memory for
+// that, and the connection is to be closed. A short answer is always kept, so that a
+// client that is told that the server is busy is not cut off.
 func (s *Session) Hold() bool {
 	if s.reserveWith(0) {
 		return true
@@ -242,9 +245,9 @@ func (s *Session) Hold() bool {
 	return true
 }
 
-// reserveWith charges n bytes of an answer, and with them the blocks that the
-// session will have while it waits for the reader: an answer that was begun must
-// not fail for those.
+// reserveWith charges n bytes of an answer, together with the blocks that the
+// session will hold while it waits for the client to read: once an answer is begun, it
+// must not fail for those.
 func (s *Session) reserveWith(n int) bool {
 	out := max(cap(s.out), largeBlockSize) - s.outHeld
 	in := max(len(s.in)-s.inHeld, 0)
@@ -256,10 +259,10 @@ func (s *Session) reserveWith(n int) bool {
 	return true
 }
 
-// Execute executes whole requests at the instant now, until input runs dry,
-// pending answers reach the high-water mark, or one has been executed that may
-// take long. After an error (ErrFraming, or
-// that a Terminator has ended) the connection is to be closed once Pending has been sent.
+// Execute executes whole requests at the instant now until there is no more input,
+// pending answers reach the high-water mark, or it has executed one that may
+// take long. After an error (ErrFraming, or ErrEnded when a Terminator has ended the
+// connection) the connection is to be closed once Pending has been sent.
 func (s *Session) Execute(now int64) error {
 	for s.err == nil && s.belowHighWater() {
 		if s.refused.active {
@@ -326,7 +329,7 @@ func (s *Session) Execute(now int64) error {
 		}
 		s.endIfEnded()
 		if h.Command.Has(wire.Slow) {
-			break // whether anyone still waits for the rest shows when this is sent
+			break // sending shows whether the client is still there
 		}
 	}
 	switch {
@@ -341,7 +344,7 @@ func (s *Session) Execute(now int64) error {
 	return s.err
 }
 
-// endIfEnded drops what has arrived behind the last request, if the handler says
+// endIfEnded drops what has arrived after the last request, if the handler says
 // that it was the last.
 func (s *Session) endIfEnded() {
 	if s.terminator != nil && s.terminator.Ended() {
@@ -349,9 +352,9 @@ func (s *Session) endIfEnded() {
 	}
 }
 
-// ExecuteQuick is Execute that stops before a request that may take long, for a
-// caller that has other connections to serve. It then returns false, and the
-// rest is for Execute.
+// ExecuteQuick is Execute for a caller that has other connections to serve: it stops
+// before a request that may take long. It then returns false, and Execute has to do
+// the rest.
 func (s *Session) ExecuteQuick(now int64) (all bool, err error) {
 	s.quick, s.left = true, false
 	err = s.Execute(now)
@@ -368,13 +371,13 @@ func (s *Session) Pending() net.Buffers {
 	return s.pendingPieces()
 }
 
-// Sent says that the first n bytes of Pending have been sent.
+// Sent notes that the first n bytes of Pending have been sent.
 func (s *Session) Sent(n int) {
 	s.sent += n
 	if s.Unsent() > 0 {
 		return
 	}
-	clear(s.pieces[:cap(s.pieces)]) // which would keep the answers in memory
+	clear(s.pieces[:cap(s.pieces)]) // or they would keep sent answers in memory
 	s.pieces = s.pieces[:0]
 	if len(s.outputRefs) > 0 {
 		s.releaseOutputRefs()
@@ -389,16 +392,15 @@ func (s *Session) Sent(n int) {
 // Unsent returns the number of bytes of answers not sent yet.
 func (s *Session) Unsent() int { return len(s.out) + s.referred - s.sent }
 
-// Measure says that the requests received at the instant began have been
-// executed and their answers sent at the instant ended. It is for the Meter and
-// may be left out without one.
+// Measure records, if there is a Meter, that the requests received at the instant
+// began have been executed and their answers sent at the instant ended.
 func (s *Session) Measure(began, ended int64) { s.counter.measure(began, ended) }
 
 // Begun returns the instant at which the first bytes of the unfinished request
 // were seen, and false if no request is unfinished.
 func (s *Session) Begun() (since int64, ok bool) { return s.begun, s.begun != 0 }
 
-// Abort gives the unfinished request up: it is answered with reason, and
+// Abort gives up the unfinished request: it is answered with reason, and
 // nothing further is executed.
 func (s *Session) Abort(reason error) {
 	if s.err == nil {
@@ -431,9 +433,9 @@ func (s *Session) output() []byte {
 	return s.out
 }
 
-// chargeAnswers charges what the answers take beyond a large block, and reports
-// false if there is no memory for it and the last one, to c, can be asked for
-// again.
+// chargeAnswers charges what the answers take beyond a large block. It reports
+// false if there is no memory for it and the last answer is to a command c that writes
+// nothing, which the client can send again.
 func (s *Session) chargeAnswers(c wire.Command) bool {
 	more := cap(s.out) - s.outHeld
 	if cap(s.out) <= largeBlockSize || more <= 0 {
@@ -450,7 +452,7 @@ func (s *Session) chargeAnswers(c wire.Command) bool {
 }
 
 // withoutAnswer returns the answers before the last one, which begins at start,
-// in memory that does not hold that.
+// in memory without room for that one.
 func (s *Session) withoutAnswer(start int) []byte {
 	if start > largeBlockSize {
 		return bytes.Clone(s.out[:start])
@@ -458,8 +460,8 @@ func (s *Session) withoutAnswer(start int) []byte {
 	return append(largeBlocks.Get().(*[largeBlockSize]byte)[:0], s.out[:start]...)
 }
 
-// grow makes the full input buffer larger for a request of the given size: a
-// large block first, from there on twice as large each time, so that memory
+// grow makes the full input buffer larger for a request of the given size: first a
+// large block, after that twice as large each time, so that memory
 // follows what has arrived and not what was declared. It reports false if the
 // server's memory budget is used up.
 func (s *Session) grow(size uint64) bool {
@@ -482,8 +484,8 @@ func (s *Session) grow(size uint64) bool {
 	return true
 }
 
-// setInput puts in, still empty and with so many bytes charged, in the place of
-// the input buffer, and gives that back to where it came from.
+// setInput replaces the input buffer by in, which is still empty and has held bytes
+// charged, and gives the old one back to where it came from.
 func (s *Session) setInput(in []byte, held int) {
 	switch len(s.in) {
 	case smallBlockSize:
@@ -493,5 +495,5 @@ func (s *Session) setInput(in []byte, held int) {
 	}
 	s.reserved.release(s.inHeld)
 	s.in, s.inHeld, s.start, s.end = in, held, 0, 0
-	s.request = wire.Request{} // it refers to the old one
+	s.request = wire.Request{} // it refers to the old buffer
 }

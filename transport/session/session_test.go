@@ -128,7 +128,7 @@ var _ = Describe("a session", func() {
 		Expect(handler.requests).To(HaveLen(3))
 	})
 
-	It("pauses behind what may take long, so that it shows whether anyone still waits", func() {
+	It("pauses after a request that may take long, so that sending shows whether the client is still there", func() {
 		r := &recorder{}
 		s := session.New(r, session.Limits{})
 		queue := bytes.Repeat(frame(wire.Flush, 0, "p", ""), 3)

@@ -15,37 +15,39 @@ import (
 
 // A Conn is a stream socket outside the runtime's poller. A goroutine waits for it
 // as for any other connection, through an epoll descriptor of the socket's own that
-// the runtime polls; but it can be told not to, so that who waits in the kernel by
-// ReadWithin is all that its bytes wake. On a socket that the runtime polls, each
-// arrival wakes one of its threads besides, as much work again as the read.
+// the runtime polls. That can be paused, so that arriving bytes wake only the thread
+// that waits in the kernel in ReadWithin. With a socket that the runtime polls, each
+// arrival also wakes one of its threads, which costs as much again as the read.
 //
-// A Conn is safe for one reader, one writer and who closes it.
+// A Conn is safe for one reader, one writer and a concurrent Close.
 type Conn struct {
 	local, remote net.Addr
 	paused        atomic.Bool
 
-	reading struct { // of who is in Read
+	// reading is the state of the running Read.
+	reading struct {
 		b   []byte
 		n   int
 		err error
 		try func(uintptr) bool
 	}
-	// Of who is in ReadWithin.
+	// spin belongs to ReadWithin.
 	spin spin
 
-	// Held for reading by who uses fd, so that it stays the same socket.
+	// mu is read-locked while fd is used, so that Close cannot free its number for
+	// another file meanwhile.
 	mu     sync.RWMutex
 	fd     int
 	closed bool
-	// in for the arrival of bytes.
+	// in waits for bytes to arrive.
 	in *waiter
-	// out for room for more; nil until somebody had to wait.
+	// out waits for room to write; nil until a write had to wait.
 	out *waiter
 }
 
-// Own moves nc's socket out of the runtime's poller and closes nc, which must be
-// known to nobody else. It returns nc itself if that is no TCP or Unix socket, or
-// if descriptors have run out.
+// Own moves nc's socket out of the runtime's poller and closes nc, which nothing else
+// may use. It returns nc itself if that is no TCP or Unix socket, or
+// if there are no descriptors left.
 func Own(nc net.Conn) net.Conn {
 	conn, ok := nc.(syscall.Conn)
 	if !ok {
@@ -67,13 +69,13 @@ func Own(nc net.Conn) net.Conn {
 	}), err)
 	if err == nil && c.fd >= 0 {
 		if c.in, err = newWaiter(c.fd, arrives); err == nil {
-			// the socket lives on
+			// The duplicate keeps the socket open.
 			_ = nc.Close()
 			return c
 		}
 	}
 	if c.fd >= 0 {
-		// nc is the connection
+		// The caller goes on with nc.
 		_ = unix.Close(c.fd)
 	}
 	return nc
@@ -90,7 +92,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return c.reading.n, c.reading.err
 }
 
-// ReadWithin reads as Read does what comes within the time, or is there already.
+// ReadWithin reads, as Read does, what is there already or arrives within the time.
 // If that is nothing it returns os.ErrDeadlineExceeded.
 func (c *Conn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
 	if atMost > 0 {
@@ -108,8 +110,8 @@ func (c *Conn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
 	return n, err
 }
 
-// look reads what comes while it is looked for again and again, if that is likely to
-// be in time.
+// look polls for bytes for a short time, if they are likely to arrive
+// in that time.
 func (c *Conn) look(b []byte) (n int, err error) {
 	err = syscall.EAGAIN
 	if !c.spin.worthwhile() {
@@ -122,8 +124,8 @@ func (c *Conn) look(b []byte) (n int, err error) {
 	return n, err
 }
 
-// Pause says that from now on only ReadWithin is called, and nobody woken for what
-// arrives, until Resume.
+// Pause says that only ReadWithin is called until Resume: what arrives wakes no
+// goroutine.
 func (c *Conn) Pause() {
 	c.paused.Store(true)
 	c.expect(unix.EPOLLRDHUP)
@@ -135,24 +137,24 @@ func (c *Conn) Resume() {
 	c.expect(arrives)
 }
 
-// AwaitNews waits for the end of a stream that is paused; or, when it is resumed,
+// AwaitNews waits for the end of the stream if the connection is paused, or else
 // for the next bytes. It reads nothing.
 func (c *Conn) AwaitNews() {
-	// fails when it is closed, which is news, too
+	// This fails when the connection is closed, which ends the wait, too.
 	_ = c.in.raw.Read(func(uintptr) bool {
 		return !c.paused.Load() || c.ended()
 	})
 }
 
-// expect replaces what Read is woken for. The registration is made anew: only then
-// does the kernel look for what is there already.
+// expect replaces the events that wake Read. It registers the socket anew, because
+// only then does the kernel report what is there already.
 func (c *Conn) expect(events uint32) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		return
 	}
-	// it is there
+	// The socket is registered, so this cannot fail.
 	_ = c.in.control(unix.EPOLL_CTL_DEL, c.fd, 0)
 	_ = c.in.control(unix.EPOLL_CTL_ADD, c.fd, events)
 }
@@ -163,7 +165,7 @@ func (c *Conn) await(atMost time.Duration) bool {
 	return c.closed || await(c.fd, unix.POLLIN|unix.POLLRDHUP, atMost)
 }
 
-// ended reports whether the stream has ended behind what is still to be read.
+// ended reports whether the stream has ended, though there may be bytes left to read.
 func (c *Conn) ended() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -215,7 +217,7 @@ func (c *Conn) send(b []byte) (int, error) {
 	}
 }
 
-// sendLater is send once there is room.
+// sendLater waits for room and then calls send.
 func (c *Conn) sendLater(b []byte) (n int, err error) {
 	out, err := c.room()
 	if err != nil {
@@ -231,8 +233,8 @@ func (c *Conn) sendLater(b []byte) (n int, err error) {
 	return n, err
 }
 
-// whyEnded returns why waiting has ended: what os says of a closed file is no error
-// that anybody could test for.
+// whyEnded returns the error of a wait that has ended. For a closed file, package os
+// returns an error that is not net.ErrClosed.
 func (c *Conn) whyEnded(err error) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -242,7 +244,7 @@ func (c *Conn) whyEnded(err error) error {
 	return err
 }
 
-// room returns what waits for room to write, which few connections ever need.
+// room returns the waiter for room to write, which few connections need.
 func (c *Conn) room() (w *waiter, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,7 +268,7 @@ func (c *Conn) Close() error {
 	err := unix.Close(c.fd)
 	in, out := c.in, c.out
 	c.mu.Unlock()
-	// wakes who waits, and waits until they have left
+	// This wakes the waiting goroutines, and waits until they have returned.
 	_ = in.file.Close()
 	if out != nil {
 		_ = out.file.Close()
@@ -280,7 +282,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.local }
 // RemoteAddr implements net.Conn.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-// SetDeadline implements net.Conn. ReadWithin heeds no deadline.
+// SetDeadline implements net.Conn. ReadWithin ignores deadlines.
 func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
@@ -294,14 +296,14 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	if err != nil {
 		return err
 	}
-	// it becomes readable when there is room
+	// The epoll descriptor becomes readable when the socket has room.
 	return out.file.SetReadDeadline(t)
 }
 
 // SyscallConn implements syscall.Conn, for options of the socket.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return rawConn{c}, nil }
 
-// A rawConn lends a Conn's descriptor. It does not wait for it.
+// A rawConn gives access to a Conn's descriptor. It never waits for it.
 type rawConn struct{ c *Conn }
 
 func (r rawConn) Control(f func(fd uintptr)) error {
@@ -319,9 +321,9 @@ func (rawConn) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported
 
 const arrives = unix.EPOLLIN | unix.EPOLLRDHUP
 
-// A waiter is an epoll descriptor for one socket, on which goroutines wait. Its
-// registration is edge-triggered twice over: what the kernel has to tell it tells
-// once, and who is told tries until there is nothing left.
+// A waiter is an epoll descriptor for one socket, on which goroutines wait. Both it
+// and its registration with the runtime are edge-triggered: an event is reported
+// once, and a woken goroutine has to go on until nothing is left.
 type waiter struct {
 	file *os.File
 	raw  syscall.RawConn

@@ -99,7 +99,7 @@ var _ = Describe("Conn", func() {
 		Expect(err).To(MatchError(net.ErrClosed))
 	})
 
-	It("wakes who reads and who writes when it is closed", func() {
+	It("wakes a waiting reader and writer when it is closed", func() {
 		read, written := reading(), make(chan error, 1)
 		go func() {
 			_, err := near.Write(make([]byte, 16<<20))
@@ -132,7 +132,7 @@ var _ = Describe("Conn", func() {
 		Expect(err).To(MatchError(io.EOF))
 	})
 
-	It("wakes nobody while it is paused, until it is resumed and bytes are there", func() {
+	It("wakes no reader while it is paused, until it is resumed and bytes are there", func() {
 		near.Pause()
 		news := waiting()
 		says("for another")

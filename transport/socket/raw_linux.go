@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// How much may be moved without telling the scheduler, in bytes: what takes a few
-// microseconds. To send takes longer than to receive, for on the loopback interface
-// the receiver's work is done with it.
+// How many bytes may be moved without telling the scheduler: what takes a few
+// microseconds. Sending takes longer than receiving, because on the loopback interface
+// it does the receiver's work too.
 const (
 	rawRead  = 128 << 10
 	rawWrite = 64 << 10
@@ -17,13 +17,13 @@ const (
 
 // Read reads from a non-blocking socket.
 //
-// The runtime is told before and after a usual system call, and takes the
-// processor away from one that is not back within 20 µs. Sending through the
+// A usual system call tells the runtime when it begins and ends, and the runtime
+// takes the processor away if it is not back within 20 µs. Sending through the
 // loopback interface often is not, although it never waits; the processor then
-// changes hands twice a request for nothing. Calls that cannot block need none
-// of that: without it a request costs 4% less CPU time and the slowest
-// one in a thousand takes a quarter of the time. The detector of data races
-// wants to be told, hence the build tag.
+// changes hands twice per request for nothing. Calls that cannot block need none
+// of that: without it a request costs 4% less CPU time, and the slowest
+// one in a thousand takes a quarter of the time. The race detector needs the usual
+// calls, hence the build tag.
 func Read(fd int, b []byte) (int, error) {
 	if len(b) == 0 || len(b) > rawRead {
 		return syscall.Read(fd, b)
@@ -48,9 +48,9 @@ func raw(call uintptr, fd int, b []byte) (int, error) {
 	return int(n), nil
 }
 
-// Wait waits until descriptors of an epoll instance are ready, for at most so many
+// Wait waits until descriptors of an epoll instance are ready, for at most atMost
 // milliseconds. Unlike a usual system call it keeps the processor meanwhile, so that
-// whoever is woken goes on at once; so the time had better be short.
+// the goroutine continues at once. So atMost should be small.
 func Wait(epoll int, events []syscall.EpollEvent, atMost int) (int, error) {
 	n, _, failed := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(atMost), 0, 0) //nolint:gosec // the kernel wants an address
 	if failed != 0 {

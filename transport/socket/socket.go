@@ -1,8 +1,7 @@
-// Package socket makes system calls on sockets that do not block, past the
-// runtime's poller: whoever knows that bytes are there, or that they will be in a
-// moment, need not be parked and woken for them.
+// Package socket makes system calls on sockets that do not block, without the
+// runtime's poller: where bytes are there already, or will be in a
+// moment, parking and waking a goroutine is not worth its cost.
 //
-// The calls take a file descriptor as syscall.RawConn lends one, which keeps it
-// open meanwhile. Each is an error away from the usual path: EAGAIN says that there
-// is nothing to be had now.
+// The calls take a file descriptor as syscall.RawConn passes it, which keeps it
+// open meanwhile. EAGAIN means that the call would have to wait.
 package socket

@@ -7,40 +7,40 @@ import (
 )
 
 const (
-	// spinReads is how often bytes are looked for before the thread sleeps: for some
-	// 30 µs. To wake a thread on a processor that has gone idle often takes as long,
-	// so that whoever gets an answer meanwhile has it sooner, and for less.
+	// spinReads is how many times to try a read before the thread sleeps: about
+	// 30 µs. Waking a thread on an idle processor often takes as long, so an
+	// answer that arrives meanwhile is received sooner, and at less cost.
 	spinReads = 100
 
-	// maxSpinPause is how many reads do without, at the most, where looking keeps
-	// being in vain.
+	// maxSpinPause is how many reads in a row go without spinning, at most, where
+	// spinning keeps being in vain.
 	maxSpinPause = 1024
 
-	// crowdedLook is after how many looks it is found out whether others want the
-	// processors, which then do not go idle; crowdedPause is how many reads do without
-	// where the program has lost one crowdedTimes meanwhile.
+	// After every crowdedLook spins, the program checks whether other programs want the
+	// processors, which then are not idle. If it has lost a processor
+	// crowdedTimes meanwhile, crowdedPause reads go without spinning.
 	crowdedLook  = 1024
 	crowdedTimes = 4
 	crowdedPause = 8 * crowdedLook
 )
 
-// canSpin is false where nobody could send while somebody looks for it.
+// canSpin is false with one processor: the sender could not run during a spin.
 var canSpin = runtime.NumCPU() > 1 && runtime.GOMAXPROCS(0) > 1
 
-// spin decides whether to look for bytes is worth the time. The zero value is ready.
-// After each time in vain it lets twice as many reads pass.
+// spin decides whether spinning for bytes is worth the time. The zero value is ready.
+// Each time in vain doubles how many reads go without it.
 type spin struct {
-	// Reads to let pass.
+	// left is how many reads still go without spinning.
 	left int
-	// left after the next time in vain.
+	// pause is what left became after the last time in vain; it doubles each time.
 	pause int
 
 	looks int
-	// How often the program had lost a processor to another.
+	// lost is how often the program had lost a processor to another one at the last check.
 	lost int64
 }
 
-// worthwhile is asked before each read.
+// worthwhile reports whether the next read should spin.
 func (s *spin) worthwhile() bool {
 	if !canSpin {
 		return false
@@ -52,7 +52,7 @@ func (s *spin) worthwhile() bool {
 	return true
 }
 
-// ended says whether bytes came in time.
+// ended notes the end of a spin, and whether bytes arrived in time.
 func (s *spin) ended(inTime bool) {
 	if s.looks%crowdedLook == 0 {
 		s.crowded(timesPreempted())
@@ -66,8 +66,8 @@ func (s *spin) ended(inTime bool) {
 	s.left = max(s.left, s.pause)
 }
 
-// crowded makes a long pause if the program has lost processors to others since it was
-// last asked, so many times in all.
+// crowded starts a long pause if the program has lost processors to other programs
+// often since the last call. lost is how often in all.
 func (s *spin) crowded(lost int64) {
 	if s.looks > 0 && lost-s.lost >= crowdedTimes {
 		s.left = crowdedPause
@@ -76,7 +76,7 @@ func (s *spin) crowded(lost int64) {
 }
 
 // timesPreempted returns how often the program's threads have lost their processor to
-// another program's.
+// other programs.
 func timesPreempted() int64 {
 	var usage unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {

@@ -27,7 +27,7 @@ var _ = Describe("looking for bytes before the thread sleeps", func() {
 		Expect(times(new(spin), 100, true)).To(Equal(100))
 	})
 
-	It("gets rare where it is in vain, and comes back once it is not", func() {
+	It("becomes rare where it is in vain, and frequent again once it is not", func() {
 		s := new(spin)
 		Expect(times(s, 100, false)).To(Equal(7), "1, 3, 6, 11, 20, 37, 70")
 		Expect(times(s, 100_000, false)).To(BeNumerically("<", 110))

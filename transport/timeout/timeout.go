@@ -1,10 +1,10 @@
-// Package timeout ends contexts by a clock that is given.
+// Package timeout ends contexts after a time on an injected clock.
 //
 //	ctx, cancel := timeout.Context(ctx, clk, 5*time.Second)
 //	defer cancel()
 //	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 //
-// [context.WithTimeout] reads the clock of the system, which no spec can move.
+// [context.WithTimeout] uses the system's clock, which a spec cannot move.
 package timeout
 
 import (
@@ -15,12 +15,12 @@ import (
 )
 
 // Context returns a copy of parent that ends with [context.DeadlineExceeded] when
-// limit has passed by clk, if it has not ended before. To call cancel frees what it
-// holds.
+// limit has passed on clk, if it has not ended before. Calling cancel frees its
+// resources.
 //
-// It shows its deadline only where that lies ahead for the system, too: package net
-// compares deadlines with the system's clock, and would take one of a clock that is
-// behind for over.
+// Its Deadline is hidden if it is in the past for the system's clock, with which
+// package net compares deadlines: net would take the deadline of a clock that is
+// behind to have passed.
 func Context(parent context.Context, clk clock.Clock, limit time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	ctx, cancel = clk.WithTimeout(parent, limit)
 	now := time.Now() //nolint:forbidigo // it is the system's clock that net will ask
@@ -30,7 +30,7 @@ func Context(parent context.Context, clk clock.Clock, limit time.Duration) (ctx 
 	return ctx, cancel
 }
 
-// discreet is a context that ends, and does not say when.
+// discreet is a context that hides its deadline.
 type discreet struct{ context.Context }
 
 func (discreet) Deadline() (time.Time, bool) { return time.Time{}, false }

@@ -12,7 +12,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/timeout"
 )
 
-var _ = Describe("A context that ends by a clock", func() {
+var _ = Describe("A context that ends by an injected clock", func() {
 	It("ends when the limit has passed there, and not before", func(parent context.Context) {
 		clk := clock.NewMock()
 		ctx, cancel := timeout.Context(parent, clk, time.Second)

@@ -1,7 +1,7 @@
-// Package unsent bounds what the kernel takes from a connection's writer before
-// it is on its way. By itself Linux takes some four megabytes: memory that no
-// limit of a server counts, for clients that read nothing; and to a client whose
-// request waits there for a slow line, a server that seems to be silent.
+// Package unsent bounds how much the kernel accepts from a connection's writer before
+// it sends it. By default Linux accepts about four megabytes. For a server, that is
+// memory that none of its limits counts, for clients that read nothing. To a client
+// whose request waits there for a slow line, the server seems to be silent.
 package unsent
 
 import (
@@ -15,7 +15,7 @@ const Max = 128 << 10
 // Bound sets Max for a TCP connection, under TLS or not. For other connections
 // it does nothing: their buffers do not grow.
 func Bound(conn net.Conn) {
-	// As of tls.Conn.
+	// A tls.Conn has this method.
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}
@@ -24,7 +24,7 @@ func Bound(conn net.Conn) {
 		return
 	}
 	if raw, err := socket.SyscallConn(); err == nil {
-		// fails if it is closed
+		// This fails if the connection is closed, which does no harm.
 		_ = raw.Control(func(fd uintptr) { BoundSocket(int(fd)) })
 	}
 }

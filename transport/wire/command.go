@@ -24,8 +24,8 @@ const (
 	Scan    Command = 14
 )
 
-// Traits say what a command's request carries and what it does. Everything that
-// has to tell commands apart asks for them, so that a new command is described
+// Traits say what a command's request carries and what it does. All code that
+// distinguishes commands uses them, so that a new command is described
 // in one place.
 type Traits uint16
 
@@ -35,17 +35,17 @@ const (
 	TakesValue                      // the request may carry a value
 	TakesTTL                        // the TTL counts; without it, it is ignored
 	TakesVersion                    // the value begins with a version of VersionSize bytes
-	Reads                           // the answer tells what is stored
-	Writes                          // what is stored changes
+	Reads                           // the answer depends on what is stored
+	Writes                          // it may change what is stored
 	Repeatable                      // doing it twice does no harm
-	Slow                            // it may take as long as the store is large, or a password hash is slow
+	Slow                            // it may walk the whole store, or compute a password hash
 )
 
 // Stores is what SET and its kin have in common: a value is kept for a TTL.
 const Stores = TakesValue | TakesTTL | Writes
 
-// commands is the protocol's one table of commands, by number. Its answers are
-// the statuses beside OK and Error.
+// commands is the protocol's only table of commands, by number. Its answers are
+// the statuses that are possible in addition to OK and Error.
 var commands = [...]struct {
 	name    string
 	traits  Traits
@@ -98,8 +98,8 @@ func (c Command) Known() bool { return c > 0 && int(c) < CommandKinds }
 // has none.
 func (c Command) Has(t Traits) bool { return c.Known() && commands[c].traits&t == t }
 
-// MayAnswer reports whether s can answer the command at all. Two streams that
-// are out of step show here first.
+// MayAnswer reports whether s can answer the command at all. If not, requests and
+// answers are out of step.
 func (c Command) MayAnswer(s Status) bool {
 	return c.Known() && int(s) < StatusKinds && possible[c]&(1<<s) != 0
 }

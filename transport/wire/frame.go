@@ -17,31 +17,31 @@ const (
 
 const magic0, magic1 = 'C', 'M'
 
-// ErrFraming reports bytes that no frame begins with. Where the next frame
-// starts is unknown from then on, so the connection has to be closed.
+// ErrFraming reports bytes that are not the start of a frame. It is then
+// unknown where the next frame starts, so the connection has to be closed.
 var ErrFraming = errors.New(`bad magic, a frame starts with "CM"`)
 
 // A Request is one frame on its way to the server. A parsed one aliases the
 // bytes it was parsed from.
 type Request struct {
 	Command Command
-	// Relative to the moment of execution; 0 means no expiry.
+	// TTL counts from the execution of the request; 0 means that the item never expires.
 	TTL time.Duration
-	// Key at most MaxKeySize bytes.
+	// Key has at most MaxKeySize bytes.
 	Key []byte
-	// Value at most MaxWireValueSize bytes.
+	// Value has at most MaxWireValueSize bytes.
 	Value []byte
 }
 
-// A Response is one frame on its way back. A parsed one aliases the bytes it
-// was parsed from.
+// A Response is one frame on its way back to the client. A parsed one aliases the
+// bytes it was parsed from.
 type Response struct {
 	Status Status
 	Value  []byte
 }
 
-// AppendRequest appends r's frame to dst. It fails, and returns dst as it was,
-// only when the key or the value is longer than a header can say.
+// AppendRequest appends r's frame to dst. It fails, and returns dst unchanged,
+// only if the key or the value is too long for the header.
 func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 	if len(r.Key) > MaxKeySize {
 		return dst, fmt.Errorf("key is %d bytes, limit %d", len(r.Key), MaxKeySize)
@@ -78,8 +78,8 @@ func EndResponse(dst []byte, start int, s Status) []byte {
 	return EndLargeResponse(dst, start, s, 0)
 }
 
-// EndLargeResponse is EndResponse for a value that goes on behind dst for more
-// bytes.
+// EndLargeResponse is EndResponse for a value of which more bytes follow that are
+// not in dst.
 func EndLargeResponse(dst []byte, start int, s Status, more int) []byte {
 	header := dst[start : start+ResponseHeaderSize]
 	header[0], header[1], header[2] = magic0, magic1, byte(s)
@@ -87,7 +87,7 @@ func EndLargeResponse(dst []byte, start int, s Status, more int) []byte {
 	return dst
 }
 
-// A Header is the fixed part of a request, enough to judge it by.
+// A Header is the fixed part of a request, enough to accept or refuse it.
 type Header struct {
 	Command   Command
 	TTL       time.Duration
@@ -108,8 +108,8 @@ func (h *Header) Request(b []byte) Request {
 	return Request{Command: h.Command, TTL: h.TTL, Key: b[RequestHeaderSize:keyEnd:keyEnd], Value: b[keyEnd:end:end]}
 }
 
-// ParseHeader reads the header that b, at least RequestHeaderSize bytes long,
-// begins with.
+// ParseHeader reads the header at the start of b, which must have at least
+// RequestHeaderSize bytes.
 func ParseHeader(b []byte) Header {
 	_ = b[RequestHeaderSize-1]
 	return Header{
@@ -155,8 +155,8 @@ func ParseResponse(b []byte) (r Response, n int, err error) {
 	return Response{Status: Status(b[2]), Value: b[ResponseHeaderSize:end:end]}, end, nil
 }
 
-// BadMagic reports whether no frame begins with b, as soon as its first wrong
-// byte is there.
+// BadMagic reports whether b cannot be the start of a frame, as soon as the first
+// wrong byte is there.
 func BadMagic(b []byte) bool {
 	return len(b) > 0 && b[0] != magic0 || len(b) > 1 && b[1] != magic1
 }

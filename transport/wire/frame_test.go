@@ -28,7 +28,7 @@ var _ = Describe("a frame", func() {
 		}
 	})
 
-	It("refuses a key that its header cannot say the length of", func() {
+	It("refuses a key that is too long for its header", func() {
 		b, err := wire.AppendRequest([]byte("as it was"), &wire.Request{Key: make([]byte, wire.MaxKeySize+1)})
 		Expect(err).To(MatchError("key is 65536 bytes, limit 65535"))
 		Expect(string(b)).To(Equal("as it was"))

@@ -5,21 +5,21 @@ import (
 	"fmt"
 )
 
-// How names travel. A SCAN request's value is where to go on and how many names to
-// tell at most; its answer is where the next one goes on, 0 for the end, and the
-// names, each behind its length.
+// The layout of SCAN. A request's value is a cursor and the most names to return. An
+// answer is the cursor of the next request, 0 at the end, and the names, each
+// preceded by its length.
 const (
 	ScanSize     = VersionSize + 4 // bytes of a SCAN request's value
 	nameSizeSize = 2
 )
 
-// AppendScan appends the value of a SCAN request. At most 0 leaves the number to
-// the server.
+// AppendScan appends the value of a SCAN request. If most is 0 the server chooses the
+// number.
 func AppendScan(dst []byte, cursor uint64, most uint32) []byte {
 	return binary.BigEndian.AppendUint32(AppendNumber(dst, cursor), most)
 }
 
-// ParseScan returns what the value of a SCAN request says.
+// ParseScan returns the cursor and the most names of a SCAN request's value.
 func ParseScan(value []byte) (cursor uint64, most uint32, err error) {
 	if len(value) != ScanSize {
 		return 0, 0, fmt.Errorf("value is %d bytes, SCAN needs a cursor of %d bytes and a number of 4", len(value), VersionSize)
@@ -27,13 +27,13 @@ func ParseScan(value []byte) (cursor uint64, most uint32, err error) {
 	return binary.BigEndian.Uint64(value), binary.BigEndian.Uint32(value[VersionSize:]), nil
 }
 
-// AppendName appends a name to the answer to SCAN. It has at most MaxKeySize bytes.
+// AppendName appends a name, of at most MaxKeySize bytes, to the answer to SCAN.
 func AppendName(dst, name []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(dst, uint16(len(name))), name...)
 }
 
-// CutName splits what follows the cursor in the answer to SCAN into the first name
-// and the rest, which alias names. They must not be empty.
+// CutName splits the names of an answer to SCAN, which must not be empty, into the
+// first one and the rest, which both alias names.
 func CutName(names []byte) (name, rest []byte, err error) {
 	if len(names) >= nameSizeSize {
 		if end := nameSizeSize + int(binary.BigEndian.Uint16(names)); end <= len(names) {

@@ -15,8 +15,8 @@ type Refusal struct {
 	Message string
 }
 
-// How the message of a refusal begins says its kind, to clients whose commands
-// are older than the statuses, too.
+// Prefixes of a refusal's message, which tell its kind also to clients that are older
+// than the statuses.
 const (
 	busyPrefix   = "busy: "
 	deniedPrefix = "denied: "
@@ -25,15 +25,15 @@ const (
 	tooLargePrefix = "value is "
 )
 
-// Limits of what a refusal says, in bytes. Whatever a peer sends, telling it
-// what is wrong costs next to nothing.
+// Limits of what a refusal says, in bytes, so that no request of a peer makes it
+// expensive.
 const (
 	MaxMessage = 512 // of the whole message; the rest is cut off
 	MaxQuote   = 48  // of what was received
 )
 
-// Quote returns the first bytes of what a peer sent, in quotes and escaped, to
-// be part of a message or a log line.
+// Quote returns the first bytes of what a peer sent, quoted and escaped, for a
+// message or a log line.
 func Quote(received []byte) string {
 	if len(received) <= MaxQuote {
 		return strconv.Quote(string(received))
@@ -44,17 +44,17 @@ func Quote(received []byte) string {
 // AuthenticationRequired answers a client that has not authenticated.
 var AuthenticationRequired = Refusal{Status: Denied, Message: "authentication required"}
 
-// Refuse refuses a request for what is wrong with it.
+// Refuse refuses a request that is wrong in itself.
 func Refuse(format string, args ...any) Refusal {
 	return Refusal{Status: Error, Message: fmt.Sprintf(format, args...)}
 }
 
-// RefuseBusy refuses a request because a limit is reached for now.
+// RefuseBusy refuses a request because a limit is reached at the moment.
 func RefuseBusy(format string, args ...any) Refusal {
 	return Refusal{Status: Busy, Message: busyPrefix + fmt.Sprintf(format, args...)}
 }
 
-// RefuseDenied refuses a request that its sender is not allowed.
+// RefuseDenied refuses a request that the client is not allowed to make.
 func RefuseDenied(format string, args ...any) Refusal {
 	return Refusal{Status: Denied, Message: deniedPrefix + fmt.Sprintf(format, args...)}
 }
@@ -64,7 +64,7 @@ func RefuseTooLarge(size, limit uint64) Refusal {
 	return Refuse("%s%d bytes, limit %d", tooLargePrefix, size, limit)
 }
 
-// RefuseFull refuses a value that there is no room for.
+// RefuseFull refuses a value because there is no room for it.
 func RefuseFull(format string, args ...any) Refusal {
 	return Refusal{Status: Error, Message: fullPrefix + fmt.Sprintf(format, args...)}
 }
@@ -72,7 +72,7 @@ func RefuseFull(format string, args ...any) Refusal {
 // Busy reports whether a limit was reached, so that it is worth trying later.
 func (r Refusal) Busy() bool { return r.Status == Busy || strings.HasPrefix(r.Message, busyPrefix) }
 
-// Denied reports whether other credentials are needed.
+// Denied reports whether the client needs other credentials.
 func (r Refusal) Denied() bool {
 	return r.Status == Denied || strings.HasPrefix(r.Message, deniedPrefix) || r.Message == AuthenticationRequired.Message
 }
@@ -105,7 +105,7 @@ var ScanNotEnabled = Refusal{Status: Error, Message: "SCAN is not enabled on thi
 // FlushDisabled reports whether r is FlushNotEnabled.
 func (r Refusal) FlushDisabled() bool { return r == FlushNotEnabled }
 
-// Append appends the response that tells a client whose request was c.
+// Append appends the response with r to a client whose request was c.
 func (r Refusal) Append(dst []byte, c Command) []byte {
 	message := r.Message
 	if len(message) > MaxMessage {
@@ -114,7 +114,7 @@ func (r Refusal) Append(dst []byte, c Command) []byte {
 	return AppendResponse(dst, r.StatusFor(c), []byte(message))
 }
 
-// StatusFor returns the status that a client whose request was c is sent.
+// StatusFor returns the status of the response to a client whose request was c.
 func (r Refusal) StatusFor(c Command) Status {
 	if c <= Delete && r.Status > Error {
 		return Error
@@ -125,7 +125,7 @@ func (r Refusal) StatusFor(c Command) Status {
 // Error implements error, so that a LargeHandler can refuse with a status.
 func (r Refusal) Error() string { return r.Message }
 
-// RefusalOf returns the Refusal that err is, or makes one of it.
+// RefusalOf returns the Refusal in err, or one with err's message.
 func RefusalOf(err error) Refusal {
 	if why := (Refusal{}); errors.As(err, &why) {
 		return why

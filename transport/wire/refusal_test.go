@@ -19,7 +19,7 @@ var _ = Describe("a refusal", func() {
 		Expect(len(long)).To(BeNumerically("<", 5*wire.MaxQuote))
 	})
 
-	It("never says more than a bound allows, whatever it was made of", func() {
+	It("is never longer than the bound, however long its text", func() {
 		b := wire.Refuse("%s", strings.Repeat("ä", wire.MaxMessage)).Append(nil, wire.Set)
 		r, n, err := wire.ParseResponse(b)
 		Expect(err).NotTo(HaveOccurred())

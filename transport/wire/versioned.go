@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// How versions travel: in front of the new value of a CAS request, in front of
-// the answer to GETV with the remaining TTL behind them, and alone in the
+// The layouts of versions: before the new value in a CAS request; followed by the
+// remaining TTL and the value in the answer to GETV; alone in the
 // answers to CAS.
 const (
 	VersionSize = 8               // bytes of a version, or of another number
 	ItemSize    = VersionSize + 8 // bytes in front of the value in the answer to GETV
 )
 
-// AppendNumber appends a number, such as a version, as answers carry it.
+// AppendNumber appends a number, such as a version, in the form used in answers.
 func AppendNumber(dst []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(dst, n) }
 
-// ParseNumber returns the number that is all of an answer's value.
+// ParseNumber returns the number that is the whole value of an answer.
 func ParseNumber(value []byte) (uint64, error) {
 	if len(value) != VersionSize {
 		return 0, fmt.Errorf("a number of %d bytes was expected, got %d", VersionSize, len(value))
