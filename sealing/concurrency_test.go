@@ -96,7 +96,7 @@ var _ = Describe("A sealer shared by many goroutines", func() {
 		Expect(<-rotated).To(Succeed())
 	})
 
-	It("counts no half beyond its limit, whoever seals", func() {
+	It("counts no half beyond its limit, whichever goroutine seals", func() {
 		s := sealer(keyring(secret))
 		var mu sync.Mutex
 		seals := map[string]int{}

@@ -2,19 +2,18 @@ package sealing
 
 import "time"
 
-// SetNotBefore makes a cut: what was sealed before t, or does not say when it was
-// sealed, is no longer opened but ErrStale. It stands beside the keyring's own
-// [Keyring.SetNotBefore]; the later of the two counts. The zero time takes it
-// back.
+// SetNotBefore sets a cut: Open refuses a value sealed before t, or without a
+// sealing time, with ErrStale. The keyring can have a cut of its own, see
+// [Keyring.SetNotBefore]; the later of the two counts. The zero time removes it.
 //
-// The cut is in force once this process's clock has passed t by the clock bound,
-// for only then has every other clock passed t. Of what was sealed less than
-// that bound after t it is unknown whether it came before, so it is refused
-// with the rest.
+// The cut takes effect once this process's clock has passed t by the clock bound,
+// since only then has every other clock passed t. Values sealed less than that
+// bound after t are refused, too: they may have been sealed before t by another
+// clock.
 func (s *Sealer) SetNotBefore(t time.Time) { s.cut.Store(cutMillis(t)) }
 
-// NotBefore returns the cut, whether it is in force yet or not; the zero time
-// means that there is none.
+// NotBefore returns the cut, even if it is not in effect yet; the zero time means
+// that there is none.
 func (s *Sealer) NotBefore() time.Time {
 	ks := s.keys.Load()
 	if ks == nil {

@@ -18,11 +18,12 @@ var (
 	// The error is a *KeyError, which tells the id.
 	ErrUnknownKey = errors.New("sealing: unknown key")
 
-	// ErrStale: the value is authentic, and its time is over although it has not
-	// expired. The error is a *StaleError, which tells why.
+	// ErrStale: the value is authentic and has not expired, but is refused for its
+	// age. The error is a *StaleError, which has the reason.
 	ErrStale = errors.New("sealing: value is stale")
 
-	// ErrMalformed: the bytes are no envelope of a version this package reads.
+	// ErrMalformed: the bytes are not an envelope of a version that this package
+	// reads.
 	ErrMalformed = errors.New("sealing: malformed envelope")
 )
 
@@ -55,7 +56,7 @@ func (e *StaleError) Error() string { return "sealing: value is stale: " + e.Rea
 // Is makes a StaleError match ErrStale.
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
-// ErrClosed is the answer of a Sealer or Keyring after its Close.
+// ErrClosed is the error of a Sealer or Keyring after its Close.
 var ErrClosed = errors.New("sealing: closed")
 
 // KeyError names the key that is missing. errors.Is(err, ErrUnknownKey) holds.

@@ -35,7 +35,7 @@ func FuzzOpen(f *testing.F) {
 		switch {
 		case err == nil:
 			if want, ok := sealed[string(name)+"\x00"+string(envelope)]; !ok || !bytes.Equal(value[5:], want) {
-				t.Fatal("opened what nobody sealed")
+				t.Fatal("opened an envelope that was never sealed")
 			}
 		case !errors.Is(err, sealing.ErrMalformed) && !errors.Is(err, sealing.ErrUnknownKey) &&
 			!errors.Is(err, sealing.ErrNotAuthentic) && !errors.Is(err, sealing.ErrExpired) && !errors.Is(err, sealing.ErrStale):

@@ -61,17 +61,16 @@ func ReadKeyFile(path string) (*Keyring, error) {
 	return parseFile(path, b, err)
 }
 
-// ReadKeyFileOfAny is ReadKeyFile for tools that keep other users' key files in
-// order: run by root, it takes a file of any owner. Nothing should be sealed
-// with what it returns.
+// ReadKeyFileOfAny is ReadKeyFile for tools that maintain other users' key files: run
+// by root, it accepts a file of any owner. Do not seal with the keyring it returns.
 func ReadKeyFileOfAny(path string) (*Keyring, error) {
 	b, err := safefile.ReadSecretOfAny(path, maxKeyFile)
 	return parseFile(path, b, err)
 }
 
-// ChangeKeyFile reads a keyring from a file, has it changed, and replaces the file
-// in one step, unless change fails. Run by root it takes another user's file, which
-// stays that user's.
+// ChangeKeyFile reads a keyring from a file, calls change, and replaces the file
+// atomically unless change fails. Run by root, it accepts another user's file, which
+// keeps its owner.
 func ChangeKeyFile(path string, change func(*Keyring) error) error {
 	kr, err := ReadKeyFileOfAny(path)
 	if err != nil {
@@ -107,9 +106,9 @@ func (kr *Keyring) CreateFile(path string) error {
 	return written(path, err)
 }
 
-// WriteFile is CreateFile that replaces a file of that name, in one step, so that
-// no reader meets half a keyring. The new file has the owner, the group and the mode
-// of the old one.
+// WriteFile is like CreateFile but atomically replaces an existing file, so that no
+// reader sees half a keyring. The new file has the owner, the group and the mode of
+// the old one.
 func (kr *Keyring) WriteFile(path string) error {
 	b, err := kr.encode()
 	defer clear(b)
@@ -167,8 +166,9 @@ func withoutContent(err error) error {
 	return err
 }
 
-// ParseKeyFile reads a keyring from what a key file holds, for those who keep it
-// elsewhere than in a file. A byte order mark in front is no harm. It copies the secrets; wiping b is up to the caller.
+// ParseKeyFile reads a keyring from the content of a key file, for programs that do
+// not keep it in a file. It ignores a leading byte order mark. It copies the secrets;
+// the caller should wipe b.
 func ParseKeyFile(b []byte) (*Keyring, error) {
 	var file keyFile
 	defer file.wipe()

@@ -119,9 +119,9 @@ func KeyringFromSecret(secret []byte) (*Keyring, error) {
 	return kr, kr.SetNameRoot(root)
 }
 
-// Add puts in a key of KeySize bytes, under an id derived from it, which all who
-// add this key agree on. It opens from now on and seals once promoted; the first
-// key of a keyring is its primary at once. The secret is copied.
+// Add adds a key of KeySize bytes. Its id is derived from it, so every process that
+// adds the key gets the same id. The key opens values from now on and seals once
+// promoted; the first key of a keyring is its primary. The secret is copied.
 func (kr *Keyring) Add(secret []byte) (id uint32, err error) {
 	k, err := newSecret("key", secret)
 	if err != nil {
@@ -156,8 +156,8 @@ func (kr *Keyring) AddWithID(id uint32, secret []byte) error {
 	return kr.insert(ringKey{id: id, secret: k})
 }
 
-// AddRetired notes the id of a key that another system has retired, so that
-// errors can tell it from a stranger's.
+// AddRetired records the id of a key that another system has retired, so that errors
+// can tell it from an unknown one.
 func (kr *Keyring) AddRetired(id uint32) error { return kr.insert(ringKey{id: id}) }
 
 // Generate adds a random key and returns its id.
@@ -182,8 +182,8 @@ func (kr *Keyring) insert(k ringKey) error {
 	return nil
 }
 
-// Promote makes the key the one that seals. The error of a key that is not there
-// or retired is a [*KeyError].
+// Promote makes the key the primary, which seals. If the key is unknown or retired,
+// the error is a [*KeyError].
 func (kr *Keyring) Promote(id uint32) error {
 	k := kr.find(id)
 	if k == nil || k.secret == nil {
@@ -193,9 +193,9 @@ func (kr *Keyring) Promote(id uint32) error {
 	return nil
 }
 
-// Retire wipes a key for good: what it sealed can never be opened again. Its id
-// stays, so that errors can tell a retired key from a stranger's. The primary
-// cannot retire.
+// Retire wipes a key: values sealed with it can never be opened again. Its id stays,
+// so that errors can tell a retired key from an unknown one. The primary cannot be
+// retired.
 func (kr *Keyring) Retire(id uint32) error {
 	k := kr.find(id)
 	if k == nil || k.secret == nil {
@@ -225,8 +225,8 @@ func (kr *Keyring) SetNameRoot(secret []byte) error {
 	return nil
 }
 
-// SetNotBefore makes a cut for all who use the keyring: their Sealers open nothing
-// that was sealed before t; see [Sealer.SetNotBefore]. The zero time takes it back.
+// SetNotBefore sets a cut for every Sealer that uses the keyring: it opens no value
+// sealed before t; see [Sealer.SetNotBefore]. The zero time removes it.
 func (kr *Keyring) SetNotBefore(t time.Time) { kr.notBefore = t }
 
 // NotBefore returns the cut; the zero time means that there is none.
@@ -242,7 +242,7 @@ func (kr *Keyring) Keys() []KeyInfo {
 	return infos
 }
 
-// Close wipes all secrets of the keyring. Sealers made from it go on.
+// Close wipes all secrets of the keyring. Sealers made from it keep working.
 func (kr *Keyring) Close() error {
 	for i := range kr.keys {
 		kr.keys[i].secret.wipe()

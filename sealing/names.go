@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// BlindNameSize is the length of a blind name, in bytes. It is long enough for
-// 2^48 names to be all different but for a chance of 2^-33; were two to collide,
-// their values would not be authentic for each other.
+// BlindNameSize is the length of a blind name, in bytes. Two of 2^48 names collide
+// with a probability of 2^-33; their values would still not be authentic for each
+// other.
 const BlindNameSize = 16
 
 // wireNames turns a user's name into what the server sees as the key.

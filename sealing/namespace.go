@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// NamespacePrefix returns what the keys of a namespace, MaxNamespace bytes at most,
-// begin with on a server: one byte with the namespace's length, and the namespace.
-// Without a namespace that is nothing.
+// NamespacePrefix returns the prefix of a namespace's keys on a server: one byte with
+// the namespace's length, then the namespace, which is MaxNamespace bytes at most. For
+// no namespace the prefix is empty.
 func NamespacePrefix(namespace string) string {
 	if namespace == "" {
 		return ""
@@ -18,11 +18,10 @@ func NamespacePrefix(namespace string) string {
 // lengthPrefixed needs s to be 255 bytes at most, which New sees to.
 func lengthPrefixed(s string) string { return string([]byte{byte(len(s))}) + s }
 
-// Derive returns a keyring that holds the keys of one namespace and nothing that
-// they were made of: anyone who has it reads, writes and forges in that namespace and
-// in no other. Its keys have their roots' ids and states; the cut is copied. To
-// rotate, change the roots and derive again. MaxNamespace bytes at most, at least
-// one.
+// Derive returns a keyring with the keys of one namespace, without the root keys: its
+// holder can read, write and forge values in that namespace only. Its keys have the
+// ids and states of their roots; the cut is copied. To rotate, change the roots and
+// derive again. The namespace is 1 to MaxNamespace bytes.
 func (kr *Keyring) Derive(namespace string) (*Keyring, error) {
 	switch {
 	case namespace == "":
@@ -57,8 +56,8 @@ func (kr *Keyring) derive(key *secretKey, root secretKey, info string) error {
 	return err
 }
 
-// Namespace returns the one namespace whose keys these are, or "" if they are root
-// keys, which are good for all.
+// Namespace returns the namespace that the keys were derived for, or "" if they are
+// root keys, which serve all namespaces.
 func (kr *Keyring) Namespace() string { return kr.namespace }
 
 // needRoots refuses what takes root keys.

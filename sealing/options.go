@@ -22,8 +22,8 @@ const (
 	DefaultSkew = time.Second
 )
 
-// Option changes how a Sealer works. All who share values must agree on
-// namespace, blind names and keys; padding and skew are each one's own business.
+// Option changes how a Sealer works. Sealers that share values need the same
+// namespace, blind names and keys; padding and skew may differ.
 type Option func(*config) error
 
 type config struct {
@@ -39,11 +39,11 @@ type config struct {
 	clock   clock.Clock
 }
 
-// WithNamespace separates users of one keyring: values sealed in one namespace
-// are not authentic in any other, and names on the wire begin with the
-// namespace's length (1 byte) and the namespace, which the server sees. It is
-// MaxNamespace bytes at most. Empty, or without this option, it is the keyring's
-// if that was derived for one, else none.
+// WithNamespace separates users of one keyring: values sealed in one namespace are
+// not authentic in any other. Names on the wire begin with the namespace's length (1
+// byte) and the namespace, which the server sees. It is at most MaxNamespace bytes.
+// If it is empty or not given, the namespace is the one that the keyring was derived
+// for, if any.
 func WithNamespace(namespace string) Option {
 	return func(c *config) error {
 		if len(namespace) > MaxNamespace {

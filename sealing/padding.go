@@ -12,7 +12,7 @@ import (
 const (
 	padMark = 0x80
 
-	// minPadded: among the shortest lengths PADMÉ rounds nothing, and "yes" and
+	// minPadded hides the shortest lengths, which PADMÉ does not round: "yes" and
 	// "no" would still differ.
 	minPadded = 32
 )
@@ -33,9 +33,9 @@ func pad(padded []byte, n int) {
 	clear(padded[n+1:])
 }
 
-// unpad returns the length of the value in padded. Only the padding that pad
-// makes is accepted. By now the bytes are authentic, so the time it takes tells
-// nobody anything.
+// unpad returns the length of the value in padded. It accepts only the padding that
+// pad makes. The bytes are already authenticated, so its timing gives an attacker
+// no padding oracle.
 func unpad(padded []byte) (int, error) {
 	n := len(padded) - 1
 	for n >= 0 && padded[n] == 0 {

@@ -1,6 +1,6 @@
-// Package sealing turns a value into an envelope that only a holder of the key
-// can read or make, and back. It knows no network and no cache, and is of use
-// with any store that is not to be trusted.
+// Package sealing turns a value into an envelope that only a holder of the key can
+// read or make, and back. It uses no network and no cache, and works with any
+// untrusted store.
 //
 //	kr, err := sealing.KeyringFromSecret(secret) // 32 random bytes
 //	s, err := sealing.New(kr)
@@ -10,12 +10,12 @@
 // An envelope is the value under XAES-256-GCM (https://c2sp.org/XAES-256-GCM),
 // Overhead bytes longer than the value. Bound into it, so that Open notices any
 // change: the name it was sealed for, the namespace, the key's id, the time at
-// which it was sealed and the time at which it expires. Who stores envelopes can
-// therefore not read a value, alter it, pass it off as the value of another name,
-// serve it past its expiry, or serve what was sealed before a cut (see
-// [Sealer.SetNotBefore]). They can lose it, or serve an older one of the same name
-// that has not expired yet, and they see when it is used and how long it is.
-// Package sealing/freshness notices older ones that one has met.
+// which it was sealed and the time at which it expires. A store can therefore not
+// read a value, alter it, pass it off as the value of another name, serve it past
+// its expiry, or serve one sealed before a cut (see [Sealer.SetNotBefore]). It can
+// lose a value, or serve an older one of the same name that has not expired yet, and
+// it sees when a value is used and how long it is. Package sealing/freshness detects
+// older values that this process has seen.
 //
 // Keys live in a [Keyring]. Root keys never touch data: from each, HKDF-SHA256
 // derives a data key for every namespace, and from that XAES derives an
@@ -23,8 +23,8 @@
 // values; rotate keys to limit what a stolen one reads, not because they wear
 // out.
 //
-// docs/sealing.md has all of it in enough detail to implement it elsewhere,
-// testdata/sealing the vectors; docs/threat-model.md tells who can do what.
+// docs/sealing.md specifies the format for other implementations, with vectors in
+// testdata/sealing; docs/threat-model.md says what an attacker can do.
 package sealing
 
 import (
@@ -63,8 +63,8 @@ type keySet struct {
 	names   wireNames
 }
 
-// New returns a Sealer of the keyring's keys. It keeps no root key: the keyring
-// may be closed, or changed to no effect, as soon as New has returned.
+// New returns a Sealer with the keyring's keys. It keeps no root key: once New has
+// returned, closing or changing the keyring does not affect the Sealer.
 func New(kr *Keyring, opts ...Option) (*Sealer, error) {
 	s := &Sealer{config: config{skew: DefaultSkew.Milliseconds(), clockBound: DefaultClockBound.Milliseconds()}}
 	for _, opt := range opts {
@@ -85,9 +85,9 @@ func New(kr *Keyring, opts ...Option) (*Sealer, error) {
 	return s, nil
 }
 
-// Rekey puts the keyring's keys in the place of those in use, which is how a
-// running process takes part in a rotation. Calls under way finish with the
-// keys that they began with. On an error nothing changes.
+// Rekey replaces the Sealer's keys by those of the keyring, for a key rotation in a
+// running process. Calls under way finish with the keys that they began with. On an
+// error nothing changes.
 func (s *Sealer) Rekey(kr *Keyring) error {
 	s.rekey.Lock()
 	defer s.rekey.Unlock()
@@ -133,11 +133,11 @@ func newKeySet(kr *Keyring, c *config) (*keySet, error) {
 // WithNamespace, else the keyring's.
 func (s *Sealer) Namespace() string { return s.config.namespace }
 
-// Seal appends to dst one envelope of the plaintext, for this name and no other,
-// and returns the extended slice. From expiry on, plus the opener's skew, it
-// will not open; the zero time means that it never expires. Expiry counts in
-// milliseconds, rounded up. The stamp is the sealing time, as [StampAt] makes it
-// of now; 0 leaves it out, for readers that know version 0xC1 alone.
+// Seal appends an envelope of the plaintext, for this name only, to dst and returns
+// the extended slice. The envelope opens until expiry plus the opener's skew; the
+// zero time means that it never expires. Expiry is rounded up to milliseconds. The
+// stamp is the sealing time, such as [StampAt] of now; 0 leaves it out, for readers
+// that only know version 0xC1.
 //
 // All of dst's capacity may be written to and must not overlap name or
 // plaintext, neither of which is kept. With room in dst, Seal does not allocate.
@@ -182,12 +182,12 @@ func (s *Sealer) Seal(dst, name, plaintext []byte, expiry time.Time, stamp Stamp
 // Open appends to dst the value in the envelope, provided that it was sealed for
 // this name and has not expired by now, and returns the extended slice. Any
 // error leaves dst as it was: ErrMalformed, ErrUnknownKey, ErrNotAuthentic,
-// ErrExpired, ErrStale or ErrClosed. What else the envelope says, [ParseHeader]
-// tells.
+// ErrExpired, ErrStale or ErrClosed. [ParseHeader] returns the rest of the
+// envelope's header.
 //
 // All of dst's capacity may be written to and must not overlap name or
 // envelope, neither of which is kept. With room in dst, Open allocates only for a
-// nonce prefix that it has not met lately.
+// nonce prefix that it has not seen recently.
 func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error) {
 	ks := s.keys.Load()
 	if ks == nil {
@@ -247,9 +247,9 @@ func (s *Sealer) Open(dst, name, envelope []byte, now time.Time) ([]byte, error)
 	return out, nil
 }
 
-// AppendWireName appends to dst what the server is to see as the key of name:
-// the name itself or its blind name, after the namespace if there is one. It
-// returns dst as it is once the Sealer is closed.
+// AppendWireName appends to dst the key that the server sees for name: the name or
+// its blind name, after the namespace if there is one. Once the Sealer is closed, it
+// returns dst unchanged.
 func (s *Sealer) AppendWireName(dst, name []byte) []byte {
 	ks := s.keys.Load()
 	if ks == nil {
@@ -258,12 +258,12 @@ func (s *Sealer) AppendWireName(dst, name []byte) []byte {
 	return ks.names.append(dst, name)
 }
 
-// Close lets go of all keys; whatever is called afterwards answers ErrClosed.
+// Close drops all keys; later calls return ErrClosed.
 //
-// Root keys were never kept, and data keys and subkeys wiped as soon as AES had
-// expanded them. What AES and HMAC made of them is out of a Go program's reach:
-// it is garbage from here on, and stays in memory until that is used again.
-// Registers, stacks and swap are beyond Go altogether.
+// A Sealer keeps no root keys, and wipes data keys and subkeys as soon as AES has
+// expanded them. A Go program cannot wipe the expanded keys inside AES and HMAC:
+// they become garbage and stay in memory until that is reused. Nor can it wipe
+// registers, stacks and swap.
 func (s *Sealer) Close() error {
 	s.rekey.Lock()
 	defer s.rekey.Unlock()

@@ -145,7 +145,7 @@ var _ = Describe("A secret", func() {
 		Entry("none", 0), Entry("AES-128", 16), Entry("AES-192", 24), Entry("one short", 31), Entry("one over", 33),
 	)
 
-	It("is not all zeros, as of a buffer that nobody filled", func() {
+	It("is not all zeros, as of a buffer that was never filled", func() {
 		_, err := sealing.KeyringFromSecret(make([]byte, 32))
 		Expect(err).To(MatchError("sealing: key is 32 zero bytes, must be random"))
 		kr := &sealing.Keyring{}

@@ -141,7 +141,7 @@ var _ = Describe("The golden vectors", func() {
 		})
 	}
 
-	It("open nobody else's name, namespace or key", func() {
+	It("open under no other name, namespace or key", func() {
 		for i, v := range vectors.Accepted {
 			for j, w := range vectors.Accepted {
 				same := bytes.Equal(v.Name, w.Name) && bytes.Equal(v.Namespace, w.Namespace) &&

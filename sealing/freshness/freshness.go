@@ -1,7 +1,7 @@
-// Package freshness notices when a store takes something back: when it answers
-// with an envelope that this process knows was replaced, removed, or overtaken
-// long ago. It is the memory beside a [sealing.Sealer], which judges each envelope
-// by itself, and knows no network.
+// Package freshness detects a store that returns old values: an envelope that this
+// process knows to have been replaced or removed, or to be much older than the
+// newest. It complements a [sealing.Sealer], which judges each envelope by itself,
+// and does no network I/O.
 //
 //	snapshot := table.Begin(name)                    // before the request is sent
 //	value, err := sealer.Open(nil, name, envelope, now)
@@ -9,24 +9,24 @@
 //	err = table.Hit(snapshot, freshness.Envelope{Stamp: h.Stamp, ID: h.ID()}, now)
 //	// ErrSuperseded: as if it were not there
 //
-// There are two memories, both bounded.
+// It applies two rules, each with a bounded memory:
 //
-// Which envelope is current. An envelope seen current under a name, and since
-// seen replaced or removed, is refused when it comes back. That needs no clock.
+// Identity. An envelope that was current under a name and has since been replaced or
+// removed is refused when it comes back. This rule needs no clock.
 //
-// How new. What was sealed more than W before the newest that is known under
-// its name is refused. W = Clocks + Delay: by how much two clocks may differ, and
-// how long a write may be on its way, for one that lands late is no fraud.
+// Time. An envelope is refused if it was sealed more than W before the newest one
+// known under its name. W = Clocks + Delay, the most that two clocks may differ plus
+// the longest time that a write may take, since an honest write can land late.
 //
 // Every answer is judged by what was known when its request began, since answers
-// overtake each other. No honest answer is refused as long as clocks and delays
-// keep within their bounds, and identity alone refuses none whatever they do; the
-// specs go through every course of events of small worlds to show it.
+// overtake each other. No honest answer is refused while clocks and delays keep
+// within their bounds, and the identity rule never refuses one at all; the specs
+// check this in every course of events of small worlds.
 //
-// What no client can notice alone is in docs/threat-model.md: what only others
-// have seen, what this process has forgotten or never met, and answers frozen at
-// a point in time (Mazières and Shasha, "Building Secure File Systems out of
-// Byzantine Storage", 2002).
+// docs/threat-model.md lists what a client cannot detect alone: changes that only
+// other clients have seen, names that this process has forgotten or never read, and
+// answers frozen at a point in time (Mazières and Shasha, "Building Secure File
+// Systems out of Byzantine Storage", 2002).
 package freshness
 
 import (
@@ -50,23 +50,22 @@ const (
 // known. It is a sealing.ErrStale.
 var ErrSuperseded = &sealing.StaleError{Word: "superseded", Reason: "a later state of this name is known"}
 
-// Config is how much a Table allows for, and remembers. Zero fields mean the
-// defaults.
+// Config sets the tolerances and the size of a Table. Zero fields mean the defaults.
 type Config struct {
-	// Clocks is by how much any two clocks of those who share values may differ.
+	// Clocks is the most that the clocks of two processes sharing values may differ.
 	Clocks time.Duration
 
 	// Delay is how long a write may take from its stamp until the store applies
-	// it. It is not small: a request can wait in a stopped server's socket and land
-	// after a younger one.
+	// it. It must not be small: a request can wait in a stopped server's socket and
+	// be applied after a later one.
 	Delay time.Duration
 
 	// Names is how many names are remembered, rounded up to a power of two, at
 	// least 512. The table takes 28 bytes for each.
 	Names int
 
-	// Key is what names are hashed under. Zero means a random one, without which a
-	// run cannot be replayed.
+	// Key is the key of the hash of names. Zero means a random one; set it to make a
+	// simulation repeatable.
 	Key [16]byte
 }
 
@@ -144,11 +143,10 @@ func New(c Config) (*Table, error) {
 	return t, nil
 }
 
-// Stamp returns the sealing time of what is about to be sent: take one when
-// connection and room are there, and another for each attempt, so that none ages
-// in a queue. Stamps of one table only grow, unless the clock was set back by
-// more than Clocks; then the old ones are forgotten, for nothing can be told from
-// them.
+// Stamp returns the sealing time for a request that is about to be sent. Call it once
+// there is a connection and room for the request, and again for each attempt, so that
+// no stamp ages in a queue. Stamps of one table only grow, unless the clock was set
+// back by more than Clocks: then the earlier ones are useless and are forgotten.
 func (t *Table) Stamp(now time.Time) sealing.Stamp {
 	ms := now.UnixMilli()
 	t.passCut(ms)
@@ -169,8 +167,8 @@ func (t *Table) Stamp(now time.Time) sealing.Stamp {
 	}
 }
 
-// Begin notes what is known of a name, as the server sees it. Call it before the
-// request is sent.
+// Begin returns what is known of a name, given as the server sees it. Call it before
+// the request is sent.
 func (t *Table) Begin(name []byte) Snapshot {
 	l := Snapshot{tag: t.hash.sum(name), seq: t.seq.Load()}
 	s := t.shard(l.tag)
@@ -183,10 +181,10 @@ func (t *Table) Begin(name []byte) Snapshot {
 	return l
 }
 
-// Hit judges an envelope that answered the request, once sealing has opened it,
-// and learns from it unless it is refused: the error is nil or a
-// *sealing.StaleError. Refused, the value is to be withheld as if nothing were
-// there, though a swap by its version may still replace it.
+// Hit judges the envelope in an answer, after sealing has opened it. Its error is nil
+// or a *sealing.StaleError; unless it refuses the envelope, it learns from it. The
+// caller has to withhold a refused value as if there were none, but may still replace
+// it by a swap.
 func (t *Table) Hit(l Snapshot, e Envelope, now time.Time) error {
 	ms := now.UnixMilli()
 	t.passCut(ms)
@@ -229,8 +227,8 @@ func (t *Table) Miss(l Snapshot) {
 	s.settle(t, l, s.find(l.tag), 0)
 }
 
-// Written learns that a write of the envelope was acknowledged. Of a write that
-// was refused, or whose outcome is unknown, nothing can be learned.
+// Written learns that a write of the envelope was acknowledged. Do not call it for a
+// write that was refused or whose outcome is unknown.
 func (t *Table) Written(l Snapshot, e Envelope) {
 	s := t.shard(l.tag)
 	s.mu.Lock()
@@ -242,12 +240,12 @@ func (t *Table) Written(l Snapshot, e Envelope) {
 // something. The stamp is the request's own.
 func (t *Table) Deleted(l Snapshot, stamp sealing.Stamp) { t.Written(l, Envelope{Stamp: stamp}) }
 
-// Flushed learns that everything was removed by a request of this stamp. Of a
-// flush of some names, by a prefix, nothing is to be learned.
+// Flushed learns that a request of this stamp removed everything. Do not call it for
+// a flush of some names by a prefix.
 func (t *Table) Flushed(stamp sealing.Stamp) { raise(&t.floor, uint64(stamp)) }
 
-// SetCut lets no stamp fall behind a cut, once that is in force; the zero time is
-// none. Refusing what was sealed before it is [sealing.Sealer.SetNotBefore]'s.
+// SetCut keeps new stamps from falling behind a cut once it is in effect; the zero
+// time means none. [sealing.Sealer.SetNotBefore] refuses what was sealed before it.
 func (t *Table) SetCut(cut time.Time) {
 	if cut.IsZero() {
 		t.cut.Store(0)

@@ -169,7 +169,8 @@ func (x *explorer) visit(w world) {
 	}
 	for i := range w.waiting {
 		x.step(w, func() string { return fmt.Sprintf("call %d gets lost", i) }, func(w *world) bool { return w.lose(i) })
-		if x.hostile { // and nobody asks what is applied
+		// a hostile server answers without applying anything
+		if x.hostile {
 			for e := range w.sealed + 1 {
 				x.step(w, func() string { return fmt.Sprintf("call %d is answered with %d", i, e) }, func(w *world) bool { return x.lie(w, i, e) })
 			}

@@ -2,14 +2,13 @@
 // tokens, certificates, configuration, snapshots.
 //
 //	text, err := safefile.Read("config.yaml", 1<<20)       // bounded, and never waits
-//	text, err := safefile.ReadSecret("key.json", 1<<20)    // and nobody else could have read or put it there
+//	text, err := safefile.ReadSecret("key.json", 1<<20)    // and no other user could have read or put it there
 //	err := safefile.Create("web.token", text)              // new, and its owner's alone
 //	err := safefile.Replace("key.json", safefile.Alike, write)
 //
-// Programs read such files again while they run, so whatever stands under a name
-// by then must neither stop them nor fill their memory. And they may be killed at
-// any moment, so a file is either the old one or the new one, whole. What files
-// say is nothing to this package.
+// Programs read such files again while they run, so a file that was replaced in the
+// meantime must neither block them nor fill their memory. They may be killed at any
+// moment, so a file is either the old one or the new one, complete.
 package safefile
 
 import (
@@ -21,11 +20,11 @@ import (
 	"syscall"
 )
 
-// Open opens a regular file for reading. It refuses everything else: a named pipe
-// would be waited for, a device might never end. Symbolic links are followed.
+// Open opens a regular file for reading. It refuses anything else: a named pipe
+// would block, a device might never end. It follows symbolic links.
 func Open(name string) (*os.File, fs.FileInfo, error) {
-	// Not to block, opening does not wait for a writer to a pipe; then
-	// the open file is asked what it is, so that it cannot be another by now.
+	// Non-blocking, so that opening a pipe does not wait for a writer. The open file
+	// is checked and not its name, which may lead to another file by now.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
@@ -42,14 +41,15 @@ func Open(name string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// notRegular names what is no regular file. It is fs.ErrInvalid.
+// notRegular is the error for a file that is not a regular one. It matches
+// fs.ErrInvalid.
 type notRegular string
 
 func (e notRegular) Error() string { return string(e) + " is not a regular file" }
 func (e notRegular) Unwrap() error { return fs.ErrInvalid }
 
-// Read returns what a file holds that [Open] opens, and refuses one of more than
-// limit bytes. A byte order mark in front is left out: some editors put one there.
+// Read returns the content of a regular file, and refuses one of more than limit
+// bytes. It omits a leading byte order mark, which some editors write.
 func Read(name string, limit int64) ([]byte, error) {
 	f, info, err := Open(name)
 	if err != nil {
@@ -60,13 +60,13 @@ func Read(name string, limit int64) ([]byte, error) {
 	return read(f, info, limit)
 }
 
-// ReadSecret is Read of a file that must be kept from others. Where anybody but
-// this process's user, or root, could have read it or put it there, the error is an
-// [ExposedError]. The caller clears the text.
+// ReadSecret is Read for a secret file. If a user other than this process's or root
+// could have read it or put it there, the error is an [ExposedError]. The caller
+// should clear the text after use.
 func ReadSecret(name string, limit int64) ([]byte, error) { return readSecret(name, limit, false) }
 
-// ReadSecretOfAny is ReadSecret for tools that keep other users' files in order:
-// run by root, it takes a file of any owner.
+// ReadSecretOfAny is ReadSecret for tools that maintain other users' files: run by
+// root, it accepts a file of any owner.
 func ReadSecretOfAny(name string, limit int64) ([]byte, error) { return readSecret(name, limit, true) }
 
 func readSecret(name string, limit int64, ofAny bool) ([]byte, error) {
@@ -86,7 +86,7 @@ func read(f *os.File, info fs.FileInfo, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s is %d bytes, limit %d", f.Name(), info.Size(), limit)
 	}
-	// One byte more than was promised, to notice that there is more.
+	// One byte more than the file's size, to notice if it has grown.
 	text := make([]byte, 0, info.Size()+1)
 	for {
 		n, err := f.Read(text[len(text):min(int64(cap(text)), limit+1)])

@@ -10,11 +10,11 @@ import (
 // An ExposedError says who else could have read a secret file, or could have put
 // it there.
 type ExposedError struct {
-	// Name of the file.
+	// Name is the file's name.
 	Name string
-	// What is wrong with it, as a sentence that the name begins.
+	// The problem, as the rest of a sentence that begins with the name.
 	Text string
-	// What to do.
+	// How to fix it.
 	Advice string
 }
 
@@ -36,8 +36,8 @@ func (o owner) isIn(group int) bool {
 	return false
 }
 
-// CheckMode returns an ExposedError if the file's mode lets anybody have what is in
-// it whom it is not for. It says nothing of the owner and the folder.
+// CheckMode returns an ExposedError if the file's mode gives access to other users.
+// It does not check the owner or the folder.
 //
 // Only the owner may have any access; but where that is root, a group of this
 // process may read too, since that is how platforms hand secrets to a process that
@@ -75,8 +75,8 @@ func private(mode fs.FileMode, whose, self owner, ofAny bool) bool {
 	return false
 }
 
-// checkSecret is CheckMode, and judges owner and folder; the owner not if the file
-// may be anybody's and this is root.
+// checkSecret is CheckMode and also checks the folder and the owner. If this process
+// is root's and any owner is accepted, it does not check the owner.
 func checkSecret(name string, info fs.FileInfo, ofAny bool) error {
 	whose, known := ownerOf(info)
 	if !known {
@@ -107,7 +107,7 @@ func checkFolders(name string) error {
 		if err != nil {
 			return err
 		}
-		// In a sticky folder, as /tmp is, nobody replaces the files of others.
+		// In a sticky folder, such as /tmp, users cannot replace each other's files.
 		if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
 			return &ExposedError{
 				name, fmt.Sprintf("is in %s, where everyone may put another in its place (mode %04o)", dir, info.Mode().Perm()),

@@ -123,7 +123,7 @@ var _ = Describe("A secret file", func() {
 		Expect(info.Sys().(*syscall.Stat_t).Gid).To(BeEquivalentTo(other))
 	})
 
-	It("of root that a group may read, as in a mounted secret, is read by a process in that group and by nobody else", func() {
+	It("of root that a group may read, as in a mounted secret, is read by a process in that group and by no other", func() {
 		rootOnly()
 		give(0, other, 0o440)
 		Expect(readAs(app, other)).To(BeEmpty())

@@ -12,9 +12,8 @@ import (
 // privateMode is the owner's alone.
 const privateMode = 0o600
 
-// Create writes a new file that only its owner may access, and makes it last. It
-// fails with fs.ErrExist where there is one already, and leaves none behind when it
-// fails otherwise.
+// Create writes a new file that only its owner may access, and syncs it to disk. If
+// the file exists it fails with fs.ErrExist. On any other error it removes the file.
 func Create(name string, text []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)
 	if err != nil {
@@ -24,7 +23,7 @@ func Create(name string, text []byte) error {
 	return finish(OS, f, err, name, false)
 }
 
-// A Mode says whose the file is that Replace makes.
+// A Mode selects the owner and the access mode of the file that Replace makes.
 type Mode int
 
 const (
