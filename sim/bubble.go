@@ -20,8 +20,8 @@ import (
 )
 
 // InBubble calls f with a function that runs scripts on tier 2: the product's
-// real servers and clients, goroutines and all, over net.Pipe. Time is that of
-// a testing/synctest bubble, which stands still while anybody can go on, and a
+// real servers and clients, with their goroutines, over net.Pipe. Time is that of a
+// testing/synctest bubble, which stands still while any goroutine can run, and a
 // gate lets one goroutine through at a time, so that a run can be repeated.
 //
 // The clock of a bubble is virtual, real as it looks; f must not measure with
@@ -77,7 +77,7 @@ type bubble struct {
 
 	// Guards everything below.
 	mu sync.Mutex
-	// door is nil where nobody is asked who they are.
+	// door is nil without authentication.
 	door *doorkeeper
 	// Until when the server does nothing.
 	frozen time.Time
@@ -356,7 +356,7 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 	}
 }
 
-// step waits until everybody is blocked, after what was let through, if anything.
+// step waits until all goroutines are blocked, including the one just let through.
 func (b *bubble) step(after *ticket) {
 	if b.shell != nil {
 		// system calls take no time
@@ -418,8 +418,8 @@ func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
 	return b.clk.Now().Add(left)
 }
 
-// finishing closes the sending half of what has nothing more to send. Everybody
-// must be blocked.
+// finishing closes the sending half of connections that have nothing more to send.
+// All goroutines must be blocked.
 func (b *bubble) finishing() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -73,7 +73,7 @@ func (b *bubble) closeUsers() {
 	b.finish(&b.work, never)
 }
 
-// once lets one through, if there is anybody.
+// once lets one waiting goroutine through, if there is one.
 func (b *bubble) once() {
 	t, _ := b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil)
 	if t != nil {
@@ -85,7 +85,7 @@ func (b *bubble) once() {
 // never is longer than any run.
 const never = 1 << 62
 
-// finish lets everybody through until all of work is done, or reports that it is not
+// finish lets every goroutine through until all of work is done, or reports that it is not
 // after so long.
 func (b *bubble) finish(work *sync.WaitGroup, atMost time.Duration) bool {
 	if b.free != nil {
@@ -102,7 +102,7 @@ func (b *bubble) finish(work *sync.WaitGroup, atMost time.Duration) bool {
 	var t *ticket
 	for {
 		b.step(t)
-		if isOver(over) { // before anybody else is let through
+		if isOver(over) { // before the next goroutine is let through
 			return true
 		}
 		if t, _ = b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil); t != nil {

@@ -15,7 +15,7 @@ import (
 
 type engine = *pipeline.Engine
 
-// A call is a request on its way, and what the oracles will want to know.
+// A call is a request under way, with what the oracles need to judge it.
 type call struct {
 	pipeline.Call
 	op        oracle.Op
@@ -50,7 +50,7 @@ func requestSize(r *wire.Request) int64 {
 	return int64(wire.RequestHeaderSize + len(r.Key) + len(r.Value))
 }
 
-// finish takes note of how a call ended.
+// finish records how a call ended.
 func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 	w := c.w
 	k.op.Outcome = outcome
@@ -67,8 +67,8 @@ func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 	w.free = append(w.free, k)
 }
 
-// answered finishes a call that has its answer: first the answer as such, then
-// what a user of the product makes of it.
+// answered finishes a call with its answer: it checks the answer itself, then what
+// the client returns for it.
 func (e *clientEnd) answered(k *call) {
 	w := e.c.w
 	k.op.Return, k.op.Ended = w.server.clk.elapsed(), w.turn

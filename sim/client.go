@@ -204,7 +204,7 @@ func (e *clientEnd) strike(a *script.Action, until int64) {
 }
 
 // connected returns the client's end of a connection to a server, a fresh one if
-// there is none, nil if nobody reaches the server.
+// there is none, nil if the server is unreachable.
 func (c *client) connected(to *node, slot int) *clientEnd {
 	if e := c.ends[slot]; e != nil || !to.reachable() {
 		return e

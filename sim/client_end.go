@@ -77,7 +77,7 @@ func (e *clientEnd) expectEnd(k *call) {
 	began := k.began
 	w.events.push(w.now+silence+1, rankOverdue, e.c.index, func() {
 		if !e.conn.gone && len(e.calls) > 0 && e.calls[0] == k && k.began == began && max(e.heard, e.moved) <= began {
-			w.violate(RuleLiveness, "%v: the server has been silent for %v and nobody has noticed", k.action, w.script.Config.Deadline)
+			w.violate(RuleLiveness, "%v: the server has been silent for %v and the client has not noticed", k.action, w.script.Config.Deadline)
 		}
 	})
 }
@@ -142,7 +142,7 @@ func (e *clientEnd) complete() {
 	w := e.c.w
 	w.completed = e.engine.Completed(w.completed[:0])
 	if len(w.completed) > 0 {
-		// Whoever waits for an answer may look at it when more has arrived.
+		// A waiting caller may read its answer only after more bytes have arrived.
 		b := e.engine.Buffer()
 		copy(b[:min(len(b), len(noise))], noise[:])
 	}

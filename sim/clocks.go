@@ -10,8 +10,8 @@ import (
 
 // A wallClock is a user's clock on tiers 2 and 3: a script can step its wall
 // clock, and what measures with it, by Since, does not notice. (A time.Time has
-// room for a wall clock and a monotonic one, but nobody outside of the runtime
-// can set them apart. So each step has a location of its own, which tells Since
+// room for a wall clock and a monotonic one, but only the runtime can set them
+// apart. So each step has a location of its own, which tells Since
 // how far the wall clock was off when the time was taken.)
 type wallClock struct {
 	clock.Clock

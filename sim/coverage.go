@@ -72,7 +72,7 @@ const (
 	StateQuotaBelow                    // a quota is set below what is used
 	StateOwnerChanged                  // an item is overwritten by another identity
 	StateMemoryBusy                    // memory in flight is used up
-	StateHeldTooMuch                   // answers that nobody reads are not kept
+	StateHeldTooMuch                   // answers that a client does not read are not kept
 	StateBatched                       // several requests are sent in one go
 	StateBatchTorn                     // a connection is lost when a part of them is answered
 	StateBatchMixed                    // some of them find something and some do not
@@ -86,7 +86,7 @@ const (
 	StateStandIn                       // a call goes to another server than its name's
 	StateLent                          // and its value is given a shorter life
 	StateBelieved                      // a server is believed again
-	StateNoServer                      // there is nobody to ask
+	StateNoServer                      // no server can be asked
 	StateSaved                         // a server saves
 	StateSavedAgain                    // in the place of an earlier file
 	StateShortWrite                    // and writes a part

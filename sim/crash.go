@@ -88,7 +88,8 @@ func (s *node) save() {
 		w.cover(StateShortWrite)
 	case d.struck == script.DiskFull:
 		w.cover(StateDiskFull)
-		d.room = -1 // somebody has made room
+		// the operator has made room
+		d.room = -1
 	case d.struck == script.FailSync:
 		w.cover(StateSyncFailed)
 	case d.struck == script.FailRename:

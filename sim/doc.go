@@ -1,22 +1,20 @@
-// Package sim runs whole worlds of cryptomem, clients, servers, the network
-// between them and time itself, and makes everything go wrong in ways that can
-// be repeated.
+// Package sim simulates cryptomem as a whole, with clients, servers, the network
+// between them and time, and injects faults that can be repeated.
 //
-// A run is a function of a [script.Script]: a seed, a configuration and the
-// actions of clients and of fate, all decided before it begins. The parts are
-// the product's own: its sessions, client engines, handler, cache, janitor and
-// sealing. Only what judges them is not ([oracle]).
+// A run is a function of a [script.Script]: a seed, a configuration, and the actions
+// and faults, all decided before it begins. It runs the product's own code: its
+// sessions, client engines, handler, cache, janitor and sealing. Only the oracles
+// that check them ([oracle]) are separate.
 //
-// There are three tiers. In [Run], protocol logic is state machines, bytes in and
-// bytes out, so a world needs no goroutine, no socket and no waiting: one loop
-// takes the next thing due from a heap of events and moves the clock to it. It is
-// deterministic by construction and runs some hundred thousand operations a
-// second.
+// There are three tiers. [Run], tier 1, drives the protocol's state machines, bytes
+// in and bytes out, without goroutines, sockets or waiting: one loop takes the next
+// event from a heap and moves the clock to it. It is deterministic by construction
+// and runs some hundred thousand operations a second.
 //
 //	result := sim.Run(script.Generate(42), sim.Options{})
 //	if f := result.Failure; f != nil { … }
 //
-// [InBubble] runs the same scripts on real servers and clients, goroutines and
-// all, one of them at a time; [Stress] on the same, all at once, for the race
-// detector. docs/simulation.md says how it works and how to add to it.
+// [InBubble], tier 2, runs the same scripts on real servers and clients, one goroutine
+// at a time. [Stress], tier 3, runs them in parallel, for the race detector.
+// docs/simulation.md explains how the tiers work and how to extend them.
 package sim

@@ -11,7 +11,7 @@ import (
 )
 
 // late is an honest world in which a write that was sealed at 1 ms lands after one
-// of 5 ms, and is read by somebody who knows of that.
+// of 5 ms, and is read by a client that knows of that.
 const late = `# A write lands late.
 clients 2
 clock-bound 1ms

@@ -11,16 +11,15 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// A gate lets the goroutines of a world do one thing at a time: write, or begin
-// a request. All come here first and wait to be let through; the one loop that
-// lets them waits until everybody else is blocked, and then picks. Which one it
-// picks depends on the seed and on who they are, not on the order in which they
-// came; except that the calls of one client begin in the order of the script. A
-// read needs no turn of its own: a net.Pipe's ends with the write that it waits
-// for.
+// A gate lets the goroutines of a world do one thing at a time: write, or begin a
+// request. Each waits at the gate. One loop waits until all other goroutines are
+// blocked and then lets one through. Its choice depends on the seed and on the
+// goroutines' identities, not on the order in which they arrived, except that the
+// calls of one client begin in the order of the script. A read needs no turn: on a
+// net.Pipe it ends with the write that it waits for.
 //
-// An open gate, on tier 3, lets everybody through at once, as far as nothing
-// holds them.
+// An open gate, on tier 3, lets every goroutine through at once unless something
+// holds it.
 type gate struct {
 	// Waits until nothing holds a ticket; nil if the gate is not open.
 	open func(*ticket)
@@ -30,7 +29,7 @@ type gate struct {
 	waiting []*ticket
 	// How often each identity has come.
 	passed map[uint64]uint64
-	// One token: somebody has come since the last look.
+	// One token: a goroutine has come since the last look.
 	arrived chan struct{}
 }
 

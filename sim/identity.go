@@ -20,7 +20,7 @@ type registry struct {
 	entries []entry
 }
 
-// An entry is an identity's.
+// An entry is one identity in the file.
 type entry struct {
 	listed, readOnly bool
 	prefix           string
@@ -40,7 +40,7 @@ func identityName(i int) string { return fmt.Sprintf("u%d", i) }
 
 func tokenOf(name string) string { return "the token of " + name }
 
-// identityOf returns who a client is.
+// identityOf returns the identity of a client.
 func identityOf(c *script.Config, client int) string {
 	return identityName((client-1)%c.Identities + 1)
 }

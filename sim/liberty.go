@@ -11,10 +11,9 @@ import (
 const liberty = 100 * time.Millisecond
 
 // Play runs a script on tier 3 with all its expectations: real servers and
-// clients over net.Pipe, as many goroutines as there are, and nobody's turn
-// decided. The script's time is what everybody's clock shows, and stands still
-// between one action and the next; an action begins when those of earlier times
-// have ended, or a while has passed. What several goroutines do at one time of
+// clients over net.Pipe, whose goroutines run in parallel without turns. All
+// clocks show the script's time, which stands still between one action and the next;
+// an action begins when those of earlier times have ended, or a while has passed. What several goroutines do at one time of
 // the script they do in any order, and there a script says by "else" what may
 // come of it besides. A run cannot be repeated, so Hash is 0.
 func Play(s *script.Script, o Options) *Result {

@@ -73,7 +73,7 @@ func (r *rawEnd) play(name string) {
 		r.w.violate(RuleExpect, "%v", err)
 		return
 	case r.w.server.down:
-		r.w.violate(RuleExpect, "raw%d @%s: nobody is there to talk to", r.index, name)
+		r.w.violate(RuleExpect, "raw%d @%s: the server is down", r.index, name)
 		return
 	case r.dialogue != nil:
 		r.w.violate(RuleExpect, "raw%d @%s: still busy with @%s", r.index, name, r.dialogue.Name)

@@ -68,8 +68,8 @@ func (r *rawUser) act(step int, a *script.Action) {
 	}
 }
 
-// await waits on tier 3, where nobody can tell when things have come to rest,
-// until enough has come, or long enough.
+// await waits on tier 3, where it is unknown when all goroutines are idle, until
+// enough has arrived or a time limit has passed.
 func (r *rawUser) await(enough func() bool) {
 	if r.b.gate.open == nil {
 		return

@@ -140,7 +140,7 @@ func (e *clientEnd) abandon(k *call) {
 	}
 }
 
-// healRings lets time pass until every server has to be believed by everybody. All
+// healRings lets time pass until every client has to believe every server. All
 // faults are over at calm.
 func (w *world) healRings(calm int64) {
 	pause := int64(w.script.Config.Pause)

@@ -29,7 +29,7 @@ var _ = Describe("a world of several servers that go and come back", func() {
 			"@0s c1 flush":          "c1 flush is for a world of one server",
 			"@0s raw1 send 00":      "raw1 send is for a world of one server",
 			"@0s server lie-swap":   "server lie-swap is for a world of one server",
-			"@0s server4 freeze 1s": `"server4" is nobody here: c1 to c1, raw1 to raw64, or server to server3`,
+			"@0s server4 freeze 1s": `there is no "server4": c1 to c1, raw1 to raw64, or server to server3`,
 		} {
 			_, err := script.Parse("servers 3\n" + line)
 			Expect(err).To(MatchError("line 2: " + why))

@@ -25,7 +25,8 @@ type node struct {
 	model   *oracle.Model
 	// Nil unless hostile.
 	liar *liar
-	// registry of identities and what comes of it; nil where nobody is asked.
+	// registry has the identities, and the fields below follow from it; nil without
+	// authentication.
 	registry *registry
 	list     *access.List
 	rights   *oracle.Rights
@@ -38,9 +39,9 @@ type node struct {
 	budget *session.Budget
 	shares map[int]*session.Share
 
-	// Crashed, and not up yet.
+	// Crashed, and not restarted yet.
 	down bool
-	// Until when nobody reaches it.
+	// Until when no client reaches it.
 	away int64
 	// Until when it executes nothing.
 	frozen int64
@@ -166,7 +167,7 @@ func (s *node) cutAll(why string) {
 	}
 }
 
-// unplug lets nobody reach the server for a while. It keeps what it has.
+// unplug makes the server unreachable for a while. It keeps what it has.
 func (s *node) unplug(until int64) {
 	s.away = max(s.away, until)
 	s.cutAll("unplugged")

@@ -42,7 +42,7 @@ func (e *serverEnd) receive(b []byte) (n int) {
 	for n < len(b) && !e.backlog && !e.conn.gone {
 		buffer := e.session.Buffer()
 		if len(buffer) == 0 {
-			// the session has failed; nobody reads this any more
+			// the session has failed and does not read any more
 			return len(b)
 		}
 		got := copy(buffer, b[n:])

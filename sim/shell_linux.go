@@ -19,7 +19,7 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// HasShell says that the server's shell can be simulated here.
+// HasShell reports that the server's shell can be simulated on this platform.
 const HasShell = true
 
 // Rules about the server's shell.
@@ -29,9 +29,9 @@ const (
 	RuleLeak       = "leak"       // something is left of a connection, or of the server
 )
 
-// A shell is what a server on tier 2 runs on if its own shell is to run, too: a
-// simulated kernel in place of net.Pipe. The network is the bubble's as ever, and ends
-// at the buffers of the kernel's sockets. Every system call waits at the gate.
+// A shell lets a server on tier 2 run its own network code: it has a simulated kernel
+// in place of net.Pipe. The network is the bubble's and ends at the buffers of the
+// kernel's sockets. Every system call waits at the gate.
 type shell struct {
 	b        *bubble
 	seed     uint64
@@ -52,7 +52,8 @@ type shell struct {
 	calls int
 }
 
-// spinning is after how many system calls in no time a server makes no progress.
+// spinning is how many system calls without passing time mean that a server makes no
+// progress.
 const spinning = 1 << 20
 
 // newShell draws a machine.
@@ -144,7 +145,7 @@ func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
 	return nil
 }
 
-// carried is how much is carried at a time, in bytes.
+// carried is the number of bytes carried at a time.
 const carried = 64 << 10
 
 // upwards carries bytes from the network to the kernel.

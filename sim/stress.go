@@ -20,11 +20,10 @@ import (
 // hands is how many goroutines use one client in tier 3.
 const hands = 3
 
-// Stress runs a script on tier 3: real servers and clients, as many goroutines
-// as there are, nobody's turn decided, and the real clock. It is for the race
-// detector, to which the other tiers show nothing, as they let one thing happen
-// at a time. Over "tcp" connections go through the loopback interface, else
-// over net.Pipe.
+// Stress runs a script on tier 3: real servers and clients, whose goroutines run in
+// parallel, and the real clock. It is for the race detector, which finds nothing on
+// the other tiers, where one thing happens at a time. With "tcp", connections go
+// through the loopback interface, else over net.Pipe.
 //
 // The script's times are left out, and so are faults that need them; what is
 // demanded is the same. A run cannot be repeated, so Hash is 0.

@@ -19,7 +19,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A user calls the product's client, each time from a goroutine of its own.
+// A user calls the product's client, making each call in a new goroutine.
 type user struct {
 	b       *bubble
 	index   int
@@ -290,7 +290,7 @@ func isOver(c <-chan struct{}) bool {
 	}
 }
 
-// wireName is what the server knows a key as.
+// wireName returns a key's name on the server.
 func (u *user) wireName(key string) []byte { return u.names.AppendWireName(nil, []byte(key)) }
 
 // request makes an action's call on the product's client.
@@ -331,7 +331,7 @@ func request(ctx context.Context, c *cryptomem.Client, blind bool, a *script.Act
 	return nil, c.Ping(ctx)
 }
 
-// recall asks the oracle what the user cannot but know.
+// recall notes what the user knows of the key before a call, for judging its answer.
 func (u *user) recall(key string) *oracle.Recall {
 	if u.memory == nil || key == "" {
 		return nil
@@ -401,8 +401,8 @@ func readsValue(v script.Verb) bool {
 	return v == script.Get || v == script.GetV || v == script.GetDel
 }
 
-// errNobody is that nobody listens where a user's client connects to.
-var errNobody = errors.New("nobody listens")
+// errNobody is the dial error when no server listens at the address.
+var errNobody = errors.New("no server listens")
 
 // classify says what an error of the client claims about the operation, and what
 // a script calls that.

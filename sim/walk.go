@@ -9,9 +9,9 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// A Walk is a run of tier 1 that nobody has decided before it begins. Whoever holds
-// it says what happens next, one action at a time, and can see what could. The
-// actions are those of a script, and one made of them comes to the same under [Run].
+// A Walk is a run of tier 1 without a prepared script. The caller chooses what
+// happens next, one action at a time, among the actions that are possible. A script
+// of the same actions has the same outcome under [Run].
 //
 //	walk := sim.NewWalk(s)                    // s.Config.ByHand
 //	walk.Do(&script.Action{Actor: c1, Verb: script.Get, Key: "k"})

@@ -11,7 +11,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A world is one run under way: its time, what is due in it, and everyone there.
+// A world is the state of one run: its time, its pending events, and its clients and
+// servers.
 type world struct {
 	script  *script.Script
 	options Options
@@ -83,8 +84,7 @@ func newWorld(s *script.Script, o Options) *world {
 	return w
 }
 
-// play goes through the script. What a script does at an instant comes before
-// what is due at it.
+// play runs the script. Its actions at an instant come before the events due then.
 func (w *world) play() {
 	for i := range w.script.Actions {
 		a := &w.script.Actions[i]
@@ -97,7 +97,7 @@ func (w *world) play() {
 	}
 }
 
-// runUntil lets everything happen that is due before t, and makes it t.
+// runUntil runs every event that is due before t, and sets the time to t.
 func (w *world) runUntil(t int64) {
 	for w.failure == nil && len(w.events.heap) > 0 && w.events.heap[0].at < t {
 		w.next()
@@ -140,7 +140,7 @@ func laneOf(a script.Actor) int {
 	return a.Index
 }
 
-// befall lets something happen to a server.
+// befall applies an action or fault to a server.
 func (w *world) befall(a *script.Action) {
 	s, until := w.servers[max(a.Actor.Index, 1)-1], w.now+int64(a.TTL)
 	switch {

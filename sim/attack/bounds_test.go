@@ -87,7 +87,7 @@ func perConnection(s *server, dial func() net.Conn) int64 {
 			Expect(err).NotTo(HaveOccurred())
 		}
 	}
-	open() // for what the process needs whoever comes
+	open() // for memory that the process needs once
 	before := s.resident()
 	open()
 	return (s.resident() - before) / n

@@ -54,7 +54,7 @@ var _ = Describe("An attack that has succeeded once does not again:", func() {
 		Expect(v.lost()).To(BeZero())
 	})
 
-	It("large values that whoever may only read asks for and does not read", func() {
+	It("large values that an identity which may only read asks for and does not read", func() {
 		flag, file := identities()
 		s := startServer(flag, file, "--max-memory", "64MiB", "--max-in-flight", "32MiB")
 		v := newVictim(s, "victim")

@@ -85,16 +85,16 @@ var _ = Describe("No command, however it is abused, takes anything from others:"
 	}
 	for _, place := range []struct {
 		name       string
-		attackers  []string // identities; "" shows nobody
+		attackers  []string // identities; "" does not authenticate
 		identified bool
 	}{
-		{"a server that asks nobody who they are", []string{""}, false},
+		{"a server without authentication", []string{""}, false},
 		{"a server with identities", []string{"", "reader", "writer"}, true},
 	} {
 		for _, attacker := range place.attackers {
 			who := attacker
 			if who == "" {
-				who = "somebody who shows no identity"
+				who = "a client without an identity"
 			}
 			// A server for each, so that processes share the specs.
 			Describe("on "+place.name, Ordered, ContinueOnFailure, func() {

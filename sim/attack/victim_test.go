@@ -57,7 +57,7 @@ func batches(request func(i int) []byte) (all [][]byte) {
 	return all
 }
 
-// A victim is somebody else, who stores and reads small items all the time.
+// A victim is another client, which stores and reads small items all the time.
 type victim struct {
 	*peer
 	s      *server

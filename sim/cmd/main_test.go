@@ -123,7 +123,7 @@ var _ = Describe("the command", func() {
 		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
 		Entry("worlds that are not there", `no world's name has "nowhere" in it`, "exhaust", "--worlds", "nowhere"),
 		Entry("worlds and a stray word", `"fast" is not a flag`, "exhaust", "fast"),
-		Entry("worlds and nobody to go through them", "there is nothing to run", "exhaust", "--workers", "0"),
+		Entry("worlds without workers", "there is nothing to run", "exhaust", "--workers", "0"),
 		Entry("worlds and no time for them", "not gone through to the end within 1ns", "exhaust", "--for", "1ns", "--worlds", "four at a time"),
 		Entry("a bug for small worlds that is not there", `no planted bug is called "none"`, "exhaust", "--planted", "none"),
 		Entry("a world by hand on another tier", "is tier 1's alone", "--tier", "3", "--scenario", "../../testdata/scenarios/by-hand.txt"),

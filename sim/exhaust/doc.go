@@ -24,9 +24,8 @@
 // had met before (the happens-before relation; Musuvathi and Qadeer, "Partial-Order
 // Reduction for Context-Bounded State Exploration", MSR-TR-2007-12). Two orders of
 // moves that have nothing to do with each other lead to the same pasts
-// (Mazurkiewicz, "Trace Theory", 1987), and to the same state. No state of the
-// product's is left out of the hash because somebody thought that it did not
-// matter.
+// (Mazurkiewicz, "Trace Theory", 1987), and to the same state. The hash leaves out
+// no state of the product, not even state that seems irrelevant.
 //
 // Of moves that commute, only one order is tried: sleep sets, as Godefroid has them
 // ("Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032,

@@ -10,11 +10,10 @@
 // reset destroys what is on its way. What strikes when is drawn from a seed and from
 // who calls for how manieth time, and by nothing else.
 //
-// Every call waits for its turn first, if the Kernel was given a function for that. So
-// whoever gives out turns decides in which order the threads of a server get on: at
-// the gates of two goroutines, either may be the first. Calls that are made with a
-// lock held take no turn: to remove a descriptor from an epoll instance, and to close
-// one.
+// If the Kernel has a Turn function, every call first waits for its turn. That
+// function decides in which order the threads of a server proceed: when two
+// goroutines wait, either may be the first. Calls made with a lock held take no turn:
+// to remove a descriptor from an epoll instance, and to close one.
 //
 // Not simulated: TLS, options of sockets, urgent data, edge-triggered registrations,
 // deadlines other than past ones.

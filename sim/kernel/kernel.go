@@ -15,7 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
-// A Config says what a Kernel is like.
+// A Config configures a Kernel.
 type Config struct {
 	Seed uint64
 	// What waiting in epoll goes by.
@@ -27,14 +27,15 @@ type Config struct {
 	// Descriptors that may be open at once; 0 for no limit.
 	Descriptors int
 	Faults      Faults
-	// Turn waits until it is the turn of a call on an object; nil if anybody may go on.
+	// Turn waits until it is the turn of a call on an object; nil if calls need not
+	// wait.
 	Turn func(call Call, object uint64)
 	// Misuse is told of calls that no correct program makes, such as one on a
 	// descriptor that is not lent.
 	Misuse func(what string)
 }
 
-// Faults are how often things go another way, in percent of calls.
+// Faults are the frequencies of faults, in percent of calls.
 type Faults struct {
 	Interrupt int // EINTR
 	Again     int // EAGAIN although there is something
@@ -60,8 +61,8 @@ const (
 	Deadline
 )
 
-// A Kernel is one machine's. It implements serve.Kernel, and is safe for concurrent
-// use.
+// A Kernel simulates the kernel of one machine. It implements serve.Kernel and is
+// safe for concurrent use.
 type Kernel struct {
 	config Config
 
@@ -74,7 +75,7 @@ type Kernel struct {
 	// How many descriptors were given out that had been another file's before.
 	reused int
 	calls  map[[2]uint64]uint64
-	// Everything fails, so that everybody ends.
+	// Every call fails, so that all goroutines end.
 	halted bool
 }
 
@@ -121,7 +122,7 @@ func (k *Kernel) Reused() int {
 	return k.reused
 }
 
-// Halt makes everything fail from now on, and wakes everybody who waits.
+// Halt makes every call fail from now on, and wakes the waiting ones.
 func (k *Kernel) Halt() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -185,7 +186,7 @@ func (k *Kernel) giveBack(f *file) {
 	k.release(f)
 }
 
-// close closes f once nobody uses it any more, as the standard library does. It
+// close closes f once no call uses it any more, as the standard library does. It
 // requires mu.
 func (k *Kernel) close(f *file) error {
 	if f.closing {

@@ -31,7 +31,7 @@ func (k *Kernel) Listen() *Listener {
 }
 
 // Dial connects to l. The object tells the connection apart from all others of the
-// Kernel, and is below 1<<32; from is who connects. It fails if nobody listens.
+// Kernel, and is below 1<<32; from is the address of the peer. It fails if l is closed.
 func (l *Listener) Dial(object uint64, from net.Addr) (*Peer, error) {
 	l.k.mu.Lock()
 	defer l.k.mu.Unlock()

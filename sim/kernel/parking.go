@@ -11,8 +11,8 @@ import (
 // that writes: what the runtime's poller is for a descriptor. The kernel's lock
 // guards all of it but the channel.
 //
-// Readiness is told by edges: one that comes while nobody waits is kept, as one,
-// until somebody does, or begins anew.
+// Readiness is edge-triggered: edges that come while no goroutine waits are kept, as
+// one, until a goroutine waits or starts over.
 type parking struct {
 	ready, expired, evicted bool
 	// One token: something has changed.
@@ -27,8 +27,8 @@ func (p *parking) tell() {
 	p.poke()
 }
 
-// seen forgets what was told: whoever is about to wait looks now. Of several edges at
-// one time, how many came before it woke would be left to chance.
+// seen forgets earlier edges: a goroutine that is about to wait checks the state
+// itself. Otherwise chance would decide how many of several edges came before it woke.
 func (p *parking) seen() { p.ready = false }
 
 func (p *parking) expire(past bool) {
@@ -48,7 +48,7 @@ func (p *parking) poke() {
 	}
 }
 
-// over returns why nobody may wait.
+// over returns why waiting is not allowed.
 func (p *parking) over() error {
 	switch {
 	case p.evicted:

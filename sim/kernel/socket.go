@@ -19,9 +19,9 @@ type Socket struct {
 	local, remote net.Addr
 	peer          Peer
 
-	// What the peer has sent and nobody has read.
+	// Bytes from the peer that the server has not read.
 	in buffer
-	// What the server has sent and the peer has not taken.
+	// Bytes from the server that the peer has not taken.
 	out buffer
 	// The peer sends no more, and takes no more.
 	finished, deaf bool
@@ -135,7 +135,7 @@ func (s *Socket) write(b []byte) (int, error) {
 	case s.reset || s.shut:
 		return -1, syscall.EPIPE
 	case s.deaf:
-		// the peer's machine says that nobody is there
+		// the peer's machine answers with a reset
 		s.broken()
 		return len(b), nil
 	case room <= 0:

@@ -133,7 +133,7 @@ func (c *Campaign) try(m *Mutant, kept io.Writer, of int) {
 	fmt.Fprintf(c.Out, "%3d/%d %-10s %6.1fs  %v  %s\n", c.tried, of, v.fate(), v.Seconds, m, v.How)
 }
 
-// excuse looks for the reason why nobody can find a mutant.
+// excuse looks for the recorded reason why no test can find a mutant.
 func (c *Campaign) excuse(m *Mutant, v *Verdict) {
 	for i := range c.Equivalents {
 		if c.Equivalents[i].Is(m) {

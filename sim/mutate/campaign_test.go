@@ -19,7 +19,7 @@ var _ = Describe("a campaign", func() {
 {"ID":"` + m[2].ID() + `","File":"price.go"}
 {"ID":"torn`
 		Expect(os.WriteFile(filepath.Join(dir, "verdicts.jsonl"), []byte(known), 0o600)).To(Succeed())
-		excuse, err := parseEquivalents(m[2].Stanza("Nobody sees it."))
+		excuse, err := parseEquivalents(m[2].Stanza("No user can see it."))
 		Expect(err).NotTo(HaveOccurred())
 		var out bytes.Buffer
 		c := Campaign{Trial: &Trial{}, Equivalents: excuse, Dir: dir, Workers: 2, Out: &out}
@@ -28,7 +28,7 @@ var _ = Describe("a campaign", func() {
 		Expect(verdicts).To(HaveLen(3))
 		Expect(verdicts[0].By).To(Equal("specs"))
 		Expect(verdicts[1].Survived()).To(BeTrue())
-		Expect(verdicts[2].Equivalent).To(Equal("Nobody sees it."))
+		Expect(verdicts[2].Equivalent).To(Equal("No user can see it."))
 		Expect(os.ReadFile(filepath.Join(dir, m[1].ID()+".patch"))).To(BeEquivalentTo(m[1].Patch()))
 		Expect(filepath.Join(dir, m[2].ID()+".patch")).NotTo(BeAnExistingFile())
 		Expect(out.String()).To(ContainSubstring("3/3"))

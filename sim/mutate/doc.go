@@ -1,7 +1,7 @@
 // Package mutate measures what the simulator and the specs would notice: it
-// changes one small thing in the product, at a place that a seed decides, and
-// sees who objects. Planted bugs (package plant) are chosen by the people who
-// wrote the oracles; mutants are chosen by nobody.
+// changes one small thing in the product, at a place that a seed decides, and checks
+// which test fails. The authors of the oracles chose the planted bugs (package
+// plant); mutants are chosen at random.
 //
 //	cache/shard.go:212 shard.take: comparison
 //	-	if now < e.expiry {
@@ -14,7 +14,7 @@
 // A [Trial] builds by way of the compiler's -overlay flag, so the product's files
 // stay as they are. It shows a mutant to the simulator first and then to the
 // specs that call its function. All mutants sleep in the same programs, which are
-// built once; only one that nobody found is built alone, and so is one outside of
+// built once; only one that survived is built alone, and so is one outside of
 // functions. A mutant that the compiler turns into the same program is
 // set aside as equivalent (Papadakis and others, ICSE 2015). Others that change
 // nothing a user could see are listed in equivalents.txt, each with the reason.

@@ -12,9 +12,9 @@ import (
 //go:embed equivalents.txt
 var equivalents string
 
-// An Equivalent is a mutant that changes nothing which anybody could see, and
-// why. It is known by its file, its function and the lines that it changes, so
-// that it stays known when other lines move.
+// An Equivalent is a mutant that changes nothing observable, with the reason. It is
+// identified by its file, its function and the lines that it changes, so that it is
+// still recognised when other lines move.
 //
 //	# The buffer is only larger than it need be.
 //	cache/shard.go shard.grow

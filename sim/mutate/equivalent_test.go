@@ -10,10 +10,10 @@ import (
 var _ = Describe("an equivalent mutant", func() {
 	It("is recorded with the reason, and known again", func() {
 		for _, m := range shop().Mutants() {
-			all, err := parseEquivalents("\n" + m.Stanza("Nobody sees it.") + "\n\n# Another.\nprice.go discount\n- no\n+ yes\n")
+			all, err := parseEquivalents("\n" + m.Stanza("No user can see it.") + "\n\n# Another.\nprice.go discount\n- no\n+ yes\n")
 			Expect(err).NotTo(HaveOccurred())
 			Expect(all).To(HaveLen(2))
-			Expect(all[0].Reason).To(Equal("Nobody sees it."))
+			Expect(all[0].Reason).To(Equal("No user can see it."))
 			Expect(all[0].Is(m)).To(BeTrue(), m.Patch())
 			Expect(all[1].Is(m)).To(BeFalse())
 			Expect(all[0].Fits("testdata/shop")).To(BeTrue())

@@ -45,7 +45,7 @@ var _ = Describe("a schema", func() {
 		for _, m := range mutants {
 			number := strconv.Itoa(s.numbers[m.ID()])
 			if m.Func == "Refund" {
-				Expect(called).NotTo(ContainElement(number), "nobody asks for it")
+				Expect(called).NotTo(ContainElement(number), "no caller uses it")
 			} else {
 				Expect(called).To(ContainElement(number), m.Patch())
 			}

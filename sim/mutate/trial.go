@@ -27,7 +27,7 @@ import (
 type Trial struct {
 	// The module's directory.
 	Root string
-	// Dir for what is built; somebody else's to remove.
+	// Dir is for build output; the caller removes it.
 	Dir   string
 	Clock clock.Clock
 	// Seeds that the simulator may run on tier 1; a tenth of them on tier 2.
@@ -68,16 +68,17 @@ type Verdict struct {
 
 	// The simulator runs the code.
 	Run bool
-	// Who found it: "simulator", "specs", or nobody.
+	// What found it: "simulator" or "specs"; empty if it survived.
 	By string
 	// Rule or package that was broken.
 	How     string
 	Seconds float64
-	// The reason why nobody can find it.
+	// The recorded reason why no test can find it.
 	Equivalent string
 }
 
-// Survived reports whether nobody found the mutant, and nobody said why.
+// Survived reports whether neither the simulator nor the specs found the mutant,
+// without a recorded reason.
 func (v *Verdict) Survived() bool { return v.By == "" && v.Equivalent == "" }
 
 // errBuild is that a mutant does not build.

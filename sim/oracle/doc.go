@@ -1,5 +1,5 @@
-// Package oracle decides whether what happened may have happened. Each oracle
-// knows the promises of the product and none of its code:
+// Package oracle decides whether the outcome of a run is allowed. Each oracle knows
+// the promises of the product and none of its code:
 //
 //   - [Model] is a plain map, asked at the very moment at which the server
 //     executes a request. It is exact: to the nanosecond of an expiry and to
@@ -22,8 +22,8 @@
 //     key, and nothing but an envelope may go to a server. [Wiretap] listens to
 //     connections for values in the clear.
 //
-//   - [Memory] holds what one client cannot but know of the past, which no server
-//     may bring back to it.
+//   - [Memory] holds the past states that one client has seen superseded, which no
+//     server may return to it.
 //
 //   - [Rights] are what the server was told of identities, and [Accounts] what
 //     their items take of quotas.
@@ -46,7 +46,7 @@ const (
 	RuleSealed       = "sealed"       // a client accepted what no holder of the key wrote there, or too late
 	RuleNonce        = "nonce"        // two envelopes have one nonce under one key
 	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed
-	RuleAccess       = "access"       // somebody may what he may not, or may not what he may
+	RuleAccess       = "access"       // an identity can do what it must not, or cannot do what it may
 	RuleQuota        = "quota"        // an identity keeps more than its quota, or is refused for it below that
 	RuleSnapshot     = "snapshot"     // a store holds after a crash what was not saved, or not what was
 )

@@ -65,7 +65,7 @@ var _ = Describe("the histories of a key", func() {
 			Expect(why(oracle.Zones(ops))).To(ContainSubstring(what))
 			Expect(why(oracle.Linearizable(ops, false))).To(ContainSubstring("no order explains"))
 		},
-		Entry("when a value comes from nowhere", history(set("a", 0, 1), get("b", 2, 3)), "nobody wrote"),
+		Entry("when a value comes from nowhere", history(set("a", 0, 1), get("b", 2, 3)), "no client wrote"),
 		Entry("when a value is read before it is written", history(get("a", 0, 1), set("a", 2, 3)), "before it was written"),
 		Entry("when an overwritten value comes back", history(set("a", 0, 1), set("b", 2, 3), get("b", 4, 5), get("a", 6, 7)), "both stored"),
 		Entry("when a miss falls between two reads of one value", history(set("a", 0, 1), get("a", 2, 3), miss(4, 5), get("a", 6, 7)), "was stored"),
@@ -102,7 +102,7 @@ var _ = Describe("the histories of a key", func() {
 		Expect(why(oracle.Linearizable(history(set("a", 0, 0), read, cas("b", 7, 8, 2), cas("c", 7, 9, 3)), false))).NotTo(BeEmpty())
 	})
 
-	It("are told apart by key, restarts and flushes being everybody's", func() {
+	It("are told apart by key, restarts and flushes concerning all", func() {
 		other := set("b", 0, 1)
 		other.Key = "other"
 		parts := oracle.ByKey(history(set("a", 0, 1), other, restart(2), miss(3, 4)))

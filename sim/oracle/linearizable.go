@@ -38,8 +38,8 @@ func Tractable(ops []Op) bool {
 // their times and explains their answers. With evict, an item may vanish at
 // any time.
 //
-// It sees one key at a time, so that nothing tells it of an order between two; and
-// of calls whose outcome nobody knows it believes whatever fits.
+// It checks one key at a time, so it knows of no order between two keys. For a call
+// with an unknown outcome, it accepts any outcome that fits.
 func Linearizable(ops []Op, evict bool) *Violation {
 	history := make([]porcupine.Operation, len(ops))
 	for i := range ops {

@@ -21,8 +21,8 @@ import (
 // map still has. The model notices at the next look at that item, counts the
 // loss, and demands that the store has counted at least as many evictions.
 //
-// It cannot see what happens before a request is executed or after it is answered,
-// as a link that shifts answers; nor how long anything takes.
+// It does not see faults before a request is executed or after it is answered, such
+// as a link that shifts answers, nor how long anything takes.
 type Model struct {
 	// Evicted returns how many items the store says it has evicted; nil means
 	// that it never does.
@@ -62,9 +62,8 @@ func NewModel() *Model {
 	return &Model{items: map[string]*item{}, versions: map[version]uint64{}}
 }
 
-// Look returns what the map has under key: the size of its value and when it
-// expires (0 for never), whether or not that is past. ok is false if nothing is
-// there.
+// Look returns the size of the value under key and when it expires (0 for never),
+// which may be past. ok is false if there is none.
 func (m *Model) Look(key []byte) (size int, expiry int64, ok bool) {
 	if it := m.items[string(key)]; it != nil && it.live {
 		return len(it.value), it.expiry, true
@@ -72,8 +71,8 @@ func (m *Model) Look(key []byte) (size int, expiry int64, ok bool) {
 	return 0, 0, false
 }
 
-// Live returns how many items are there at the instant now, those included
-// that were evicted unnoticed.
+// Live returns the number of unexpired items at the instant now, including those
+// whose eviction has not been noticed.
 func (m *Model) Live(now int64) (n uint64) {
 	for _, it := range m.items {
 		if it.visible(now) {
@@ -83,8 +82,8 @@ func (m *Model) Live(now int64) (n uint64) {
 	return n
 }
 
-// Expiries yields when the items end that were stored and not taken away since, in
-// no particular order; some of it may be past.
+// Expiries yields the expiries of the stored items, in no particular order; some may
+// be past.
 func (m *Model) Expiries() iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for _, it := range m.items {
@@ -300,9 +299,9 @@ func (m *Model) flush(now int64, r *wire.Request, a wire.Response) *Violation {
 // scanSize is how long a request's cursor and number are.
 const scanSize = 8 + 4
 
-// scan compares the names that were told with those there are: none that is not
-// there may be told, and a scan that is over with its first answer tells all, but
-// for what was evicted.
+// scan compares the returned names with those in the map: every returned name must
+// be there, and a scan that ends with its first answer must return all names except
+// evicted ones.
 func (m *Model) scan(now int64, r *wire.Request, a wire.Response) *Violation {
 	if a.Status != wire.OK || len(a.Value) < 8 || len(r.Value) != scanSize {
 		return m.wrong(now, r, a, "a cursor and names")
@@ -333,7 +332,7 @@ func (m *Model) scan(now int64, r *wire.Request, a wire.Response) *Violation {
 	return m.lose(missing)
 }
 
-// missing handles an item that the store says is not there.
+// missing handles an item that the store reports as missing.
 func (m *Model) missing(now int64, r *wire.Request, a wire.Response, it *item) *Violation {
 	if !it.visible(now) {
 		return nil
@@ -383,8 +382,8 @@ func (m *Model) change(it *item) {
 
 func (m *Model) erase(it *item) { it.live = false }
 
-// sawVersion takes note of an item's version: it stays the same until the item
-// changes, and is not that of any other state of the key.
+// sawVersion records an item's version, which must stay the same until the item
+// changes and must differ from that of any other state of the key.
 func (m *Model) sawVersion(key []byte, it *item, number uint64) *Violation {
 	if it.version == number && number != 0 {
 		return nil

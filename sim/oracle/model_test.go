@@ -31,7 +31,7 @@ var _ = Describe("the model", func() {
 			noticed := false
 			for _, s := range []wire.Status{wire.OK, wire.NotFound, wire.Exists} {
 				r := wire.Request{Command: c, Key: []byte("k"), Value: []byte("eight ..")}
-				noticed = noticed || oracle.NewModel().Check(1, &r, wire.Response{Status: s, Value: []byte("nobody ever stored this")}) != nil
+				noticed = noticed || oracle.NewModel().Check(1, &r, wire.Response{Status: s, Value: []byte("this was never stored")}) != nil
 			}
 			Expect(noticed).To(BeTrue(), "no wrong answer is noticed: sim/oracle/model.go")
 		})

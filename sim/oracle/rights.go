@@ -25,10 +25,10 @@ type right struct {
 	connections      int
 }
 
-// NewRights returns a table of nobody.
+// NewRights returns an empty table.
 func NewRights() *Rights { return &Rights{identities: map[string]*right{}} }
 
-// Grant lists an identity, which whoever shows the token is, and says what it may
+// Grant lists an identity, to which the token authenticates, and sets what it may
 // touch from now on.
 func (r *Rights) Grant(name, token, prefix string, readOnly bool) {
 	of := r.identities[name]
@@ -49,7 +49,7 @@ func (r *Rights) Revoke(name string) {
 // A Visitor is one connection to the server.
 type Visitor struct {
 	rights *Rights
-	// Whose it has shown to be; nil for nobody's.
+	// The identity that it has authenticated as; nil for none.
 	as   *right
 	name string
 	// AUTHs that failed.

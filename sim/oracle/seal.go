@@ -65,8 +65,8 @@ func headerSize(envelope []byte) (int, bool) {
 	return size, ok && len(envelope) >= size+nonceAndTag
 }
 
-// A Wiretap listens to one direction of a connection, for text that nobody may
-// send in the clear.
+// A Wiretap watches one direction of a connection for text that must not be sent in
+// the clear.
 //
 // It sees only texts that contain what it looks for, and neither names nor
 // lengths. Not safe for concurrent use.

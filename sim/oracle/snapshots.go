@@ -93,8 +93,8 @@ func (s *Snapshots) BroughtBack(which int) {
 func (s *Snapshots) Saves() int { return len(s.past) }
 
 // Loaded judges what is in a store after a crash, when the wall clock shows now. What
-// belonged to who is not listed any more is nobody's. Where the file was damaged, or
-// some was refused, items may be missing. It returns what was loaded.
+// belonged to an identity that is not listed any more has no owner. If the file was
+// damaged or items were refused, some may be missing. It returns what was loaded.
 func (s *Snapshots) Loaded(now time.Time, items map[string]SavedItem, listed func(owner string) bool, damaged, refused bool) (*Saved, *Violation) {
 	for _, c := range slices.Backward(s.saved) {
 		if !c.explains(now, items, listed, damaged || refused) {
@@ -156,7 +156,7 @@ func (i SavedItem) same(o SavedItem) bool {
 	return bytes.Equal(i.Value, o.Value) && i.Expiry.Equal(o.Expiry) && i.Owner == o.Owner
 }
 
-// Owner returns whose the item under a key is, empty for nobody's.
+// Owner returns the owner of the item under a key, empty for none.
 func (l *Accounts) Owner(key string) string {
 	if l == nil || l.items[key] == nil {
 		return ""

@@ -77,7 +77,7 @@ func collect(ops []Op) ([]*zone, *Violation) {
 		}
 		z := byLabel[o.Seen]
 		if z == nil {
-			return nil, violation(RuleZones, "a value nobody wrote there:\n%v", o)
+			return nil, violation(RuleZones, "a value that no client wrote there:\n%v", o)
 		}
 		if o.Return < z.write.Call {
 			return nil, violation(RuleZones, "a value before it was written:\n%v\n%v", o, z.write)

@@ -22,7 +22,7 @@ type Action struct {
 	Bytes []byte        // of a raw connection
 
 	Want string   // the outcome that must come of it; empty for no demand
-	Else []string // what else may come of it where nobody decides whose turn it is
+	Else []string // other outcomes that are allowed where turns are not decided
 }
 
 // Allows reports whether an outcome is what the action demands. At liberty, on
@@ -173,7 +173,7 @@ const (
 	Cancel     Verb = iota + 20 // gives up its latest unanswered call
 	Rotate                      // promotes the next key of the keyring
 	Clock                       // its wall clock steps by TTL, back if negative
-	WrongToken                  // shows the server a token that is nobody's
+	WrongToken                  // shows the server a token of no identity
 	Batch                       // sends its next Count gets, sets and deletes together
 	Retire                      // lets go of all keys but the one that it seals with
 	LogIn                       // shows it the right one, on a connection where it has done so before
@@ -197,7 +197,7 @@ const (
 	Freeze                   // executes nothing for TTL
 	Starve                   // its janitor does not run for TTL
 	Sweep                    // its janitor runs now, over at most Count segments
-	Unplug                   // nobody reaches it for TTL; it keeps what it has
+	Unplug                   // no client reaches it for TTL; it keeps what it has
 )
 
 // What the server is told of an identity, its Count: from then on it counts.

@@ -251,7 +251,7 @@ func (p *parser) actor() (Actor, error) {
 	}
 	n, err := strconv.Atoi(digits)
 	if err != nil || digits == w.text || n < least || n > limit || digits != strconv.Itoa(n) {
-		return Actor{}, fmt.Errorf("%q is nobody here: c1 to c%d, raw1 to raw64, or server%s", w.text, c.Clients, moreServers(c.Servers))
+		return Actor{}, fmt.Errorf("there is no %q: c1 to c%d, raw1 to raw64, or server%s", w.text, c.Clients, moreServers(c.Servers))
 	}
 	return Actor{Kind: kind, Index: n}, nil
 }

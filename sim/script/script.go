@@ -19,7 +19,7 @@ type Config struct {
 	Clients int // connections of the product's client
 	Servers int // that share the keys; several are tier 1's alone
 
-	Identities  int // u1 to uN that clients take turns in being; 0: nobody is asked who they are
+	Identities  int // u1 to uN that clients take turns in using; 0: no authentication
 	Connections int // of each client to each server
 	Each        int // connections that an identity may have; 0: any number
 	InFlight    int // bytes that requests on their way and unread answers may hold; 0: any number
