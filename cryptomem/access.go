@@ -9,42 +9,41 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// An Access is one read or write of a key with all that can be said of it: what
-// stands on a client, as the proxy does, makes many of them at once and keeps
-// them for the next time. Most programs want the methods named after what they
-// do instead.
+// An Access describes one read or write of a key in full. It is for programs
+// built on a client, such as the proxy, that run many at once and reuse them.
+// Most programs want [Client.Get], [Client.Set] and the like instead.
 type Access struct {
 	// CommandGet, CommandGetItem, CommandSet, CommandAdd, CommandReplace, CommandSwap or CommandDelete.
 	Command Command
-	// The caller's; may be empty in a namespace.
+	// Key belongs to the caller; it may be empty in a namespace.
 	Key []byte
 
-	// Value is what to store, which stays as it is. For a read, what was found
-	// is appended to Value[:0]; it is empty after an error.
+	// Value is what to store; it is not modified. A read appends what it found
+	// to Value[:0], which is empty after an error.
 	Value []byte
 
-	// Expires is the instant that the seal says the value ends with, and that a
-	// value read was sealed with. The zero Time is for good. What is stored with
-	// an instant in the past is gone at once, to everybody.
+	// Expires is when the value expires: for a write, the instant to seal it
+	// with, and after a read, the instant it was sealed with. The zero Time means
+	// never. A value stored with an instant in the past is gone at once, for
+	// every client.
 	Expires time.Time
 
-	// Version is what CommandSwap expects, and then what CommandGetItem and
-	// CommandSwap tell. CommandGetItem tells it also with ErrNotFound for what is
-	// there but must not be used: such a value is replaced by a swap.
+	// Version is what CommandSwap expects and what CommandGetItem and CommandSwap
+	// set. CommandGetItem sets it also with ErrNotFound if a value is there that
+	// must not be used, so that a swap can replace it.
 	Version uint64
 
-	// As that of the method.
+	// Err is the error that the client's method for the command would return.
 	Err error
 }
 
-// accesses are the operations of an AccessAll in the making.
+// accesses are the operations of an AccessAll under construction.
 type accesses struct{ entries []entry }
 
 var accessPool = sync.Pool{New: func() any { return new(accesses) }}
 
-// AccessAll carries the accesses out in one go, those of one key in their order,
-// and sets the Err of each. Retries and what is refused are as everywhere in the
-// client.
+// AccessAll carries out the accesses together, those of one key in order, and
+// sets the Err of each. It retries and refuses as the client's other methods do.
 func (c *Client) AccessAll(ctx context.Context, all []*Access) {
 	p := accessPool.Get().(*accesses)
 	for _, a := range all {
@@ -85,7 +84,7 @@ func (c *Client) beginAccess(a *Access) entry {
 	return entry{op: op, err: op.storeFor(a.Value, lifetime{until: a.Expires, fixed: true})}
 }
 
-// endAccess puts the answer into a and gives the operation back.
+// endAccess copies the answer into a and releases the operation.
 func (op *operation) endAccess(ctx context.Context, a *Access) {
 	switch a.Command {
 	case CommandGet, CommandGetItem:

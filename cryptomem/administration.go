@@ -10,7 +10,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// Ping asks the server for a sign of life.
+// Ping checks that the server answers.
 func (c *Client) Ping(ctx context.Context) error {
 	sign := []byte("ping")
 	op, err := c.beginBare(CommandPing, nil, sign)
@@ -42,9 +42,9 @@ func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
 }
 
 // Flush removes every item of the client's namespace whose key begins with
-// prefix, and returns how many there were. Without a namespace that is
-// everybody's. A server has to be configured to allow it; blind names leave no
-// prefix to go by, so with them only an empty one works.
+// prefix, and returns how many there were. A client without a namespace removes
+// the items of all clients. The server has to be configured to allow it. With
+// blind names only an empty prefix works, since a hash keeps no prefix.
 func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err error) {
 	if c.opts.blindNames && len(prefix) > 0 {
 		return 0, errors.New("blind names have no prefix to flush by")

@@ -7,7 +7,7 @@ import (
 	"github.com/benbjohnson/clock"
 )
 
-// background is the goroutines of something that can be closed.
+// background tracks the goroutines of something that can be closed.
 type background struct {
 	// Guards closed, and orders spawn before wait.
 	mu      sync.Mutex
@@ -15,7 +15,7 @@ type background struct {
 	running sync.WaitGroup
 }
 
-// spawn runs f in a goroutine that wait waits for, unless shut is over.
+// spawn runs f in a goroutine that wait waits for, unless shut has been called.
 func (b *background) spawn(f func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -25,17 +25,17 @@ func (b *background) spawn(f func()) bool {
 	return !b.closed
 }
 
-// shut lets nothing more be spawned.
+// shut makes later calls of spawn do nothing.
 func (b *background) shut() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 }
 
-// wait waits for everything that was spawned; only after shut.
+// wait waits for every spawned goroutine. Call it only after shut.
 func (b *background) wait() { b.running.Wait() }
 
-// waitFor is wait, but not for longer than d.
+// waitFor is wait for at most d.
 func (b *background) waitFor(clk clock.Clock, d time.Duration) {
 	ended := make(chan struct{})
 	go func() {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A Basic is a client with strings in place of contexts, keys and options: all
-// that many programs need. Its calls wait at most for the client's timeouts.
+// A Basic is a simple client: its methods take and return strings, without
+// contexts or options. The client's timeouts limit each call.
 type Basic struct{ client *Client }
 
-// New returns a client that seals under a secret of 32 bytes and stores what
-// Set is given for ttl, 0 meaning for good. It never fails and does not
-// connect: a wrong secret, or a server that is not there, surfaces at the first
-// call. See Dial for everything that can be chosen.
+// New returns a client that seals under a secret of 32 bytes and stores values
+// for ttl; 0 means that they never expire. New does not connect and never fails:
+// a bad secret or an unreachable server is reported by the first call. See Dial
+// for all options.
 func New(addr string, ttl time.Duration, secret string) *Basic {
 	return &Basic{newServerClient(addr, []Option{WithSecret([]byte(secret)), WithDefaultTTL(ttl)})}
 }
 
-// Set stores the value under the key for the client's TTL, in place of what
-// was there.
+// Set stores the value under the key for the client's TTL, replacing any value
+// there.
 func (b *Basic) Set(key, value string) error {
 	return b.client.Set(context.Background(), key, []byte(value))
 }
@@ -33,8 +33,8 @@ func (b *Basic) Delete(key string) error {
 	return b.client.Delete(context.Background(), key)
 }
 
-// Close ends the connections and fails the calls in flight with ErrClosed.
+// Close closes the connections; calls in flight fail with ErrClosed.
 func (b *Basic) Close() error { return b.client.Close() }
 
-// Client returns the client beneath, with everything that it can do.
+// Client returns the underlying client.
 func (b *Basic) Client() *Client { return b.client }

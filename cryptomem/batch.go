@@ -8,19 +8,19 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A Batch collects operations that are sent in one go and executed in their
-// order. It is no transaction: each succeeds or fails by itself, and other
-// clients' operations may come between. A Batch is for one goroutine; the zero
-// value is of no use, see Client.Batch.
+// A Batch collects operations that are sent together and executed in order. It
+// is not a transaction: each operation succeeds or fails by itself, and other
+// clients' operations may come between. A Batch is not safe for concurrent use.
+// Make one with [Client.Batch].
 type Batch struct {
 	client  *Client
 	entries []entry
 }
 
-// A Result is how one operation of a batch went. Value is set for gets only.
+// A Result is the outcome of one operation of a batch. Value is set for gets only.
 type Result = ResultOf[[]byte]
 
-// A ResultOf is how one operation with a value of a type went.
+// A ResultOf is the outcome of one operation on a value of type T.
 type ResultOf[T any] struct {
 	Value T
 	Err   error
@@ -29,13 +29,13 @@ type ResultOf[T any] struct {
 // A Pair is a key and the value to store under it.
 type Pair = PairOf[[]byte]
 
-// A PairOf is a key and the value of a type to store under it.
+// A PairOf is a key and the value of type T to store under it.
 type PairOf[T any] struct {
 	Key   string
 	Value T
 }
 
-// entry is one operation of a batch: nil if err kept it from being made.
+// entry is one operation of a batch; the operation is nil if err prevented it.
 type entry struct {
 	op  *operation
 	err error
@@ -88,8 +88,8 @@ func (b *Batch) Run(ctx context.Context) []Result {
 	return results
 }
 
-// GetMany returns the values under the keys, in their order, in one go. A key
-// without a value has ErrNotFound as its error.
+// GetMany returns the values under the keys, in the order of the keys, in one
+// round trip. A key without a value has ErrNotFound as its error.
 func (c *Client) GetMany(ctx context.Context, keys []string) []Result {
 	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
 	for _, key := range keys {
@@ -98,8 +98,8 @@ func (c *Client) GetMany(ctx context.Context, keys []string) []Result {
 	return b.Run(ctx)
 }
 
-// SetMany stores the pairs in one go and returns an error for each, nil where
-// it is stored.
+// SetMany stores the pairs in one round trip and returns an error for each, nil
+// where it was stored.
 func (c *Client) SetMany(ctx context.Context, pairs []Pair, opts ...StoreOption) []error {
 	b := Batch{client: c, entries: make([]entry, 0, len(pairs))}
 	for _, p := range pairs {
@@ -112,10 +112,10 @@ func (c *Client) SetMany(ctx context.Context, pairs []Pair, opts ...StoreOption)
 	return errs
 }
 
-// DeleteMany removes the values under the keys in one go and returns how many
-// there were; that there was none is no error. The error joins those of the keys
-// that may still have theirs, each behind the key in quotes,
-// the first part of it where it is long.
+// DeleteMany removes the values under the keys in one round trip and returns how
+// many there were. A key without a value is not an error. The error joins those
+// of the keys whose value may still be there, each preceded by the quoted key,
+// shortened if it is long.
 func (c *Client) DeleteMany(ctx context.Context, keys []string) (removed int, err error) {
 	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
 	for _, key := range keys {
@@ -133,8 +133,8 @@ func (c *Client) DeleteMany(ctx context.Context, keys []string) (removed int, er
 	return removed, errors.Join(errs...)
 }
 
-// doAll sends the entries that have no error yet, again where the rules of
-// repetition allow, and sets the errors that their answers stand for.
+// doAll sends the entries that have no error yet, retries those that may be, and
+// sets the errors that the answers stand for.
 func (c *Client) doAll(ctx context.Context, entries []entry) {
 	pending := make([]*entry, 0, len(entries))
 	for i := range entries {

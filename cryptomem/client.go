@@ -13,9 +13,9 @@ import (
 // safe for any number of goroutines, which share its connections and their
 // writes; one Client a process and namespace is the way to use it.
 //
-// Every method takes the caller's context. Keys are strings, values bytes that
-// are not kept once a method has returned; values handed out are the caller's
-// own. What is stored without a TTL of its own gets the client's.
+// Methods do not keep the values they are given, and the values they return
+// belong to the caller. A value stored without a TTL of its own gets the
+// client's.
 //
 //   - Read: [Client.Get], [Client.GetAppend], [Client.GetItem], [Client.Exists]
 //   - Write: [Client.Set], [Client.Delete], [Client.Remove], [Client.GetDelete]
@@ -29,21 +29,21 @@ import (
 //   - Administration: [Client.Ping], [Client.Stats], [Client.Flush],
 //     [Client.Rekey], [Client.NotBefore], [Client.Namespace], [Client.Close]
 //
-// Values of a type have the same methods: see [Typed].
+// For values of a Go type see [Typed], which has the same methods.
 //
-// A broken connection is made anew by the next call. What was never sent is
-// sent again, and so is what does no harm twice: reading, and deleting. A
-// write whose answer is lost ends in ErrMaybeApplied.
+// After a connection breaks, the next call makes a new one. Requests that were
+// never sent are sent again, and so are reads and deletes, which are safe to
+// repeat. A write whose answer is lost fails with ErrMaybeApplied.
 type Client struct {
 	opts *options
-	// Why the client cannot work at all: bad options.
+	// Not nil if the options are invalid: every call fails with it.
 	err    error
 	sealer *sealing.Sealer
-	// Nil: remembers nothing.
+	// Nil with WithoutFreshness.
 	fresh *freshness.Table
 	below Store
 
-	// Ends with Close.
+	// Canceled by Close.
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -58,10 +58,10 @@ type Client struct {
 // "unix:/path" for a Unix socket. It fails if an option is wrong or the server
 // cannot be reached before ctx ends.
 //
-// Several addresses, separated by commas, are a ring: the names are spread over
-// the servers, see NewRing. The texts are the servers' names there, so all clients
-// write them alike. Dial then fails only if none of the servers can be reached, or
-// if one refuses the client.
+// Several addresses, separated by commas, form a ring: keys are spread over the
+// servers, see NewRing. The addresses are the servers' names in the ring, so all
+// clients must spell them alike. Dial then fails only if none of the servers can
+// be reached or if one refuses the client.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 	c := newServerClient(addr, opts)
 	if c.err != nil {
@@ -75,8 +75,8 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Open is Dial without waiting: it fails only if an option is wrong. The first
-// call connects, and until a connection stands every call tries again.
+// Open is like Dial but does not connect: it fails only if an option is invalid.
+// The first call connects; until that succeeds, every call tries again.
 func Open(addr string, opts ...Option) (*Client, error) {
 	c := newServerClient(addr, opts)
 	if c.err != nil {
@@ -85,8 +85,8 @@ func Open(addr string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// NewClient returns a client of any store, which it closes when it is closed.
-// Options about connections are the store's business and refused here.
+// NewClient returns a client of any store. Closing the client closes the store.
+// It refuses options about connections, which belong to the store.
 func NewClient(store Store, opts ...Option) (*Client, error) {
 	if store == nil {
 		return nil, errors.New("NewClient: no store")
@@ -143,8 +143,8 @@ func newClient(o *options, err error) *Client {
 	return c
 }
 
-// Rekey takes the keyring's keys into use in place of those the client has,
-// which is how a running process takes part in a rotation.
+// Rekey replaces the client's keys by those of the keyring, for a key rotation in
+// a running process.
 func (c *Client) Rekey(kr *sealing.Keyring) error {
 	if c.err != nil {
 		return c.err
@@ -156,7 +156,7 @@ func (c *Client) Rekey(kr *sealing.Keyring) error {
 	return nil
 }
 
-// Namespace returns the namespace that the client works in, "" for none.
+// Namespace returns the client's namespace, "" for none.
 func (c *Client) Namespace() string {
 	if c.sealer == nil {
 		return ""
@@ -164,10 +164,10 @@ func (c *Client) Namespace() string {
 	return c.sealer.Namespace()
 }
 
-// Close ends the connections and fails the calls in flight with ErrClosed. Loads
-// under way end, and give their leases back first, for WithFallbackTimeout at the most.
-// Close returns when everything that the client started has ended, and nil unless
-// the store does not close well.
+// Close closes the connections; calls in flight fail with ErrClosed. Loads under
+// way are canceled and give back their leases, for which Close waits at most
+// WithFallbackTimeout. It returns once all of the client's goroutines have ended;
+// its error is the store's.
 func (c *Client) Close() error {
 	c.shut()
 	c.cancel()

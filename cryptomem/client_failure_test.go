@@ -180,7 +180,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			Eventually(free).Should(BeClosed())
 		})
 
-		It("stops a call whose request nobody reads, and those behind it", func() {
+		It("stops a call whose request the server does not read, and those behind it", func() {
 			near, far := net.Pipe() // an unread pipe takes not a byte
 			defer func() { _ = far.Close() }()
 			writing := make(chan struct{})
@@ -193,7 +193,7 @@ var _ = Describe("Client, when things go wrong", func() {
 			Expect(ends(begun, func(ctx context.Context) error { close(begun); return set(ctx) })).To(MatchError(context.Canceled))
 		})
 
-		It("stops a call whose answer does not come, and shifts nobody's answer", func() {
+		It("stops a call whose answer does not come, and shifts no other call's answer", func() {
 			taken, release := make(chan struct{}), make(chan struct{})
 			server.answer = func(_ net.Conn, r *wire.Request) bool {
 				if string(r.Key) == "slow" {
@@ -319,7 +319,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		Entry("uses a status of its own", wire.AppendResponse(nil, 77, nil), pipeline.ErrUnexpectedStatus),
 	)
 
-	It("suspects a stranger where somebody takes the connection and says nothing", func() {
+	It("suspects another program where the connection is taken and nothing answers", func() {
 		server.answer = func(net.Conn, *wire.Request) bool { return true }
 		_, err := cryptomem.Dial(ctx, "pipe", cryptomem.WithSecret([]byte(secret)), cryptomem.WithDialer(server.dial),
 			cryptomem.WithAuth("web", []byte("a token")), cryptomem.WithDialTimeout(time.Millisecond))
@@ -343,7 +343,7 @@ var _ = Describe("Client, when things go wrong", func() {
 		Expect(c.Get(ctx, "second")).To(Equal([]byte("2")))
 	})
 
-	It("drops a connection on which the server answers what nobody asked", func() {
+	It("drops a connection on which the server answers without a request", func() {
 		server.answer = func(nc net.Conn, r *wire.Request) bool {
 			answer := wire.AppendResponse(nil, wire.NotFound, nil)
 			_, _ = nc.Write(append(answer, answer...))

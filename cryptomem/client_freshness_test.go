@@ -282,7 +282,7 @@ var _ = Describe("A client that remembers", func() {
 		})
 	})
 
-	It("does not take a lock whose mark is stale: nobody can tell who holds it", func() {
+	It("does not take a lock whose mark is stale: its holder is unknown", func() {
 		lock, err := c.TryLock(ctx, key, cryptomem.TTL(time.Hour))
 		Expect(err).NotTo(HaveOccurred())
 		old := w.envelope(key)
@@ -331,7 +331,7 @@ var _ = Describe("A client that remembers", func() {
 		Expect(get(c, key)).To(Equal("old"))
 	})
 
-	It("ends with a cut what was sealed before it, whoever sealed it", func() {
+	It("ends with a cut what was sealed before it, by any client", func() {
 		set(other, "old")
 		w.clock.Add(time.Second)
 		c.NotBefore(w.clock.Now())

@@ -174,7 +174,7 @@ var _ = Describe("The lease of a load", func() {
 	})
 
 	Describe("that comes to nothing", func() {
-		DescribeTable("makes nobody wait a second time", func(first cryptomem.Loader) {
+		DescribeTable("makes no caller wait a second time", func(first cryptomem.Loader) {
 			const others = 3
 			holding := make(chan struct{})
 			go func() {

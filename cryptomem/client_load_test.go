@@ -176,7 +176,7 @@ var _ = Describe("GetOrLoad", func() {
 		Entry("both", time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)),
 	)
 
-	It("gives the loader's error to everybody and stores nothing", func() {
+	It("gives the loader's error to every caller and stores nothing", func() {
 		failure := errors.New("database is down")
 		_, err := c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { return nil, failure }, cryptomem.TTL(0))
 		Expect(err).To(MatchError(failure))

@@ -30,7 +30,7 @@ var _ = Describe("A loader", func() {
 
 	never := func(context.Context) ([]byte, error) { panic("is not to be called") }
 
-	It("that ends its goroutine fails its callers, and nobody after them", func() {
+	It("that ends its goroutine fails its callers, and no later ones", func() {
 		_, err := c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { runtime.Goexit(); return nil, nil })
 		Expect(err).To(MatchError("loader ended its goroutine (runtime.Goexit)"))
 		Eventually(func() chan []byte {

@@ -77,7 +77,7 @@ var _ = Describe("Lock", func() {
 			take(hers)
 		})
 
-		It("ends its context when it is lost to somebody else", func() {
+		It("ends its context when it is lost to another holder", func() {
 			l := take(mine)
 			alive := l.KeepAlive(ctx)
 			Expect(hers.Delete(ctx, key)).To(Succeed())

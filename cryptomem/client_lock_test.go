@@ -79,7 +79,7 @@ var _ = Describe("Lock", func() {
 		take(hers, minute)
 	})
 
-	It("is somebody's who has a key that this client does not have, or not yet", func() {
+	It("is held by a client with a key that this client does not have, or not yet", func() {
 		later := w.client(cryptomem.WithSecret([]byte("another secret of 32 bytes-----!")))
 		l := take(later, minute)
 		locked(mine)
@@ -179,7 +179,7 @@ var _ = Describe("Lock", func() {
 		Expect(l.Extend(ctx, cryptomem.KeepTTL())).To(MatchError(ContainSubstring("KeepTTL")))
 	})
 
-	It("keeps two out of the same room, whoever comes", func() {
+	It("is never held by two clients at once", func() {
 		var inside, most atomic.Int32
 		ended := make(chan error, 8)
 		for range cap(ended) {

@@ -17,7 +17,7 @@ import (
 )
 
 var _ = Describe("Client of a server that is replaced", func() {
-	It("goes on with the next one: no read fails, and a write only where nobody can tell", func(ctx context.Context) {
+	It("goes on with the next one: no read fails, and a write only if its outcome is unknown", func(ctx context.Context) {
 		var current atomic.Pointer[string]
 		open := func() *server.Server {
 			GinkgoHelper()

@@ -98,7 +98,7 @@ var _ = Describe("Client and Server", func() {
 		Expect(value(key)).To(Equal("2"))
 	})
 
-	It("swap a value only if nobody changed it since it was read", func() {
+	It("swap a value only if it has not changed since it was read", func() {
 		_, err := c.CompareAndSwap(ctx, key, []byte("1"), 1)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())

@@ -165,7 +165,7 @@ var _ = Describe("Changing what is there", func() {
 			Eventually(func() int { return cryptomem.Turns(c, key) }).Should(Equal(3))
 			away.leave <- true
 			Eventually(away.asked).Should(Receive())
-			Eventually(away.asked).Should(Receive(), "though nobody has answered the one before")
+			Eventually(away.asked).Should(Receive(), "though the one before is unanswered")
 			close(away.leave)
 			for range cap(ended) {
 				Expect(<-ended).To(MatchError(cryptomem.ErrUnavailable))

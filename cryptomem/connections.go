@@ -14,9 +14,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// connections is the Store that one of our servers is: some connections to it,
-// each made anew by the next request once it is broken. It never repeats a
-// request.
+// connections is the Store of one cryptomem server, over one or more connections.
+// The next request replaces a broken one. It never repeats a request.
 type connections struct {
 	addr  string
 	opts  *options
@@ -24,18 +23,18 @@ type connections struct {
 	// Which link is next, when there are several.
 	next atomic.Uint32
 
-	// Ends with Close.
+	// Canceled by Close.
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	// Held while dialling; guards failures and usual.
 	turn chan struct{}
-	// Dials in a row that led to no answer.
+	// Consecutive dials without an answer.
 	failures int
-	// What the last good dial took; 0 if there was none.
+	// Duration of the last successful dial; 0 if there was none.
 	usual   time.Duration
 	dialing atomic.Pointer[context.CancelFunc]
-	// Nil while the server is in reach.
+	// Nil while the server is reachable.
 	out atomic.Pointer[outage]
 
 	limit valueLimit
@@ -48,9 +47,9 @@ type connections struct {
 
 var _ Store = (*connections)(nil)
 
-// NewServerStore returns a Store that is the cryptomem server at addr, as Dial's
-// clients have. It does not connect: the first request does. Options about keys,
-// names and what a Client does are the Client's and refused here.
+// NewServerStore returns a Store for the cryptomem server at addr, the one that
+// Dial's clients use. It does not connect: the first request does. It refuses
+// options that belong to the Client, such as those about keys and names.
 func NewServerStore(addr string, opts ...Option) (Store, error) {
 	o, err := applyOptions(opts)
 	if err == nil && (o.keyring != nil || len(o.sealing) > 0 || o.observer != nil || o.ttl > 0) {
@@ -139,15 +138,14 @@ func (s *connections) DoAll(ctx context.Context, rs []*Request) {
 // A call is a Request on its way through a connection.
 type call struct {
 	pipeline.Call
-	// The request that it carries out.
 	asked *Request
 	// Buffer for a version and the value behind it.
 	value []byte
-	// Whether it was refused before it was sent.
+	// Refused before it was sent.
 	refused bool
 }
 
-// newCall returns a call to be put back into s.calls.
+// newCall returns a call that is put back into s.calls after use.
 func (s *connections) newCall() *call {
 	if c, ok := s.calls.Get().(*call); ok {
 		return c

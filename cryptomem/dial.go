@@ -15,14 +15,14 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A link is one of the connections to a server, made anew whenever it is broken.
+// A link is one of the connections to a server, replaced whenever it breaks.
 type link struct {
 	conn atomic.Pointer[pipeline.Conn]
 	// What conn had heard when it was made; guarded by connections.turn.
 	greeted uint64
 
 	mu sync.Mutex
-	// The one under way, which all callers wait for.
+	// The dial under way, which all callers wait for.
 	dialing *dial
 }
 

@@ -6,11 +6,10 @@
 //	err := c.Set("user_session", "active_data_payload")
 //	value, err := c.Get("user_session")
 //
-// Those who run or break into the cache can lose values, or serve an older one
-// that has not expired, but can neither read nor alter them, nor pass one off
-// under another key, nor keep one alive past its expiry. All of that rests on
-// the clients' keys: the cache has none.
+// An attacker who controls the cache can lose values, or serve an older one that
+// has not expired. They cannot read or alter a value, pass it off under another
+// key, or keep it alive past its expiry: only the clients have the keys.
 //
-// This package is the client alone. The server is package server below it; both
-// meet in the bytes of package transport/wire.
+// This package is the client. The server is in package server; package
+// transport/wire defines the protocol between them.
 package cryptomem

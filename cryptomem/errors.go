@@ -12,8 +12,8 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// What a Client's calls end with, for errors.Is. Errors of the network and of
-// the caller's context are wrapped and can be told apart as usual.
+// Errors of a Client's calls, for errors.Is. Errors of the network and of the
+// caller's context are wrapped, so errors.Is and errors.As find them too.
 var (
 	// ErrNotFound: there is no unexpired value under the key.
 	ErrNotFound = errors.New("not found")
@@ -22,7 +22,7 @@ var (
 	ErrExists = errors.New("already exists")
 
 	// ErrChanged: CompareAndSwap found another version than expected. Update and
-	// Touch end in it only together with the error of their context.
+	// Touch return it only together with the error of their context.
 	ErrChanged = errors.New("changed by another client")
 
 	// ErrTooLarge: the key or the sealed value is longer than its limit, the
@@ -32,17 +32,17 @@ var (
 	// ErrClosed: the client has been closed.
 	ErrClosed = errors.New("client is closed")
 
-	// ErrTimeout: the server took the request and stayed silent for longer
-	// than WithTimeout allows, or had no whole answer within a minute.
+	// ErrTimeout: after taking the request, the server was silent for longer
+	// than WithTimeout allows, or did not answer in full within a minute.
 	ErrTimeout = errors.New("server did not answer in time")
 
 	// ErrUnavailable: the store cannot be reached, or cannot serve now. The
 	// request was not applied, unless the error is an ErrMaybeApplied as well.
-	// Once a server is out of reach, calls fail at once with what made it so,
-	// while one dial after the other finds out whether it is back.
+	// While a server is out of reach, calls fail at once with the cause, and the
+	// client dials in the background until the server is back.
 	ErrUnavailable = errors.New("store is unavailable")
 
-	// ErrNotSupported: the store cannot do that at all.
+	// ErrNotSupported: the store does not support the operation.
 	ErrNotSupported = errors.New("not supported by this store")
 
 	// ErrMaybeApplied: the connection was lost, or the context ended, between
@@ -54,49 +54,49 @@ var (
 	// is a *ServerError.
 	ErrBusy = errors.New("server is busy")
 
-	// ErrFull: the value does not fit into the store, which evicts nothing, or
-	// into the identity's share of it. What was under the key is as it was. The
-	// error is a *ServerError.
+	// ErrFull: the value does not fit into a store that evicts nothing, or into
+	// the identity's share of it. The value under the key is unchanged. The error
+	// is a *ServerError.
 	ErrFull = errors.New("store is full")
 
 	// ErrFlushDisabled: the server's configuration does not allow FLUSH. The error
 	// is a *ServerError.
 	ErrFlushDisabled = errors.New("flush is not enabled on the server")
 
-	// ErrDenied: the server wants other credentials. The error is a
-	// *ServerError.
+	// ErrDenied: the server does not accept the credentials, or they do not allow
+	// the operation. The error is a *ServerError.
 	ErrDenied = errors.New("access denied")
 
-	// ErrNotAuthentic: the value in the store was not sealed under this very
-	// key and namespace with a key of the keyring. It is withheld.
+	// ErrNotAuthentic: the value in the store was not sealed for this key and
+	// namespace with a key of the keyring. It is withheld.
 	ErrNotAuthentic = sealing.ErrNotAuthentic
 
-	// ErrExpired: the server handed out a value past the expiry sealed with it.
-	// Such an error is an ErrNotFound as well.
+	// ErrExpired: the server returned a value past the expiry sealed with it. Such
+	// an error is an ErrNotFound as well.
 	ErrExpired = sealing.ErrExpired
 
-	// ErrStale: the store handed out a value that had been replaced or removed
-	// before, that was sealed before a cut, or that claims to be of the future. It
-	// is withheld. Such an error is an ErrNotFound as well.
+	// ErrStale: the store returned a value that had been replaced or removed
+	// before, was sealed before a cut, or claims to be from the future. It is
+	// withheld. Such an error is an ErrNotFound as well.
 	ErrStale = sealing.ErrStale
 )
 
-// A Status is how a server answers a request.
+// A Status is the status of a server's answer.
 type Status = wire.Status
 
 // A ServerError is a request refused by the server, which stays usable.
 type ServerError struct {
-	// An error, denied or busy.
+	// Status is that of an error, a denial or a busy server.
 	Status Status
-	// As the server sent it.
+	// Message is what the server sent, unchecked.
 	Message string
 }
 
 // longestMessage is how much of a server's message an error shows, in bytes.
 const longestMessage = 300
 
-// Error returns the server's message, its first part where it is long. What a
-// terminal would obey is escaped: the server need not be a friend.
+// Error returns the server's message, shortened if it is long. Control characters
+// are escaped, since the server is not trusted.
 func (e *ServerError) Error() string {
 	if e.Message == "" {
 		return "server answered " + e.Status.String()
@@ -154,7 +154,7 @@ func answerError(c Command, r *wire.Response) error {
 	return &ServerError{Status: r.Status, Message: string(r.Value)}
 }
 
-// openError returns a Sealer's refusal as a user of the client sees it.
+// openError turns a Sealer's refusal into the client's error.
 func openError(err error) error {
 	switch {
 	case errors.Is(err, sealing.ErrExpired), errors.Is(err, sealing.ErrStale):
@@ -167,7 +167,7 @@ func openError(err error) error {
 	return err
 }
 
-// unopenedError is of a kind, and tells why in one breath.
+// unopenedError matches kind and puts the reason into the same message.
 type unopenedError struct{ kind, why error }
 
 func (e unopenedError) Error() string {

@@ -10,11 +10,10 @@ import (
 // DefaultFallbackTimeout is the default of WithFallbackTimeout.
 const DefaultFallbackTimeout = time.Second
 
-// WithFallbackTimeout sets how long calls wait for the store whose callers have
-// something to fall back on: GetOrLoad, the session stores and HTTP caches on top
-// of a client, and calls under a Client.FallbackContext. Default:
-// DefaultFallbackTimeout. All other calls wait as long as WithTimeout and their own
-// contexts allow.
+// WithFallbackTimeout sets how long a call waits for the store if its caller can
+// do without it: GetOrLoad, the session stores and HTTP caches built on a client,
+// and calls under a Client.FallbackContext. Default: DefaultFallbackTimeout. All
+// other calls wait as long as WithTimeout and their contexts allow.
 func WithFallbackTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		o.fallbackTimeout = d
@@ -26,16 +25,16 @@ func WithFallbackTimeout(d time.Duration) Option {
 // too long.
 var errFallbackTimeout = errors.New("the store took longer than the fallback timeout")
 
-// FallbackContext returns a context for one call whose caller has something to fall
-// back on. It ends after WithFallbackTimeout, and a call that it ends fails with
-// ErrUnavailable and ErrTimeout. If the server sends not a byte in that time, the
-// client counts it as out of reach: see ErrUnavailable.
+// FallbackContext returns a context for one call whose caller can do without the
+// store. It ends after WithFallbackTimeout; a call that it ends fails with
+// ErrUnavailable and ErrTimeout. If the server sends nothing in that time, the
+// client considers it out of reach: see ErrUnavailable.
 func (c *Client) FallbackContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return c.within(ctx, c.opts.fallbackTimeout, errFallbackTimeout)
 }
 
-// within returns a context that ends after d, by the client's clock, for that
-// cause.
+// within returns a context that ends with the cause after d, by the client's
+// clock.
 func (c *Client) within(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := c.opts.clock.AfterFunc(d, func() { cancel(cause) })

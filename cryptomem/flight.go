@@ -12,12 +12,11 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// refreshSuffix makes a key into that of the lock under which one process loads
-// anew what is stale. The stale value stays under the key meanwhile, so the lease
-// cannot be there.
+// refreshSuffix, added to a key, names the lock under which one process reloads a
+// stale value. The key itself cannot hold that lease: the stale value is there.
 const refreshSuffix = "\x00cryptomem lease"
 
-// errGoexit is how a load ends whose goroutine was ended under it.
+// errGoexit is the error of a load whose goroutine called runtime.Goexit.
 var errGoexit = errors.New("loader ended its goroutine (runtime.Goexit)")
 
 // A flight is a load under way and all who wait for it.
@@ -26,42 +25,41 @@ type flight struct {
 	cancel context.CancelFunc
 	// Closed when value and err are set.
 	loaded chan struct{}
-	// Closed when the value is stored as well, as far as possible.
+	// Closed when storing the value has ended, too, successfully or not.
 	done  chan struct{}
 	value []byte
 	err   error
 
-	// What follows is of the flight's own goroutine.
+	// The fields below belong to the flight's own goroutine.
 
-	// Held, and to be given back; nil if there is none.
+	// The lease to give back; nil if none is held.
 	lease *Lock
-	// Whether the value that has version is to be swapped, and not the lease.
+	// Swap the stale value instead of the lease.
 	swap bool
-	// The version of the stale value.
+	// Version of the stale value.
 	version uint64
-	// Whether the store knows no leases.
+	// The store does not support leases.
 	plain bool
 
-	// flights.mu guards what follows.
+	// The fields below are guarded by flights.mu.
 
 	waiting    int
 	background bool
-	// Who holds the lease under the key.
+	// The holder of the lease under the key.
 	holder []byte
-	// What flights.leases was with that lease; 0 without one.
+	// flights.leases when that lease was taken; 0 without one.
 	since uint64
 }
 
-// flights are the loads under way that a caller may join, one a key.
+// flights are the loads under way that a caller may join, one per key.
 type flights struct {
 	mu    sync.Mutex
 	byKey map[string]*flight
-	// Taken so far.
+	// Number of leases taken so far.
 	leases atomic.Uint64
 }
 
-// join returns the key's flight, after starting it if there is none. Each join
-// needs its leave.
+// join returns the key's flight, starting one if needed. Each join needs a leave.
 func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 	c.flights.mu.Lock()
 	defer c.flights.mu.Unlock()
@@ -76,9 +74,9 @@ func (c *Client) join(ctx context.Context, l loading) (*flight, error) {
 	return f, nil
 }
 
-// void reports whether the flight is none to join: what it loads has been
-// invalidated, as far as one can tell who asked the store when l did, or it may end
-// without a value, since no caller waits for it. It requires flights.mu.
+// void reports whether a caller must not join the flight: its value may have been
+// invalidated before l asked the store, or it may end without a value because no
+// caller waits for it. It requires flights.mu.
 func (f *flight) void(l *loading) bool {
 	invalid := f.since != 0 && l.began >= f.since && !bytes.Equal(l.holder, f.holder)
 	return f.background || !l.unstored && invalid
@@ -124,7 +122,7 @@ func (c *Client) start(ctx context.Context, l loading, background bool) (*flight
 	return f, true
 }
 
-// settle says what the flight came to; only the first time counts.
+// settle sets the flight's result; only the first call counts.
 func (f *flight) settle(value []byte, err error) {
 	if !isClosed(f.loaded) {
 		f.value, f.err = value, err
@@ -132,8 +130,7 @@ func (f *flight) settle(value []byte, err error) {
 	}
 }
 
-// land ends a flight, however that came about: who comes from now on starts
-// another one.
+// land ends a flight, for whatever reason: later callers start another one.
 func (c *Client) land(f *flight) {
 	if f.lease != nil {
 		c.leaving.add(f.lease.owner)
@@ -145,7 +142,7 @@ func (c *Client) land(f *flight) {
 	close(f.done)
 }
 
-// leave counts a caller out; the last one cancels the flight.
+// leave removes a caller; the last one cancels the flight.
 func (c *Client) leave(f *flight) {
 	c.flights.mu.Lock()
 	defer c.flights.mu.Unlock()
@@ -186,7 +183,7 @@ func (c *Client) fly(ctx context.Context, f *flight, l *loading) {
 	stop()
 	f.settle(value, c.loadError(err))
 	if f.lease == nil && !f.plain {
-		return // nothing says that the key was not changed meanwhile
+		return // the key may have changed meanwhile
 	}
 	var nothing absence
 	switch {
@@ -200,7 +197,7 @@ func (c *Client) fly(ctx context.Context, f *flight, l *loading) {
 	}
 }
 
-// loadError is err, but for what the end of the client causes.
+// loadError is err, or ErrClosed if the client's end caused it.
 func (c *Client) loadError(err error) error {
 	if c.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return ErrClosed
@@ -208,8 +205,8 @@ func (c *Client) loadError(err error) error {
 	return err
 }
 
-// takeLease gives the flight the lease of the key, or returns what makes a load
-// needless. With neither, the flight is to load without the store.
+// takeLease takes the key's lease for the flight, or returns what makes a load
+// unnecessary. With neither, the flight loads without the store.
 func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, error) {
 	switch {
 	case l.unstored:
@@ -239,12 +236,12 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 		case ctx.Err() != nil:
 			return lookup{}, ctx.Err()
 		case !errors.Is(err, ErrLocked),
-			// The load that this one waited for came to nothing, and others were
-			// faster. Not again.
+			// The load that this one waited for failed, and another took the lease
+			// first. Do not wait a second time.
 			waitedFor != nil && found.kind == leased && !bytes.Equal(waitedFor, found.holder):
 			f.plain = errors.Is(err, ErrNotSupported)
 			c.flights.mu.Lock()
-			// without a lease it could not be told to be void
+			// without a lease, an invalidation would go unnoticed
 			c.forget(f)
 			c.flights.mu.Unlock()
 			return lookup{}, nil
@@ -257,7 +254,7 @@ func (c *Client) takeLease(ctx context.Context, f *flight, l *loading) (lookup, 
 	}
 }
 
-// tryLease takes the lease, or sees what is there in its place.
+// tryLease takes the lease, or looks at what is under the key instead.
 func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found lookup, err error) {
 	ctx, cancel := c.FallbackContext(ctx)
 	defer cancel()
@@ -268,8 +265,8 @@ func (c *Client) tryLease(ctx context.Context, lease *Lock, l *loading) (found l
 	return found, err
 }
 
-// takeRefresh makes this the one flight, of all processes, that loads what is
-// stale under the key, unless that has been done by now.
+// takeRefresh makes this flight the only one, among all processes, that reloads
+// the stale value, unless it has been reloaded by now.
 func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (lookup, error) {
 	ctx, cancel := c.FallbackContext(ctx)
 	defer cancel()
@@ -291,7 +288,7 @@ func (c *Client) takeRefresh(ctx context.Context, f *flight, l *loading) (lookup
 	if found.kind == stale {
 		return lookup{}, nil
 	}
-	return lookup{kind: fresh}, nil // or there is nothing to renew
+	return lookup{kind: fresh}, nil // or there is nothing to reload
 }
 
 // keepLease renews the flight's lease until stop is called.
@@ -303,10 +300,10 @@ func (f *flight) keepLease(ctx context.Context) (stop func()) {
 	return f.lease.endRenewal
 }
 
-// storeLoaded stores what was loaded in place of the lease, or of the stale value: not
-// if either is gone, because the key was changed meanwhile.
+// storeLoaded swaps the loaded value in for the lease or the stale value. If that
+// is gone, the key was changed meanwhile, and nothing is stored.
 func (c *Client) storeLoaded(ctx context.Context, f *flight, value []byte, note bool, ttl time.Duration) {
-	// Also if no caller waits any more, now that the work is done.
+	// Store it even if no caller waits any more: the work is done.
 	ctx, cancel := c.FallbackContext(context.WithoutCancel(ctx))
 	defer cancel()
 	command, version := CommandSwap, f.version
@@ -334,12 +331,12 @@ func (c *Client) storeLoaded(ctx context.Context, f *flight, value []byte, note 
 		return
 	}
 	if c.do(ctx, op) == nil && !f.swap {
-		// the value is in its place
+		// the value has replaced it
 		f.lease = nil
 	}
 }
 
-// release gives the flight's lease back, if it still has one.
+// release gives back the flight's lease, if it still has one.
 func (c *Client) release(ctx context.Context, f *flight) {
 	if f.lease != nil {
 		ctx, cancel := c.FallbackContext(ctx)
@@ -352,8 +349,8 @@ func (c *Client) release(ctx context.Context, f *flight) {
 	}
 }
 
-// runLoader calls load and makes an error of its panic, which would otherwise end
-// the process from a goroutine that its caller knows nothing of.
+// runLoader calls load and turns a panic into an error: in a goroutine that the
+// caller did not start, it would end the process.
 func runLoader(ctx context.Context, l *loading) (value []byte, ttl time.Duration, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,15 +9,14 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing/freshness"
 )
 
-// WithFreshness sets what the client allows for, and how much it remembers, to
-// notice a store that takes something back: what comes and is known to have been
-// replaced or removed is ErrStale. The zero Config is the default: clocks that
-// differ by 5 s at most, writes that take effect within 55 s, and 65,536 names in
-// under 2 MB. See package freshness for the rules, and for what no client can
-// notice.
+// WithFreshness configures how the client detects a store that returns old
+// values: one that the client knows to have been replaced or removed is ErrStale.
+// The zero Config is the default: clocks that differ by at most 5 s, writes that
+// take effect within 55 s, and 65,536 remembered names in under 2 MB. See package
+// freshness for the rules and for what no client can detect.
 //
-// The store has to show every change to all who ask after it was acknowledged. To
-// one that answers from replicas which lag behind, WithoutFreshness belongs.
+// The store has to show a change to every read that begins after the change was
+// acknowledged. Use WithoutFreshness with one that reads from lagging replicas.
 func WithFreshness(config freshness.Config) Option {
 	return func(o *options) error {
 		o.freshness, o.forgetful = config, false
@@ -28,8 +27,8 @@ func WithFreshness(config freshness.Config) Option {
 	}
 }
 
-// WithoutFreshness remembers nothing of what the store has shown, which may then
-// serve an older value for as long as that has not expired.
+// WithoutFreshness makes the client remember nothing of what the store has shown.
+// The store can then serve any older value that has not expired.
 func WithoutFreshness() Option {
 	return func(o *options) error { o.forgetful = true; return nil }
 }
@@ -42,9 +41,9 @@ func WithNotBefore(t time.Time) Option {
 	}
 }
 
-// WithStampedOnly refuses values that do not say when they were sealed, those of
-// envelope version 0xC1, with ErrStale. Use it once the last client that writes
-// such is gone and what it wrote has expired.
+// WithStampedOnly refuses values without a sealing time (envelope version 0xC1)
+// with ErrStale. Use it once the last client that writes them is gone and what it
+// wrote has expired.
 func WithStampedOnly() Option {
 	return func(o *options) error {
 		o.sealing = append(o.sealing, sealing.WithStampedOnly())
@@ -52,9 +51,9 @@ func WithStampedOnly() Option {
 	}
 }
 
-// WithEnvelopeVersion sets the version of what is written: sealing.VersionStamped,
-// the default, or sealing.VersionUnstamped for as long as there are readers that
-// know no other. Both are read in any case.
+// WithEnvelopeVersion sets the envelope version that the client writes:
+// sealing.VersionStamped, the default, or sealing.VersionUnstamped while some
+// readers know no other. The client always reads both.
 func WithEnvelopeVersion(version byte) Option {
 	return func(o *options) error {
 		if version != sealing.VersionStamped && version != sealing.VersionUnstamped {
@@ -65,12 +64,12 @@ func WithEnvelopeVersion(version byte) Option {
 	}
 }
 
-// NotBefore makes a cut in time: what was sealed before t, or does not say when, is
-// ErrStale from then on, whatever the store says. It takes neither the store's help
-// nor a new key, and reaches this client alone; a cut in the key file reaches all
-// that follow it, and the later of the two counts. The cut is in force once the
-// client's clock has passed t by as much as clocks may differ. The zero time takes
-// it back.
+// NotBefore sets a cut: a value sealed before t, or without a sealing time, is
+// ErrStale from then on. It needs neither the store's help nor a new key. It
+// applies to this client only; a cut in the key file applies to every client of
+// the file, and the later of the two counts. The cut takes effect once the
+// client's clock has passed t by the most that clocks may differ. The zero time
+// removes it.
 func (c *Client) NotBefore(t time.Time) {
 	if c.err == nil {
 		c.sealer.SetNotBefore(t)
@@ -85,8 +84,8 @@ func (c *Client) followCut() {
 	}
 }
 
-// remember gives the client its memory of names, unless it is to have none. One
-// that is to be replayed has the same names meet in it every time.
+// remember gives the client its memory of names, unless it is to have none. With
+// WithRandom the memory's hash key is fixed, so that a simulation can be replayed.
 func (c *Client) remember() (err error) {
 	if c.opts.forgetful {
 		return nil
@@ -101,7 +100,7 @@ func (c *Client) remember() (err error) {
 	return err
 }
 
-// stamp returns the sealing time of what is sealed now.
+// stamp returns the sealing time for an envelope made now.
 func (c *Client) stamp(now time.Time) sealing.Stamp {
 	if c.fresh == nil {
 		return sealing.StampAt(now)
@@ -109,8 +108,8 @@ func (c *Client) stamp(now time.Time) sealing.Stamp {
 	return c.fresh.Stamp(now)
 }
 
-// recall notes what is known of op's name, before each attempt: an answer is
-// judged by that, for others may overtake it.
+// recall notes what is known of op's name before each attempt. The answer is
+// judged by that, since answers to later requests may overtake it.
 func (op *operation) recall() {
 	fresh := op.client.fresh
 	if fresh == nil {
@@ -128,8 +127,8 @@ func (op *operation) recall() {
 	}
 }
 
-// learn notes what the outcome of op tells about its name. What was found is
-// judged by open. What was refused, or may have been applied, tells nothing.
+// learn records what the outcome of op tells about its name. A value that was
+// found is judged by open; a refusal or an unknown outcome tells nothing.
 func (op *operation) learn(err error) {
 	fresh := op.client.fresh
 	if fresh == nil || err != nil && !errors.Is(err, ErrNotFound) {

@@ -11,18 +11,18 @@ import (
 	"sync"
 )
 
-// Increment adds delta to the whole number under the key and returns the sum. A
-// number is kept as decimal digits, as Redis keeps it, and counts as 0 where there
-// is none. A value that is no number, or a sum beyond an int64, is an error and
-// stays as it was.
+// Increment adds delta to the integer under the key and returns the sum. The
+// integer is stored as decimal digits, as in Redis; a missing one counts as 0. If
+// the value is not an integer, or the sum overflows an int64, Increment returns an
+// error and changes nothing.
 //
-// A counter keeps the expiry that it began with: what the options say is for a new
-// one, so that Increment(ctx, key, 1, TTL(time.Minute)) counts within a minute.
-// Touch changes it.
+// The options apply to a new counter only, so Increment(ctx, key, 1,
+// TTL(time.Minute)) counts within a minute. An existing one keeps its expiry; use
+// Touch to change that.
 //
-// However many goroutines count under one key, what comes while the store is busy
-// with it goes into the next swap together. If ctx ends while the caller's is on
-// its way, the outcome is unknown: ErrMaybeApplied.
+// Increments of one key that arrive while a swap is under way are combined into
+// the next one. If ctx ends while the caller's is under way, the outcome is
+// unknown: ErrMaybeApplied.
 func (c *Client) Increment(ctx context.Context, key string, delta int64, opts ...StoreOption) (int64, error) {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -44,9 +44,9 @@ func (c *Client) Increment(ctx context.Context, key string, delta int64, opts ..
 	}
 }
 
-// An increment waits to be swapped in with others.
+// An increment waits to be combined with others.
 type increment struct {
-	// The caller's, who waits.
+	// The context of the waiting caller.
 	ctx   context.Context
 	delta int64
 	life  lifetime
@@ -59,25 +59,25 @@ type increment struct {
 	err  error
 }
 
-// increments are those of one swap. It runs under a context with the values of
-// the first one's, which ends with the last caller, or the client.
+// increments are those of one swap. Its context has the values of the first
+// caller's, and ends when the last caller leaves or the client is closed.
 type increments struct {
 	all []*increment
-	// Callers that still are; guarded by counters.mu.
+	// Number of callers that still wait; guarded by counters.mu.
 	waiting int
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
 
-// counters are the increments that wait, by key. A key is there as long as a
-// goroutine carries its increments out.
+// counters are the waiting increments, by key. A key is present while a goroutine
+// carries out its increments.
 type counters struct {
 	mu    sync.Mutex
 	byKey map[string][]*increment
 }
 
-// join adds an increment to those that wait, and starts the key's goroutine if
-// there is none. It reports false if the client is closed.
+// join adds a waiting increment, and starts the key's goroutine if there is none.
+// It reports false if the client is closed.
 func (s *counters) join(c *Client, key string, in *increment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *counters) withdraw(key string, in *increment) (int64, error) {
 // run carries out the key's increments until none waits.
 func (s *counters) run(c *Client, key string) {
 	for {
-		// so that those who were just answered come along
+		// so that callers which were just answered can join the next batch
 		runtime.Gosched()
 		batch := s.nextBatch(key)
 		if batch == nil {

@@ -8,33 +8,32 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// An Item is a value with its version and its end.
+// An Item is a value with its version and expiry.
 type Item = ItemOf[[]byte]
 
-// An ItemOf is a value of a type with its version and its end.
+// An ItemOf is a value of type T with its version and expiry.
 type ItemOf[T any] struct {
 	Value T
 
-	// Version changes with every change of the item and is never reused for
-	// its key as long as the server runs.
+	// Version changes with every change of the item. While the server runs, no
+	// version of a key is used twice.
 	Version uint64
 
-	// Expires is when the value ends, as its seal says: no server can tell
-	// otherwise. The zero Time means never.
+	// Expires is when the value expires. It is part of the seal, so a server
+	// cannot change it. The zero Time means never.
 	Expires time.Time
 }
 
 // GetItem returns the value under the key with its version, for
-// CompareAndSwap; ErrNotFound if there is none. A version that comes with
-// ErrNotFound is that of something which must not be used, such as a value that
-// has expired by this client's clock and not by the server's, or that is ErrStale:
-// it can be swapped.
+// CompareAndSwap; ErrNotFound if there is none. ErrNotFound may come with a
+// version: the key then holds a value that must not be used, because it is
+// ErrStale or has expired by this client's clock. CompareAndSwap can replace it.
 func (c *Client) GetItem(ctx context.Context, key string) (Item, error) {
 	item, _, err := c.getItem(ctx, key)
 	return item, err
 }
 
-// getItem is GetItem and tells when the value was sealed as well.
+// getItem is GetItem and also returns when the value was sealed.
 func (c *Client) getItem(ctx context.Context, key string) (Item, sealing.Stamp, error) {
 	op, err := c.begin(CommandGetItem, key)
 	if err != nil {
@@ -53,8 +52,8 @@ func (c *Client) getItem(ctx context.Context, key string) (Item, sealing.Stamp, 
 	return item, h.Stamp, err
 }
 
-// Add stores the value under a key that holds none; ErrExists if it does. What is
-// there and ErrStale counts as none.
+// Add stores the value if there is none under the key, else it fails with
+// ErrExists. A value that is ErrStale counts as none.
 func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -66,7 +65,7 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	if !errors.Is(err, ErrExists) {
 		return err
 	}
-	// A store may still hold what its seal says is over, or what is stale.
+	// A store may still hold a value that has expired by its seal, or is stale.
 	item, missing := c.GetItem(ctx, key)
 	if !errors.Is(missing, ErrNotFound) || item.Version == 0 {
 		return err
@@ -79,14 +78,15 @@ func (c *Client) Add(ctx context.Context, key string, value []byte, opts ...Stor
 	return swapped
 }
 
-// Replace stores the value under a key that holds one; ErrNotFound if not.
+// Replace stores the value if there is one under the key, else it fails with
+// ErrNotFound.
 func (c *Client) Replace(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
 	return c.store(ctx, CommandReplace, key, value, opts)
 }
 
-// CompareAndSwap stores the value if the item still has the version that
-// GetItem told, and returns the new version. ErrChanged if the version is
-// another one, ErrNotFound if the item is gone.
+// CompareAndSwap stores the value if the item still has the version that GetItem
+// returned, and returns the new version. It fails with ErrChanged if the version
+// is another one and with ErrNotFound if the item is gone.
 func (c *Client) CompareAndSwap(ctx context.Context, key string, value []byte, version uint64, opts ...StoreOption) (uint64, error) {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -121,8 +121,8 @@ func (c *Client) swap(ctx context.Context, key string, value []byte, version uin
 	return op.Version, nil
 }
 
-// GetDelete removes the item and returns the value it had; ErrNotFound if there
-// is none. An answer that gets lost loses the value: ErrMaybeApplied.
+// GetDelete removes the item and returns its value; ErrNotFound if there is none.
+// If the answer is lost, so is the value, and the error is ErrMaybeApplied.
 func (c *Client) GetDelete(ctx context.Context, key string) ([]byte, error) {
 	op, err := c.begin(CommandGetDel, key)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// KeyFileInterval is how often a client looks whether its key file has changed.
+// KeyFileInterval is how often a client checks whether its key file has changed.
 const KeyFileInterval = 10 * time.Second
 
 // A KeyObserver is an Observer that is also told how a client follows the file of
@@ -24,10 +24,9 @@ type KeyObserver interface {
 	Rekeyed(err error)
 }
 
-// WithKeyFile seals and opens with the keys in a file, as "cryptomem keygen" makes
-// it, and follows it: what is added, promoted or retired there is in use after
-// KeyFileInterval at most, in every process that reads the file. A KeyObserver is
-// told.
+// WithKeyFile seals and opens with the keys in a file made by "cryptomem keygen".
+// A key that is added, promoted or retired in the file takes effect within
+// KeyFileInterval, in every process that reads the file. A KeyObserver is told.
 func WithKeyFile(path string) Option {
 	return func(o *options) error {
 		f := &keyFile{path: path}
@@ -40,7 +39,7 @@ func WithKeyFile(path string) Option {
 	}
 }
 
-// A keyFile is a file of keys and what it was like when it was read.
+// A keyFile is a key file and its state when it was last read.
 type keyFile struct {
 	path string
 	seen os.FileInfo
@@ -67,8 +66,8 @@ func (f *keyFile) changed() bool {
 	return err != nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())
 }
 
-// followKeyFile takes the file's keys into use whenever it has changed, until the
-// client is closed.
+// followKeyFile loads the file's keys whenever it has changed, until the client is
+// closed.
 func (c *Client) followKeyFile(f *keyFile, ticker *clock.Ticker) {
 	defer ticker.Stop()
 	for {

@@ -13,10 +13,11 @@ import (
 //
 //	for key, err := range client.Keys(ctx, "session:") {
 //
-// A key whose value is there all the while comes at least once; another may come,
-// too, and one may come twice. The keys are asked for a hundred at a time, so that
-// the store is never held up. An error is the last that comes. Blind names cannot
-// be listed: ErrNotSupported. Without a namespace the keys are everybody's.
+// A key that exists during the whole iteration comes at least once, possibly
+// twice; one that is added or removed meanwhile may come or not. The keys are
+// fetched a hundred at a time, so that the store is never blocked for long. An
+// error ends the iteration. Blind names cannot be listed: ErrNotSupported. A client
+// without a namespace lists the keys of all clients.
 func (c *Client) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for cursor := uint64(0); ; {
@@ -37,9 +38,10 @@ func (c *Client) Keys(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
-// ScanKeys is one step of Keys: it returns about most keys, 0 leaving the number
-// to the store, and the cursor of the next step. The first has the cursor 0, and
-// the last returns it. A step may return no key and not be the last.
+// ScanKeys is one step of Keys. It returns about as many keys as most says, or as
+// many as the store likes if that is 0, and the cursor of the next step. The first
+// step takes the cursor 0, and the last one returns it. A step before the last may
+// return no key.
 func (c *Client) ScanKeys(ctx context.Context, prefix string, cursor uint64, most int) (keys []string, next uint64, err error) {
 	if c.opts.blindNames {
 		return nil, 0, fmt.Errorf("%w: blind names cannot be listed", ErrNotSupported)

@@ -7,10 +7,10 @@ import (
 	"github.com/Zezezknight/cryptomem/sealing"
 )
 
-// A StoreOption says for how long one value is stored, or a lock held: TTL,
-// ExpiresAt or KeepTTL. Without any it is the client's default; Update and
-// Increment keep what is there, and Extend takes what was taken before. Of
-// several, the last one of a kind counts.
+// A StoreOption sets for how long one value is stored or a lock held: TTL,
+// ExpiresAt or KeepTTL. Without one, the client's default applies, except that
+// Update and Increment keep the expiry of an existing value and Extend repeats the
+// last duration. Of several options of a kind, the last counts.
 type StoreOption struct {
 	kind  lifetimeKind
 	ttl   time.Duration
@@ -29,31 +29,31 @@ const (
 // duration is an error.
 func TTL(d time.Duration) StoreOption { return StoreOption{kind: forTTL, ttl: d} }
 
-// ExpiresAt makes the value expire at an instant; the zero Time means never. What
-// is stored with an instant in the past is gone at once.
+// ExpiresAt makes the value expire at an instant; the zero Time means never. A
+// value stored with an instant in the past is gone at once.
 func ExpiresAt(t time.Time) StoreOption { return StoreOption{kind: untilInstant, until: t} }
 
-// KeepTTL lets a value take over the expiry of the one that it replaces. Where
-// nothing is replaced, what else is given counts, or the client's default.
+// KeepTTL gives a value the expiry of the one that it replaces. If it replaces
+// none, another option applies, or the client's default.
 //
-// The expiry is part of the seal, so it has to be read first: Set, Replace and
-// CompareAndSwap take one round trip more. A batch cannot do that, and refuses.
+// The expiry is part of the seal, so the old value has to be read first: Set,
+// Replace and CompareAndSwap take one more round trip. A batch refuses KeepTTL.
 func KeepTTL() StoreOption { return StoreOption{kind: untilThen} }
 
-// A lifetime is what the options of one call amount to.
+// A lifetime is the combined options of one call.
 type lifetime struct {
 	ttl time.Duration
-	// When it ends, in place of ttl, if fixed is set.
+	// When it ends, instead of ttl, if fixed is set.
 	until time.Time
 	fixed bool
-	// Whether to keep the expiry of the value that is replaced, if there is one.
+	// Keep the expiry of the value that is replaced, if there is one.
 	keep bool
-	// Whether an option other than KeepTTL was given.
+	// An option other than KeepTTL was given.
 	given bool
 
-	// The value is the one that was there, and as old as it was.
+	// The stored value is the existing one, which keeps its sealing time.
 	resealed bool
-	// Then: when that was sealed.
+	// When the existing value was sealed.
 	stamp sealing.Stamp
 }
 
@@ -87,8 +87,8 @@ func (l lifetime) kept(then time.Time) lifetime {
 	return l
 }
 
-// from returns when a value stored now expires, and in what time; both are zero
-// for never.
+// from returns when a value stored now expires, and how long that is from now; both
+// are zero for never.
 func (l lifetime) from(now time.Time) (expiry time.Time, ttl time.Duration) {
 	switch {
 	case !l.fixed && l.ttl > 0:

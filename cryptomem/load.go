@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// DefaultLease is for how long one process has the right to load a value while
-// the others wait, before it has to say that it is still there.
+// DefaultLease is for how long one process may load a value while the others
+// wait, before it has to renew that right.
 const DefaultLease = 10 * time.Second
 
-// A Loader makes the value that the store does not have. Its context ends when
-// no caller waits for the value any more, or the client is closed; Close waits for
-// it to return.
+// A Loader makes a value that the store does not have. Its context ends when no
+// caller waits for the value any more or the client is closed; Close waits for the
+// loader to return.
 //
-// A loader that finds nothing to load returns NotFoundFor. One that knows better
-// than its caller for how long the value is good calls KeepFor.
+// A loader that finds nothing to load returns NotFoundFor. To set the value's TTL,
+// it calls KeepFor.
 type Loader func(ctx context.Context) ([]byte, error)
 
 // A LoadOption changes how GetOrLoad works: Stale, Lease, and every StoreOption.
@@ -36,50 +36,50 @@ func (o staleOption) load(l *loading)  { l.stale = max(l.stale, time.Duration(o)
 func (o leaseOption) load(l *loading)  { l.lease = time.Duration(o) }
 func (o usableOption) load(l *loading) { l.usable = o }
 
-// Stale keeps a value for d after its TTL. For that time callers still get it,
-// at once, while one of them has it loaded anew in the background.
+// Stale keeps a value for d after its TTL. During that time callers get the stale
+// value at once, while the first of them starts a reload in the background.
 func Stale(d time.Duration) LoadOption { return staleOption(d) }
 
-// Lease sets for how long the other processes wait for the one that loads when
-// nothing is heard of it; default DefaultLease. A load may take longer: its
-// lease is renewed for as long as it runs.
+// Lease sets how long the other processes wait for a loading process that shows no
+// sign of life. Default: DefaultLease. A load may take longer: its lease is renewed
+// while it runs.
 func Lease(d time.Duration) LoadOption { return leaseOption(d) }
 
-// loading is what GetOrLoad was asked to do.
+// loading is the arguments and state of one GetOrLoad.
 type loading struct {
 	key               string
 	life              []StoreOption
 	ttl, stale, lease time.Duration
 	load              Loader
-	// Nil: every value is.
+	// Reports whether a value can be used; nil if every value can.
 	usable func(value []byte) bool
 
-	// The store has just failed: do without it.
+	// The store has just failed: load without it.
 	unstored bool
-	// What flights.leases was before the store was asked.
+	// flights.leases before the store was asked.
 	began uint64
-	// Whose lease the store then showed.
+	// The holder of the lease that the store then showed.
 	holder []byte
 }
 
-// GetOrLoad returns the value under the key. If there is none, it has load make
-// one and stores it, for the client's TTL unless TTL or KeepFor says otherwise.
+// GetOrLoad returns the value under the key. If there is none, it calls load and
+// stores the result, for the client's TTL unless TTL or KeepFor says otherwise.
 //
-// However many callers miss the key at the same time, one load runs: within
-// the client they share it, and between processes a lease in the store lets one
-// go ahead while the others wait for what it stores. A load goes on until the
-// last caller that waits for it is gone, and its error is everybody's. Who has
-// waited for another process's load that came to nothing loads at once.
+// When many callers miss the key at the same time, one load runs. Callers of one
+// client share it and its error; between processes, a lease in the store lets one
+// load while the others wait for the value that it stores. If that load fails, the
+// processes that waited load at once. A load is canceled when no caller waits for
+// it any more.
 //
-// A value is not stored if the key was set, deleted or invalidated while it was
-// loaded, by whatever client: it may be older than that. Those who waited for it
-// get it all the same, and the next call loads anew.
+// If any client sets, deletes or invalidates the key during a load, the loaded
+// value may be out of date and is not stored. The callers that waited for it still
+// get it, and the next call loads again.
 //
-// The store is there to save work: when it cannot be read, for WithFallbackTimeout at
-// the most, GetOrLoad loads all the same, and a loaded value that cannot be
-// stored is returned all the same; the observer is told. What is stored and
-// cannot be opened, or not be decoded by Typed, counts as missing and is
-// replaced. A panic of load, or the end of its goroutine, becomes an error.
+// GetOrLoad works without the store: if the store cannot be read within
+// WithFallbackTimeout, it calls load, and if the value cannot be stored, it returns
+// it all the same; the observer is told. A stored value that cannot be opened, or
+// decoded by Typed, counts as missing and is replaced. A panic of load, or
+// runtime.Goexit in it, becomes an error.
 func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ...LoadOption) ([]byte, error) {
 	l := loading{key: key, lease: DefaultLease, load: load}
 	for _, o := range opts {
@@ -124,11 +124,10 @@ func (c *Client) GetOrLoad(ctx context.Context, key string, load Loader, opts ..
 	return bytes.Clone(f.value), f.err
 }
 
-// Invalidate removes what is under the keys, and is content where there is
-// nothing: it is what to call when what the values were made from has changed.
-// Values that are being loaded are not stored, like after a Delete; and within
-// this client, callers that come later do not share those loads, even if the
-// store is out of reach, which is then the error.
+// Invalidate removes the values under the keys. Call it when the data that they
+// were loaded from has changed. A missing value is not an error. Values that are
+// being loaded are not stored, and later callers of this client do not share those
+// loads, even if the store is out of reach and Invalidate returns an error.
 func (c *Client) Invalidate(ctx context.Context, keys ...string) error {
 	defer c.detach(keys)
 	b := Batch{client: c, entries: make([]entry, 0, len(keys))}
@@ -156,13 +155,13 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 	l.began = c.flights.leases.Load()
 	asked := c.opts.clock.Now()
 	err = c.do(ctx, op)
-	// No lease can be held that is over before word of it is here.
+	// A shorter lease would be over before the store's answer is here.
 	l.lease = max(l.lease, min(4*c.opts.clock.Since(asked), DefaultLease))
 	if err == nil && op.Near {
 		if found := l.see(op); found.kind == fresh || found.kind == absent {
 			return found, nil
 		}
-		// what is to be loaded, or waited for, is for the store to say
+		// a near copy cannot tell whether to load or to wait
 		op.Fresh = true
 		err = c.do(ctx, op)
 	}
@@ -178,16 +177,16 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 // A lookup is what a load finds in the store under a key.
 type lookup struct {
 	kind lookupKind
-	// If stale or fresh.
+	// Set if stale or fresh.
 	value []byte
-	// If leased.
+	// Set if leased.
 	holder []byte
 }
 
 type lookupKind uint8
 
 const (
-	vacant lookupKind = iota // nothing, or nothing of use
+	vacant lookupKind = iota // nothing, or nothing usable
 	leased                   // another client loads
 	absent                   // there is nothing to load
 	stale                    // a value whose TTL is over
@@ -202,11 +201,11 @@ func (s lookup) result() ([]byte, error) {
 	return s.value, nil
 }
 
-// see decides what the answer to op means.
+// see interprets the answer to op.
 func (l *loading) see(op *operation) lookup {
 	value, err := op.open(nil)
 	if err == nil && (l.usable == nil || l.usable(value)) {
-		// The seal's word, not the server's, and open has just proved it.
+		// The expiry is in the envelope, which open has just verified.
 		expiry, err := sealedExpiry(op)
 		if err == nil && !expiry.IsZero() && !op.client.opts.clock.Now().Before(expiry.Add(-l.stale)) {
 			return lookup{kind: stale, value: value}
@@ -222,9 +221,9 @@ func (l *loading) see(op *operation) lookup {
 	return lookup{}
 }
 
-// KeepFor, called by a loader with the context that it was given, sets the TTL
-// of the value that it returns in place of the caller's; 0 means no expiry.
-// Outside of a loader it does nothing.
+// KeepFor sets the TTL of the value that a loader returns, in place of the
+// caller's; 0 means no expiry. A loader calls it with the context that it was
+// given. Outside of a loader it does nothing.
 func KeepFor(ctx context.Context, ttl time.Duration) {
 	if v, ok := ctx.Value(loaderOptionsKey{}).(*loaderOptions); ok {
 		v.mu.Lock()
@@ -241,10 +240,9 @@ type loaderOptions struct {
 
 type loaderOptionsKey struct{}
 
-// NotFoundFor is what a loader returns that finds nothing to load, so that this
-// is remembered for the ttl, which must be positive: until then, GetOrLoad
-// returns an error that matches ErrNotFound without calling a loader. Set and
-// Invalidate end it at once.
+// NotFoundFor returns the error for a loader that finds nothing to load. For the
+// ttl, which must be positive, GetOrLoad then returns an error that matches
+// ErrNotFound without calling a loader. Set and Invalidate end that at once.
 func NotFoundFor(ttl time.Duration) error { return absence{ttl} }
 
 // absence is the error of NotFoundFor.

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// How a Lock is refused or lost.
+// Errors of a Lock.
 var (
 	// ErrLocked: another holder has the lock.
 	ErrLocked = errors.New("locked by another client")
@@ -20,54 +20,53 @@ var (
 	ErrNotHeld = errors.New("lock is no longer held")
 )
 
-// While others hold a lock, or load a value, a caller looks again after a pause
-// that doubles from firstLook to longestLook; half of it is random.
+// While others hold a lock or load a value, a caller polls. Its pause doubles from
+// firstLook to longestLook; half of it is random.
 const (
 	firstLook   = 5 * time.Millisecond
 	longestLook = 250 * time.Millisecond
 )
 
-// A Lock is held by one client at a time, for a limited time. It is a value in
-// the store that tells its holder, made by Add, prolonged and given up by
-// CompareAndSwap; an empty one is free.
+// A Lock is held by one holder at a time, for a limited time. It is a value in the
+// store that names its holder. Add creates it, CompareAndSwap extends and releases
+// it; an empty value is free.
 //
-// A holder that is stopped for longer than the lock's time, by a pause of the
-// machine or of the network, does not notice that others hold the lock now.
-// Where that would do harm, whatever the lock protects has to refuse a Fence
-// smaller than one it has seen. The server keeps locks in memory, may evict
-// them, and forgets them when it restarts: a Lock saves work, but by itself it
-// guarantees nothing. A fence makes it safe against pauses and delays, not against
-// a server that lies: versions are its word alone.
+// A holder that is paused for longer than the lock's time does not notice that
+// another one holds the lock now. If that could do harm, the protected resource has
+// to refuse any Fence smaller than one it has seen. The server keeps locks in
+// memory, may evict them and forgets them when it restarts, so by itself a Lock
+// saves work but guarantees nothing. A fence protects against pauses and delays,
+// not against a dishonest server, which chooses the versions.
 //
 // A Lock is safe for concurrent use.
 type Lock struct {
 	client *Client
 	key    string
 	owner  []byte
-	// The lease of a load: see note.
+	// It is the lease of a load.
 	note bool
 
-	// Guards the rest.
+	// Guards the fields below.
 	mu sync.Mutex
-	// Fencing token, and the version by which the lock is swapped.
+	// Fencing token, and the version for the next swap.
 	fence uint64
-	// A swap's outcome is unknown, and with it the version.
+	// The outcome of the last swap, and so the version, is unknown.
 	unsure bool
-	// For how long it was last taken or extended.
+	// Duration for which it was last taken or extended.
 	ttl     time.Duration
 	expires time.Time
 	// Nil unless KeepAlive.
 	renewal *renewal
 }
 
-// TryLock takes the lock of that key for its TTL, or until ExpiresAt, and for
-// the client's default without either; a lock has to end some time. ErrLocked if
-// it is held, and ErrNotAuthentic as well if this client cannot tell who,
-// as happens while keys change. ErrNotHeld if taking it took so long that it was
-// over before it began.
+// TryLock takes the lock under the key for TTL or until ExpiresAt, else for the
+// client's default TTL; it must expire. TryLock fails with ErrLocked if the lock is
+// held; the error is an ErrNotAuthentic as well if this client cannot read the
+// holder, as happens during a key rotation. It fails with ErrNotHeld if the lock
+// expired before the store's answer arrived.
 //
-// If TryLock fails after the store may have taken the lock, because ctx ended
-// or the connection broke, the lock is given back in the background.
+// If TryLock fails although the lock may have been taken, because ctx ended or the
+// connection broke, the client releases it in the background.
 func (c *Client) TryLock(ctx context.Context, key string, opts ...StoreOption) (*Lock, error) {
 	ttl, err := c.lockTTL(opts)
 	if err != nil {
@@ -83,8 +82,7 @@ func (c *Client) TryLock(ctx context.Context, key string, opts ...StoreOption) (
 	return l, nil
 }
 
-// Lock waits under ctx until it can take the lock of that key as TryLock does. It
-// fails as TryLock does, but for ErrLocked.
+// Lock is like TryLock, but while the lock is held it waits until ctx ends.
 func (c *Client) Lock(ctx context.Context, key string, opts ...StoreOption) (*Lock, error) {
 	for look := firstLook; ; look = min(2*look, longestLook) {
 		l, err := c.TryLock(ctx, key, opts...)
@@ -97,15 +95,16 @@ func (c *Client) Lock(ctx context.Context, key string, opts ...StoreOption) (*Lo
 	}
 }
 
-// Fence returns a number greater than that of any earlier holder since the
-// server was started. It grows when the lock is extended.
+// Fence returns the fencing token: a number greater than that of any earlier holder
+// since the server was started. It grows when the lock is extended.
 func (l *Lock) Fence() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fence
 }
 
-// Expires returns until when the lock is held at least, by the client's clock.
+// Expires returns until when the lock is held, by the client's clock. The store may
+// free it a little later.
 func (l *Lock) Expires() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,9 +126,9 @@ func (c *Client) lockTTL(opts []StoreOption) (time.Duration, error) {
 	return 0, errors.New("a lock without a TTL would never end, and neither the call nor the client has one")
 }
 
-// Extend holds the lock from now on for its TTL, or until ExpiresAt, and without
-// either for as long as it was taken or last extended for. ErrNotHeld if it was
-// lost; any other error leaves open which time counts.
+// Extend holds the lock for TTL from now or until ExpiresAt, else for the duration
+// for which it was taken or last extended. It fails with ErrNotHeld if the lock was
+// lost; after any other error the lock may or may not have been extended.
 func (l *Lock) Extend(ctx context.Context, opts ...StoreOption) error {
 	ttl := l.term()
 	if len(opts) > 0 {
@@ -157,8 +156,8 @@ func (l *Lock) term() time.Duration {
 	return l.ttl
 }
 
-// Unlock gives the lock up for others to take, and ends what KeepAlive began.
-// ErrNotHeld if it was lost before.
+// Unlock releases the lock and stops KeepAlive. It fails with ErrNotHeld if the
+// lock was lost before.
 func (l *Lock) Unlock(ctx context.Context) error {
 	l.endRenewal()
 	for looks := 0; ; looks++ {
@@ -166,8 +165,8 @@ func (l *Lock) Unlock(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// Swapped, not deleted: by now the lock might be another holder's. An empty
-		// value is free at once; the TTL is there to clean it away.
+		// Swap and not delete: another holder may have the lock by now. An empty
+		// value is free at once; the TTL only cleans up.
 		_, err = l.put(ctx, nil, version, 1)
 		changed := errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
 		switch {
@@ -180,17 +179,17 @@ func (l *Lock) Unlock(ctx context.Context) error {
 	}
 }
 
-// mostLooks is how often Unlock looks again for what has overtaken it.
+// mostLooks is how often Unlock retries when a delayed Extend has overtaken it.
 const mostLooks = 3
 
-// inDoubt reports whether it is unknown how the last swap ended.
+// inDoubt reports whether the outcome of the last swap is unknown.
 func (l *Lock) inDoubt() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.unsure
 }
 
-// newLock returns a lock that is not held yet, of an owner of its own.
+// newLock returns a lock with a new owner, not held yet.
 func (c *Client) newLock(key string) (*Lock, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -202,12 +201,12 @@ func (c *Client) newLock(key string) (*Lock, error) {
 	return l, nil
 }
 
-// errRaced: what was free to take has changed in that moment.
+// errRaced: another client changed a free lock first.
 var errRaced = fmt.Errorf("%w: it was faster", ErrLocked)
 
-// acquire tries to put this holder's mark where there is none, or where free says
-// so of what is there, in one round trip or two. The lock is held if it returns
-// nil; ErrLocked if what is there is not free.
+// acquire tries to store this holder's mark, in one round trip if nothing is there
+// and in two if free says that the mark there may be replaced. It returns nil if
+// the lock is held, and ErrLocked if the mark there is not free.
 func (l *Lock) acquire(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
 	err := errRaced
 	for attempt := 0; attempt < 3 && errors.Is(err, errRaced); attempt++ { // who was faster may have given it up
@@ -236,7 +235,7 @@ func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *o
 	case added != nil && !uncertain && !errors.Is(added, ErrExists):
 		return added
 	case err == nil && bytes.Equal(get.Answer, add.Value):
-		// Whether or not Add told: what is there is what it sent.
+		// Even if the answer to Add was lost: this mark is what it sent.
 		return l.taken(get.Version, began, ttl)
 	case uncertain || added == nil && err != nil:
 		l.giveBack(ttl)
@@ -263,8 +262,8 @@ func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *o
 	return err
 }
 
-// taken makes the lock held from began on, unless its time is over already: the
-// way to the store and back may take longer.
+// taken makes the lock held from began on, unless it has expired already, since
+// the round trip to the store may have taken longer.
 func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
 	l.mu.Lock()
 	l.fence, l.ttl, l.expires = version, ttl, began.Add(ttl)
@@ -282,9 +281,9 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 	owner, err := get.open(nil)
 	switch {
 	case errors.Is(err, ErrStale):
-		return false, nil // whose it is by now, the store does not say
+		return false, nil // the store does not say who holds it by now
 	case errors.Is(err, ErrNotAuthentic):
-		// maybe under a key that came later
+		// maybe sealed under a key that this client does not have yet
 		return false, fmt.Errorf("%w: %w", ErrLocked, err)
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return false, err
@@ -292,12 +291,12 @@ func (l *Lock) isFree(get *operation) (bool, error) {
 	return len(owner) == 0 || l.client.leaving.has(owner), nil
 }
 
-// giveBack frees in the background what an attempt to take the lock may have
-// put into the store, or may still put there: what was sent over a connection
-// that is broken now can arrive after what is sent over the next one.
+// giveBack releases in the background a lock that a failed attempt may have taken
+// or may still take: a request sent over a connection that has broken can arrive
+// after one that is sent over the next connection.
 func (l *Lock) giveBack(ttl time.Duration) {
 	c := l.client
-	// by then it is gone by itself
+	// by then it has expired
 	over := c.opts.clock.Now().Add(ttl)
 	c.leaving.add(l.owner)
 	c.spawn(func() {
@@ -317,8 +316,8 @@ func (l *Lock) giveBack(ttl time.Duration) {
 	})
 }
 
-// owners are the latest holders of locks that have given them up, or are about
-// to: to the client itself those locks are free already.
+// owners are the latest holders that have released their locks or are about to.
+// For the client itself those locks are free already.
 type owners struct {
 	mu   sync.Mutex
 	last [256][ownerSize]byte
@@ -341,7 +340,7 @@ func (o *owners) has(owner []byte) bool {
 	return slices.Contains(o.last[:], [ownerSize]byte(owner))
 }
 
-// free gives up what is under the lock's key if it is this holder's.
+// free releases the lock in the store if this holder has it.
 func (l *Lock) free() error {
 	ctx, cancel := l.client.FallbackContext(context.Background())
 	defer cancel()
@@ -355,8 +354,8 @@ func (l *Lock) free() error {
 	return err
 }
 
-// look returns the version of what is under the lock's key. ErrNotFound if there
-// is nothing, ErrNotHeld if it is not this holder's.
+// look returns the version of the mark under the lock's key. It fails with
+// ErrNotFound if there is none and with ErrNotHeld if it is another holder's.
 func (l *Lock) look(ctx context.Context) (uint64, error) {
 	get, err := l.begin(CommandGetItem)
 	if err != nil {
@@ -373,7 +372,7 @@ func (l *Lock) look(ctx context.Context) (uint64, error) {
 	return get.Version, nil
 }
 
-// holder returns whose mark get found.
+// holder returns the owner in the mark that get found.
 func (l *Lock) holder(get *operation) ([]byte, error) {
 	if l.note {
 		return get.openNote()
@@ -406,8 +405,8 @@ func (l *Lock) beginMark(command Command, mark []byte, ttl time.Duration) (*oper
 	return op, nil
 }
 
-// version returns the version by which the lock is swapped: the last that this
-// holder knows of, or, if it does not know how its last swap ended, what is there.
+// version returns the version for the next swap: the one of the last swap or, if
+// the outcome of that is unknown, the one in the store.
 func (l *Lock) version(ctx context.Context) (uint64, error) {
 	l.mu.Lock()
 	fence, unsure := l.fence, l.unsure
@@ -422,8 +421,8 @@ func (l *Lock) version(ctx context.Context) (uint64, error) {
 	return version, err
 }
 
-// swap makes the item of that version this holder's, for ttl. ErrLocked if
-// another client was faster.
+// swap replaces the item of that version by this holder's mark, for ttl. It fails
+// with ErrLocked if another client was faster.
 func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) error {
 	began := l.client.opts.clock.Now()
 	fence, err := l.put(ctx, l.owner, version, ttl)
@@ -439,7 +438,7 @@ func (l *Lock) swap(ctx context.Context, version uint64, ttl time.Duration) erro
 	return nil
 }
 
-// put swaps the mark in for what has the version.
+// put swaps the mark in for the item of that version.
 func (l *Lock) put(ctx context.Context, mark []byte, version uint64, ttl time.Duration) (uint64, error) {
 	op, err := l.beginMark(CommandSwap, mark, ttl)
 	if err != nil {

@@ -11,18 +11,18 @@ type renewal struct {
 	ended  chan struct{}
 }
 
-// KeepAlive extends the lock again and again, each time as Extend does without
-// options, until Unlock or until ctx ends. The context that it returns is ctx's, and ends
-// when the lock is lost, at Expires at the latest: context.Cause is then
-// ErrNotHeld, or ErrClosed if the client was closed. What is done under the lock
-// does its work under that context.
+// KeepAlive extends the lock repeatedly, as Extend does without options, until
+// Unlock or until ctx ends. It returns a context derived from ctx that also ends
+// when the lock is lost, at Expires at the latest; its context.Cause is then
+// ErrNotHeld, or ErrClosed if the client was closed. Use it for the work done under
+// the lock.
 //
 //	lock, err := client.TryLock(ctx, "nightly", cryptomem.TTL(30*time.Second))
 //	...
 //	defer lock.Unlock(context.WithoutCancel(ctx))
 //	return report(lock.KeepAlive(ctx))
 //
-// A second KeepAlive takes the place of the first, whose context ends.
+// A second KeepAlive replaces the first and ends its context.
 func (l *Lock) KeepAlive(ctx context.Context) context.Context {
 	l.endRenewal()
 	held, lose := context.WithCancelCause(ctx)
@@ -44,7 +44,7 @@ func (l *Lock) KeepAlive(ctx context.Context) context.Context {
 	return held
 }
 
-// endRenewal ends what KeepAlive began, and waits for it.
+// endRenewal stops the goroutine of KeepAlive and waits for it.
 func (l *Lock) endRenewal() {
 	l.mu.Lock()
 	r := l.renewal
@@ -56,8 +56,8 @@ func (l *Lock) endRenewal() {
 	}
 }
 
-// renew extends the lock until ctx ends or the lock is lost, and returns which.
-// It extends long before the end, and tries again more often after a failure.
+// renew extends the lock until ctx ends or the lock is lost, and returns which. It
+// extends well before the lock expires, and more often after a failure.
 func (l *Lock) renew(ctx context.Context) error {
 	clk := l.client.opts.clock
 	for pause := l.term() / 2; ; {

@@ -5,50 +5,51 @@ import (
 	"errors"
 )
 
-// An Observer sees every request that a Client makes: for traces, metrics or
-// logs. It must be safe for concurrent use. It never sees a value, and no key
-// but by its own doing.
+// An Observer sees every request that a Client makes, for traces, metrics or logs.
+// It must be safe for concurrent use. It is given neither values nor keys.
 //
-// What a call gets over without a request is shown as one that ends at once in
-// that error: a loaded value that is too large to store, and a stored one that
-// Typed cannot decode.
+// An error that a call hides from its caller without a request is shown as a
+// request that fails at once: a loaded value is too large to store, or Typed cannot
+// decode a stored one.
 type Observer interface {
 	// Begin is called before a request is sent, with its caller's context. The
-	// context that it returns is the one the request runs under; those of a
-	// batch all run under the caller's own. The function is called once, when
-	// the request has ended.
+	// request runs under the returned context, except in a batch, whose requests
+	// run under the caller's. The returned function is called once, when the
+	// request has ended.
 	Begin(ctx context.Context, command Command) (context.Context, func(Outcome))
 }
 
-// A WithheldObserver is an Observer that is also told of values which the store
-// handed out and no caller gets.
+// A WithheldObserver is an Observer that is also told of values that the store
+// returned and the client withheld.
 type WithheldObserver interface {
 	Observer
 
-	// Withheld is called with why: an ErrStale, ErrExpired or ErrNotAuthentic.
+	// Withheld is called with the reason: an ErrStale, ErrExpired or
+	// ErrNotAuthentic.
 	Withheld(command Command, err error)
 }
 
-// An Outcome is how a request ended.
+// An Outcome describes how a request ended.
 type Outcome struct {
-	// Err is what the method returns, before the value is opened. ErrNotFound,
+	// Err is the error of the request, before the value is opened. ErrNotFound,
 	// ErrExists and ErrChanged are answers, not failures.
 	Err error
 
 	// Sent and Received are the sizes of the sealed values, in bytes.
 	Sent, Received int
 
-	// Near tells that no server was asked: the answer is a copy which the store
-	// keeps close by.
+	// Near is set if the answer came from the store's near cache and not from a
+	// server.
 	Near bool
 }
 
-// Failed reports whether the request got no proper answer.
+// Failed reports whether the request failed. ErrNotFound, ErrExists and ErrChanged
+// do not count as failures.
 func (o Outcome) Failed() bool {
 	return o.Err != nil && !errors.Is(o.Err, ErrNotFound) && !errors.Is(o.Err, ErrExists) && !errors.Is(o.Err, ErrChanged)
 }
 
-// WithObserver shows every request to o.
+// WithObserver makes the client report every request to o.
 func WithObserver(o Observer) Option {
 	return func(opts *options) error {
 		if o == nil {
@@ -66,16 +67,15 @@ func (c *Client) observed(ctx context.Context, op *operation) error {
 	return err
 }
 
-// observeWithheld tells the observer, if it wants to know, of a value that is not
-// handed out.
+// observeWithheld reports a withheld value to a WithheldObserver.
 func (c *Client) observeWithheld(command Command, err error) {
 	if o, ok := c.opts.observer.(WithheldObserver); ok {
 		o.Withheld(command, err)
 	}
 }
 
-// observeUnsent shows a request that was never sent, and why, where no caller is
-// told.
+// observeUnsent reports a request that was never sent, when no caller gets the
+// error.
 func (c *Client) observeUnsent(ctx context.Context, command Command, err error) {
 	if c.opts.observer != nil {
 		_, end := c.opts.observer.Begin(ctx, command)

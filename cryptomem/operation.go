@@ -11,40 +11,39 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// keepBuffer is how large an operation's buffers may be and be kept for reuse.
+// keepBuffer is the size of the largest buffer that is kept for reuse, in bytes.
 const keepBuffer = 64 << 10
 
-// An operation is one request in the making and its answer, with the buffers
-// that both live in. Operations are reused: none of their bytes may outlive
-// end.
+// An operation is one request and its answer, with the buffers of both. Operations
+// are reused, so their bytes must not be used after end.
 type operation struct {
 	Request
 	client *Client
-	// The name that the user gave.
+	// The caller's key.
 	key []byte
-	// The name that the store knows.
+	// The name in the store.
 	name []byte
 	// The plaintext to be sealed. It is the caller's.
 	value []byte
 	life  lifetime
 	// The sealed value that is sent.
 	envelope []byte
-	// Whether an earlier attempt may have been applied.
+	// An earlier attempt may have been applied.
 	uncertain bool
 
-	// What was known of the name when the last attempt began.
+	// The freshness of the name when the last attempt began.
 	known freshness.Snapshot
-	// The time of a removal.
+	// The stamp of a removal.
 	stamp sealing.Stamp
-	// How freshness knows the envelope.
+	// The envelope's identity for freshness.
 	sent freshness.Envelope
-	// Whether a FLUSH is of all that the client can name.
+	// The FLUSH removes everything that the client can name.
 	everything bool
 }
 
 var operations = sync.Pool{New: func() any { return new(operation) }}
 
-// begin returns an operation on the user's key; end gives it back.
+// begin returns an operation on the caller's key; end releases it.
 func (c *Client) begin(command Command, key string) (*operation, error) {
 	if key == "" && c.err == nil {
 		return nil, errEmptyKey
@@ -75,7 +74,7 @@ func beginKey[T string | []byte](c *Client, command Command, key T) (*operation,
 	return op, nil
 }
 
-// beginBare returns an operation on no key, or on one that the store reads.
+// beginBare returns an operation whose name, if any, is sent as given.
 func (c *Client) beginBare(command Command, name, value []byte) (*operation, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -98,8 +97,7 @@ func (op *operation) end() {
 	operations.Put(op)
 }
 
-// store makes op one that stores the value, which is sealed once the operation
-// can be sent.
+// store makes op store the value, which is sealed once the operation can be sent.
 func (op *operation) store(value []byte, opts []StoreOption) error {
 	life, err := op.client.lifetime(opts)
 	if err == nil && life.keep {
@@ -154,8 +152,8 @@ func tooLarge(size, sealed, limit int) error {
 	return fmt.Errorf("%w: value is %d bytes, and %d sealed, limit %d (see WithMaxValueSize)", ErrTooLarge, size, sealed, limit)
 }
 
-// do sends the operation, again where the rules of repetition allow, and
-// returns the error that its answer stands for.
+// do sends the operation, retries it if that is allowed, and returns the error that
+// the answer stands for.
 func (c *Client) do(ctx context.Context, op *operation) error {
 	if c.opts.observer == nil {
 		return c.attempt(ctx, op)
@@ -175,8 +173,7 @@ func (c *Client) attempt(ctx context.Context, op *operation) error {
 	}
 }
 
-// again reports whether an operation that ended in err is to be tried once
-// more.
+// again reports whether to retry an operation that ended in err.
 func (c *Client) again(ctx context.Context, op *operation, err error, attempt int) bool {
 	if err == nil {
 		return false
@@ -217,7 +214,7 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 	return err
 }
 
-// answered reports whether err is the store's answer and not the lack of one.
+// answered reports whether err is an answer of the store.
 func answered(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) || errors.Is(err, ErrChanged)
 }
@@ -243,7 +240,7 @@ func (op *operation) open(dst []byte) ([]byte, error) {
 	return value, nil
 }
 
-// openAs is open for what is sealed under op.key, be it a note.
+// openAs is open for an envelope sealed under op.key, which may be a note's.
 func (op *operation) openAs(dst []byte) ([]byte, error) {
 	now := op.client.opts.clock.Now()
 	value, err := op.client.sealer.Open(dst, op.key, op.Answer, now)

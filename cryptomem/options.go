@@ -31,7 +31,7 @@ const (
 // WithKeyring, one of which is required; everything else has a default.
 type Option func(*options) error
 
-// Clock is what tells a Client the time.
+// Clock tells a Client the time.
 type Clock = clock.Clock
 
 // A DialFunc makes a connection to addr, as (*net.Dialer).DialContext does for
@@ -41,7 +41,7 @@ type DialFunc func(ctx context.Context, addr string) (net.Conn, error)
 type options struct {
 	clock   clock.Clock
 	keyring *sealing.Keyring
-	// Whether the client made the keyring, and so closes it.
+	// The client made the keyring, and so closes it.
 	ownKeyring bool
 	// Key file to be read again when it changes; nil for none.
 	keyFile         *keyFile
@@ -59,7 +59,7 @@ type options struct {
 	connections     int
 	failover        Failover
 	dial            DialFunc
-	// Only dial knows what it makes.
+	// dial makes the client's own sockets: there is no WithDialer.
 	ownSockets bool
 	tls        *tls.Config
 	identity   string
@@ -69,9 +69,9 @@ type options struct {
 	freshness  freshness.Config
 	// Set by WithoutFreshness.
 	forgetful bool
-	// Whether it writes envelopes of version 0xC1.
+	// Write envelopes of version 0xC1.
 	unstamped bool
-	// The options given that are about connections.
+	// Names of the given options that are about connections.
 	connecting []string
 }
 
@@ -105,7 +105,7 @@ func applyOptions(opts []Option) (*options, error) {
 	return o, errors.Join(problems...)
 }
 
-// WithSecret seals under keys derived from one secret of 32 random bytes.
+// WithSecret seals with keys derived from one secret of 32 random bytes.
 func WithSecret(secret []byte) Option {
 	return func(o *options) (err error) {
 		o.keyring, err = sealing.KeyringFromSecret(secret)
@@ -127,8 +127,8 @@ func WithKeyring(kr *sealing.Keyring) Option {
 	}
 }
 
-// WithNamespace keeps this client's keys apart from those of other namespaces,
-// both in the store and under the seal. At most sealing.MaxNamespace bytes.
+// WithNamespace separates this client's keys from those of other namespaces, in the
+// store and in the seal. It is at most sealing.MaxNamespace bytes.
 func WithNamespace(namespace string) Option {
 	return func(o *options) error {
 		o.sealing = append(o.sealing, sealing.WithNamespace(namespace))
@@ -136,8 +136,8 @@ func WithNamespace(namespace string) Option {
 	}
 }
 
-// WithBlindNames hides keys from the server, which then sees a keyed hash; all
-// clients that share values must agree on it. See sealing.WithBlindNames.
+// WithBlindNames hides keys from the server, which sees a keyed hash instead. All
+// clients that share values must use it, or none. See sealing.WithBlindNames.
 func WithBlindNames() Option {
 	return func(o *options) error {
 		o.blindNames = true
@@ -154,8 +154,8 @@ func WithPadding() Option {
 	}
 }
 
-// WithSkew sets by how much the clocks of those who share values may differ.
-// See sealing.WithSkew.
+// WithSkew sets by how much the clocks of clients that share values may differ. See
+// sealing.WithSkew.
 func WithSkew(skew time.Duration) Option {
 	return func(o *options) error {
 		o.sealing = append(o.sealing, sealing.WithSkew(skew))
@@ -163,8 +163,8 @@ func WithSkew(skew time.Duration) Option {
 	}
 }
 
-// WithDefaultTTL sets the TTL of what is stored without one of its own. The
-// default is 0, no expiry.
+// WithDefaultTTL sets the TTL of values stored without one of their own. Default:
+// 0, no expiry.
 func WithDefaultTTL(ttl time.Duration) Option {
 	return func(o *options) error {
 		o.ttl = ttl
@@ -172,10 +172,10 @@ func WithDefaultTTL(ttl time.Duration) Option {
 	}
 }
 
-// WithTimeout limits how long the server may stay silent while it owes an
-// answer, from when the request has left; the connection is then given up.
-// Default: DefaultTimeout, 5 seconds. It says nothing of a call's whole time,
-// which is a minute at most and bounded by the caller's context.
+// WithTimeout limits how long the server may stay silent while a sent request is
+// unanswered; the client then closes the connection. Default: DefaultTimeout, 5
+// seconds. It does not limit a whole call, which takes at most a minute and ends
+// with the caller's context.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithTimeout")
@@ -194,8 +194,8 @@ func WithDialTimeout(d time.Duration) Option {
 	}
 }
 
-// WithAttempts limits how often a call is tried over broken connections, the
-// first time included. Default: DefaultAttempts.
+// WithAttempts limits how often a call is tried when connections break, including
+// the first attempt. Default: DefaultAttempts.
 func WithAttempts(n int) Option {
 	return func(o *options) error {
 		o.attempts = n
@@ -203,14 +203,14 @@ func WithAttempts(n int) Option {
 	}
 }
 
-// WithBackoff sets the pause before connecting once more after a failure: it
-// doubles from first to longest with every further one, and up to half of it is
-// random, so that the clients of a restarted server do not come back all at
-// once. A connection that broke before it answered anything was a failure, too.
-// Defaults: DefaultMinBackoff, DefaultMaxBackoff.
+// WithBackoff sets the pause before connecting again after a failure. It doubles
+// from first to longest with every further failure, and up to half of it is random,
+// so that the clients of a restarted server do not return all at once. A connection
+// that broke before it answered anything counts as a failure. Defaults:
+// DefaultMinBackoff, DefaultMaxBackoff.
 //
-// Between those attempts calls fail at once with ErrUnavailable. Two zeros switch
-// off both: each call tries to connect for itself.
+// During the pause, calls fail at once with ErrUnavailable. If both are 0, there is
+// no pause, and each call tries to connect.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithBackoff")
@@ -223,8 +223,8 @@ func WithBackoff(first, longest time.Duration) Option {
 }
 
 // WithMaxValueSize sets the largest sealed value, in bytes, that is sent or
-// accepted; a seal adds sealing.Overhead to a value. Default: 1 MiB, as the
-// server's.
+// accepted; sealing adds sealing.Overhead bytes to a value. Default: 1 MiB, the
+// server's default.
 func WithMaxValueSize(n int) Option {
 	return func(o *options) error {
 		o.maxValueSize = n
@@ -232,9 +232,9 @@ func WithMaxValueSize(n int) Option {
 	}
 }
 
-// WithInFlight limits the requests unanswered on one connection, by their
-// number and by their bytes; callers wait for room under their own contexts.
-// Defaults: 16,384 calls, 16 MiB.
+// WithInFlight limits the unanswered requests on one connection, by number and by
+// bytes. Callers wait for room until their contexts end. Defaults: 16,384 calls,
+// 16 MiB.
 func WithInFlight(calls, bytes int) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithInFlight")
@@ -243,8 +243,8 @@ func WithInFlight(calls, bytes int) Option {
 	}
 }
 
-// WithConnections spreads calls over n connections. One, the default, batches
-// best; more let a process use more cores for the sake of the network.
+// WithConnections spreads calls over n connections. One, the default, batches best;
+// more let a process use more cores for network I/O.
 func WithConnections(n int) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithConnections")
@@ -254,8 +254,8 @@ func WithConnections(n int) Option {
 }
 
 // WithFailover lets the other servers of a ring stand in for one that was silent
-// for pause, with values that end within standIn there; see Failover, whose
-// defaults are DefaultFailoverPause and DefaultStandIn. It needs a namespace, and
+// for pause, where values are then kept for standIn at most; see Failover, whose
+// defaults are DefaultFailoverPause and DefaultStandIn. It needs a namespace and
 // servers that allow FLUSH in it.
 func WithFailover(pause, standIn time.Duration) Option {
 	return func(o *options) error {
@@ -279,8 +279,8 @@ func WithDialer(dial DialFunc) Option {
 	}
 }
 
-// WithTLS speaks TLS over every connection. Unless config names a server, the
-// host of the address is what the certificate must be for.
+// WithTLS uses TLS on every connection. Unless config names a server, the
+// certificate must be for the host of the address.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithTLS")
@@ -292,7 +292,7 @@ func WithTLS(config *tls.Config) Option {
 	}
 }
 
-// WithAuth shows the server an identity and its token on every new connection.
+// WithAuth authenticates every new connection with an identity and its token.
 func WithAuth(identity string, token []byte) Option {
 	return func(o *options) error {
 		o.connecting = append(o.connecting, "WithAuth")
@@ -304,7 +304,7 @@ func WithAuth(identity string, token []byte) Option {
 	}
 }
 
-// WithClock tells the time in place of the real clock.
+// WithClock uses clk instead of the real clock.
 func WithClock(clk Clock) Option {
 	return func(o *options) error {
 		if clk == nil {

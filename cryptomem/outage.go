@@ -8,25 +8,24 @@ import (
 )
 
 // An outage is a time in which a server is out of reach. It begins when a dial
-// fails, when the server is given up for its silence, or when a caller who can do
-// without it has waited in vain. Calls then fail at once, with the cause, while
-// one dial after the other finds out whether the server is back.
+// fails, when the server was silent for too long, or when a call's fallback timeout
+// has passed. Calls then fail at once with the cause, while repeated dials find out
+// whether the server is back.
 type outage struct {
 	cause error
 	began time.Time
-	// Nothing is to be had from connections that are still there.
+	// Existing connections do not answer either.
 	silent bool
-	// What they had heard by then.
+	// What they had received by then.
 	heard uint64
 }
 
-// shortestProbe is how long a dial may take, at the least, that finds out
-// whether a server is back: long for a handshake, short for who waits.
+// shortestProbe is the shortest time limit of a dial during an outage: long for a
+// handshake, short for a waiting caller.
 const shortestProbe = 500 * time.Millisecond
 
-// pauses reports whether dials wait at all after a failure: backoff.Rest rounds
-// down what is shorter. If not, nothing is remembered either, and each call finds
-// out for itself.
+// pauses reports whether dials pause after a failure; backoff.Rest rounds shorter
+// pauses down to none. Without pauses there are no outages: each call dials.
 func (s *connections) pauses() bool { return s.opts.maxBackoff >= 2 }
 
 // lose begins an outage, unless there is one.
@@ -39,7 +38,7 @@ func (s *connections) lose(cause error, silent bool) {
 		return
 	}
 	if hurry := s.dialing.Load(); hurry != nil {
-		// the next one will be given less time
+		// the next dial gets less time
 		(*hurry)()
 	}
 	if !s.spawn(s.probe) {
@@ -53,7 +52,8 @@ func (s *connections) doubt(ctx context.Context, conn *pipeline.Conn) {
 	if ctx.Err() == nil {
 		return
 	}
-	// The time runs from when the request left, which is after the caller's began.
+	// The request left after the caller's time began, so the silence is shorter than
+	// the fallback timeout.
 	if conn.Quiet() >= s.opts.fallbackTimeout-s.opts.fallbackTimeout/8 {
 		s.lose(tooSlow(), true)
 	}
@@ -72,7 +72,7 @@ func (s *connections) despite(o *outage) (*pipeline.Conn, error) {
 	return nil, o.cause
 }
 
-// heard counts what all connections have heard.
+// heard counts what all connections have received.
 func (s *connections) heard() (n uint64) {
 	for i := range s.links {
 		if conn := s.links[i].conn.Load(); conn != nil {
@@ -127,14 +127,14 @@ func (s *connections) tryAgain(o *outage) bool {
 			conn = nil
 		}
 	}
-	// before calls fail that may be tried again
+	// before failing the calls that may be tried again
 	s.out.Store(nil)
 	for _, old := range silent {
 		// always nil
 		_ = old.Close()
 	}
 	if conn != nil {
-		// no link needs it
+		// no link needs the connection
 		_ = conn.Close()
 	}
 	if s.ctx.Err() != nil {
@@ -145,8 +145,8 @@ func (s *connections) tryAgain(o *outage) bool {
 	return true
 }
 
-// probeTime is how long a dial may take during an outage: several times what one
-// usually takes, and a sixtieth of the outage so far, in case that has changed.
+// probeTime is the time limit of a dial during an outage: several times the usual
+// duration, or a sixtieth of the outage so far, in case dials have become slower.
 func (s *connections) probeTime(o *outage) time.Duration {
 	if s.usual == 0 {
 		return s.opts.dialTimeout

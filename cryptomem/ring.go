@@ -15,37 +15,40 @@ import (
 
 // A RingServer is one of the servers that NewRing spreads names over.
 type RingServer struct {
-	// Name is for good: it decides which names are the server's. A server that
-	// moves to another address keeps it. All clients use the same.
+	// Name decides which keys the server stores. All clients must use the same, and
+	// a server that moves to another address must keep it.
 	Name string
 	// Weight is the server's share, relative to the others'. 0 means 1.
 	Weight float64
 	Store  Store
 }
 
-// Failover lets others stand in for a server of a ring while it is away. Its zero
-// value does not: the names of a server that is away then fail with ErrUnavailable.
+// Failover configures how the other servers of a ring stand in for one that is
+// away. With the zero value they do not, and requests for a server that is away fail
+// with ErrUnavailable.
 //
-// A server that was silent for Pause is away, and its names, which fail until then, go
-// to the next. That begins empty, and what it is given ends within StandIn. When the
-// server answers again, its names fail for another Pause, until all clients have seen
-// it back; then Prefix is flushed there, and only when that is done it is used again.
-// So what it holds from before does not come back. A server has to allow FLUSH for
-// that, or it stays away. Requests that are Fenced, as those of locks, never go to a
-// stand-in: fences only grow on one server.
+// A server is away once it was silent for Pause; until then, its requests fail. Then
+// they go to the next server, which begins without values for these names and keeps
+// new ones for StandIn at most. When the server answers again, its requests fail for
+// another Pause, so that all clients notice that it is back. Then Prefix is flushed
+// there, so that old values do not reappear, and the server is used again. A server
+// that does not allow FLUSH stays away. Fenced requests, such as those of locks,
+// never go to a stand-in, since fences grow on one server only.
 //
-// What that promises, and what not, is in docs/ring.md. In short: no client reads a
-// value that another has overwritten or removed, provided that all have the same
-// servers and the same Failover, that a server is away for all of them or for none,
-// and that one which answers carries out what it has received within Pause.
+// No client reads a value that another has overwritten or removed, provided that all
+// clients have the same servers and the same Failover, that a server is away for all
+// of them or for none, and that a server which answers carries out what it has
+// received within Pause. See docs/ring.md for the details.
 type Failover struct {
-	// DefaultFailoverPause is a good one; 0 means no stand-ins.
+	// Pause is how long a server must be silent to be away; 0 means no stand-ins.
+	// DefaultFailoverPause suits most rings.
 	Pause time.Duration
-	// Default DefaultStandIn.
+	// StandIn is how long a stand-in keeps a value at most. Default: DefaultStandIn.
 	StandIn time.Duration
-	// Prefix of all names that the clients of this ring use; not empty.
+	// Prefix begins all names that the clients of this ring use. It must not be
+	// empty.
 	Prefix []byte
-	// Default: the real one.
+	// Clock measures Pause. Default: the real clock.
 	Clock Clock
 }
 
@@ -55,17 +58,17 @@ const (
 	DefaultStandIn       = time.Minute
 )
 
-// ringStore is the Store that several stores are together.
+// ringStore is one Store made of several.
 type ringStore struct {
 	ring     *ring.Ring
 	stores   []Store
 	failover Failover
-	// Why not, by server.
+	// Why the last flush of a returning server failed, by server.
 	unflushed []atomic.Pointer[error]
-	// How a server failed, or refused, last.
+	// The last failure or refusal, by server.
 	failed []atomic.Pointer[error]
 
-	// Ends with Close.
+	// Canceled by Close.
 	ctx    context.Context
 	cancel context.CancelFunc
 	background
@@ -73,14 +76,14 @@ type ringStore struct {
 
 var _ Store = (*ringStore)(nil)
 
-// NewRing returns a Store that spreads names over servers by rendezvous hashing: a
-// server that is added takes its share from each of the others, and no other name
-// moves. Package ring has the formula. Close closes all servers' stores.
+// NewRing returns a Store that spreads names over servers by rendezvous hashing: an
+// added server takes its share of names from each of the others, and no other name
+// moves. Package ring has the formula. Close closes the stores of all servers.
 //
-// A batch goes to all its servers at once. A server that cannot be reached costs
-// its own names and no others. FLUSH and PING go to all servers and fail if one
-// of them does, FLUSH with ErrMaybeApplied if others are flushed; STATS answers with
-// an object that has each server's statistics by its name.
+// A batch goes to all its servers at once. If a server cannot be reached, only
+// requests for its names fail. FLUSH and PING go to all servers and fail if one
+// fails, FLUSH with ErrMaybeApplied if others were flushed. STATS returns an object
+// with the statistics of each server under its name.
 func NewRing(servers []RingServer, f Failover) (Store, error) {
 	if f.Clock == nil {
 		f.Clock = clock.New() //nolint:forbidigo // the default
@@ -156,7 +159,7 @@ func (s *ringStore) Do(ctx context.Context, r *Request) error {
 	return r.Err
 }
 
-// refusal returns the error of a request that no server may be asked.
+// refusal returns the error of a request that must not be sent to any server.
 func (s *ringStore) refusal(r *Request, i int, home bool) error {
 	if i >= 0 && (home || !r.Fenced) {
 		return nil
@@ -181,8 +184,8 @@ func (s *ringStore) refusal(r *Request, i int, home bool) error {
 
 func (s *ringStore) name(i int) string { return s.ring.Servers()[i].Name }
 
-// lend makes r a request to a stand-in, where nothing stays for long, until the
-// function that it returns is called.
+// lend limits the TTL of r, a request to a stand-in, until the returned function is
+// called.
 func (s *ringStore) lend(r *Request) (back func()) {
 	was, ttl := r.Sealer, r.TTL
 	if was != nil {
@@ -192,8 +195,8 @@ func (s *ringStore) lend(r *Request) (back func()) {
 	return func() { r.Sealer, r.TTL = was, ttl }
 }
 
-// A shortLived is a Sealer of what is for a stand-in. The seal is as it would be;
-// the store forgets it sooner.
+// A shortLived is a Sealer for a stand-in. The envelope is the same, but the store
+// keeps it for a shorter time.
 type shortLived struct {
 	Sealer
 	failover ring.Failover
@@ -206,7 +209,7 @@ func (s shortLived) SealRequest(r *Request) error {
 	return err
 }
 
-// note takes down how a server's request ended, and returns its error, with the
+// note records how a server's request ended and returns its error, with the
 // server's name where that matters.
 func (s *ringStore) note(ctx context.Context, i int, err error) error {
 	switch {
@@ -223,8 +226,8 @@ func (s *ringStore) note(ctx context.Context, i int, err error) error {
 	return fmt.Errorf("server %s: %w", s.name(i), err)
 }
 
-// DoAll implements Store. Requests of one server stay in their order; those of
-// different ones go at the same time.
+// DoAll implements Store. Requests to one server stay in order; different servers
+// are asked concurrently.
 func (s *ringStore) DoAll(ctx context.Context, rs []*Request) {
 	groups := make([][]*Request, len(s.stores))
 	var all sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/ring"
 )
 
-// each asks every server the same, at the same time, and returns the answers.
+// each sends the same request to all servers at once and returns the answers.
 func (s *ringStore) each(ctx context.Context, r *Request) []Request {
 	all := make([]Request, len(s.stores))
 	var asked sync.WaitGroup
@@ -34,7 +34,7 @@ func failures(all []Request) []error {
 	return errs
 }
 
-// flush flushes all servers. One that is away, or not believed yet, will be flushed
+// flush flushes all servers. One that is away or has just come back is flushed
 // before it is used again.
 func (s *ringStore) flush(ctx context.Context, r *Request) error {
 	r.Count = 0
@@ -57,7 +57,7 @@ func (s *ringStore) flush(ctx context.Context, r *Request) error {
 	return fmt.Errorf("%w: %d of %d servers are flushed: %w", ErrMaybeApplied, len(all)-len(errs), len(all), errors.Join(errs...))
 }
 
-// ping asks all servers for a sign of life.
+// ping pings all servers.
 func (s *ringStore) ping(ctx context.Context, r *Request) error {
 	all := s.each(ctx, r)
 	if err := errors.Join(failures(all)...); err != nil {

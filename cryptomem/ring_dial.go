@@ -11,8 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
-// openServers returns the store that the server at addr is, or the ring that
-// several are.
+// openServers returns the store of the server at addr, or the ring of several.
 func openServers(addr string, o *options, namespace string) (Store, error) {
 	if !strings.Contains(addr, ",") {
 		if o.failover.Pause > 0 {
@@ -71,8 +70,8 @@ func connect(ctx context.Context, below Store) error {
 	return err
 }
 
-// checkFlush finds out whether a server allows what failover needs. Nothing has
-// the name that it asks to remove.
+// checkFlush finds out whether a server allows the FLUSH that failover needs. It
+// flushes a name that no value has.
 func (s *ringStore) checkFlush(ctx context.Context, i int) error {
 	if s.failover.Pause == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/benbjohnson/clock"
 )
 
-// watch asks a server for signs of life, so that a client without requests notices
-// an absence, too, and takes one that is back into use again.
+// watch pings a server regularly, so that a client without requests also notices
+// when the server goes away or comes back.
 func (s *ringStore) watch(i int, ticker *clock.Ticker) {
 	defer ticker.Stop()
 	for {
@@ -21,7 +21,7 @@ func (s *ringStore) watch(i int, ticker *clock.Ticker) {
 	}
 }
 
-// checkHealth asks for one sign of life.
+// checkHealth pings the server once.
 func (s *ringStore) checkHealth(i int) {
 	err := s.within(s.ring.Failover().Interval(), &Request{Command: CommandPing, Value: []byte("ring")}, i)
 	switch refused := (*ServerError)(nil); {

@@ -7,34 +7,33 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A Store keeps sealed values by name until their TTL ends. It is the seam
-// below the seal: a Client puts names, envelopes and retries on top of any
-// Store, and a Store never sees a key or a value in clear. Package storetest
-// holds one to everything said here.
+// A Store keeps sealed values by name until their TTL ends. A Client adds sealing
+// and retries on top of any Store, which never sees a value in the clear. Package
+// storetest checks that a Store does everything said here.
 //
-// A Store is safe for concurrent use. What it cannot do it refuses with
+// A Store is safe for concurrent use. It refuses what it cannot do with
 // ErrNotSupported.
 type Store interface {
-	// Do carries out one request, puts the answer into it, and returns r.Err.
-	// It heeds ctx while it waits, also for a connection or for room.
+	// Do carries out one request, puts the answer into it, and returns r.Err. It
+	// returns when ctx ends, also while waiting for a connection or for room.
 	Do(ctx context.Context, r *Request) error
 
-	// DoAll carries out many requests in one go. How each went is in its Err;
-	// requests with the same name take effect in their order, others in any.
+	// DoAll carries out many requests together and sets the Err of each. Requests
+	// with the same name take effect in order, others in any order.
 	DoAll(ctx context.Context, rs []*Request)
 
-	// Close ends the store and waits for what it started. Requests under way,
-	// and later ones, end in ErrClosed.
+	// Close closes the store and waits for its goroutines. Requests under way and
+	// later ones fail with ErrClosed.
 	Close() error
 }
 
-// A Watcher is a Store that hears of changes. It is what those who wait use in
-// place of asking again and again.
+// A Watcher is a Store that is notified of changes, so that a client waiting for
+// one need not poll.
 type Watcher interface {
-	// Watch returns a channel that is closed when what is under the name may have
-	// changed since a GET or GetItem that began later than Watch and has ended; a
-	// nil channel if nothing would be heard of it. It may be closed without a
-	// change, and a change may go unheard. Call stop once.
+	// Watch returns a channel that is closed when the value under the name may have
+	// changed since a GET or GetItem which began after Watch. The channel is nil if
+	// the store is not notified of that name. It may be closed without a change,
+	// and a change may be missed. Call stop once.
 	Watch(name []byte) (changed <-chan struct{}, stop func())
 }
 
@@ -42,22 +41,22 @@ type Watcher interface {
 type Swapper interface {
 	Store
 
-	// Together reports whether SwapAll may take these names; false if it surely
-	// does not. It waits for nothing.
+	// Together reports whether SwapAll can take these names together. It may report
+	// true wrongly, but never false. It does not block.
 	Together(names [][]byte) bool
 
-	// SwapAll carries out all of the requests or none, and no client sees a part of
-	// it. Each has a name of its own and is a SET, an ADD, a CAS or a GETV. The
-	// latter changes and answers nothing: the name must still have its Version,
-	// or hold nothing if that is 0.
+	// SwapAll carries out all of the requests or none, and no client sees only some
+	// of them done. Each has a different name and is a SET, ADD, CAS or GETV. A GETV
+	// returns no value but is a condition: the name must still have its Version, or
+	// hold nothing if that is 0.
 	//
-	// The error, which is that of each request too, is ErrChanged if a name was
-	// not as an ADD, CAS or GETV wants it, ErrNotSupported for names that cannot
-	// be changed together or are too many, or as those of Do.
+	// The error, also in the Err of each request, is ErrChanged if the condition of
+	// an ADD, CAS or GETV did not hold, ErrNotSupported if the names are too many or
+	// cannot be changed together, or as that of Do.
 	SwapAll(ctx context.Context, rs []*Request) error
 }
 
-// A Command is what a Request asks for.
+// A Command says what a Request asks for.
 type Command = wire.Command
 
 // The commands that a Store is asked to carry out.
@@ -76,15 +75,15 @@ const (
 	CommandScan    = wire.Scan    // Answer is some of the names with the prefix Name, as wire.AppendName makes it; Cursor says where to go on
 )
 
-// A Request is one request to a Store and, once Do has returned, its answer. It
-// is the store's while Do runs and the caller's again after that, with all its
-// slices: a store that may go on sending after a cancelled call copies them.
+// A Request is one request to a Store and, once Do has returned, its answer. The
+// store owns it and its slices while Do runs, and not afterwards: a store that may
+// still send a request after its call was canceled has to copy them.
 //
-// Err is nil for done, or matches one of these by errors.Is:
+// Err is nil for success, or matches one of these by errors.Is:
 //
 //   - ErrNotFound, ErrExists, ErrChanged: answers, as the commands say.
 //   - ErrUnavailable: the store cannot be reached or cannot serve now. Nothing
-//     was applied, and nothing is lost by trying again.
+//     was applied, so it is safe to try again.
 //   - ErrMaybeApplied: a write whose outcome is unknown. The store does not send
 //     the same envelope again.
 //   - ErrTimeout, with either of these: the store is silent.
@@ -92,42 +91,45 @@ const (
 //   - ErrClosed, or the error of ctx.
 type Request struct {
 	Command Command
-	// As sealing.Sealer.AppendWireName makes it; for FLUSH a prefix of such names.
+	// Name is made by sealing.Sealer.AppendWireName; for FLUSH and SCAN it is a
+	// prefix of such names.
 	Name []byte
-	// What to store, or to echo.
+	// Value is what to store or, for PING, to echo.
 	Value []byte
-	// TTL of what is stored; 0 means no expiry. A store may keep it longer by what its clock cannot tell.
+	// TTL of the stored value; 0 means no expiry. A store may keep the value longer
+	// by the resolution of its clock.
 	TTL time.Duration
-	// Which CAS expects; then what the answer tells.
+	// Version is what CAS expects; then, the version in the answer.
 	Version uint64
 
-	// Fenced asks ADD, GETV and CAS for a Version that grows: greater than any
-	// that the name had before. Other versions only differ.
+	// Fenced asks ADD, GETV and CAS for a Version greater than any that the name
+	// had before. Without it, versions only differ.
 	Fenced bool
 
-	// Sealer, if not nil, makes Value and TTL. The store calls it when it has a
-	// connection and room for the request, and again if it had to wait after
-	// that, so that no envelope grows old in a queue. Its error ends the
-	// request, which is then not sent.
+	// Sealer, if not nil, sets Value and TTL. The store calls it once it has a
+	// connection and room for the request, and again if the request then had to
+	// wait, so that no envelope ages in a queue. If it fails, the request is not
+	// sent and ends with that error.
 	Sealer Sealer
 
-	// Fresh asks GET for what the store has now, and not for a copy that it may
-	// keep close by: any such copy is dropped.
+	// Fresh makes GET bypass the store's near cache and drop its copy.
 	Fresh bool
 
-	// Near is set in the answer of GET if that is a copy which the store kept
-	// close by, so that the value may have changed since.
+	// Near is set if the answer of GET came from the store's near cache, so that
+	// the value may have changed since.
 	Near bool
 
-	// Answer is the room for the value of the answer, then that value. A store
-	// uses its capacity if it suffices.
+	// Answer is a buffer for the value in the answer, then that value. A store uses
+	// its capacity if that suffices.
 	Answer []byte
 
-	// TTL that is left, as the store says; 0 means no expiry.
+	// Remaining is the remaining TTL according to the store; 0 means no expiry.
 	Remaining time.Duration
-	// Count of names removed; of SCAN, how many to tell at most, 0 for the store's choice.
+	// Count is the number of names that FLUSH removed. For SCAN it is about how
+	// many names to return, 0 for the store's choice.
 	Count uint64
-	// Cursor of SCAN: where to go on, 0 to begin; then where the next one goes on, 0 at the end.
+	// Cursor says where SCAN continues, 0 to begin; then, where the next one
+	// continues, 0 at the end.
 	Cursor uint64
 	Err    error
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Together reports whether SwapAll may take these keys: false if it surely does
-// not, which depends on the store. It waits for nothing.
+// Together reports whether the store's SwapAll can take these keys together. It may
+// report true wrongly, but never false. It does not block.
 func (c *Client) Together(keys ...[]byte) bool {
 	s, ok := c.below.(Swapper)
 	if !ok || c.err != nil {
@@ -19,15 +19,16 @@ func (c *Client) Together(keys ...[]byte) bool {
 	return s.Together(names)
 }
 
-// SwapAll carries out all of the accesses or none of them, and no client sees a part
-// of it. Each has a key of its own and is CommandSet, CommandAdd, CommandSwap, or a
-// CommandGetItem: that one answers nothing, but the key must still have the Version
-// that another CommandGetItem told, or hold nothing if it is 0.
+// SwapAll carries out all of the accesses or none of them, and no client sees only
+// some of them done. Each has a different key and is a CommandSet, CommandAdd,
+// CommandSwap or CommandGetItem. A CommandGetItem returns no value but is a
+// condition: the key must still have the Version that an earlier CommandGetItem
+// returned, or hold nothing if that is 0.
 //
-// The error, which each access has too, is ErrChanged if a key was not as its
-// access wants it. ErrNotSupported is that of stores that change one key at a time,
-// as cryptomem servers do, and of keys that a store cannot change together: on
-// Valkey and Redis, those of several hash slots of a cluster.
+// The error, also in the Err of each access, is ErrChanged if a condition did not
+// hold. It is ErrNotSupported on stores that change one key at a time, such as
+// cryptomem servers, and for keys that a store cannot change together: on Valkey and
+// Redis, keys in different hash slots of a cluster.
 func (c *Client) SwapAll(ctx context.Context, all []*Access) error {
 	err := c.swapAll(ctx, all)
 	for _, a := range all {
@@ -74,8 +75,7 @@ func (c *Client) swapAll(ctx context.Context, all []*Access) error {
 	return nil
 }
 
-// attemptAll sends the operations in one step, again where the rules of
-// repetition allow.
+// attemptAll sends the operations in one step and retries if that is allowed.
 func (c *Client) attemptAll(ctx context.Context, s Swapper, ops []*operation) error {
 	if len(ops) == 0 {
 		return nil

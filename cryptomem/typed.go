@@ -9,12 +9,12 @@ import (
 	"slices"
 )
 
-// Typed is a Client whose values are of a type of their own. Make one with
-// JSON, Binary or NewTyped; many may share a client.
+// Typed is a Client for values of type T. Make one with JSON, Binary or NewTyped;
+// many may share a client.
 //
-// A stored value that cannot be decoded, because its type was another one in an
-// earlier release, counts as missing: reading it is an ErrNotFound with the
-// codec's error, Add, GetOrLoad and Update replace it, and the observer is told.
+// A stored value that cannot be decoded, for example because an earlier release had
+// another type, counts as missing: reading it fails with ErrNotFound and the codec's
+// error; Add, GetOrLoad and Update replace it; the observer is told.
 //
 //	users := cryptomem.JSON[User](client)
 //	err := users.Set(ctx, "u:17", User{Name: "Ada"}, cryptomem.TTL(time.Hour))
@@ -40,7 +40,8 @@ func JSON[T any](c *Client) *Typed[T] {
 	)
 }
 
-// Binary returns a Typed of a type that encodes itself, such as time.Time.
+// Binary returns a Typed for a type that implements encoding.BinaryMarshaler, such
+// as time.Time.
 func Binary[T any, P interface {
 	*T
 	encoding.BinaryMarshaler
@@ -85,18 +86,18 @@ func (t *Typed[T]) Delete(ctx context.Context, key string) error {
 	return t.client.Delete(ctx, key)
 }
 
-// Remove sees to it that there is no value under the key.
+// Remove removes the value under the key, if there is one.
 func (t *Typed[T]) Remove(ctx context.Context, key string) error {
 	return t.client.Remove(ctx, key)
 }
 
-// GetDelete removes the item and returns the value it had.
+// GetDelete removes the item and returns its value. See Client.GetDelete.
 func (t *Typed[T]) GetDelete(ctx context.Context, key string) (T, error) {
 	b, err := t.client.GetDelete(ctx, key)
 	return t.decoded(ctx, b, err)
 }
 
-// Add stores v under a key that holds none; ErrExists if it does.
+// Add stores v if there is no value under the key, else it fails with ErrExists.
 func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption) error {
 	b, err := t.encode(v)
 	if err != nil {
@@ -120,7 +121,8 @@ func (t *Typed[T]) Add(ctx context.Context, key string, v T, opts ...StoreOption
 	return swapped
 }
 
-// Replace stores v under a key that holds a value; ErrNotFound if not.
+// Replace stores v if there is a value under the key, else it fails with
+// ErrNotFound.
 func (t *Typed[T]) Replace(ctx context.Context, key string, v T, opts ...StoreOption) error {
 	b, err := t.encode(v)
 	if err != nil {
@@ -129,7 +131,7 @@ func (t *Typed[T]) Replace(ctx context.Context, key string, v T, opts ...StoreOp
 	return t.client.Replace(ctx, key, b, opts...)
 }
 
-// CompareAndSwap stores v if the item still has the version that GetItem told.
+// CompareAndSwap stores v if the item still has the version that GetItem returned.
 // See Client.CompareAndSwap.
 func (t *Typed[T]) CompareAndSwap(ctx context.Context, key string, v T, version uint64, opts ...StoreOption) (uint64, error) {
 	b, err := t.encode(v)
@@ -139,9 +141,10 @@ func (t *Typed[T]) CompareAndSwap(ctx context.Context, key string, v T, version 
 	return t.client.CompareAndSwap(ctx, key, b, version, opts...)
 }
 
-// Update changes the value under the key and returns the new one: change gets
-// what is there, or the zero value and false. It must do nothing else, since it is
-// called again if another client changed the value meanwhile. See Client.Update.
+// Update replaces the value under the key by the result of change, and returns it.
+// change gets the current value, or the zero value and false. It must have no side
+// effects, since it is called again if another client changes the value meanwhile.
+// See Client.Update.
 func (t *Typed[T]) Update(ctx context.Context, key string, change func(v T, found bool) (T, error), opts ...StoreOption) (T, error) {
 	var v, zero T
 	_, err := t.client.Update(ctx, key, func(b []byte, found bool) ([]byte, error) {
@@ -169,8 +172,8 @@ func (t *Typed[T]) Touch(ctx context.Context, key string, opts ...StoreOption) e
 	return t.client.Touch(ctx, key, opts...)
 }
 
-// GetMany returns the values under the keys, in their order, in one go. A key
-// without a value has ErrNotFound as its error.
+// GetMany returns the values under the keys, in the order of the keys, in one round
+// trip. A key without a value has ErrNotFound as its error.
 func (t *Typed[T]) GetMany(ctx context.Context, keys []string) []ResultOf[T] {
 	results := make([]ResultOf[T], len(keys))
 	for i, r := range t.client.GetMany(ctx, keys) {
@@ -179,12 +182,12 @@ func (t *Typed[T]) GetMany(ctx context.Context, keys []string) []ResultOf[T] {
 	return results
 }
 
-// SetMany stores the pairs in one go and returns an error for each, nil where it
-// is stored.
+// SetMany stores the pairs in one round trip and returns an error for each, nil
+// where it was stored.
 func (t *Typed[T]) SetMany(ctx context.Context, pairs []PairOf[T], opts ...StoreOption) []error {
 	errs := make([]error, len(pairs))
 	encoded := make([]Pair, 0, len(pairs))
-	// of the encoded ones
+	// indices of the encoded pairs
 	places := make([]int, 0, len(pairs))
 	for i, p := range pairs {
 		b, err := t.encode(p.Value)
@@ -200,14 +203,14 @@ func (t *Typed[T]) SetMany(ctx context.Context, pairs []PairOf[T], opts ...Store
 	return errs
 }
 
-// DeleteMany removes the values under the keys in one go and returns how many
-// there were. See Client.DeleteMany.
+// DeleteMany removes the values under the keys in one round trip and returns how
+// many there were. See Client.DeleteMany.
 func (t *Typed[T]) DeleteMany(ctx context.Context, keys []string) (removed int, err error) {
 	return t.client.DeleteMany(ctx, keys)
 }
 
-// GetOrLoad returns the value under the key, made by load and stored if there is
-// none, or none that can be decoded. See Client.GetOrLoad.
+// GetOrLoad returns the value under the key. If there is none, or none that can be
+// decoded, it calls load and stores the result. See Client.GetOrLoad.
 func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.Context) (T, error), opts ...LoadOption) (T, error) {
 	loader := func(ctx context.Context) ([]byte, error) {
 		v, err := load(ctx)
@@ -228,7 +231,7 @@ func (t *Typed[T]) GetOrLoad(ctx context.Context, key string, load func(context.
 	if b, err = t.client.GetOrLoad(ctx, key, loader, append(slices.Clip(opts), usableOption(t.decodable))...); err != nil {
 		return *new(T), err
 	}
-	// an error now is that of a codec that cannot read what it writes
+	// an error now means that the codec cannot read what it writes
 	return t.decode(b)
 }
 
@@ -237,17 +240,17 @@ func (t *Typed[T]) decodable(b []byte) bool {
 	return err == nil
 }
 
-// Invalidate removes the values under the keys, and keeps out those that are
-// being loaded. See Client.Invalidate.
+// Invalidate removes the values under the keys and keeps those that are being
+// loaded from being stored. See Client.Invalidate.
 func (t *Typed[T]) Invalidate(ctx context.Context, keys ...string) error {
 	return t.client.Invalidate(ctx, keys...)
 }
 
-// Client returns the client beneath: for counters, locks, batches, and all that
-// is not about values of a type.
+// Client returns the underlying client, for counters, locks and batches.
 func (t *Typed[T]) Client() *Client { return t.client }
 
-// decoded decodes what a read returned. What cannot be decoded is not there.
+// decoded decodes a value that was read. If it cannot be decoded, it counts as
+// missing.
 func (t *Typed[T]) decoded(ctx context.Context, b []byte, err error) (T, error) {
 	if err != nil {
 		return *new(T), err
@@ -259,7 +262,7 @@ func (t *Typed[T]) decoded(ctx context.Context, b []byte, err error) (T, error) 
 	return v, nil
 }
 
-// undecodable tells the observer of a value that the codec cannot read.
+// undecodable reports a value that the codec cannot read to the observer.
 func (t *Typed[T]) undecodable(ctx context.Context, err error) error {
 	err = fmt.Errorf("value cannot be decoded: %w", err)
 	t.client.observeUnsent(ctx, CommandGet, err)

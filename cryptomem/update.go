@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// When other clients keep changing an item between its reading and its swap, the
-// pause before it is read once more doubles from firstRetry to longestRetry; half
-// of it is random. The first time there is none.
+// When other clients keep changing an item between its read and its swap, the pause
+// before the next read doubles from firstRetry to longestRetry; half of it is
+// random. The first retry comes without a pause.
 const (
 	firstRetry   = time.Millisecond
 	longestRetry = 250 * time.Millisecond
 )
 
-// Update changes the value under the key and returns the new one: change gets
-// what is there, or nil and false, and returns what is to be there. The value
-// keeps its expiry unless an option says otherwise; a new one gets the client's
-// TTL.
+// Update replaces the value under the key by the result of change, and returns it.
+// change gets the current value, or nil and false. The value keeps its expiry unless
+// an option sets another; a new one gets the client's TTL.
 //
-// If another client changes the value meanwhile, change is called again with what
-// is there then, so it must do nothing but compute. That goes on until ctx ends,
-// with an error that is also ErrChanged. An error of change ends Update, and
-// leaves everything as it was. The updates of one client take turns on a key.
+// If another client changes the value meanwhile, change is called again with the new
+// value, so it must have no side effects. That goes on until ctx ends; the error is
+// then an ErrChanged as well. If change returns an error, Update returns it and
+// changes nothing. Updates of one key by one client take turns.
 func (c *Client) Update(ctx context.Context, key string, change func(value []byte, found bool) ([]byte, error), opts ...StoreOption) ([]byte, error) {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -34,10 +33,10 @@ func (c *Client) Update(ctx context.Context, key string, change func(value []byt
 	return c.update(ctx, key, life, change)
 }
 
-// Touch stores the value under the key anew, for as long as Set would store it;
-// ErrNotFound if there is none. The expiry is part of the seal, so the value is
-// fetched, sealed again and swapped in, as by Update. It stays as old as it was: a
-// cut ends it all the same (see NotBefore).
+// Touch gives the value under the key the expiry that Set would give it; ErrNotFound
+// if there is no value. The expiry is part of the seal, so the value is fetched,
+// sealed again and swapped in, as by Update. It keeps its sealing time, so a cut
+// still applies to it (see NotBefore).
 func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) error {
 	life, err := c.lifetime(opts)
 	if err != nil {
@@ -53,8 +52,8 @@ func (c *Client) Touch(ctx context.Context, key string, opts ...StoreOption) err
 	return err
 }
 
-// update takes the client's turn on the key and swaps in what change makes of the
-// value, as often as it takes.
+// update waits for its turn on the key and swaps in the result of change, retrying
+// until that succeeds.
 func (c *Client) update(ctx context.Context, key string, life lifetime, change func(value []byte, found bool) ([]byte, error)) (_ []byte, failed error) {
 	mine, err := c.updates.acquire(ctx, key)
 	if err != nil {
@@ -86,7 +85,7 @@ func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, chan
 	if value, err = change(item.Value, found); err != nil {
 		return nil, false, err
 	}
-	// it is there, if only for the store
+	// a version means that something is stored, even if it must not be used
 	if item.Version != 0 {
 		_, err = c.swap(ctx, key, value, item.Version, life)
 		lost = errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound)
@@ -100,31 +99,31 @@ func (c *Client) updateOnce(ctx context.Context, key string, life lifetime, chan
 	return value, lost, err
 }
 
-// keyLocks let one goroutine at a time change what is under a key: in one process it
-// costs less to wait than to be too late.
+// keyLocks let one goroutine at a time change the value under a key: within one
+// process, waiting costs less than a failed swap.
 type keyLocks struct {
 	mu    sync.Mutex
 	byKey map[string]*keyLock
 }
 
 type keyLock struct {
-	// Holds one token while it is held.
+	// Holds one token while the lock is held.
 	taken chan struct{}
-	// Closed when there is nothing to wait for.
+	// Closed when the store is out of reach, so that callers stop waiting.
 	broken chan struct{}
 
-	// Who have it or wait for it; guarded by keyLocks.mu.
+	// Number of holders and waiting callers; guarded by keyLocks.mu.
 	users int
 	// Broken is closed; guarded by keyLocks.mu.
 	over bool
 }
 
-// acquire waits under ctx for the lock of key, which leave releases. The
-// lock is nil for callers that need none: the store is out of reach, and they should
-// not have to find that out one after the other.
+// acquire waits for the lock of key until ctx ends; leave releases it. The lock is
+// nil if the store is out of reach, so that waiting callers all fail at once and not
+// one after the other.
 func (t *keyLocks) acquire(ctx context.Context, key string) (*keyLock, error) {
 	if err := ctx.Err(); err != nil {
-		// also if the lock is free: select would toss a coin
+		// even if the lock is free: select would choose at random
 		return nil, err
 	}
 	t.mu.Lock()
@@ -150,7 +149,7 @@ func (t *keyLocks) acquire(ctx context.Context, key string) (*keyLock, error) {
 	}
 }
 
-// leave releases a lock, and with unavailable lets all who wait go ahead.
+// leave releases a lock and, if unavailable, also lets all waiting callers go ahead.
 func (t *keyLocks) leave(key string, u *keyLock, unavailable bool) {
 	if u == nil {
 		return

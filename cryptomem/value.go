@@ -25,8 +25,8 @@ func (c *Client) GetAppend(ctx context.Context, dst []byte, key string) ([]byte,
 	return c.read(ctx, op, dst)
 }
 
-// read opens what op, a GET, was answered with. A near copy that does not open, or
-// is stale, is dropped, and the store asked for what it has.
+// read opens the answer to op, a GET. A near copy that does not open or is stale is
+// dropped, and the server asked.
 func (c *Client) read(ctx context.Context, op *operation, dst []byte) ([]byte, error) {
 	value, err := op.open(dst)
 	if err == nil || !op.Near {
@@ -49,14 +49,14 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 	return err == nil, err
 }
 
-// Set stores the value under the key in place of what was there.
+// Set stores the value under the key, replacing any value there.
 func (c *Client) Set(ctx context.Context, key string, value []byte, opts ...StoreOption) error {
 	return c.store(ctx, CommandSet, key, value, opts)
 }
 
 // Delete removes the value under the key; ErrNotFound if there is none. If the
-// connection was lost over a first attempt, a key that is gone counts as
-// removed. See Remove for those who do not care.
+// connection broke during a first attempt and the retry finds no value, Delete
+// returns nil. See Remove if a missing value is fine.
 func (c *Client) Delete(ctx context.Context, key string) error {
 	op, err := c.begin(CommandDelete, key)
 	if err != nil {
@@ -66,8 +66,7 @@ func (c *Client) Delete(ctx context.Context, key string) error {
 	return c.do(ctx, op)
 }
 
-// Remove sees to it that there is no value under the key: it is Delete, and
-// content if there is none.
+// Remove is like Delete, but returns nil if there is no value.
 func (c *Client) Remove(ctx context.Context, key string) error {
 	if err := c.Delete(ctx, key); !errors.Is(err, ErrNotFound) {
 		return err
@@ -75,8 +74,7 @@ func (c *Client) Remove(ctx context.Context, key string) error {
 	return nil
 }
 
-// store stores the value under the key, after a look at what is there if that is
-// where its expiry comes from.
+// store stores the value under the key. For KeepTTL it reads the old value first.
 func (c *Client) store(ctx context.Context, command Command, key string, value []byte, opts []StoreOption) error {
 	life, err := c.lifetime(opts)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A valueLimit is the largest sealed value that a server takes, once a refusal has
-// told it: what is larger is then refused without being sent. It is forgotten with
-// the connection, since a server may come back with other settings.
+// A valueLimit is the largest sealed value that a server accepts, learned from a
+// refusal. Larger values are then refused without being sent. The limit is forgotten
+// with the connection, since a server may restart with other settings.
 type valueLimit struct{ bytes atomic.Uint64 }
 
 func (l *valueLimit) learn(err error) {

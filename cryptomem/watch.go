@@ -8,8 +8,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/backoff"
 )
 
-// A watch is how one waits for a change under a key: by asking again after a
-// pause, and at once where the store hears of changes.
+// A watch waits for a change under a key. The caller polls after a pause; a store
+// that is notified of changes ends the pause at once.
 //
 //	w := c.watch(key)
 //	defer w.end()
@@ -20,7 +20,7 @@ import (
 //	}
 type watch struct {
 	client *Client
-	// Nil: hears of nothing.
+	// Nil if the store is not notified of changes.
 	store   Watcher
 	name    []byte
 	changed <-chan struct{}
@@ -35,8 +35,7 @@ func (c *Client) watch(key string) *watch {
 	return w
 }
 
-// begin is called before the store is asked: of what happens from then on, rest
-// will know.
+// begin is called before the store is asked: rest notices changes from then on.
 func (w *watch) begin() {
 	w.end()
 	if w.store != nil {

@@ -155,7 +155,7 @@ var _ = Describe("A connection", func() {
 		Expect(server.Text("INFO", "keyspace")).To(ContainSubstring("db5:keys=1"))
 	})
 
-	It("speaks TLS, to whom the certificate is for and nobody else", func() {
+	It("speaks TLS, only to the server that the certificate is for", func() {
 		dir := GinkgoT().TempDir()
 		now := clock.New().Now()
 		valid := certs.Span{From: now.Add(-time.Hour), Until: now.Add(time.Hour)}

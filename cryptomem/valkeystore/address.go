@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// An Address says where a store is and who asks.
+// An Address is the location of a store and the credentials for it.
 type Address struct {
 	// Hosts are "host:port" each: one node, several of one cluster, or, with
 	// Sentinel set, sentinels. Empty for a Unix socket.
@@ -47,10 +47,10 @@ const (
 //	unix:///run/valkey/valkey.sock?db=2       a Unix socket
 //
 // The schemes redis and rediss mean the same as valkey and valkeys. The port is
-// 6379 unless given, 26379 for sentinels. In user and password, whatever is no
-// letter, digit, "-", "." or "_" is best written as %XX. Further parameters: db,
-// sentinel_user, sentinel_password. An unknown one is an error. Errors never
-// hold a password.
+// 6379 unless given, 26379 for sentinels. In user and password, write any character
+// other than a letter, digit, "-", "." or "_" as %XX. Further parameters: db,
+// sentinel_user, sentinel_password. An unknown one is an error. Errors never contain
+// a password.
 func ParseAddress(address string) (Address, error) {
 	a, err := parseAddress(address)
 	if err != nil {

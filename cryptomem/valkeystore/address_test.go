@@ -65,7 +65,7 @@ var _ = Describe("An address", func() {
 		Entry("with a database that is no number", "valkey://:secret@a/x", `database "x"`),
 		Entry("with a negative database", "valkey://a/-1", `database "-1"`),
 		Entry("with two databases", "valkey://a/1?db=2", "twice"),
-		Entry("with a parameter nobody knows", "valkey://:secret@a?sentinal=main", `"sentinal"`),
+		Entry("with an unknown parameter", "valkey://:secret@a?sentinal=main", `"sentinal"`),
 		Entry("with a parameter twice", "valkey://a?sentinel=a&sentinel=b", "twice"),
 		Entry("with an empty sentinel name", "valkey://a?sentinel=", "sentinel"),
 		Entry("with a sentinel's password and no sentinel", "valkey://a?sentinel_password=secret", "sentinel"),

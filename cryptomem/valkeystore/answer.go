@@ -18,7 +18,8 @@ type reply struct {
 	text []byte
 	// Of an integer.
 	number int64
-	// What else it is, or what is wrong with it, for who expects one of those.
+	// Another type, or what is wrong with the answer, for a caller that expects a
+	// string or an integer.
 	err error
 }
 
@@ -47,11 +48,12 @@ const (
 	respBulk   = '$'
 )
 
-// maxBulk is the longest string that is taken, twice what a server has for its limit if
-// nobody raises that, in bytes.
+// maxBulk is the longest string that is accepted, in bytes: twice a server's default
+// limit.
 const maxBulk = 1 << 30
 
-// maxHeader is the longest first line of an answer that is read for a lone caller.
+// maxHeader is the longest first line of an answer that a lone caller reads, in
+// bytes.
 const maxHeader = 64 << 10
 
 // answerSize returns how long the answer is that b begins with, and where what it

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// aloneFor is how many calls in a row have to find nobody else in flight before
-	// the next one goes past valkey-go.
+	// aloneFor is how many consecutive calls have to find no other call in flight
+	// before the next one bypasses valkey-go.
 	aloneFor = 8
 
 	// aloneForFar is aloneFor where answers keep taking longer than loneWait.
@@ -24,8 +24,8 @@ const (
 	loneWait    = 100 * time.Microsecond
 	longestWait = time.Millisecond
 
-	// largestAside is the largest command that a lone caller writes, in bytes: as much
-	// as a socket surely takes when nothing is on its way, so that nobody is held.
+	// largestAside is the largest command that a lone caller writes, in bytes: an idle
+	// socket takes as much without blocking.
 	largestAside = 8 << 10
 
 	// minRead is the least room that there is for what is read, in bytes.
@@ -41,28 +41,27 @@ type promptConn interface {
 	AwaitNews()
 }
 
-// An aside lets a caller who is alone use a connection past valkey-go: it writes its
-// command and reads the answer by itself, which saves waking two goroutines. It is
-// the same connection, so what was sent first is still applied first.
+// An aside lets a lone caller bypass valkey-go on its connection: the caller writes
+// its command and reads the answer itself, which saves waking two goroutines. Since
+// the connection is the same, commands are still applied in the order sent.
 //
 // One party at a time reads:
 //
-//	the reader ──► nobody    a call by itself was answered, and nothing else is on its way
-//	nobody ──► a caller      who is alone
-//	a caller ──► nobody      its answer came, and still nobody else is there
-//	a caller ──► the reader  others have joined, or its time is over
-//	nobody ──► the reader    valkey-go writes, or the stream ends
+//	the reader ──► none      a lone call was answered, and nothing else is in flight
+//	none ──► a caller        a lone call begins
+//	a caller ──► none        its answer came, and no other call has begun
+//	a caller ──► the reader  other calls have begun, or the caller's context has ended
+//	none ──► the reader      valkey-go writes, or the stream ends
 //
-// The reader is valkey-go's. Of an answer that a caller did not wait for it sees
-// nothing.
+// The reader is valkey-go's. It does not see the answer of a lone caller that gave up.
 type aside struct {
 	nc   promptConn
 	conn *conn
 
-	// Held while something is written; before mu.
+	// Held during writes; taken before mu.
 	writing sync.Mutex
 
-	// Guards what follows.
+	// Guards the fields below.
 	mu sync.Mutex
 	by party
 	// How often valkey-go has written, and up to which of these times it has surely
@@ -72,7 +71,7 @@ type aside struct {
 	wrote trace
 	// An era ends with each write that was neither a call by itself nor a PING.
 	era *era
-	// The reader is to rest.
+	// The reader has to pause.
 	wanted bool
 	// The reader was woken by a deadline.
 	kicked bool
@@ -96,15 +95,15 @@ const (
 	byCaller
 )
 
-// An era is a time in which only calls by themselves used a connection, and no
-// connection was lost or made: as long as it lasts, what the connection is known to
-// serve holds.
+// An era is a time in which only lone calls used a connection, and no connection was
+// lost or made. While it lasts, the slots that the connection is known to serve stay
+// the same.
 type era struct {
 	aside *aside
 	epoch uint32
 }
 
-// An orphan is an answer that nobody waits for.
+// An orphan is an answer whose caller has given up.
 type orphan struct {
 	on bool
 	// Bytes of it, while its size is not known.
@@ -253,9 +252,9 @@ func (a *aside) discard(b []byte, n int) (int, error) {
 	return copy(b, b[mine:n]), nil
 }
 
-// ask sends a command and waits for the answer, whose text is appended to dst. If it
-// reports false nothing was sent: somebody else is there, or the era is over; or the
-// server refused, and nothing was applied.
+// ask sends a command and waits for the answer, whose text it appends to dst. If it
+// reports false, nothing was applied: nothing was sent because another call is in
+// flight or the era is over, or the server refused.
 func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
 	if !a.writing.TryLock() {
 		return r, false, nil
@@ -358,7 +357,7 @@ func (a *aside) end() {
 	_ = a.conn.Close()
 }
 
-// A loneliness tells whether the calls of a store come one after the other.
+// A loneliness tells whether the calls of a store come one at a time.
 type loneliness struct {
 	calls  atomic.Int32
 	row    atomic.Int32

@@ -113,7 +113,7 @@ var _ = Describe("A lone caller", func() {
 		}
 	})
 
-	It("leaves at its deadline, and nobody gets its answer", func() {
+	It("leaves at its deadline, and no other call gets its answer", func() {
 		for i := range 10 {
 			value := strconv.Itoa(i)
 			Expect(c.set("name", value, 0)).To(Succeed())
@@ -178,18 +178,18 @@ var _ = Describe("A lone caller", func() {
 		Eventually(func() error { return c.set("name", "new", 0) }).WithTimeout(testTimeout).Should(Succeed())
 	})
 
-	It("does not go past valkey-go where somebody has to hear of changes", func() {
+	It("does not go past valkey-go where a near cache has to hear of changes", func() {
 		c = caller{open("valkey://"+server.Addr, valkeystore.WithNearCache(budget))}
 		before := uint64(0)
 		for i := range 100 {
 			Expect(c.set("name", strconv.Itoa(i), 0)).To(Succeed())
 			before = valkeystore.Handed(c.store.(*valkeystore.Store))
 		}
-		Expect(before).To(BeZero(), "and nobody counts")
+		Expect(before).To(BeZero(), "and nothing is counted")
 	})
 })
 
-// What nobody waits for is dropped to the last byte, however it arrives.
+// An answer without a caller is dropped to the last byte, however it arrives.
 func FuzzAnswer(f *testing.F) {
 	for _, answer := range []string{"+OK\r\n", "-MOVED 1 a:1\r\n", ":17\r\n", "_\r\n", "$-1\r\n", "$5\r\nvalue\r\n", "$0\r\n\r\n", ">2\r\n", "$x\r\n", "\n", "$-2\r\n"} {
 		f.Add([]byte(answer), []byte("+rest\r\n"), uint(1), uint(3))

@@ -13,8 +13,8 @@ import (
 
 // The calls that valkey-go keeps in flight on one connection lie in a ring of
 // 1 << ringScale places. A caller that meets a full ring is held whatever its
-// context says, so all limits together are smaller than one ring, with what the
-// sweepers and valkey-go's own pings take left over.
+// context says, so the sum of all limits is smaller than one ring and leaves room
+// for the sweepers and valkey-go's own pings.
 const (
 	ringScale     = 10
 	clusterLimits = 16 // by hash slot, so that a stopped node leaves capacity to others
@@ -25,7 +25,7 @@ const (
 // A backend is a connected client, with what is known of its connections.
 type backend struct {
 	client valkey.Client
-	// Nil for a client of the user's.
+	// Nil with FromClient.
 	network *network
 	prefix  string
 	cluster bool
@@ -90,8 +90,8 @@ func (b *backend) enter(ctx context.Context, slot uint16) error {
 	return err
 }
 
-// goPast carries out a request past valkey-go, whose caller is alone, if it is known
-// which connection serves the slot, or another one nearby: a wrong guess is refused.
+// goPast carries out a lone caller's request without valkey-go, if a connection is
+// known that serves the slot or one nearby: a node refuses a wrong guess.
 func (b *backend) goPast(ctx context.Context, slot uint16, words []string, dst []byte, patience time.Duration) (r reply, ok bool, lost error) {
 	if words == nil {
 		return r, false, nil
@@ -159,9 +159,9 @@ type probe struct {
 }
 
 // reach returns once the slot's node has answered since the last connection was
-// lost or begun. Whoever calls a node that is being dialled is held by valkey-go
-// until that is over, under the context of the first: so nobody does but a
-// goroutine with a context of its own.
+// lost or begun. valkey-go blocks the callers of a node that is being dialled until
+// the dial has ended, under the first caller's context. So only a goroutine with its
+// own context makes that call, and the callers wait for it under theirs.
 func (b *backend) reach(ctx context.Context, slot uint16) error {
 	if b.isReached(slot) {
 		return nil

@@ -25,7 +25,7 @@ func distinct(rs []*cryptomem.Request) int {
 	return len(rs)
 }
 
-// A batch is requests on their way in one go.
+// A batch is a set of requests that are sent together.
 type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
@@ -127,7 +127,7 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 }
 
 // slotsOf returns one slot for each limit that the requests need, in the order in
-// which everybody takes them.
+// which all callers acquire them.
 func (b *backend) slotsOf(rs []*cryptomem.Request) []uint16 {
 	if !b.cluster {
 		return []uint16{0}

@@ -15,7 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
 )
 
-// counted is a store that counts how often somebody waits for it.
+// counted is a store that counts how often a caller waits for it.
 type counted struct {
 	cryptomem.Store
 	trips atomic.Int32
@@ -195,7 +195,7 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		}
 	})
 
-	It("is not fooled by a TTL that somebody prolonged", func() {
+	It("is not fooled by a TTL that another program prolonged", func() {
 		Expect(c.Set(ctx, "name", []byte("value"), cryptomem.TTL(time.Minute))).To(Succeed())
 		server.Must("PERSIST", "\x03appname")
 		clk.Add(2 * time.Minute)

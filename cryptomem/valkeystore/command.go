@@ -317,7 +317,7 @@ func nothing(c cryptomem.Command) error {
 	return cryptomem.ErrNotFound
 }
 
-// found puts the bytes of an answer, which are nobody else's, into r.
+// found puts the bytes of an answer, which no other code uses, into r.
 func found(r *cryptomem.Request, b []byte) {
 	r.Answer = b
 	switch {

@@ -11,15 +11,15 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
-// keepAlive is after how much silence a connection is pinged.
+// keepAlive is the silence after which a connection is pinged.
 const keepAlive = time.Second
 
 // maxRedirections is how many MOVED and ASK one command follows.
 const maxRedirections = 16
 
-// ClientOption returns how a store at that address connects, with the options that
-// its promises rest on: for a valkey.Client of one's own, be it for FromClient or
-// for commands that a store has no use for. Near caches are not part of it.
+// ClientOption returns the options with which a store connects to the address, for
+// making your own valkey.Client: for FromClient, or for commands that a store does
+// not send. Near caches are not included.
 func ClientOption(a Address, opts ...Option) (valkey.ClientOption, error) {
 	s, err := New(a, opts...)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *Store) connected(ctx context.Context) (*backend, error) {
 
 func (s *Store) connect(c *connecting) {
 	n := newNetwork(s.opts.clock)
-	// a near cache has to hear of changes while nobody calls
+	// a near cache has to hear of changes even without calls
 	if n.asides = s.near == nil; !n.asides {
 		n.onLost = s.near.voidAll
 	}

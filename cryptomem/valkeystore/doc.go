@@ -4,16 +4,17 @@
 //	store, err := valkeystore.Open("valkey://localhost")
 //	client, err := cryptomem.NewClient(store, cryptomem.WithSecret(secret))
 //
-// What a server there holds is an envelope under the client's wire name, behind
-// an optional prefix: SET and GET stay one plain command each. Versions are eight
-// random bytes of the envelope itself, so nothing is stored beside a value;
-// compare-and-swap and locks are two short scripts. docs/valkey.md has the exact
-// semantics, what every error means, and the rights that a user there needs.
+// The server stores an envelope under the client's wire name, after an optional
+// prefix, so SET and GET are one plain command each. Versions are eight random bytes
+// of the envelope itself, so nothing is stored beside a value; compare-and-swap and
+// locks are two short scripts. docs/valkey.md has the exact semantics, the meaning of
+// every error, and the rights that the server's user needs.
 //
 // # Promises
 //
-// One ordered connection a node, so that a cancelled write never overtakes a
-// later one; who is alone uses it past valkey-go (see aside). No caller waits beyond its deadline, whatever a node does. What was
-// surely not applied ends in cryptomem.ErrUnavailable and may be tried again; what
-// may have been ends in cryptomem.ErrMaybeApplied and is never sent again.
+// The store uses one ordered connection per node, so a cancelled write never
+// overtakes a later one. No caller waits beyond its deadline, whatever a node does.
+// A request that was surely not applied fails with cryptomem.ErrUnavailable and may
+// be tried again; a write that may have been applied fails with
+// cryptomem.ErrMaybeApplied and is never sent again.
 package valkeystore

@@ -15,14 +15,14 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// ErrWrongType: the key holds a list, a hash or another thing that is no string,
-// so somebody else uses the name. A plain Set would have replaced it silently.
+// ErrWrongType: the key holds a list, a hash or another type than a string, so
+// another program uses the name. A plain Set would have replaced it silently.
 var ErrWrongType = errors.New("key holds something that is no value")
 
 // A refusal is an error that a server answers with, so that the request was
 // surely not applied: what it is for errors.Is, and what to do about it.
 type refusal struct {
-	// The error's first word.
+	// First word of the error.
 	code string
 	// Nil: an error of no kind, final.
 	is     error
@@ -37,20 +37,20 @@ var refusals = [...]refusal{
 	{"NOREPLICAS", cryptomem.ErrUnavailable, "fewer replicas are in step than min-replicas-to-write asks for"},
 	{"READONLY", cryptomem.ErrUnavailable, "the node has become a replica"},
 	{"MASTERDOWN", cryptomem.ErrUnavailable, "the node is a replica that lost its primary"},
-	{"CLUSTERDOWN", cryptomem.ErrUnavailable, "nobody serves the slot, or the cluster is in a minority"},
+	{"CLUSTERDOWN", cryptomem.ErrUnavailable, "no node serves the slot, or the cluster is in a minority"},
 	{"TRYAGAIN", cryptomem.ErrUnavailable, "the slot is being moved"},
 	{"LOADING", cryptomem.ErrUnavailable, "the server is reading its data from disk"},
-	{"BUSY", cryptomem.ErrUnavailable, "the server runs somebody's slow script"},
+	{"BUSY", cryptomem.ErrUnavailable, "the server is running a slow script"},
 	{"NOSCRIPT", cryptomem.ErrUnavailable, "the server forgot the script between loading and running it"},
 	{"MOVED", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +cluster|slots, from version 8 on +cluster|shards"},
 	{"ASK", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +asking"},
 	{"NOPERM", cryptomem.ErrDenied, "the user lacks a right, docs/valkey.md has all that are needed"},
 	{"NOAUTH", cryptomem.ErrDenied, "the server wants a password"},
 	{"WRONGPASS", cryptomem.ErrDenied, "user or password are wrong"},
-	{"WRONGTYPE", ErrWrongType, "somebody else uses the name"},
+	{"WRONGTYPE", ErrWrongType, "another program uses the name"},
 }
 
-// errFull is both: final for who asks for ErrFull, and nothing was applied.
+// errFull matches ErrFull, and ErrUnavailable since nothing was applied.
 var errFull = fmt.Errorf("%w: %w", cryptomem.ErrFull, cryptomem.ErrUnavailable)
 
 // A ServerError is what a server answered instead of doing what it was asked to.
@@ -116,8 +116,8 @@ func (s *Store) refused(err *valkey.ValkeyError) *ServerError {
 	return e
 }
 
-// refusedRequest is refused for the answer to r. A server that lets nobody run
-// scripts cannot compare and swap, which no other user or time changes.
+// refusedRequest is refused for the answer to r. A server without scripts cannot
+// compare and swap, for any user or at any later time.
 func (s *Store) refusedRequest(r *cryptomem.Request, err *valkey.ValkeyError) error {
 	e := s.refused(err)
 	if b := s.backend.Load(); scripted(r) && b != nil && b.isPlain(err) {

@@ -175,7 +175,7 @@ var _ = Describe("What a server refuses", func() {
 		Expect(err).NotTo(MatchError(ContainSubstring("hidden")))
 	})
 
-	It("is WRONGTYPE for somebody's list, which only a plain SET replaces", func() {
+	It("is WRONGTYPE for another program's list, which only a plain SET replaces", func() {
 		prepared()
 		server.Must("RPUSH", "list", "1")
 		wrong := func(err error) {
@@ -225,7 +225,7 @@ var _ = Describe("What a server refuses", func() {
 			return s
 		}
 
-		It("is CLUSTERDOWN while nobody serves a slot", func() {
+		It("is CLUSTERDOWN while no node serves a slot", func() {
 			server = cluster()
 			c = caller{open("valkey://"+server.Addr, atOnce)}
 			Expect(c.set("name", "old", 0)).To(Succeed())

@@ -51,7 +51,7 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 		recovered()
 		lost := linearizableBut(l.end(), from, to)
 		AddReportEntry("acknowledged writes that were lost", lost)
-		Expect(lost).To(BeNumerically(">", 0), "a loss that nobody could see would prove nothing")
+		Expect(lost).To(BeNumerically(">", 0), "a loss without visible effect would prove nothing")
 	})
 
 	It("that fails over by command loses nothing", func() {
@@ -244,7 +244,7 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		}).WithTimeout(testTimeout).Should(Equal("new"))
 	})
 
-	It("is followed even if nobody told", func() {
+	It("is followed even if no node told of it", func() {
 		w := valkeytest.StartWatched(GinkgoTB(), 1)
 		muted := muteEvents(w.Sentinels[0].Addr)
 		store := open("valkey://"+muted+"?sentinel=main", valkeystore.WithRefresh(100*time.Millisecond))

@@ -219,7 +219,7 @@ func lostWrites(before, after []oracle.Op) (lost int) {
 			continue
 		}
 		if o.Verb == script.Set {
-			return 0 // overwritten before anybody looked
+			return 0 // overwritten before any read
 		}
 		for _, w := range before {
 			if w.Verb == script.Set && w.Outcome == oracle.Done && number(w.Label) > number(o.Seen) {

@@ -83,11 +83,11 @@ func (c *nearCopy) size() int64 { return int64(cap(c.data)) + copyOverhead }
 
 func (c *nearCopy) isOf(name []byte) bool { return bytes.Equal(c.data[:c.name], name) }
 
-// NearStats says how a near cache does.
+// NearStats are the counters of a near cache.
 type NearStats struct {
-	// Reads that asked no server.
+	// Reads answered from the near cache.
 	Hits uint64 `json:"hits"`
-	// Reads that did.
+	// Reads that asked a server.
 	Misses uint64 `json:"misses"`
 	// Copies dropped for a change, or a lost connection.
 	Voided uint64 `json:"voided"`
@@ -244,8 +244,8 @@ func (n *near) void(name []byte) {
 	}
 }
 
-// drop forgets the copy under the name, for who wants to know from the server.
-// Nothing has changed, so nobody is woken, and reads under way are kept.
+// drop forgets the copy under the name, for a read that has to ask the server.
+// Nothing has changed, so no waiting caller is woken, and reads under way are kept.
 func (n *near) drop(name []byte) {
 	hash := maphash.Bytes(n.seed, name)
 	s := n.shard(hash)
@@ -274,7 +274,7 @@ func (n *near) voidAll() {
 	}
 }
 
-// An await is somebody's wait, or several's, for a change of a name.
+// An await is the wait of one or more callers for a change of a name.
 type await struct {
 	changed chan struct{}
 	waiting int

@@ -29,7 +29,7 @@ func (o *nearHits) Begin(ctx context.Context, _ cryptomem.Command) (context.Cont
 	}
 }
 
-// A watchedStore tells when somebody waits for a change of a name.
+// A watchedStore tells when a caller waits for a change of a name.
 type watchedStore struct {
 	*valkeystore.Store
 	watched atomic.Bool
@@ -94,7 +94,7 @@ var _ = Describe("A client with a near cache", func() {
 		clk.Set(time.Unix(1.9e9, 0))
 		hits = new(nearHits)
 	})
-	// warm reads until a read asks nobody.
+	// warm reads until a read asks no server.
 	warm := func(c *cryptomem.Client, key string) {
 		GinkgoHelper()
 		Eventually(func() int64 {

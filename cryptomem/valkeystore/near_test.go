@@ -90,7 +90,7 @@ var _ = Describe("A near cache", func() {
 		Eventually(func() error { return c.do(&cryptomem.Request{Command: wire.Get, Name: []byte("short")}) }).Should(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("shows own writes at once, 20,000 times, whoever else reads meanwhile", func() {
+	It("shows own writes at once, 20,000 times, while other callers read", func() {
 		halt := spin(c, 2, 100)
 		ctx, stale := within(time.Minute), 0
 		for i := range 20_000 {
@@ -292,7 +292,7 @@ var _ = Describe("A near cache", func() {
 		c = caller{open("valkey://"+server.Addr, valkeystore.WithNearCache(budget), valkeystore.WithPrefix("app:"))}
 		Expect(c.set("name", "value", 0)).To(Succeed())
 		c.warm("name")
-		Expect(other.set("name", "somebody else's", 0)).To(Succeed())
+		Expect(other.set("name", "another's", 0)).To(Succeed())
 		Expect(c.isNear("name")).To(BeTrue())
 		server.Must("DEL", "app:name")
 		Eventually(func() bool { return c.isNear("name") }).Should(BeFalse())

@@ -21,8 +21,8 @@ type network struct {
 	// clk of the time that connecting may take.
 	clk clock.Clock
 
-	// epoch grows whenever a connection is lost, before anybody that uses it
-	// can know, and whenever one is being made.
+	// epoch grows whenever a connection is lost, before any of its callers can
+	// notice, and whenever one is being made.
 	epoch atomic.Uint32
 
 	// Called at the same moment; may be nil.
@@ -105,7 +105,7 @@ func handshake(ctx context.Context, raw net.Conn, addr string, config *tls.Confi
 type conn struct {
 	net.Conn
 	network *network
-	// Nil where nobody may go past valkey-go.
+	// Nil if no caller may bypass valkey-go.
 	aside *aside
 	// The greeting is over: requests may be under way.
 	up   atomic.Bool
@@ -122,7 +122,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	// whatever still comes answers nobody
+	// an answer that still arrives has no caller
 	if c.lost.Load() {
 		return 0, net.ErrClosed
 	}

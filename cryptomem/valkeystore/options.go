@@ -16,8 +16,8 @@ const (
 	// DefaultTimeout is how long a node may stay silent while it owes an answer.
 	DefaultTimeout = 5 * time.Second
 
-	// DefaultDialTimeout limits making one connection, handshakes included. It
-	// is short: nobody is held by it, and a cluster has other nodes.
+	// DefaultDialTimeout limits making one connection, handshakes included. It is
+	// short, since the dial is retried and a cluster has other nodes.
 	DefaultDialTimeout = time.Second
 
 	// DefaultNearTTL is for how long a near copy may be served, at the most, when
@@ -105,8 +105,8 @@ func WithDialTimeout(d time.Duration) Option {
 }
 
 // WithRefresh sets how often the topology of a cluster or of sentinels is asked
-// for. It bounds how long a change that nobody told goes unnoticed. Default:
-// DefaultRefresh.
+// for. It bounds how long a change goes unnoticed of which no node or sentinel has
+// told. Default: DefaultRefresh.
 func WithRefresh(d time.Duration) Option {
 	return func(o *options) error {
 		o.refresh = d
@@ -114,14 +114,14 @@ func WithRefresh(d time.Duration) Option {
 	}
 }
 
-// WithNearCache keeps the sealed envelopes of names that are read often in this
-// process, within that many bytes of memory over all connections. A read that finds
-// its name there asks no server; it is opened and checked like any other.
+// WithNearCache keeps the sealed envelopes of frequently read names in this process,
+// within that many bytes of memory for all connections. A read that finds its name
+// there asks no server; its envelope is opened and checked like any other.
 //
-// Own writes are seen at once. Those of others are, as soon as the server has told
-// of them (CLIENT TRACKING), normally within a round trip; if it cannot, for it is
-// stopped or cut off, after WithNearTTL at the latest. A lost connection drops
-// everything. A value that takes more than a 256th of the budget is not kept.
+// Reads see this store's own writes at once. They see those of others once the server
+// has told of them (CLIENT TRACKING), normally within a round trip, or after
+// WithNearTTL if the server is stopped or cut off. A lost connection empties the
+// cache. A value larger than a 256th of the budget is not kept.
 func WithNearCache(bytes int64) Option {
 	return func(o *options) error {
 		o.near = bytes
@@ -132,9 +132,9 @@ func WithNearCache(bytes int64) Option {
 	}
 }
 
-// WithNearTTL sets for how long a near copy may be served without another word of
-// the server, counted from before it was asked for. Default: DefaultNearTTL; at most
-// MaxNearTTL.
+// WithNearTTL sets how long a near copy may be served, counted from when it was
+// requested, unless the server tells of a change earlier. Default: DefaultNearTTL; at
+// most MaxNearTTL.
 func WithNearTTL(d time.Duration) Option {
 	return func(o *options) error {
 		o.nearTTL = d
@@ -146,9 +146,9 @@ func WithNearTTL(d time.Duration) Option {
 }
 
 // WithBackoff sets the pauses before a request that was surely not applied is sent
-// again: from first they double to longest, up to half of each is random, and they
-// go on as long as the caller's deadline leaves room, or for the timeout if there is
-// none. Two zeros switch it off. Defaults: cryptomem.DefaultMinBackoff,
+// again. They double from first to longest, and up to half of each is random. Retries
+// go on until the caller's deadline, or for the timeout if there is none. If both are
+// 0, there are no retries. Defaults: cryptomem.DefaultMinBackoff,
 // cryptomem.DefaultMaxBackoff.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
@@ -160,8 +160,8 @@ func WithBackoff(first, longest time.Duration) Option {
 	}
 }
 
-// WithClock tells the time of those pauses, and of connecting, in place of the real clock. The
-// timeouts are the network's.
+// WithClock sets the clock for pauses and dial timeouts, in place of the real one. The
+// timeouts of the network use the real clock.
 func WithClock(clk clock.Clock) Option {
 	return func(o *options) error {
 		if clk == nil {

@@ -25,9 +25,9 @@ type step struct {
 	err   error
 }
 
-// scan tells the names that one SCAN of one node finds. If primaries come or go
-// between the steps, names may be missing: a cluster that is resharded is to be
-// scanned anew. It runs in a goroutine of its own, as flush does.
+// scan returns the names that one SCAN of one node finds. If primaries come or go
+// between the steps, names may be missing: scan a cluster again after resharding. It
+// runs in its own goroutine, as flush does.
 func (s *Store) scan(ctx context.Context, b *backend, r *cryptomem.Request) error {
 	if err := b.scans.Acquire(ctx, 1); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (b *backend) scan(ctx context.Context, prefix string, cursor, most uint64) 
 		return step{err: err}
 	}
 	for _, key := range e.Elements {
-		// a longer one is somebody else's
+		// a longer one is not this client's
 		if name := key[len(b.prefix):]; len(name) <= wire.MaxKeySize {
 			found.names = wire.AppendName(found.names, []byte(name))
 		}

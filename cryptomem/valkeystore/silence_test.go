@@ -34,7 +34,7 @@ var _ = Describe("What gets no answer", func() {
 		return c.store.Do(ctx, &cryptomem.Request{Command: wire.Get, Name: []byte("name")})
 	}
 
-	It("was surely not applied if nobody listens", func() {
+	It("was surely not applied if no server listens", func() {
 		server.Kill()
 		err := caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(0, 0))}.set("name", "1", 0)
 		Expect(err).To(MatchError(cryptomem.ErrUnavailable))
@@ -249,7 +249,7 @@ var _ = Describe("A node that does not answer", func() {
 		Eventually(func() int { return valkeystore.InFlight(c.store.(*valkeystore.Store)) }).Should(BeZero())
 	})
 
-	It("holds nobody while it is being dialled, and fails nobody for another's deadline", func() {
+	It("blocks no caller while it is being dialled, and fails none for another's deadline", func() {
 		server.Stop() // the kernel accepts connections for it
 		c := caller{open("valkey://"+server.Addr, valkeystore.WithDialTimeout(time.Hour))}
 		short := make(chan error, 50)
@@ -269,7 +269,7 @@ var _ = Describe("A node that does not answer", func() {
 		Eventually(long).WithTimeout(testTimeout).Should(Receive(BeNil()))
 	})
 
-	It("holds nobody while its lost connection is made anew", func() {
+	It("blocks no caller while its lost connection is made anew", func() {
 		c := caller{open("valkey://"+server.Addr, valkeystore.WithDialTimeout(time.Hour), valkeystore.WithTimeout(time.Hour))}
 		Expect(c.set("name", "old", 0)).To(Succeed())
 		server.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -6,8 +6,8 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
-// stats answers STATS with what the store knows by itself: a server's INFO is a
-// right that a client need not have.
+// stats answers STATS with the store's own counters: the client may lack the right
+// to run INFO on the server.
 func (s *Store) stats(r *cryptomem.Request) error {
 	var all any = map[string]any{"errors": s.Counts()}
 	switch string(r.Name) {

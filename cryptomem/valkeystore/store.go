@@ -33,9 +33,8 @@ type Store struct {
 	ended sync.WaitGroup
 }
 
-// Open returns a store at the address, which ParseAddress explains. It does not
-// connect: that is the first call's business, and until a connection stands every
-// call tries again.
+// Open returns a store at the address, whose format ParseAddress explains. It does not
+// connect: the first call does, and until that succeeds every call tries again.
 func Open(address string, opts ...Option) (*Store, error) {
 	a, err := ParseAddress(address)
 	if err != nil {

@@ -145,7 +145,7 @@ var _ = Describe("A store on one node", Ordered, func() {
 		}
 	})
 
-	It("gives scripts without their first line to a server that does not know such lines, whoever finds out first", func() {
+	It("gives scripts without their first line to a server that does not know such lines, whichever call finds out first", func() {
 		newCaller := func() caller { return caller{open("valkey://" + agedServer(server.Addr))} }
 		set := func() (version uint64) {
 			GinkgoHelper()
@@ -242,7 +242,7 @@ var _ = Describe("A store on one node", Ordered, func() {
 		Expect(server.Must("DBSIZE").AsInt64()).To(BeEquivalentTo(1))
 	})
 
-	It("refuses to flush everybody's names", func() {
+	It("refuses to flush the names of all clients", func() {
 		Expect(c.flush("")).Error().To(MatchError(cryptomem.ErrNotSupported))
 	})
 
@@ -326,7 +326,7 @@ var _ = Describe("A lock on one node", Ordered, func() {
 		Expect(c.add("lock", "me", time.Minute, true)).Error().To(MatchError(cryptomem.ErrExists))
 	})
 
-	It("is swapped by who knows the fence, and nobody else", func() {
+	It("is swapped by a caller that knows the fence, and by no other", func() {
 		Expect(c.cas("lock", "me", 1, time.Minute, true)).Error().To(MatchError(cryptomem.ErrNotFound))
 		first, err := c.add("lock", "me", time.Minute, true)
 		Expect(err).NotTo(HaveOccurred())

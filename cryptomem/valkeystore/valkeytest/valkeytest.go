@@ -228,7 +228,7 @@ func binary(t testing.TB, mode string) string {
 	return ""
 }
 
-// FreeAddr returns an address on which nobody listens at the moment. Its port is
+// FreeAddr returns an address on which no process listens at the moment. Its port is
 // below those that systems give to clients, one of which would have it before the
 // server does, and so is a cluster's own port 10,000 above, which no other server has.
 func FreeAddr(t testing.TB) string {
