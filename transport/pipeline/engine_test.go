@@ -252,6 +252,17 @@ var _ = Describe("Engine", func() {
 			Expect(unsent.MaybeApplied).To(BeFalse())
 		})
 
+		It("takes the call's buffer when its answer is arriving in it", func() {
+			a, b := get("a"), get("b")
+			a.Buffer, b.Buffer = make([]byte, 0, 100_000), make([]byte, 0, 100_000)
+			submit(a, b)
+			Expect(feed(engine, 0, 1000, answer(wire.OK, string(make([]byte, 90_000)))[:50_000])).To(Succeed())
+			engine.Fail(errors.New("cable cut"))
+			Expect(engine.Completed(nil)).To(Equal([]*pipeline.Call{a, b}))
+			Expect(a.Buffer).To(BeNil())
+			Expect(b.Buffer).NotTo(BeNil())
+		})
+
 		It("is final", func() {
 			cause := errors.New("cable cut")
 			engine.Fail(cause)
