@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -198,7 +197,6 @@ func (u *upstream) space(database int) (*keyspace.Space, error) {
 	sealed := keyspace.NewSealed(c, u.clock)
 	return keyspace.New(keyspace.Config{
 		Upstream: u.meter.Watch(sealed, u.clock), Clock: u.clock, Timeout: u.config.UpstreamTimeout,
-		Random: rand.Int64N,
 	}), nil
 }
 

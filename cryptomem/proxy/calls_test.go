@@ -44,7 +44,7 @@ var _ = Describe("What the upstream is asked", func() {
 	var calls *atomic.Int64
 	begin := func(up keyspace.Upstream, c clock.Clock) *proxy.Session {
 		GinkgoHelper()
-		space := keyspace.New(keyspace.Config{Upstream: up, Clock: c, Random: rand.Int64N})
+		space := keyspace.New(keyspace.Config{Upstream: up, Clock: c})
 		s, err := proxy.New(proxy.Settings{
 			Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN,
 		}).NewSession("", "")

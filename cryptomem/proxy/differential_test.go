@@ -159,7 +159,7 @@ func newComparison(seed uint64, over func(*clock.Mock) keyspace.Upstream) *compa
 	c := &comparison{generator: generator{rand.New(rand.NewPCG(seed, 1))}, clock: clock.NewMock(), redis: startRedis()}
 	c.redis.do("FLUSHALL")
 	c.follow()
-	space := keyspace.New(keyspace.Config{Upstream: over(c.clock), Clock: c.clock, Random: c.Int64N})
+	space := keyspace.New(keyspace.Config{Upstream: over(c.clock), Clock: c.clock})
 	p := proxy.New(proxy.Settings{
 		Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c.clock, Random: c.IntN,
 		Commands: command.Limits{MaxString: 512 << 20},

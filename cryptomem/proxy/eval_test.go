@@ -40,7 +40,7 @@ var _ = Describe("Scripts", func() {
 		c = clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 123_456_000))
 		up = newWorld(c).upstream()
-		space = keyspace.New(keyspace.Config{Upstream: wrap(up), Clock: c, Random: random.Int64N})
+		space = keyspace.New(keyspace.Config{Upstream: wrap(up), Clock: c})
 		p = proxy.New(proxy.Settings{
 			Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: random.IntN,
 			Scripts: script.Limits{Steps: 100_000},
@@ -206,7 +206,7 @@ var _ = Describe("Scripts on the proxy and on a real Redis", Ordered, func() {
 		c := clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 0))
 		up := newWorld(c).upstream()
-		space := keyspace.New(keyspace.Config{Upstream: together{up}, Clock: c, Random: random.Int64N})
+		space := keyspace.New(keyspace.Config{Upstream: together{up}, Clock: c})
 		p := proxy.New(proxy.Settings{
 			Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: random.IntN,
 		})

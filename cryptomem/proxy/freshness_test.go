@@ -69,7 +69,7 @@ var _ = Describe("A proxy whose upstream takes something back", func() {
 		DeferCleanup(client.Close)
 		meter = new(keyspace.Meter)
 		p := proxy.New(proxy.Settings{Clock: clk, Random: rand.IntN, Space: func(int) (*keyspace.Space, error) {
-			return keyspace.New(keyspace.Config{Upstream: meter.Watch(keyspace.NewSealed(client, clk), clk), Clock: clk, Random: rand.Int64N}), nil
+			return keyspace.New(keyspace.Config{Upstream: meter.Watch(keyspace.NewSealed(client, clk), clk), Clock: clk}), nil
 		}})
 		session, err = p.NewSession("", "")
 		Expect(err).NotTo(HaveOccurred())

@@ -24,7 +24,7 @@ var _ = Describe("Commands and answers on their way", func() {
 		p = proxy.New(proxy.Settings{
 			Clock: c, Random: rand.IntN, MaxInFlight: limit,
 			Space: func(int) (*keyspace.Space, error) {
-				return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(w.client("spec"), c), Clock: c, Random: rand.Int64N}), nil
+				return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(w.client("spec"), c), Clock: c}), nil
 			},
 		})
 		DeferCleanup(func() { Expect(p.Stats().InFlight).To(BeZero(), "nothing is held any more") })

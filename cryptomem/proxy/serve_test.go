@@ -64,7 +64,7 @@ var _ = Describe("A served proxy", func() {
 			Clock: c, Random: rand.IntN,
 			Space: func(int) (*keyspace.Space, error) {
 				sealed := keyspace.NewSealed(w.client("spec"), c)
-				return keyspace.New(keyspace.Config{Upstream: meter.Watch(sealed, c), Clock: c, Random: rand.Int64N}), nil
+				return keyspace.New(keyspace.Config{Upstream: meter.Watch(sealed, c), Clock: c}), nil
 			},
 		}
 	})
@@ -283,7 +283,7 @@ var _ = Describe("A served proxy", func() {
 		BeforeEach(func() {
 			settings.Space = func(int) (*keyspace.Space, error) {
 				sealed := keyspace.NewSealed(w.client("spec", cryptomem.WithBlindNames()), c)
-				return keyspace.New(keyspace.Config{Upstream: sealed, Clock: c, Random: rand.Int64N}), nil
+				return keyspace.New(keyspace.Config{Upstream: sealed, Clock: c}), nil
 			}
 		})
 

@@ -77,7 +77,7 @@ var _ = It("MSET, RENAME and MSETNX do without one change of several names, or s
 	s, err := proxy.New(proxy.Settings{
 		Clock: c, Random: rand.IntN,
 		Space: func(int) (*keyspace.Space, error) {
-			return keyspace.New(keyspace.Config{Upstream: up, Clock: c, Random: rand.Int64N}), nil
+			return keyspace.New(keyspace.Config{Upstream: up, Clock: c}), nil
 		},
 	}).NewSession("", "")
 	Expect(err).NotTo(HaveOccurred())
@@ -112,7 +112,7 @@ var _ = Describe("Several names over Valkey", Ordered, func() {
 		c := clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 0))
 		up = onRedis(redis, c)
-		space := keyspace.New(keyspace.Config{Upstream: up, Clock: clock.New(), Random: rand.Int64N})
+		space := keyspace.New(keyspace.Config{Upstream: up, Clock: clock.New()})
 		settings = proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN}
 		s, other = session(), session()
 	})

@@ -24,7 +24,7 @@ var _ = Describe("A value whose key is gone", func() {
 		w := newWorld(c)
 		session := func(u keyspace.Upstream) *proxy.Session {
 			GinkgoHelper()
-			space := keyspace.New(keyspace.Config{Upstream: u, Clock: c, Random: rand.Int64N})
+			space := keyspace.New(keyspace.Config{Upstream: u, Clock: c})
 			s, err := proxy.New(proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN}).NewSession("", "")
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(s.Close)

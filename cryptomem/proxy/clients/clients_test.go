@@ -194,7 +194,7 @@ func serve(client func(namespace string) *cryptomem.Client) string {
 			if database > 0 {
 				namespace += "/" + string(rune('0'+database))
 			}
-			return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(client(namespace), clk), Clock: clk, Random: rand.Int64N}), nil
+			return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(client(namespace), clk), Clock: clk}), nil
 		},
 		Clock: clk, Random: rand.IntN,
 		Commands: command.Limits{MaxString: 17 << 20}, Requests: resp.Limits{MaxArg: 17 << 20},

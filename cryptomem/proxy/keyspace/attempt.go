@@ -2,11 +2,14 @@ package keyspace
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/cryptomem/backoff"
 )
 
-// Back-off between attempts, in which each of several rivals gets its turn.
+// Back-off between attempts: twice as long each time.
 const (
 	minBackOff = 500 * time.Microsecond
 	maxBackOff = 50 * time.Millisecond
@@ -29,21 +32,9 @@ func (s *Space) Attempt(ctx context.Context, try func() error) error {
 		if attempt == 1 {
 			continue
 		}
-		if err := s.backOff(ctx, attempt); err != nil {
+		pause := min(minBackOff<<min(attempt, 10), maxBackOff)
+		if err := backoff.Rest(ctx, s.config.Clock, rand.Reader, nil, pause); err != nil {
 			return err
 		}
-	}
-}
-
-// backOff waits for a random part of a time that doubles with the attempts.
-func (s *Space) backOff(ctx context.Context, attempt int) error {
-	longest := min(minBackOff<<min(attempt, 10), maxBackOff)
-	timer := s.config.Clock.Timer(time.Duration(s.config.Random(int64(longest))) + 1)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

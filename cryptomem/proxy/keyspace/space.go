@@ -24,8 +24,6 @@ const (
 type Config struct {
 	Upstream Upstream
 	Clock    clock.Clock
-	// Random in [0, n); for back-off.
-	Random func(n int64) int64
 	// Timeout of one command, with all its attempts.
 	Timeout time.Duration
 	// Attempts of one change.
