@@ -39,7 +39,7 @@ func (b *bubble) act(step int, a *script.Action) {
 // befall lets something happen to the server.
 func (b *bubble) befall(a *script.Action, until time.Time) {
 	switch {
-	case a.Verb >= script.Grant && a.Verb <= script.Quota:
+	case a.Verb.ChangesIdentity():
 		b.tell(a)
 	case a.Verb == script.Restart:
 		b.restart(a.TTL)

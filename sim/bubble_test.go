@@ -18,13 +18,14 @@ var _ = Describe("a run of real goroutines", func() {
 	It("keeps every promise, and is the same every time", func() {
 		// No assertion inside: a bubble has no way to pass its failure on.
 		var wrong []string
-		var own, late int
+		var ran, own, late int
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
 			for seed := range uint64(12) {
 				s := script.Generate(seed)
 				if s.OneTier() {
 					continue
 				}
+				ran++
 				first, second := run(s, sim.Options{}), run(s, sim.Options{})
 				own, late = own+first.OwnReads, late+first.LateReads
 				if first.Failure != nil {
@@ -36,6 +37,7 @@ var _ = Describe("a run of real goroutines", func() {
 			}
 		})
 		Expect(wrong).To(BeEmpty())
+		Expect(ran).To(BeNumerically(">=", 8))
 		Expect(own).To(BeNumerically(">", 0), "answers that callers have read themselves")
 		Expect(late).To(BeNumerically(">", 0), "answers that callers have left to the goroutine")
 	})

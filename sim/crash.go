@@ -34,7 +34,7 @@ func keepsSnapshots(s *script.Script) bool {
 // diskAct lets something happen to the server's disk, or to the server by it. It
 // reports whether the action is of that kind.
 func (s *node) diskAct(a *script.Action) bool {
-	if a.Verb < script.Save || a.Verb > script.BringBack {
+	if !a.Verb.UsesDisk() {
 		return false
 	}
 	d := s.disk
@@ -69,7 +69,7 @@ func (s *node) save() {
 		return
 	}
 	now := s.cache.Now()
-	s.saves.Saving(s.clk.Now(), s.model.Items(now, s.clk.Now(), s.accounts.Owner))
+	s.saves.Saving(s.model.Items(now, s.clk.Now(), s.accounts.Owner))
 	before := s.saves.Saves()
 	d.broken, d.struck, d.during = false, 0, ""
 	_, err := snapshot.SaveOn(context.Background(), d, snapshotPath, s.cache, &s.clk)
@@ -174,8 +174,11 @@ func (s *node) load() {
 			break
 		}
 	}
-	refused := s.accounts != nil && s.accounts.Limited() && loaded.Refused > 0
-	from, v := s.saves.Loaded(wall, items, s.isListed, damaged, refused)
+	refused := func(string) bool { return false }
+	if s.accounts != nil && loaded.Refused > 0 {
+		refused = s.accounts.Limited
+	}
+	from, v := s.saves.Loaded(wall, items, s.isListed, refused, damaged)
 	if v != nil {
 		w.fail(v)
 		return

@@ -251,7 +251,7 @@ func (g *guest) judge(sent, ended error, restarted bool) {
 		g.broken(RuleTimeout, "was served although it reads nothing")
 		return
 	case g.end == guestAwaitsEnd && n >= g.due:
-		return
+		// the server ended it, behind the answers that were due
 	case !errors.Is(ended, io.EOF), n < len(g.answers):
 		g.broken(RuleLiveness, "got %d bytes of %d, and then %v", n, len(g.answers), ended)
 		return

@@ -47,7 +47,7 @@ func identityOf(c *script.Config, client int) string {
 
 // change does what an action tells of an identity, and reports whether that is one.
 func (r *registry) change(a *script.Action) bool {
-	if a.Verb < script.Grant || a.Verb > script.Quota {
+	if !a.Verb.ChangesIdentity() {
 		return false
 	}
 	switch e := &r.entries[a.Count-1]; a.Verb {
@@ -157,14 +157,16 @@ func (s *node) noteRevoked(name string) {
 
 // checkAccounts compares what identities have used, when all that expires is gone.
 func (s *node) checkAccounts() {
-	for i := range s.registry.entries {
+	for i, e := range s.registry.entries {
 		name := identityName(i + 1)
+		least, most := s.accounts.Used(name, s.cache.Now())
 		account, ok := s.cache.FindAccount(name)
-		if _, most := s.accounts.Used(name, s.cache.Now()); ok && !s.accounts.Evicts {
-			least, _ := s.accounts.Used(name, s.cache.Now())
-			if used := account.Used(); used != least {
-				s.w.violate(oracle.RuleQuota, "with all that expires gone, %s is charged %d bytes, its items take %d (%d with those)", name, used, least, most)
-			}
+		switch {
+		case s.accounts.Evicts:
+		case !ok && least > 0 && e.listed:
+			s.w.violate(oracle.RuleQuota, "the store has no account for %s, whose items take %d bytes", name, least)
+		case ok && account.Used() != least:
+			s.w.violate(oracle.RuleQuota, "with all that expires gone, %s is charged %d bytes, its items take %d (%d with those)", name, account.Used(), least, most)
 		}
 	}
 }
@@ -262,7 +264,7 @@ func (e *serverEnd) entitled(now int64, r *wire.Request, a wire.Response) bool {
 	if other {
 		w.cover(StateOwnerChanged)
 	}
-	if a.Status == wire.Error && s.accounts.Limited() && strings.Contains(string(a.Value), "account limit") {
+	if a.Status == wire.Error && s.accounts.Limited(e.visitor.Name()) && strings.Contains(string(a.Value), "account limit") {
 		w.cover(StateQuotaFull)
 		return false
 	}

@@ -144,7 +144,7 @@ func laneOf(a script.Actor) int {
 func (w *world) befall(a *script.Action) {
 	s, until := w.servers[max(a.Actor.Index, 1)-1], w.now+int64(a.TTL)
 	switch {
-	case a.Verb >= script.Grant && a.Verb <= script.Quota:
+	case a.Verb.ChangesIdentity():
 		for _, each := range w.servers {
 			each.tell(a)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,6 +40,8 @@ func stress(s *script.Script, o sim.Options) *sim.Result {
 	return sim.Stress(s, network, o)
 }
 
+var errOneTier = errors.New("this world, or something that happens in it, is tier 1's alone")
+
 // A batch is many runs, and what is known of them together.
 type batch struct {
 	*flags
@@ -64,16 +67,25 @@ func newBatch(f *flags, out io.Writer) *batch {
 	return &batch{flags: f, out: out, clk: clk, began: clk.Now(), reached: map[sim.State]int{}, pairs: newPairs(), steering: newSteering()}
 }
 
-// seed runs the script of a seed and reports whether it broke a promise.
-func (b *batch) seed(seed uint64) bool {
+// playable returns the first seed, from the given one on, whose world the tier has.
+func (b *batch) playable(seed uint64) uint64 {
+	for b.tier > 1 && script.Generate(seed).OneTier() {
+		seed++
+	}
+	return seed
+}
+
+// seed runs the script of a seed.
+func (b *batch) seed(seed uint64) {
 	s := script.Generate(seed)
 	if s.OneTier() && b.tier > 1 {
-		return false
+		b.err = fmt.Errorf("seed %d: %w", seed, errOneTier)
+		return
 	}
 	if b.shell {
 		s.Config.Kernel = 1 + int(seed>>1)
 	}
-	return b.check(s, "", runners[b.tier])
+	b.check(s, "", runners[b.tier])
 }
 
 // checkScript runs a seed's script and returns what it reached.
@@ -99,12 +111,14 @@ func (b *batch) seeds() {
 			}
 		})
 	}
-	progress := b.began
+	progress, seed := b.began, b.from
 	for i := 0; b.lasting > 0 || i < b.flags.seeds; i++ {
 		if b.enough() {
 			break
 		}
-		next <- b.from + uint64(i)
+		seed = b.playable(seed)
+		next <- seed
+		seed++
 		if now := b.clk.Now(); !b.json && b.tier != 2 && now.Sub(progress) >= 5*time.Second {
 			progress = now
 			b.mu.Lock()

@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
 	"runtime"
@@ -195,9 +194,7 @@ func (b *batch) all() {
 		return
 	}
 	if b.commit != "" {
-		h := fnv.New64a()
-		_, _ = io.WriteString(h, b.commit)
-		b.seed(h.Sum64())
+		b.seed(b.playable(draw(b.commit)))
 	}
 	if b.steer {
 		b.steered()
@@ -256,7 +253,7 @@ func (b *batch) scenario(file, text string) error {
 		if len(b.scenarios) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%s: this world, or something that happens in it, is tier 1's alone", file)
+		return fmt.Errorf("%s: %w", file, errOneTier)
 	}
 	b.check(s, file, runners[b.tier])
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
@@ -72,9 +71,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 		return nil, errors.New("there is nothing to try")
 	}
 	if f.commit != "" {
-		h := fnv.New64a()
-		_, _ = io.WriteString(h, f.commit)
-		f.seed = h.Sum64()
+		f.seed = draw(f.commit)
 	}
 	if f.packages = set.Args(); len(f.packages) == 0 {
 		f.packages = mutated

@@ -38,8 +38,8 @@ func NewAccounts() *Accounts {
 // Quota bounds what an owner's items may take, in bytes; 0 does not.
 func (l *Accounts) Quota(owner string, bytes int64) { l.quotas[owner] = bytes }
 
-// Limited reports whether any identity has a quota.
-func (l *Accounts) Limited() bool { return len(l.quotas) > 0 }
+// Limited reports whether an owner has a quota.
+func (l *Accounts) Limited(owner string) bool { return l.quotas[owner] > 0 }
 
 // Used returns what an owner's items take at the instant now: at least, without
 // what has expired, and at most.

@@ -69,9 +69,6 @@ func (v *Visitor) Revoked() bool { return v.as != nil && !v.as.listed }
 // Failed returns how many AUTHs have failed.
 func (v *Visitor) Failed() int { return v.failures }
 
-// Crowded reports whether the connection's identity has all it may have.
-func (v *Visitor) Crowded() bool { return v.as != nil && v.rights.full(v.as) }
-
 func (r *Rights) full(of *right) bool { return r.Each > 0 && of.connections >= r.Each }
 
 // Leave takes note that the connection is gone.

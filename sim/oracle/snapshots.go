@@ -22,9 +22,7 @@ type Snapshots struct {
 
 // Saved is what a store held at a time.
 type Saved struct {
-	At    time.Time
 	Items map[string]SavedItem
-	done  bool
 }
 
 // A SavedItem is one of its items.
@@ -62,8 +60,8 @@ func (m *Model) Restore(key string, value []byte, expiry int64) {
 }
 
 // Saving notes that a save of these items begins.
-func (s *Snapshots) Saving(at time.Time, items map[string]SavedItem) {
-	s.saved = append(s.saved, &Saved{At: at, Items: items})
+func (s *Snapshots) Saving(items map[string]SavedItem) {
+	s.saved = append(s.saved, &Saved{items})
 }
 
 // Ended notes how the save ended, and judges that: one that the disk failed must not
@@ -76,7 +74,7 @@ func (s *Snapshots) Ended(err error, broken bool) *Violation {
 	case err != nil && !broken:
 		return violation(RuleSnapshot, "a save has failed, and its disk has not: %v", err)
 	case err == nil:
-		last.done, s.done = true, true
+		s.done = true
 		s.saved = []*Saved{last}
 		s.past = append(s.past, last)
 	}
@@ -94,13 +92,15 @@ func (s *Snapshots) Saves() int { return len(s.past) }
 
 // Loaded judges what is in a store after a crash, when the wall clock shows now. What
 // belonged to an identity that is not listed any more has no owner. If the file was
-// damaged or items were refused, some may be missing. It returns what was loaded.
-func (s *Snapshots) Loaded(now time.Time, items map[string]SavedItem, listed func(owner string) bool, damaged, refused bool) (*Saved, *Violation) {
+// damaged, items may be missing, and so may those of owners that were refused some. It
+// returns what was loaded.
+func (s *Snapshots) Loaded(now time.Time, items map[string]SavedItem, listed, refused func(owner string) bool, damaged bool) (*Saved, *Violation) {
 	for _, c := range slices.Backward(s.saved) {
-		if !c.explains(now, items, listed, damaged || refused) {
+		missing, ok := c.explains(now, items, listed)
+		if !ok || !damaged && slices.ContainsFunc(missing, func(owner string) bool { return !refused(owner) }) {
 			continue
 		}
-		if !damaged && !refused {
+		if len(missing) == 0 {
 			s.saved, s.done = []*Saved{c}, true
 		}
 		return c, nil
@@ -123,21 +123,22 @@ func (c *Saved) alive(now time.Time) map[string]SavedItem {
 	return all
 }
 
-func (c *Saved) explains(now time.Time, items map[string]SavedItem, listed func(string) bool, part bool) bool {
+// explains reports whether all of the items are from this save, and returns the owners
+// of those that are missing.
+func (c *Saved) explains(now time.Time, items map[string]SavedItem, listed func(string) bool) (missing []string, ok bool) {
 	alive := c.alive(now)
-	if len(items) != len(alive) && !part {
-		return false
-	}
-	for key, it := range items {
-		was, ok := alive[key]
+	for key, was := range alive {
 		if !listed(was.Owner) {
 			was.Owner = ""
 		}
-		if !ok || !was.same(it) {
-			return false
+		it, there := items[key]
+		if !there {
+			missing = append(missing, was.Owner)
+		} else if !was.same(it) {
+			return nil, false
 		}
 	}
-	return true
+	return missing, len(items) == len(alive)-len(missing)
 }
 
 func (c *Saved) difference(now time.Time, items map[string]SavedItem) string {

@@ -347,5 +347,11 @@ func (v Verb) IsFault() bool { return verbs[v].fault }
 // client sees proves little.
 func (v Verb) Corrupts() bool { return verbs[v].corrupts }
 
+// ChangesIdentity reports whether v changes what an identity may do.
+func (v Verb) ChangesIdentity() bool { return v >= Grant && v <= Quota }
+
+// UsesDisk reports whether v saves a server's items, or changes what is on its disk.
+func (v Verb) UsesDisk() bool { return v >= Save && v <= BringBack }
+
 // IsLie reports whether v makes the server hostile.
 func (v Verb) IsLie() bool { return v >= LieSwap && v <= LieIgnore }
