@@ -2,7 +2,9 @@ package cache_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -245,6 +247,23 @@ var _ = Describe("Items", func() {
 	})
 
 	Describe("Flush", func() {
+		It("lays the index out anew a few times, and not for every item", func() {
+			big, err := cache.New(clock.NewMock(), cache.WithMaxMemory(64<<20))
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(big.Close)
+			const items = 50_000
+			for i := range items {
+				Expect(big.Set(1, fmt.Append(nil, "key", i), make([]byte, 100), time.Hour)).Error().NotTo(HaveOccurred())
+			}
+			// A layout is an object of the heap; nothing else is one.
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			Expect(big.Flush(1, nil)).To(BeEquivalentTo(items))
+			runtime.ReadMemStats(&after)
+			Expect(after.Mallocs - before.Mallocs).To(BeNumerically("<", items/20))
+			Expect(big.Check()).To(Succeed())
+		})
+
 		BeforeEach(func() {
 			for _, k := range []string{"a1", "a2", "b1"} {
 				_, err := c.Set(c.Now(), []byte(k), value, 0)

@@ -53,8 +53,9 @@ type table struct {
 	unit  int32
 	pages int
 	depth uint
-	// n is the number of words in use.
-	n int
+	// n counts the words in use, and shrink has nothing to do while there are as many
+	// as shrinkAt.
+	n, shrinkAt int
 }
 
 func (t *table) word(i int) word {
@@ -73,8 +74,12 @@ func limitFor(pages int) int { return (pages*wordsPerPage - overhang) / 10 * 9 }
 
 // home returns where a search for the tag starts.
 func (t *table) home(tag uint64) int {
-	homes := uint64(t.cap() - overhang)
-	return int((tag << t.depth & tagMask) * homes >> tagBits)
+	return homeOf(tag, t.depth, t.cap())
+}
+
+// homeOf is home for a table of so many words.
+func homeOf(tag uint64, depth uint, words int) int {
+	return int((tag << depth & tagMask) * uint64(words-overhang) >> tagBits)
 }
 
 // seek returns the first position at or after the tag's home whose word is
@@ -135,7 +140,9 @@ type index struct {
 	// fresh is the first unit never used.
 	fresh int32
 	// n is the number of words in all tables.
-	n int
+	// n counts the words in use, and shrink has nothing to do while there are as many
+	// as shrinkAt.
+	n, shrinkAt int
 }
 
 // table returns the tag's table.

@@ -24,21 +24,44 @@ func (t *table) collect(list []word) []word {
 	return list
 }
 
-// lay fills the table with the words, which are in order, and reports whether
-// they fit with the last two places free.
-func (t *table) lay(list []word) bool {
-	clear(t.bytes)
-	t.n = len(list)
-	homes, next := uint64(t.cap()-overhang), 0
+// fits reports whether a table of so many pages can hold the words, which are in
+// order, with the last two places free.
+func fits(list []word, depth uint, pages int) bool {
+	if len(list) > limitFor(pages) {
+		return false
+	}
+	places, next := pages*wordsPerPage, 0
 	for _, w := range list {
-		next = max(next, int((w.tag()<<t.depth&tagMask)*homes>>tagBits))
-		if next >= t.cap()-2 {
+		next = max(next, homeOf(w.tag(), depth, places))
+		if next >= places-2 {
 			return false
 		}
+		next++
+	}
+	return true
+}
+
+// fitting returns the least number of pages, from first to last, that fits; 0 if none
+// does.
+func fitting(list []word, depth uint, first, last int) int {
+	for pages := first; pages <= last; pages++ {
+		if fits(list, depth, pages) {
+			return pages
+		}
+	}
+	return 0
+}
+
+// lay fills the table with the words, which fit and are in order.
+func (t *table) lay(list []word) {
+	clear(t.bytes)
+	t.n, t.shrinkAt = len(list), limitFor(t.pages)/2
+	next := 0
+	for _, w := range list {
+		next = max(next, t.home(w.tag()))
 		t.set(next, w)
 		next++
 	}
-	return t.n <= limitFor(t.pages)
 }
 
 // newTable returns a table of so many pages, or nil if there is no memory for it.
@@ -102,17 +125,17 @@ func (s *shard) grow(tag uint64, t *table) bool {
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
 	list := t.collect(buf[:0])
-	for pages := t.pages + 1; pages <= tablePages; pages++ {
-		if !s.charge(pages-t.pages, memIndex) {
-			return false
-		}
-		t.pages = pages
-		t.bytes = s.index.space.unit(t.unit)[:pages*pageSize]
-		if t.lay(list) {
-			return true
-		}
+	pages := fitting(list, t.depth, t.pages+1, tablePages)
+	if pages == 0 {
+		return s.split(tag, t, list)
 	}
-	return s.split(tag, t, list)
+	if !s.charge(pages-t.pages, memIndex) {
+		return false
+	}
+	t.pages = pages
+	t.bytes = s.index.space.unit(t.unit)[:pages*pageSize]
+	t.lay(list)
+	return true
 }
 
 // split replaces a table by two, each with half of its tags.
@@ -152,22 +175,22 @@ func (s *shard) split(tag uint64, t *table, list []word) bool {
 
 // tableFor returns a new table of at least so many pages that holds the words.
 func (s *shard) tableFor(list []word, depth uint, pages int) *table {
-	for ; pages <= tablePages; pages++ {
-		t := s.newTable(pages, depth)
-		if t == nil || t.lay(list) {
-			return t
-		}
-		s.dropTable(t)
+	if pages = fitting(list, depth, pages, tablePages); pages == 0 {
+		s.need = tablePages
+		return nil
 	}
-	s.need = tablePages
-	return nil
+	t := s.newTable(pages, depth)
+	if t != nil {
+		t.lay(list)
+	}
+	return t
 }
 
 // shrink gives pages of a table back when it is half empty, merging it with
 // its neighbour where both fit one table. If there is no memory for the copy,
 // it does nothing.
 func (s *shard) shrink(tag uint64, t *table) {
-	if 2*t.n >= limitFor(t.pages) || s.tight() {
+	if t.n >= t.shrinkAt || s.tight() {
 		return
 	}
 	x := &s.index
@@ -183,7 +206,16 @@ func (s *shard) shrink(tag uint64, t *table) {
 	}
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
-	if less := s.tableFor(t.collect(buf[:0]), t.depth, pagesFor(t.n)); less != nil {
+	list := t.collect(buf[:0])
+	pages := fitting(list, t.depth, pagesFor(t.n), t.pages-1)
+	if pages == 0 {
+		// What is left lies close together, as during a flush. It would most likely be in
+		// vain again for the next word that is removed.
+		t.shrinkAt = t.n / 2
+		return
+	}
+	if less := s.newTable(pages, t.depth); less != nil {
+		less.lay(list)
 		x.point(tag, less)
 		s.dropTable(t)
 	}
