@@ -63,23 +63,28 @@ func OpenAfter(s *Server, n int, waited time.Duration, sleep func(time.Duration)
 const UploadTurn = uploadTurn
 
 // Turn has a poller's turn at what has arrived on conn, which is in the middle of a
-// request, and returns how many bytes of that had arrived before.
-func Turn(conn *net.TCPConn, session Session, atLeast int) (arrived int, err error) {
+// request, once that is so many bytes. It returns how many bytes had arrived before, and
+// whether the poller keeps the connection.
+func Turn(conn net.Conn, session Session, atLeast int) (arrived int, stays bool, err error) {
 	s := NewServer(ServerConfig{Clock: clock.NewMock()})
 	ps, err := newPollers(s)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	s.pollers = ps
 	defer ps.close()
 	c := &serverConn{Conn: conn, server: s, session: session}
 	c.initRead()
+	c.setPrompt(true)
+	if c.ready == nil {
+		c.ready = c.serveReady
+	}
 	for arrived < atLeast {
 		arrived = c.arrived()
 		runtime.Gosched()
 	}
-	err = c.raw.Control(c.serveReady)
-	return arrived, err
+	err = c.raw.Control(c.ready)
+	return arrived, c.stay, err
 }
 
 // BelowTLS returns what NewTLSListener has TLS spoken over.

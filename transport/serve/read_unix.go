@@ -100,7 +100,7 @@ func (c *serverConn) arrived() (n int) {
 // limit bytes, or a record of TLS. It does not wait, and works after a read deadline
 // has passed. Connections other than sockets are taken to have received nothing.
 func (c *serverConn) readArrived(limit int) (n int, err error) {
-	if _, plain := c.Conn.(syscall.Conn); !plain {
+	if _, plain := c.Conn.(syscall.Conn); !plain || c.raw == nil {
 		return c.readRecord()
 	}
 	if failed := c.raw.Control(func(fd uintptr) { n, _, err = c.readNow(int(fd), limit) }); failed != nil {

@@ -183,8 +183,13 @@ func (c *serverConn) initTLS() {
 	}
 }
 
-// maxRecord is the most data that a TLS record carries, in bytes.
-const maxRecord = 16 << 10
+const (
+	// maxRecord is the most data that a TLS record carries, in bytes.
+	maxRecord = 16 << 10
+	// recordCost is what a record counts for at least among the bytes of a turn: a client
+	// may send one for each byte.
+	recordCost = 4 << 10
+)
 
 // serveRecords is serveReady over TLS: it reads and executes until nothing that has
 // arrived is left, because the poller notices what is in the socket, but not what
@@ -194,18 +199,27 @@ func (c *serverConn) serveRecords(fd uintptr) {
 	c.secured.dry = false
 	// A part of a record, or a message of TLS itself, moves no deadline.
 	c.now = c.active
-	for left := uploadTurn; left > 0; {
+	for left := uploadTurn; left > 0 && !c.interrupted(); {
 		n, err := c.Read(c.session.Buffer())
-		if n == 0 {
-			c.stay = errors.Is(err, syscall.EAGAIN)
+		if n == 0 && !errors.Is(err, syscall.EAGAIN) {
 			c.result = err
 			c.session.Release()
 			return
 		}
-		c.now = c.server.config.Now()
-		c.received(n, c.now)
-		left -= n
-		if c.executeNow(fd); !c.stay {
+		if n > 0 {
+			c.now = c.server.config.Now()
+			c.received(n, c.now)
+			left -= max(n, recordCost)
+			c.executeNow(fd)
+		} else {
+			c.session.Release()
+			c.stay = true
+		}
+		if c.secured.Holding() {
+			// TLS answers by itself, too, to a client that may not read.
+			break
+		}
+		if n == 0 || !c.stay {
 			return
 		}
 	}

@@ -238,6 +238,31 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 	}
 	record := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
 
+	DescribeTable("takes a turn of so many records, however small they are", func(records int, stays bool) {
+		near, far := pair()
+		serve.SetPrompt(near, false)
+		server := tls.Server(near, selfSigned())
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		below := &splitting{Conn: far}
+		client := tls.Client(below, &tls.Config{InsecureSkipVerify: true})
+		Expect(client.Handshake()).To(Succeed())
+		Expect(<-shaken).To(Succeed())
+		var all []byte
+		for range records {
+			all = append(all, below.record(client, []byte("a"))...)
+		}
+		Expect(far.Write(all)).To(Equal(len(all)))
+		part := &unfinished{room: make([]byte, 1<<10)}
+		_, kept, err := serve.Turn(server, part, len(all))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kept).To(Equal(stays))
+		Expect(part.received).To(BeNumerically("<=", 128))
+	},
+		Entry("few, after which the poller waits for more", 100, true),
+		Entry("many, of which a goroutine reads the rest", 300, false),
+	)
+
 	It("refuses a write during a Flush, so that Close does not wait", func() {
 		near, _ := pair()
 		for serve.Held(near) < 8<<20 { // more than the sockets may still come to take
