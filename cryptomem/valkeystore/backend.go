@@ -129,9 +129,10 @@ func (b *backend) trace(words []string) trace {
 	return trace{size: commandSize(words), turn: b.network.writes.Load() + 1}
 }
 
-// learn notes which connection a call by itself was answered on, if that is sure.
+// learn notes which connection a call by itself was answered on, if that is sure: when
+// valkey-go has written only once since its trace was taken, that was the call.
 func (b *backend) learn(slot uint16, t trace) {
-	if t.size == 0 {
+	if t.size == 0 || b.network.writes.Load() != t.turn {
 		return
 	}
 	a := b.network.last.Load()
