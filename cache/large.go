@@ -85,6 +85,7 @@ type Upload struct {
 
 // BeginUpload starts a value of size bytes for key, which it copies. It is meant for
 // values of LargeValueSize and more; a smaller one wastes part of a page.
+// Errors: ErrEmptyKey, ErrKeyTooLarge, ErrValueTooLarge, and ErrFull or
 // ErrAccountFull for a value larger than the memory limit or the account's.
 func (c *Cache) BeginUpload(key []byte, size int) (*Upload, error) {
 	st, err := c.beginUpload(key, size)

@@ -22,6 +22,7 @@ const (
 	// manyShards and fewShards are the defaults. Each shard has a half-full page
 	// for each deadline, so a cache with less memory has fewer shards. Sixteen serve a few
 	// dozen processors; below a gigabyte eight serve nearly as well, and no
+	// shard has less than 16 MiB.
 	manyShards, fewShards = 16, 8
 	manyShardsMemory      = 1 << 30
 	shardMemory           = 16 << 20

@@ -92,7 +92,8 @@ type Item struct {
 
 // Scan walks the store in small steps, to copy it without stopping other
 // operations. Each call visits unexpired items, at least one if any is left, until
-// 512; it returns the cursor of the next call. The walk begins with cursor 0
+// their keys and values use up about budget bytes, an item counting at least
+// budget / 512; it returns the cursor of the next call. The walk begins with cursor 0
 // and is over when Scan returns 0.
 //
 // An item that does not change between the first call and the last is visited
