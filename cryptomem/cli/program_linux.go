@@ -34,15 +34,24 @@ func findProgram() (p programPages) {
 	defer func() { _ = file.Close() }()
 	var found addresses
 	var permissions string
+	clean := false
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		switch {
 		case len(fields) < 2:
 		case len(fields) == 6 && fields[5] == program:
 			found, permissions = mapped(fields[0]), fields[1]
+			clean = false
+		case fields[0] == "VmFlags:":
+		case len(fields) > 3 && found.to > 0:
+			// The program's mappings lie side by side; it takes the kernel time to look at
+			// those of a full store.
+			return p
 		case len(fields) > 3:
-			found = addresses{}
-		case fields[0] != "Anonymous:" || fields[1] != "0":
+		case fields[0] == "Anonymous:":
+			clean = fields[1] == "0"
+		case fields[0] != "Swap:" || fields[1] != "0" || !clean:
+			// changed since, or swapped out, which only changed pages are
 		case permissions == "r-xp":
 			p.code = found
 		case permissions == "r--p":
