@@ -140,9 +140,7 @@ type index struct {
 	// fresh is the first unit never used.
 	fresh int32
 	// n is the number of words in all tables.
-	// n counts the words in use, and shrink has nothing to do while there are as many
-	// as shrinkAt.
-	n, shrinkAt int
+	n int
 }
 
 // table returns the tag's table.

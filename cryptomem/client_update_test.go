@@ -260,13 +260,13 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Increment(ctx, key, 1, cryptomem.TTL(time.Minute))).To(Equal(int64(1)))
 		})
 
-		It("refuses what is no number, and a sum that is too large, and leaves it", func() {
+		It("refuses what is not a number, and a sum that is too large, and leaves it", func() {
 			Expect(c.Set(ctx, key, []byte("one"))).To(Succeed())
 			_, err := c.Increment(ctx, key, 1)
 			Expect(err).To(MatchError("value is not a whole number of 64 bits"))
 			Expect(c.Set(ctx, key, strconv.AppendInt(nil, math.MaxInt64, 10))).To(Succeed())
 			_, err = c.Increment(ctx, key, 1)
-			Expect(err).To(MatchError("9223372036854775807 and 1 are together more than 64 bits hold"))
+			Expect(err).To(MatchError("the sum of 9223372036854775807 and 1 does not fit in 64 bits"))
 			Expect(c.Increment(ctx, key, math.MinInt64)).To(Equal(int64(-1)))
 			_, err = c.Increment(ctx, "", 1)
 			Expect(err).To(MatchError("key is empty"))

@@ -205,7 +205,7 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
-			err = fmt.Errorf("it accepts connections but says nothing, so perhaps it is no cryptomem server, or one that speaks TLS: %w", err)
+			err = fmt.Errorf("it accepts connections but says nothing, so perhaps it is not a cryptomem server, or one that speaks TLS: %w", err)
 		}
 		// always nil
 		_ = conn.Close()

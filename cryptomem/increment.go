@@ -179,7 +179,7 @@ func (b *increments) apply(value []byte, found bool) ([]byte, error) {
 	for _, in := range b.all {
 		in.sum, in.err = sum, nil
 		if in.delta > 0 && sum > math.MaxInt64-in.delta || in.delta < 0 && sum < math.MinInt64-in.delta {
-			in.sum, in.err = 0, fmt.Errorf("%d and %d are together more than 64 bits hold", sum, in.delta)
+			in.sum, in.err = 0, fmt.Errorf("the sum of %d and %d does not fit in 64 bits", sum, in.delta)
 			continue
 		}
 		sum += in.delta

@@ -89,7 +89,7 @@ func (c *Counter) sum(name string, w Window, r cryptomem.Result) int64 {
 	}
 	sum, err := strconv.ParseInt(string(r.Value), 10, 64)
 	if err != nil {
-		c.store.Report(fmt.Errorf("a stored count is no number: %w", err))
+		c.store.Report(fmt.Errorf("a stored count is not a number: %w", err))
 	}
 	return sum
 }

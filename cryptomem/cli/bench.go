@@ -205,7 +205,7 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 	case !(f.gets >= 0 && f.gets <= 100):
 		return usageError(fmt.Sprintf("--gets is %g; allowed: 0 to 100", f.gets))
 	case f.duration <= 0:
-		return usageError("--duration is 0s, it must be longer than nothing")
+		return usageError("--duration is 0s, it must be greater than 0")
 	case fs.Changed("rounds") && !f.compare && !f.table:
 		return usageError("--rounds is for --compare and --table only")
 	case (f.short || len(f.rows) > 0) && !f.table:

@@ -204,6 +204,7 @@ func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Op
 	if isValkey(s.Addr) {
 		return openValkey(s, tlsConfig, opts)
 	}
+	opts = append(opts, cryptomem.WithTimeout(s.Timeout))
 	if tlsConfig != nil {
 		opts = append(opts, cryptomem.WithTLS(tlsConfig))
 	}
@@ -324,7 +325,7 @@ type positiveFlag struct{ durationFlag }
 func (d *positiveFlag) Set(text string) error {
 	err := d.durationFlag.Set(text)
 	if err == nil && d.durationFlag == 0 {
-		err = errors.New("it must be longer than nothing")
+		err = errors.New("it must be greater than 0")
 	}
 	return err
 }

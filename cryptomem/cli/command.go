@@ -188,10 +188,18 @@ func run(ctx context.Context, c *console, args []string) int {
 	}
 	cmd, ok := commandNamed(name)
 	if !ok {
-		fmt.Fprintf(c.err, "cryptomem: %s; run \"cryptomem --help\" for those there are\n", notCommand(name))
+		fmt.Fprintf(c.err, "cryptomem: %s \"cryptomem --help\" for a list\n", advising(notCommand(name)))
 		return exitUsage
 	}
 	return c.exit(cmd, cmd.run(ctx, c, args))
+}
+
+// advising goes on to say what to run after a text, which may be a question.
+func advising(text string) string {
+	if strings.HasSuffix(text, "?") {
+		return text + " Or run"
+	}
+	return text + "; run"
 }
 
 // exit reports how cmd ended, and translates it for the shell.
@@ -205,7 +213,7 @@ func (c *console) exit(cmd command, err error) int {
 		fmt.Fprint(c.out, cmd.help)
 		return exitDone
 	case errors.As(err, &wrong):
-		fmt.Fprintf(c.err, "cryptomem %s: %s; run \"cryptomem %s --help\" for its usage\n", cmd.name, printable(err.Error()), cmd.name)
+		fmt.Fprintf(c.err, "cryptomem %s: %s \"cryptomem %s --help\" for its usage\n", cmd.name, advising(printable(err.Error())), cmd.name)
 		return exitUsage
 	case errors.As(err, &problems):
 		fmt.Fprintln(c.err, printable(problems.Error()))

@@ -47,7 +47,7 @@ func set(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	if *onlyNew && (*onlyOld || *keepTTL) {
-		return usageError("--nx goes neither with --xx nor with --keep-ttl")
+		return usageError("--nx cannot be combined with --xx or --keep-ttl")
 	}
 	key, value, err := setOperands(ctx, c, operands, *file)
 	if err != nil {

@@ -224,7 +224,7 @@ var _ = DescribeTable("A client's planted mistake is found, named, and has a rem
 		Expect(found[0].Advice).To(ContainSubstring(advice))
 	},
 	Entry("an address without port", func(v *visitor) { v.Addr = "localhost" },
-		doctor.Problem, "server", "\"localhost\" is no address: the port is missing", "localhost:8080"),
+		doctor.Problem, "server", "\"localhost\" is not an address: the port is missing", "localhost:8080"),
 	Entry("a name that nobody knows", func(v *visitor) { v.Addr = "server.invalid:8080" },
 		doctor.Problem, "server", "the name in server.invalid:8080 cannot be resolved", "DNS"),
 	Entry("a server that is not there", func(v *visitor) { v.Addr = "unix:" + v.KeyFile + ".sock" },

@@ -36,7 +36,7 @@ func (r *findings) unreachable(severity Severity, addr string, err error) {
 	case errors.Is(err, os.ErrPermission):
 		r.found(severity, subject, "this user may not open "+addr, "join the group of the socket, or set unix_mode")
 	case errors.As(err, &form):
-		r.found(severity, subject, fmt.Sprintf("%q is no address: %s", form.Text, form.Reason), form.Advice)
+		r.found(severity, subject, fmt.Sprintf("%q is not an address: %s", form.Text, form.Reason), form.Advice)
 	case errors.As(err, &dns):
 		r.found(severity, subject, "the name in "+addr+" cannot be resolved: "+dns.Err, "correct the address, or DNS")
 	case isTimeout(err):

@@ -96,7 +96,7 @@ func (v *clientReport) valkeyMemory(addr string, info map[string]string) {
 	most, _ := strconv.ParseInt(info["maxmemory"], 10, 64)
 	switch {
 	case most == 0:
-		v.found(Warning, subject, addr+" has no maxmemory: it grows until the system ends it", "CONFIG SET maxmemory SIZE, and maxmemory-policy allkeys-lfu for a cache")
+		v.found(Warning, subject, addr+" has no maxmemory: it grows until the system kills it", "CONFIG SET maxmemory SIZE, and maxmemory-policy allkeys-lfu for a cache")
 	case policy == "noeviction":
 		v.found(Warning, subject, fmt.Sprintf("%s evicts nothing (noeviction): once it has %s, storing fails with ErrFull", addr, quantity.FormatSize(most)), "CONFIG SET maxmemory-policy allkeys-lfu for a cache; if nothing may be lost, keep it and watch used_memory")
 	case strings.HasPrefix(policy, "volatile-"):

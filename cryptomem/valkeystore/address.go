@@ -198,7 +198,7 @@ func parseHost(s, port string) (string, error) {
 		return "", fmt.Errorf("host %q has characters that no host has", host)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
-		return "", fmt.Errorf("port %q is no number from 1 to 65535", port)
+		return "", fmt.Errorf("port %q is not a number from 1 to 65535", port)
 	}
 	return net.JoinHostPort(host, port), nil
 }
@@ -209,7 +209,7 @@ func parseDatabase(s string) (int, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("database %q is no number from 0 to 65535", s)
+		return 0, fmt.Errorf("database %q is not a number from 0 to 65535", s)
 	}
 	return int(n), nil
 }

@@ -62,7 +62,7 @@ var _ = Describe("An address", func() {
 		Entry("with an IPv6 address that no bracket ends", "valkey://[::1", "host"),
 		Entry("with an IPv6 address without brackets", "valkey://::1", "brackets"),
 		Entry("with a space in a host", "valkey://a b", "host"),
-		Entry("with a database that is no number", "valkey://:secret@a/x", `database "x"`),
+		Entry("with a database that is not a number", "valkey://:secret@a/x", `database "x"`),
 		Entry("with a negative database", "valkey://a/-1", `database "-1"`),
 		Entry("with two databases", "valkey://a/1?db=2", "twice"),
 		Entry("with an unknown parameter", "valkey://:secret@a?sentinal=main", `"sentinal"`),

@@ -46,7 +46,7 @@ var refusals = [...]refusal{
 	{"ASK", cryptomem.ErrUnavailable, "too many redirections, or a cluster whose user lacks +asking"},
 	{"NOPERM", cryptomem.ErrDenied, "the user lacks a right, docs/valkey.md has all that are needed"},
 	{"NOAUTH", cryptomem.ErrDenied, "the server wants a password"},
-	{"WRONGPASS", cryptomem.ErrDenied, "user or password are wrong"},
+	{"WRONGPASS", cryptomem.ErrDenied, "user or password is wrong"},
 	{"WRONGTYPE", ErrWrongType, "another program uses the name"},
 }
 

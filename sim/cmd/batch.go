@@ -276,9 +276,12 @@ func (b *batch) summary() {
 	if b.json || b.oneSeed {
 		return
 	}
-	took := b.clk.Since(b.began).Seconds()
-	fmt.Fprintf(b.out, "%s, %s in %.1fs: %.0f runs/s, %.0f operations/s, %s\n", report.Count(b.runs, "run"), report.Count(b.ops, "operation"),
-		took, float64(b.runs)/took, float64(b.ops)/took, report.Count(b.failures, "failure"))
+	speed := ""
+	// in the bubble of a failure, it is the year 2000
+	if took := b.clk.Since(b.began).Seconds(); took > 0 {
+		speed = fmt.Sprintf(" in %.1fs: %.0f runs/s, %.0f operations/s", took, float64(b.runs)/took, float64(b.ops)/took)
+	}
+	fmt.Fprintf(b.out, "%s, %s%s, %s\n", report.Count(b.runs, "run"), report.Count(b.ops, "operation"), speed, report.Count(b.failures, "failure"))
 	if b.tier < 3 {
 		fmt.Fprintf(b.out, "Hash of all runs: %016x\n", b.hash)
 	}

@@ -19,7 +19,7 @@ import (
 const mutateUsage = `Usage:
     sim mutate [flags] [PACKAGE]...
 
-Changes one small thing in the product, again and again, and looks who notices:
+Changes one small thing in the product, again and again, and sees who notices:
 the simulator first, then the specs. Packages are named as for the go command;
 without any, it is those that a value passes through.
 

@@ -2,7 +2,7 @@
 // "[::1]:8080", ":8080" for every address of the machine, "unix:/run/cryptomem.sock"
 // for a Unix socket.
 //
-// For a text that is no address, the [Error] says what to write instead.
+// For a text that is not an address, the [Error] says what to write instead.
 package address
 
 import (
@@ -33,7 +33,7 @@ type Address struct {
 	Port uint16
 }
 
-// An Error says why a text is no address, and what to write instead.
+// An Error says why a text is not an address, and what to write instead.
 type Error struct {
 	// Text is the text that was parsed.
 	Text string
@@ -44,7 +44,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%q is no address: %s; %s", e.Text, e.Reason, e.Advice)
+	return fmt.Sprintf("%q is not an address: %s; %s", e.Text, e.Reason, e.Advice)
 }
 
 // Parse reads one address. Its error is an [*Error]. It checks the form only: a
@@ -233,7 +233,7 @@ func Of(addr net.Addr) Address {
 
 // ServerName returns the name that the server's certificate has to be valid for:
 // the host, or localhost for a Unix socket or an empty host. For a text that
-// is no address, it returns the text.
+// is not an address, it returns the text.
 func ServerName(text string) string {
 	a, err := Parse(text)
 	switch {

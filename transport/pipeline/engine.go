@@ -309,7 +309,7 @@ func (e *Engine) foreign(err error) error {
 	if e.first > 0 {
 		return err
 	}
-	return fmt.Errorf("%w; nothing before it, so perhaps this is no cryptomem server, or one that speaks TLS", err)
+	return fmt.Errorf("%w; nothing before it, so perhaps this is not a cryptomem server, or one that speaks TLS", err)
 }
 
 // unsolicited returns the error for an answer without a request, nil while

@@ -105,7 +105,7 @@ var _ = Describe("A configuration", func() {
 		Expect(strings.Split(err.Error(), "\n")).To(ConsistOf(
 			`config.yaml:1:13: max_memory: "plenty" is not allowed; allowed: auto, or a size from 1MiB to 1TiB, such as 64MiB or 2GB`,
 			`environment CRYPTOMEM_FLUSH: flush: "maybe" is not allowed; allowed: true or false`,
-			`flag --addr: addr: "8080" is no address: the port is missing; write localhost:8080, or :8080 for every address of this machine`,
+			`flag --addr: addr: "8080" is not an address: the port is missing; write localhost:8080, or :8080 for every address of this machine`,
 		))
 	})
 })

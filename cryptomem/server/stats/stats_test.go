@@ -53,7 +53,7 @@ var _ = Describe("A report", func() {
 
 	It("knows how many files connections need", func() {
 		Expect(stats.FilesFor(1000)).To(BeEquivalentTo(1256))
-		Expect(stats.FilesFor(-1)).To(BeEquivalentTo(256), "no limit is no number to add to")
+		Expect(stats.FilesFor(-1)).To(BeEquivalentTo(256), "no limit is not a number to add to")
 	})
 
 	It("knows how many connections files are enough for", func() {
