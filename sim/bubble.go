@@ -333,7 +333,9 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 		if enough() || b.failed() {
 			return
 		}
-		b.finishing()
+		if b.finishing() {
+			synctest.Wait()
+		}
 		var soonest time.Time
 		if t, soonest = b.gate.next(b.script.Seed, now, b.heldUntil); t != nil {
 			b.events++
@@ -418,9 +420,9 @@ func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
 	return b.clk.Now().Add(left)
 }
 
-// finishing closes the sending half of connections that have nothing more to send.
-// All goroutines must be blocked.
-func (b *bubble) finishing() {
+// finishing closes the sending half of connections that have nothing more to send, and
+// reports whether there were any. All goroutines must be blocked, and may be so no more.
+func (b *bubble) finishing() (any bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.conns {
@@ -433,7 +435,9 @@ func (b *bubble) finishing() {
 			})
 		}
 		if done {
+			any = true
 			c.finished()
 		}
 	}
+	return any
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
@@ -75,6 +76,7 @@ func (b *bubble) closeUsers() {
 
 // once lets one waiting goroutine through, if there is one.
 func (b *bubble) once() {
+	synctest.Wait()
 	t, _ := b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil)
 	if t != nil {
 		close(t.open)

@@ -170,9 +170,10 @@ func (c *serverConn) failed(err error) {
 
 // finish closes the connection and leaves the server.
 func (c *serverConn) finish() {
-	c.attend(false)
+	c.setPrompt(true) // a last record of TLS is not waited for
 	// everything that matters has been sent
 	_ = c.Close()
+	c.attend(false)
 	if c.session != nil {
 		c.session.Close()
 	}
