@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -45,6 +46,18 @@ func (h slowStats) Handle(now int64, dst []byte, r *wire.Request) []byte {
 	return h.echo.Handle(now, dst, r)
 }
 
+// bounded accepts connections that buffer little, whatever this system lets a buffer
+// grow to.
+type bounded struct{ net.Listener }
+
+func (l bounded) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = errors.Join(c.(*net.TCPConn).SetReadBuffer(64<<10), c.(*net.TCPConn).SetWriteBuffer(64<<10))
+	}
+	return c, err
+}
+
 // start returns the address of a new server that h handles the requests of.
 func start(h session.Handler) (*serve.Server, string) {
 	GinkgoHelper()
@@ -55,7 +68,7 @@ func start(h session.Handler) (*serve.Server, string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- s.Serve(bounded{l}) }()
 	DeferCleanup(func() {
 		Expect(s.Close()).To(Succeed())
 		Expect(<-served).To(MatchError(serve.ErrServerClosed))
