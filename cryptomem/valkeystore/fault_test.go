@@ -57,8 +57,7 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 	It("that fails over by command loses nothing", func() {
 		primary := cluster.Primary("w0/0")
 		replica := cluster.ReplicaOf(primary)
-		replica.Must("CLUSTER", "FAILOVER")
-		cluster.Promoted(replica)
+		cluster.FailOver(replica)
 		recovered()
 		linearizable(l.end())
 	})
@@ -123,8 +122,7 @@ var _ = Describe("A lone caller of a cluster", func() {
 		}
 		past()
 		replica := cluster.ReplicaOf(cluster.Primary("w0/0"))
-		replica.Must("CLUSTER", "FAILOVER")
-		cluster.Promoted(replica)
+		cluster.FailOver(replica)
 		past()
 		from, to := cluster.Primary("w0/1"), cluster.Primary("w0/0")
 		if from == to {
@@ -152,8 +150,7 @@ var _ = Describe("Under load, a near cache on a cluster", Ordered, ContinueOnFai
 		l := startLoad(store, 8, 10)
 		l.answered(500)
 		replica := cluster.ReplicaOf(cluster.Primary("w0/0"))
-		replica.Must("CLUSTER", "FAILOVER")
-		cluster.Promoted(replica)
+		cluster.FailOver(replica)
 		l.answered(2000)
 		from, to := cluster.Primary("w1/1"), cluster.Primary("w0/0")
 		if from == to {

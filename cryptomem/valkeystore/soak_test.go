@@ -79,8 +79,7 @@ var _ = Describe("A cluster that meets one fault after the other", func() {
 var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server) (served int64){
 	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // a failover by command
 		replica := cluster.ReplicaOf(primary)
-		replica.Must("CLUSTER", "FAILOVER")
-		cluster.Promoted(replica)
+		cluster.FailOver(replica)
 		return l.now()
 	},
 	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // kill -9, and a new start

@@ -181,6 +181,24 @@ func (c *Cluster) ReplicaOf(primary *Server) *Server {
 	return nil
 }
 
+// giveUp is after how long a replica gives up a failover that it was asked for, and
+// tells nobody.
+const giveUp = 5 * time.Second
+
+// FailOver has the replica take over from its primary, and waits until it is a primary
+// to all others.
+func (c *Cluster) FailOver(replica *Server) {
+	c.t.Helper()
+	patient := gomega.NewGomega(func(string, ...int) {})
+	for range settle / giveUp {
+		replica.Must("CLUSTER", "FAILOVER")
+		if patient.Eventually(replica.IsPrimary).WithTimeout(giveUp + time.Second).Should(gomega.BeTrue()) {
+			break
+		}
+	}
+	c.Promoted(replica)
+}
+
 // Promoted waits until the server, a replica before, is a primary to all others.
 func (c *Cluster) Promoted(s *Server) {
 	c.t.Helper()
