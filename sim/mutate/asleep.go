@@ -39,11 +39,10 @@ func (t *Trial) putToSleep(mutants []*Mutant) (err error) {
 	if err := t.build("build", t.schema.overlay, t.sleepingSim(), "./sim/cmd"); err != nil {
 		return err
 	}
-	how, err := t.simulate(t.sleepingSim(), unhurried)
-	if err == nil && how != "" {
-		err = fmt.Errorf("the simulator fails while all mutants sleep: %s", how)
+	if how := t.simulate(t.sleepingSim(), nil); how != "" {
+		return fmt.Errorf("the simulator fails while all mutants sleep: %s", how)
 	}
-	return err
+	return nil
 }
 
 func (t *Trial) sleepingSim() string { return filepath.Join(t.Dir, "sim-asleep") }
@@ -51,14 +50,10 @@ func (t *Trial) sleepingSim() string { return filepath.Join(t.Dir, "sim-asleep")
 // awake tries a mutant of the schema.
 func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 	wake := []string{envMutant + "=" + strconv.Itoa(number)}
-	if v.Run = t.covered.runs(m); v.Run {
-		if v.How, err = t.simulate(t.sleepingSim(), t.limit(t.slowest), wake...); err != nil {
-			return err
-		}
-		if v.How != "" {
-			v.By = "simulator"
-			return nil
-		}
+	v.Run = t.runs(m)
+	if v.How = t.simulate(t.sleepingSim(), m, wake...); v.How != "" {
+		v.By = "simulator"
+		return nil
 	}
 	judges := t.judges(m)
 	if len(judges) > 1 {
@@ -167,8 +162,8 @@ func (t *Trial) LeftOut() []string {
 
 // specFiles lists the files of a package's specs.
 func (t *Trial) specFiles(pkg string) (files []specFile, err error) {
-	_, flags, err := t.specFlags(pkg)
-	if err != nil || !slices.Contains(flags, failFast) {
+	f, err := t.specFlags(pkg)
+	if err != nil || !slices.Contains(f.flags, failFast) {
 		return []specFile{{name: "all"}}, err
 	}
 	list, err := goList(t.Root, []string{"--", pkg})

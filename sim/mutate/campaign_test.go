@@ -47,14 +47,14 @@ var _ = Describe("a program with a mutant in it", func() {
 
 	It("is asked for its first failure in flags that it knows", func() {
 		t.Root = "../.."
-		dir, flags, err := t.specFlags(modulePath + "sim/mutate")
+		f, err := t.listFlags(modulePath + "sim/mutate")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(filepath.Base(dir)).To(Equal("mutate"))
-		Expect(flags).To(ContainElements("-test.failfast", "--ginkgo.fail-fast"))
-		_, flags, err = t.specFlags(modulePath + "cryptomem/storetest")
+		Expect(filepath.Base(f.dir)).To(Equal("mutate"))
+		Expect(f.flags).To(ContainElements("-test.failfast", "--ginkgo.fail-fast"))
+		f, err = t.listFlags(modulePath + "cryptomem/storetest")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(flags).To(ContainElement("-test.failfast"))
-		Expect(flags).NotTo(ContainElement(ContainSubstring("ginkgo")), "its tests are plain ones")
+		Expect(f.flags).To(ContainElement("-test.failfast"))
+		Expect(f.flags).NotTo(ContainElement(ContainSubstring("ginkgo")), "its tests are plain ones")
 	})
 
 	It("says how it failed", func() {
@@ -75,6 +75,10 @@ var _ = Describe("coverage", func() {
 		Expect(at(10, 2)).To(BeTrue())
 		Expect(at(11, 40)).To(BeTrue())
 		Expect(at(13, 1)).To(BeFalse())
+		cases := &Mutant{File: "cache/a.go", Func: "f", Line: 21, first: 9, last: 30}
+		Expect(c.runs(cases)).To(BeTrue(), "what a case compares belongs to no block, but to a function that was run")
+		cases.first = 12
+		Expect(c.runs(cases)).To(BeFalse())
 		Expect(c.runs(&Mutant{File: "cache/a.go", Line: 1})).To(BeTrue(), "declarations belong to no block")
 		Expect(c.runs(&Mutant{File: "cache/b.go", Func: "g", Line: 1})).To(BeFalse())
 	})

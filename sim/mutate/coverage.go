@@ -51,19 +51,21 @@ func parseCoverage(profile string) *coverage {
 	return c
 }
 
-// runs reports whether the code that m changes was run. Declarations belong to
-// no block; what they say was compiled in, which must do.
+// runs reports whether the code that m changes was run. Some belongs to no block:
+// what the cases of a switch compare counts as run with anything of its function,
+// and declarations always.
 func (c *coverage) runs(m *Mutant) bool {
-	found := false
+	held, near := false, m.Func == ""
 	for _, b := range c.blocks[m.File] {
 		if b.holds(m.Line, m.Column) {
 			if b.run {
 				return true
 			}
-			found = true
+			held = true
 		}
+		near = near || b.run && m.first <= b.fromLine && b.toLine <= m.last
 	}
-	return !found && m.Func == ""
+	return near && !held
 }
 
 func (b *block) holds(line, column int) bool {

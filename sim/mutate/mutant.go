@@ -22,6 +22,9 @@ type Mutant struct {
 	// Kind of change, such as "comparison".
 	Kind string
 
+	// Lines of that function, from first to last.
+	first, last int
+
 	// source of the whole file.
 	source []byte
 	// What is replaced.

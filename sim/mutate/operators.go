@@ -75,7 +75,9 @@ type visitor struct {
 	file     string
 	source   []byte
 	function string
-	found    []*Mutant
+	// Lines of the function.
+	first, last int
+	found       []*Mutant
 }
 
 func (v *visitor) declaration(d ast.Decl) {
@@ -91,6 +93,7 @@ func (v *visitor) declaration(d ast.Decl) {
 		return
 	}
 	v.function = functionName(f)
+	v.first, v.last = v.p.fset.Position(f.Pos()).Line, v.p.fset.Position(f.End()).Line
 	v.early(f)
 	ast.Inspect(f.Body, v.node)
 }
@@ -110,7 +113,7 @@ func (v *visitor) replace(kind string, from, to token.Pos, text string) {
 	begin, end := v.p.fset.Position(from), v.p.fset.Position(to)
 	v.found = append(v.found, &Mutant{
 		Package: v.p, File: v.file, Line: begin.Line, Column: begin.Column, Func: v.function, Kind: kind,
-		source: v.source, from: begin.Offset, to: end.Offset, with: text,
+		first: v.first, last: v.last, source: v.source, from: begin.Offset, to: end.Offset, with: text,
 	})
 }
 

@@ -57,6 +57,7 @@ func (p *Package) patched(file string, source []byte, patch string) (*Mutant, er
 	m.Line, m.Column = strings.Count(before, "\n")+1, from-strings.LastIndex(before, "\n")
 	if f := (&hosts{p: p}).function(m); f != nil {
 		m.Func = functionName(f)
+		m.first, m.last = p.fset.Position(f.Pos()).Line, p.fset.Position(f.End()).Line
 	}
 	return m, nil
 }

@@ -18,11 +18,11 @@ import (
 // Schemata, ISSTA 1993). The variable MUTANT of its environment wakes one up.
 // Each mutant is a copy of its function with the change in it:
 //
-//	func (s *shard) room(n int) bool { if mutantAwake == 7 { return s.room_mutant7(n) }
+//	func (s *shard) room(n int) bool { if mutantAwake == 7 { return s.mutant7_room(n) }
 //		return n <= s.free
 //	}
 //
-//	func (s *shard) room_mutant7(n int) bool {
+//	func (s *shard) mutant7_room(n int) bool {
 //		return n < s.free
 //	}
 //
@@ -165,7 +165,8 @@ func (h *hosts) host(f *ast.FuncDecl, copies *strings.Builder) []edit {
 	var choose strings.Builder
 	fmt.Fprintf(&choose, " if mutantsRecord { mutantsReached(%s) };", h.numbers(f))
 	for _, s := range h.by[f] {
-		mutated := fmt.Sprintf("%s_mutant%d", f.Name.Name, s.number)
+		// not exported, so that no list of what is has it
+		mutated := fmt.Sprintf("mutant%d_%s", s.number, f.Name.Name)
 		hand := "return " + fmt.Sprintf(call, mutated)
 		if f.Type.Results == nil {
 			hand = fmt.Sprintf(call, mutated) + "; return"

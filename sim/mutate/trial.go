@@ -10,16 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
-
-	"github.com/Zezezknight/cryptomem/sim"
-	"github.com/Zezezknight/cryptomem/sim/script"
-	"github.com/Zezezknight/cryptomem/testdata"
 )
 
 // A Trial shows mutants to the simulator and to the specs. Safe for concurrent
@@ -38,13 +33,12 @@ type Trial struct {
 	// Near says that of the specs only those of the mutant's own package run.
 	Near bool
 
-	covered *coverage
-	// slowest of the simulator's rounds, without a mutant.
-	slowest time.Duration
-	schema  *schema
+	rounds []*round
+	schema *schema
 
 	// Guards what follows.
 	mu       sync.Mutex
+	flags    map[string]func() (specFlags, error)
 	controls map[string]func() (control, error)
 	asleep   map[string]func() (asleep, error)
 	// how long the specs of a package take.
@@ -88,23 +82,8 @@ var errBuild = errors.New("does not build")
 // takes note of the code that it runs. Then it builds it with all the mutants.
 func (t *Trial) Prepare(mutants []*Mutant) error {
 	t.controls, t.asleep = map[string]func() (control, error){}, map[string]func() (asleep, error){}
-	t.took = map[string]time.Duration{}
-	bin := filepath.Join(t.Dir, "control")
-	if err := t.build("build", "", bin, "./sim/cmd", "-cover", "-coverpkg=./..."); err != nil {
-		return err
-	}
-	data := filepath.Join(t.Dir, "coverage")
-	if err := os.MkdirAll(data, 0o750); err != nil {
-		return err
-	}
-	how, err := t.simulate(bin, unhurried, "GOCOVERDIR="+data)
-	if err == nil && how != "" {
-		err = fmt.Errorf("the simulator fails without any mutant: %s", how)
-	}
-	if err != nil {
-		return err
-	}
-	if t.covered, err = readCoverage(t.Root, data); err != nil {
+	t.took, t.flags = map[string]time.Duration{}, map[string]func() (specFlags, error){}
+	if err := t.measure(); err != nil {
 		return err
 	}
 	return t.putToSleep(mutants)
@@ -144,12 +123,9 @@ func (t *Trial) alone(m *Mutant, overlay, dir string, v *Verdict) error {
 	if err != nil {
 		return err
 	}
-	v.Run = changed && t.covered.runs(m)
+	v.Run = changed && t.runs(m)
 	if changed {
-		if v.How, err = t.simulate(bin, t.limit(t.slowest)); err != nil {
-			return err
-		}
-		if v.How != "" {
+		if v.How = t.simulate(bin, m); v.How != "" {
 			v.By = "simulator"
 			return nil
 		}
@@ -275,57 +251,6 @@ func hash(name string) (string, error) {
 	return string(h.Sum(nil)), err
 }
 
-// simulate returns how the simulator finds something, nothing if it does not.
-func (t *Trial) simulate(bin string, limit time.Duration, env ...string) (string, error) {
-	scenarios, err := testdata.Scenarios()
-	if err != nil {
-		return "", err
-	}
-	var played, common []string // the latter those that other tiers play, too
-	for _, file := range scenarios {
-		s, err := script.Parse(file.Text)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", file.File, err)
-		}
-		named := []string{"--scenario", filepath.Join(t.Root, file.File)}
-		played = append(played, named...)
-		if !s.OneTier() {
-			common = append(common, named...)
-		}
-	}
-	few := []string{"--seeds", strconv.Itoa(max(t.Seeds/10, 1))}
-	type round struct {
-		tier string
-		args []string
-	}
-	rounds := []round{
-		{"1", played},
-		{"1", []string{"--seeds", strconv.Itoa(t.Seeds)}},
-		{"2", common},
-		{"2", few},
-		{"3", []string{"--seeds", strconv.Itoa(max(t.Seeds/50, 1))}},
-	}
-	if sim.HasShell {
-		rounds = append(rounds, round{"2", append([]string{"--shell"}, few...)})
-	}
-	for _, r := range rounds {
-		args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", r.tier}, r.args...)
-		began := t.Clock.Now()
-		text, err := t.run(t.Root, limit, env, bin, args...)
-		if errors.Is(err, errHangs) {
-			// or the machine was busy
-			text, err = t.run(t.Root, 2*limit, env, bin, args...)
-		}
-		if err != nil {
-			return fmt.Sprintf("tier %s: %s", r.tier, blame(text, err)), nil
-		}
-		if limit == unhurried {
-			t.slowest = max(t.slowest, t.Clock.Since(began))
-		}
-	}
-	return "", nil
-}
-
 // specs returns how the specs of a package find a mutant, and whether it makes
 // another program of them.
 func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err error) {
@@ -345,14 +270,14 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 const specRuns = 2
 
 func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string, focus ...string) (string, error) {
-	dir, flags, err := t.specFlags(pkg)
+	f, err := t.specFlags(pkg)
 	if err != nil {
 		return "", err
 	}
-	flags = append(flags, focus...)
+	flags := slices.Concat(f.flags, focus)
 	var how string
 	for range specRuns {
-		text, err := t.run(dir, limit, env, bin, flags...)
+		text, err := t.run(f.dir, limit, env, bin, flags...)
 		if err == nil {
 			return "", nil
 		}
@@ -364,22 +289,38 @@ func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string, foc
 // failFast is a flag of Ginkgo.
 const failFast = "--ginkgo.fail-fast"
 
-// specFlags returns the folder that the tests of a package run in, and the flags
-// that end them at the first failure. Tests without Ginkgo do not know its flags.
-func (t *Trial) specFlags(pkg string) (dir string, flags []string, err error) {
+// specFlags are the folder that the tests of a package run in, and the flags that
+// end them at the first failure. Tests without Ginkgo do not know its flags.
+type specFlags struct {
+	dir   string
+	flags []string
+}
+
+func (t *Trial) specFlags(pkg string) (specFlags, error) {
+	t.mu.Lock()
+	once := t.flags[pkg]
+	if once == nil {
+		once = sync.OnceValues(func() (specFlags, error) { return t.listFlags(pkg) })
+		t.flags[pkg] = once
+	}
+	t.mu.Unlock()
+	return once()
+}
+
+func (t *Trial) listFlags(pkg string) (f specFlags, err error) {
 	const format = `{{.Dir}}{{range .TestImports}} {{.}}{{end}}{{range .XTestImports}} {{.}}{{end}}`
 	list := exec.Command("go", "list", "-f", format, pkg) //nolint:gosec // G204: our own package
 	list.Dir = t.Root
 	out, err := list.Output()
 	if err != nil {
-		return "", nil, fmt.Errorf("go list %s: %w", pkg, err)
+		return f, fmt.Errorf("go list %s: %w", pkg, err)
 	}
 	dir, imports, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
-	flags = []string{"-test.timeout=0", "-test.failfast"}
+	f = specFlags{dir, []string{"-test.timeout=0", "-test.failfast"}}
 	if strings.Contains(imports, "github.com/onsi/ginkgo/v2") {
-		flags = append(flags, failFast, "--ginkgo.no-color")
+		f.flags = append(f.flags, failFast, "--ginkgo.no-color")
 	}
-	return dir, flags, nil
+	return f, nil
 }
 
 // blame is what a failing program says is wrong, in one line.
