@@ -217,6 +217,29 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(lost.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))).To(Equal([]byte("v")))
 	})
 
+	It("loads nothing that it could not keep: its client, or the store below, has been closed", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		below := &liar{Store: inner}
+		c, err := cryptomem.NewClient(below, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		below.lie = func(r *cryptomem.Request) bool {
+			r.Err = fmt.Errorf("store: %w", cryptomem.ErrClosed)
+			return true
+		}
+		_, err = c.GetOrLoad(ctx, key, load("v"))
+		Expect(err).To(MatchError(cryptomem.ErrClosed))
+		below.lie = func(r *cryptomem.Request) bool {
+			Expect(c.Close()).To(Succeed())
+			r.Err = cryptomem.ErrUnavailable
+			return true
+		}
+		_, err = c.GetOrLoad(ctx, key, load("v"))
+		Expect(err).To(MatchError(cryptomem.ErrClosed))
+		Expect(loads.Load()).To(BeZero())
+	})
+
 	It("ends with the client", func() {
 		loading := make(chan struct{})
 		ended := make(chan error, 1)

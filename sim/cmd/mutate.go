@@ -43,7 +43,7 @@ type mutateFlags struct {
 	commit, dir       string
 	grace             time.Duration
 	list, survivors   bool
-	near              bool
+	near, specsOnly   bool
 	patches, packages []string
 }
 
@@ -60,6 +60,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.BoolVar(&f.list, "list", false, "print the mutants as patches, and try none")
 	set.BoolVar(&f.survivors, "survivors", false, "print survivors as sim/mutate/equivalents.txt has them")
 	set.BoolVar(&f.near, "near", false, "of the specs, run only those of the package that a mutant is in")
+	set.BoolVar(&f.specsOnly, "specs-only", false, "leave the simulator out, which is quicker where specs find nearly all")
 	set.StringSliceVar(&f.patches, "patch", nil, "try this patch instead of a draw; may be repeated")
 	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
 	// errors are said by the caller
@@ -128,7 +129,7 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Grace: f.grace, Near: f.near}
+	trial := &mutate.Trial{Root: root, Dir: dir, Clock: clock.New(), Seeds: f.seeds, Grace: f.grace, Near: f.near, SpecsOnly: f.specsOnly}
 	if err := trial.Prepare(drawn); err != nil {
 		return false, err
 	}

@@ -36,6 +36,9 @@ func (t *Trial) putToSleep(mutants []*Mutant) (err error) {
 	if t.schema, err = newSchema(t.Dir, mutants); err != nil {
 		return err
 	}
+	if t.SpecsOnly {
+		return nil
+	}
 	if err := t.build("build", t.schema.overlay, t.sleepingSim(), "./sim/cmd"); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ var instead = map[token.Token]struct {
 
 // commutes holds functions to which the order of their arguments is nothing.
 var commutes = map[string]bool{
-	"min": true, "max": true, "bytes.Equal": true, "strings.EqualFold": true, "errors.Join": true,
+	"min": true, "max": true, "bytes.Equal": true, "strings.EqualFold": true, "strings.ContainsAny": true, "errors.Join": true,
 	"subtle.ConstantTimeCompare": true, "hmac.Equal": true, "bits.Mul64": true,
 }
 

@@ -32,6 +32,8 @@ type Trial struct {
 
 	// Near says that of the specs only those of the mutant's own package run.
 	Near bool
+	// SpecsOnly says that the simulator runs not at all.
+	SpecsOnly bool
 
 	rounds []*round
 	schema *schema
@@ -83,8 +85,10 @@ var errBuild = errors.New("does not build")
 func (t *Trial) Prepare(mutants []*Mutant) error {
 	t.controls, t.asleep = map[string]func() (control, error){}, map[string]func() (asleep, error){}
 	t.took, t.flags = map[string]time.Duration{}, map[string]func() (specFlags, error){}
-	if err := t.measure(); err != nil {
-		return err
+	if !t.SpecsOnly {
+		if err := t.measure(); err != nil {
+			return err
+		}
 	}
 	return t.putToSleep(mutants)
 }
@@ -115,19 +119,21 @@ const sameProgram = "it compiles to the same program"
 
 // alone tries a mutant that is built on its own.
 func (t *Trial) alone(m *Mutant, overlay, dir string, v *Verdict) error {
-	bin := filepath.Join(dir, "sim")
-	if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
-		return err
-	}
-	changed, _, err := t.changed("build", bin, "./sim/cmd")
-	if err != nil {
-		return err
-	}
-	v.Run = changed && t.runs(m)
-	if changed {
-		if v.How = t.simulate(bin, m); v.How != "" {
-			v.By = "simulator"
-			return nil
+	changed := false
+	if !t.SpecsOnly {
+		bin := filepath.Join(dir, "sim")
+		if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
+			return err
+		}
+		var err error
+		if changed, _, err = t.changed("build", bin, "./sim/cmd"); err != nil {
+			return err
+		}
+		if v.Run = changed && t.runs(m); v.Run {
+			if v.How = t.simulate(bin, m); v.How != "" {
+				v.By = "simulator"
+				return nil
+			}
 		}
 	}
 	for _, pkg := range t.judges(m) {
@@ -151,11 +157,13 @@ func (t *Trial) alone(m *Mutant, overlay, dir string, v *Verdict) error {
 // the specs of its package.
 func (t *Trial) changes(m *Mutant, overlay, dir string) (bool, error) {
 	bin := filepath.Join(dir, "program")
-	if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
-		return false, err
-	}
-	if changed, _, err := t.changed("build", bin, "./sim/cmd"); err != nil || changed {
-		return changed, err
+	if !t.SpecsOnly {
+		if err := t.build("build", overlay, bin, "./sim/cmd"); err != nil {
+			return false, err
+		}
+		if changed, _, err := t.changed("build", bin, "./sim/cmd"); err != nil || changed {
+			return changed, err
+		}
 	}
 	for _, pkg := range t.judges(m)[:1] {
 		if err := t.build("test", overlay, bin, pkg); err != nil {

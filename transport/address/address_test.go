@@ -3,6 +3,7 @@ package address_test
 import (
 	"context"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +14,12 @@ import (
 )
 
 const example = "write host:port, such as localhost:8080, or unix:PATH"
+
+// named is the address of a listener that is neither of TCP nor a Unix socket.
+type named string
+
+func (named) Network() string  { return "named" }
+func (n named) String() string { return string(n) }
 
 var _ = Describe("An address", func() {
 	DescribeTable("is read as people write it", func(text string, want address.Address) {
@@ -29,6 +36,7 @@ var _ = Describe("An address", func() {
 		Entry("the same as a URL", "unix:///run/s", address.Address{Path: "/run/s"}),
 		Entry("one with more slashes than it needs", "unix:////tmp//s", address.Address{Path: "/tmp//s"}),
 		Entry("a Unix socket in the working directory", "unix:s", address.Address{Path: "s"}),
+		Entry("a host of odd characters", "a~b\u0080:1", address.Address{Host: "a~b\u0080", Port: 1}),
 		Entry("the longest path", "unix:/"+strings.Repeat("p", address.MaxUnixPath-1), address.Address{Path: "/" + strings.Repeat("p", address.MaxUnixPath-1)}),
 	)
 
@@ -39,6 +47,11 @@ var _ = Describe("An address", func() {
 		Entry(nil, "::1:8080", "an IPv6 address stands in brackets", "write [::1]:8080"),
 		Entry(nil, "::1", "an IPv6 address stands in brackets", "write [::1]:8080"),
 		Entry(nil, "2001:db8::7:9090", "an IPv6 address stands in brackets", "write [2001:db8::7]:9090"),
+		Entry("what is more likely a part of the address", "::1:999", "an IPv6 address stands in brackets", "write [::1:999]:8080"),
+		Entry("what is more likely a port", "::1:1000", "an IPv6 address stands in brackets", "write [::1]:1000"),
+		Entry("what can only be a part of the address", "::1:100a", "an IPv6 address stands in brackets", "write [::1:100a]:8080"),
+		Entry("what can only be a port", "::1:65535", "an IPv6 address stands in brackets", "write [::1]:65535"),
+		Entry("what is neither", "::1:65536", "an IPv6 address stands in brackets", example),
 		Entry(nil, "[::1]", "the port is missing", "write [::1]:8080"),
 		Entry(nil, "[localhost]:8080", "what stands in brackets is an IPv6 address", example),
 		Entry(nil, "http://localhost:8080", "it begins with http://, as a URL does", "write localhost:8080"),
@@ -47,10 +60,14 @@ var _ = Describe("An address", func() {
 		Entry(nil, "redis://user@host:6379/0", "it begins with redis://, as a URL does", example),
 		Entry(nil, "localhost", "the port is missing", "write localhost:8080"),
 		Entry(nil, "9090", "the port is missing", "write localhost:9090, or :9090 for every address of this machine"),
+		Entry(nil, "65535", "the port is missing", "write localhost:65535, or :65535 for every address of this machine"),
+		Entry("no port, but maybe a name", "65536", "the port is missing", "write 65536:8080"),
+		Entry("a name of one letter", "a", "the port is missing", "write a:8080"),
 		Entry(nil, "localhost:http", `the port is "http", not a number from 0 to 65535`, example),
 		Entry(nil, "localhost:65536", `the port is "65536", not a number from 0 to 65535`, example),
 		Entry(nil, "localhost:", `the port is "", not a number from 0 to 65535`, example),
 		Entry(nil, "a b:1", `"a b" is no host`, example),
+		Entry(nil, "a\x7f:1", `"a\x7f" is no host`, example),
 		Entry(nil, "UNIX:/run/s:1", `"UNIX:/run/s" is no host`, example),
 		Entry(nil, "", "it is empty", example),
 		Entry(nil, "unix:", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
@@ -59,6 +76,30 @@ var _ = Describe("An address", func() {
 		Entry(nil, "unix:////", "the path of the socket is missing", "write unix:PATH, such as unix:/run/cryptomem.sock"),
 		Entry(nil, "unix://tmp/s", "after unix:// comes a path that begins with a slash", "write unix:/tmp/s, or unix:tmp/s for a path from the working directory"),
 		Entry(nil, "unix:@s", "an abstract socket lets every user in", "write the path of a file"),
+		Entry("the same as the kernel has it", "unix:\x00s", "an abstract socket lets every user in", "write the path of a file"),
+		Entry("a zero within", "unix:s\x00t", "an abstract socket lets every user in", "write the path of a file"),
+	)
+
+	It("of a Unix socket may be as long as the system allows", func(ctx context.Context) {
+		dir, err := os.MkdirTemp("", "s")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(os.RemoveAll, dir)
+		longest := filepath.Join(dir, strings.Repeat("p", address.MaxUnixPath-len(dir)-1))
+		Expect(longest).To(HaveLen(address.MaxUnixPath))
+		l, err := new(net.ListenConfig).Listen(ctx, "unix", longest)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(l.Close()).To(Succeed())
+		_, err = new(net.ListenConfig).Listen(ctx, "unix", longest+"p")
+		Expect(err).To(HaveOccurred())
+	})
+
+	DescribeTable("of a listener is as it is written", func(of net.Addr, want string) {
+		Expect(address.Of(of).String()).To(Equal(want))
+	},
+		Entry(nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "127.0.0.1:80"),
+		Entry(nil, &net.TCPAddr{IP: net.IPv6loopback, Port: 80}, "[::1]:80"),
+		Entry(nil, &net.UnixAddr{Name: "/run/s", Net: "unix"}, "unix:/run/s"),
+		Entry("another kind", named("cache.example:80"), "cache.example:80"),
 	)
 
 	It("says by how much the path of a Unix socket is too long", func() {

@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gleak"
+	. "github.com/onsi/gomega/gstruct"
 
 	"github.com/Zezezknight/cryptomem/transport/pipeline"
 	"github.com/Zezezknight/cryptomem/transport/wire"
@@ -290,6 +291,31 @@ var _ = Describe("Conn", func() {
 		Expect(sent.MaybeApplied).To(BeTrue())
 		Expect(waiting.MaybeApplied).To(BeFalse())
 		Expect(conn.Do(ctx, get("c"))).To(MatchError(pipeline.ErrConnClosed))
+	})
+
+	It("sends nothing under a context that has ended, whatever became of the call before", func() {
+		conn := pipe(pipeline.EngineLimits{})
+		cancelled, cancel := context.WithCancel(ctx)
+		call := get("a")
+		ended := make(chan error, 1)
+		go func() { ended <- conn.Do(cancelled, call) }()
+		reads(getSize)
+		cancel()
+		Expect(<-ended).To(MatchError(context.Canceled))
+		Expect(call.MaybeApplied).To(BeTrue())
+		Expect(conn.Do(cancelled, call)).To(MatchError(context.Canceled))
+		Expect(call.Err).To(MatchError(context.Canceled))
+		Expect(call.MaybeApplied).To(BeFalse())
+		used, again := pipeline.Call{MaybeApplied: true}, pipeline.Call{MaybeApplied: true}
+		Expect(conn.DoAll(cancelled, []*pipeline.Call{&used, &again})).To(MatchError(context.Canceled))
+		Expect([]pipeline.Call{used, again}).To(HaveEach(MatchFields(IgnoreExtras, Fields{
+			"Err": MatchError(context.Canceled), "MaybeApplied": BeFalse(),
+		})))
+		next := begin(conn, get("b"))
+		Expect(reads(getSize)).To(HaveSuffix("b"), "nothing was sent before")
+		_, err := far.Write(wire.AppendResponse(wire.AppendResponse(nil, wire.OK, nil), wire.NotFound, nil))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(<-next).To(Succeed())
 	})
 })
 

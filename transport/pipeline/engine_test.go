@@ -214,10 +214,10 @@ var _ = Describe("Engine", func() {
 			Expect(feed(engine, 0, 100, []byte("HTTP"))).To(MatchError(wire.ErrFraming.Error()))
 			engine = pipeline.NewEngine(pipeline.EngineLimits{Silence: time.Second})
 			submit(get("a"))
-			Expect(feed(engine, 0, 100, []byte("HTTP"))).To(MatchError(ContainSubstring("no cryptomem server")))
+			Expect(feed(engine, 0, 100, []byte("HTTP"))).To(MatchError(ContainSubstring("not a cryptomem server")))
 			engine = pipeline.NewEngine(pipeline.EngineLimits{Silence: time.Second})
 			submit(get("a"))
-			Expect(engine.Overdue(math.MaxInt64)).To(MatchError(ContainSubstring("no cryptomem server")))
+			Expect(engine.Overdue(math.MaxInt64)).To(MatchError(ContainSubstring("not a cryptomem server")))
 		})
 
 		It("may say why it turns the connection away", func() {

@@ -172,4 +172,23 @@ var _ = Describe("what a session keeps for its peer", func() {
 		first.Close()
 		Expect(alice.Used()).To(BeEquivalentTo(20 << 10))
 	})
+
+	It("goes over to the identity that its peer shows to be while it is held", func() {
+		var here, alice session.Share
+		s := start(&member{share: &alice}, &here)
+		s.Received(copy(s.Buffer(), frame(wire.Ping, 0, "", "x")))
+		Expect(s.Execute(1)).To(Succeed())
+		Expect(s.Hold()).To(BeTrue())
+		login := frame(wire.Auth, 0, "alice", strings.Repeat("t", 5000))
+		for _, part := range [][]byte{login[:2000], login[2000:]} {
+			s.Received(copy(s.Buffer(), part))
+			Expect(s.Execute(1)).To(Succeed())
+			s.Release()
+			Expect(here.Used()).To(BeEquivalentTo(memory.Used()))
+		}
+		Expect(alice.Used()).To(And(BeNumerically(">", 0), BeEquivalentTo(memory.Used())))
+		s.Sent(s.Unsent())
+		s.Release()
+		Expect([]int64{alice.Used(), here.Used()}).To(Equal([]int64{0, 0}))
+	})
 })
