@@ -202,7 +202,7 @@ func (c *serverConn) serveRecords(fd uintptr) {
 	for left := uploadTurn; left > 0 && !c.interrupted(); {
 		n, err := c.Read(c.session.Buffer())
 		if n == 0 && !errors.Is(err, syscall.EAGAIN) {
-			c.result = err
+			c.stay, c.result = false, err
 			c.session.Release()
 			return
 		}

@@ -201,6 +201,22 @@ var _ = Describe("polling connections over TLS", func() {
 		Expect(io.ReadAll(c)).To(ContainSubstring("did not arrive whole within 30s"))
 	})
 
+	It("ends one whose client ends its side, though the last request is a part only", func() {
+		start(echo{})
+		c, below := connect()
+		asks(c, "hello")
+		Eventually(attended).Should(BeZero())
+		ping := frame(wire.Ping, 0, "", "hello")
+		end := below.record(c, append(ping, ping[:len(ping)-1]...))
+		below.keep = true
+		Expect(c.CloseWrite()).To(Succeed())
+		// CloseWrite has left one that is over
+		Expect(below.SetWriteDeadline(time.Time{})).To(Succeed())
+		_, err := below.Conn.Write(append(end, below.kept...))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(io.ReadAll(c)).To(Equal(wire.AppendResponse(nil, wire.OK, []byte("hello"))))
+	})
+
 	It("ends each behind its last answer when the server shuts down", func(ctx context.Context) {
 		start(echo{})
 		idle, _ := connect()
