@@ -56,7 +56,24 @@ const (
 	MaxValueSize = 512 << 20 // bytes, which is Redis' limit
 	minKeySize   = 9         // "k" and eight digits
 	maxKeys      = 100_000_000
+	maxRate      = 1e9 // requests a second
 )
+
+// A LoadError says which field of a Load is out of its bounds.
+type LoadError struct {
+	// Field in words, such as "key size".
+	Field string
+	// Problem goes on after it, such as "is 3 bytes; allowed: 9 to 250".
+	Problem string
+}
+
+func (e *LoadError) Error() string { return e.Field + " " + e.Problem }
+
+// Check returns a *LoadError for a load that Run refuses.
+func (l Load) Check() error {
+	_, err := l.withDefaults()
+	return err
+}
 
 func (l Load) withDefaults() (Load, error) {
 	setDefault(&l.Connections, 1)
@@ -65,28 +82,35 @@ func (l Load) withDefaults() (Load, error) {
 	setDefault(&l.KeySize, 24)
 	setDefault(&l.Patience, 5*time.Second)
 	for _, bound := range []struct {
-		name            string
+		field           string
 		value, min, max int
+		unit            string
 	}{
-		{"connections", l.Connections, 1, MaxWorkers},
-		{"depth", l.Depth, 1, MaxDepth},
-		{"keys", l.Keys, 1, maxKeys},
-		{"key size", l.KeySize, minKeySize, MaxKeySize},
-		{"value size", l.ValueSize, 0, MaxValueSize},
+		{"connections", l.Connections, 1, MaxWorkers, ""},
+		{"depth", l.Depth, 1, MaxDepth, ""},
+		{"keys", l.Keys, 1, maxKeys, ""},
+		{"key size", l.KeySize, minKeySize, MaxKeySize, " bytes"},
+		{"value size", l.ValueSize, 0, MaxValueSize, " bytes"},
 	} {
 		if bound.value < bound.min || bound.value > bound.max {
-			return l, fmt.Errorf("%s is %d, limits %d and %d", bound.name, bound.value, bound.min, bound.max)
+			return l, &LoadError{bound.field, fmt.Sprintf("is %d%s; allowed: %d to %d", bound.value, bound.unit, bound.min, bound.max)}
+		}
+	}
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{{"warmup", l.Warmup}, {"TTL", l.TTL}, {"patience", l.Patience}} {
+		if d.value < 0 {
+			return l, &LoadError{d.field, fmt.Sprintf("is %v; it must not be negative", d.value)}
 		}
 	}
 	switch {
 	case l.Duration <= 0:
-		return l, fmt.Errorf("duration is %v, it must be positive", l.Duration)
-	case l.Warmup < 0 || l.TTL < 0 || l.Patience < 0:
-		return l, fmt.Errorf("warm-up %v, TTL %v and patience %v must not be negative", l.Warmup, l.TTL, l.Patience)
-	case l.Rate < 0 || l.Rate > 1e9:
-		return l, fmt.Errorf("rate is %g requests a second, limits 0 and 1e9", l.Rate)
+		return l, &LoadError{"duration", fmt.Sprintf("is %v; it must be greater than 0", l.Duration)}
+	case !(l.Rate >= 0 && l.Rate <= maxRate):
+		return l, &LoadError{"rate", fmt.Sprintf("is %g requests a second; allowed: 0 to %g", l.Rate, float64(maxRate))}
 	case !(l.Gets >= 0 && l.Gets <= 1):
-		return l, fmt.Errorf("share of GET is %g, limits 0 and 1", l.Gets)
+		return l, &LoadError{"share of GET", fmt.Sprintf("is %g; allowed: 0 to 1", l.Gets)}
 	}
 	return l, nil
 }

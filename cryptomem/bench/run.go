@@ -37,7 +37,7 @@ func Run(ctx context.Context, clk clock.Clock, t Target, l Load, opts ...Option)
 	}
 	lanes, batch := t.workers(&l)
 	if lanes > MaxWorkers {
-		return nil, fmt.Errorf("connections × depth is %d, limit %d", lanes, MaxWorkers)
+		return nil, &LoadError{"connections × depth", fmt.Sprintf("is %d, limit %d", lanes, MaxWorkers)}
 	}
 	r := &run{clk: clk, load: l, batch: batch, total: newTally(), warm: l.Warmup.Nanoseconds()}
 	r.end = r.warm + l.Duration.Nanoseconds()

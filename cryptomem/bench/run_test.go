@@ -264,8 +264,8 @@ var _ = Describe("A run", func() {
 			_, err := bench.Run(ctx, clk, bench.Raw(bench.Cryptomem, nil), load)
 			Expect(err).To(MatchError(ContainSubstring(reason)))
 		},
-		Entry(nil, func(l *bench.Load) { l.Connections = -1 }, "connections is -1, limits 1 and 65536"),
-		Entry(nil, func(l *bench.Load) { l.KeySize = 3 }, "key size is 3, limits 9 and 250"),
+		Entry(nil, func(l *bench.Load) { l.Connections = -1 }, "connections is -1; allowed: 1 to 65536"),
+		Entry(nil, func(l *bench.Load) { l.KeySize = 3 }, "key size is 3 bytes; allowed: 9 to 250"),
 		Entry(nil, func(l *bench.Load) { l.Gets = 1.5 }, "share of GET is 1.5"),
 		Entry(nil, func(l *bench.Load) { l.Duration = 0 }, "duration is 0s"),
 		Entry(nil, func(l *bench.Load) { l.Rate = -1 }, "rate is -1"),

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -170,6 +171,9 @@ func runBench(ctx context.Context, c *console, args []string) error {
 	f.load.KeySize, f.load.ValueSize = int(f.keySize), int(f.valueSize)
 	f.load.Duration, f.load.Warmup, f.load.TTL = f.duration.duration(), f.warmup.duration(), f.ttl.duration()
 	f.load.Patience = f.client.timeout.duration()
+	if err := f.checkLoad(); err != nil {
+		return err
+	}
 	f.command = strings.Join(append([]string{"cryptomem", "bench"}, args...), " ")
 	switch {
 	case f.table:
@@ -239,6 +243,18 @@ func (f *benchFlags) check(fs *pflag.FlagSet) error {
 	return nil
 }
 
+// checkLoad names the flag of what is wrong with the load.
+func (f *benchFlags) checkLoad() error {
+	var wrong *bench.LoadError
+	if errors.As(f.load.Check(), &wrong) {
+		return usageError("--" + strings.ReplaceAll(strings.ToLower(wrong.Field), " ", "-") + " " + wrong.Problem)
+	}
+	if n := f.load.Connections * f.load.Depth; n > bench.MaxWorkers && f.protocol == "sealed" && !f.compare {
+		return usageError(fmt.Sprintf("--connections times --depth is %d, limit %d; another --protocol takes more", n, bench.MaxWorkers))
+	}
+	return nil
+}
+
 // refuseIgnored refuses flags of a load to modes that have a load of their own.
 func (f *benchFlags) refuseIgnored(fs *pflag.FlagSet) error {
 	var ignored []string
@@ -297,7 +313,7 @@ func (f *benchFlags) target(ctx context.Context, c *console) (t bench.Target, cl
 	settings := f.client.settings(c)
 	secure, err := settings.TLSConfig()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, configError{err}
 	}
 	return bench.Raw(protocol, f.dialTo(settings.Addr, secure)), func() {}, nil
 }

@@ -105,9 +105,14 @@ func (f *clientFlags) settings(c *console) doctor.Client {
 		KeyFile: c.flagOr(f.keyFile, "CRYPTOMEM_KEY_FILE"), Namespace: c.flagOr(f.namespace, "CRYPTOMEM_NAMESPACE"),
 		NotBefore: c.flagOr(f.notBefore, "CRYPTOMEM_NOT_BEFORE"),
 	}
-	token, _ := c.env("CRYPTOMEM_TOKEN")
-	s.Token = string(access.ParseToken([]byte(token)))
-	s.Secret, _ = c.env("CRYPTOMEM_KEY")
+	// a flag overrules both variables
+	if f.tokenFile == "" {
+		token, _ := c.env("CRYPTOMEM_TOKEN")
+		s.Token = string(access.ParseToken([]byte(token)))
+	}
+	if f.keyFile == "" {
+		s.Secret, _ = c.env("CRYPTOMEM_KEY")
+	}
 	if len(s.Secret) > sealing.KeySize {
 		s.Secret = strings.TrimRight(s.Secret, "\r\n") // which came with it from a file
 	}
@@ -141,6 +146,17 @@ func (f *clientFlags) address(c *console) string {
 	return strings.Join(texts, ",")
 }
 
+// addressFrom names where the address comes from.
+func (f *clientFlags) addressFrom(c *console) string {
+	switch {
+	case f.addr != "":
+		return "--addr"
+	case c.flagOr("", "CRYPTOMEM_SERVER") != "":
+		return "CRYPTOMEM_SERVER"
+	}
+	return "CRYPTOMEM_ADDR"
+}
+
 // each returns the flags for each of several servers by itself.
 func (f *clientFlags) each(c *console) []*clientFlags {
 	addr := f.address(c)
@@ -156,8 +172,11 @@ func (f *clientFlags) each(c *console) []*clientFlags {
 	return all
 }
 
-// oneServer refuses several servers to what is about one.
+// oneServer refuses several servers to what is about one, and what is no address.
 func (f *clientFlags) oneServer(c *console, what string) error {
+	if err := f.checkAddress(c); err != nil {
+		return err
+	}
 	if n := len(f.each(c)); n > 1 {
 		return usageError(fmt.Sprintf("%s is for one server, and %d are named; choose one with --addr", what, n))
 	}
@@ -199,7 +218,7 @@ func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Op
 	s := f.settings(c)
 	tlsConfig, err := s.TLSConfig()
 	if err != nil {
-		return nil, err
+		return nil, configError{err}
 	}
 	if isValkey(s.Addr) {
 		return openValkey(s, tlsConfig, opts)
@@ -215,7 +234,31 @@ func (f *clientFlags) dial(ctx context.Context, c *console, opts ...cryptomem.Op
 		}
 		opts = append(opts, cryptomem.WithAuth(s.Identity, token))
 	}
+	if err := f.check(c, opts); err != nil {
+		return nil, err
+	}
 	return cryptomem.Dial(ctx, s.Addr, opts...)
+}
+
+// check returns what is wrong with the address or the options, before anything
+// connects.
+func (f *clientFlags) check(c *console, opts []cryptomem.Option) error {
+	if err := f.checkAddress(c); err != nil {
+		return err
+	}
+	client, err := cryptomem.Open(f.address(c), opts...)
+	if err != nil {
+		return configError{err}
+	}
+	return client.Close()
+}
+
+// checkAddress returns what is wrong with the address of a server or of several.
+func (f *clientFlags) checkAddress(c *console) error {
+	if _, err := address.ParseList(f.address(c)); err != nil {
+		return configError{fmt.Errorf("%s: %w", f.addressFrom(c), err)}
+	}
+	return nil
 }
 
 // openValkey returns a client of a Valkey or Redis. What they ask of a client is in
@@ -237,8 +280,14 @@ func openValkey(s doctor.Client, tlsConfig *tls.Config, opts []cryptomem.Option)
 
 func readToken(s doctor.Client) ([]byte, error) {
 	switch {
+	case s.TokenFile != "" && s.Token != "":
+		return nil, usageError("CRYPTOMEM_TOKEN_FILE and CRYPTOMEM_TOKEN are both set; unset one of them")
 	case s.TokenFile != "":
-		return access.ReadToken(s.TokenFile)
+		token, err := access.ReadToken(s.TokenFile)
+		if err != nil {
+			return nil, configError{err}
+		}
+		return token, nil
 	case s.Token != "":
 		return []byte(s.Token), nil
 	}
@@ -291,14 +340,20 @@ func (f *clientFlags) withKeyring(ctx context.Context, c *console, keyring *seal
 func (f *clientFlags) keyring(c *console) (*sealing.Keyring, error) {
 	s := f.settings(c)
 	switch {
+	case s.KeyFile != "" && s.Secret != "":
+		return nil, usageError("CRYPTOMEM_KEY_FILE and CRYPTOMEM_KEY are both set; unset one of them")
 	case s.KeyFile != "":
-		return sealing.ReadKeyFile(s.KeyFile)
+		kr, err := sealing.ReadKeyFile(s.KeyFile)
+		if err != nil {
+			return nil, configError{err}
+		}
+		return kr, nil
 	case s.Secret == "":
 		return nil, usageError(`no key: name a file that "cryptomem keygen" made with --key-file or CRYPTOMEM_KEY_FILE, or set CRYPTOMEM_KEY`)
 	}
 	kr, err := sealing.KeyringFromSecret([]byte(s.Secret))
 	if err != nil {
-		return nil, fmt.Errorf("CRYPTOMEM_KEY: %w", err)
+		return nil, configError{fmt.Errorf("CRYPTOMEM_KEY: %w", err)}
 	}
 	if few := doctor.EncodedSecret(s.Secret); few != "" {
 		fmt.Fprintf(c.err, "warning: CRYPTOMEM_KEY: %s; \"cryptomem keygen\" draws one in full\n", few)

@@ -55,7 +55,7 @@ they leave it, and the server keeps them in memory until they expire.
 "cryptomem help COMMAND" explains a command.
 
 Exit codes: 0 done, 1 not found (set --nx: found; conformance: a case failed),
-2 wrong usage or configuration, 3 failed.
+2 wrong usage or configuration, such as a missing key file, 3 failed.
 
 Example:
     $ cryptomem serve &
@@ -216,16 +216,17 @@ func (c *console) exit(cmd command, err error) int {
 		fmt.Fprintf(c.err, "cryptomem %s: %s \"cryptomem %s --help\" for its usage\n", cmd.name, advising(printable(err.Error())), cmd.name)
 		return exitUsage
 	case errors.As(err, &problems):
-		fmt.Fprintln(c.err, printable(problems.Error()))
+		for _, p := range problems {
+			fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(p.Error()))
+		}
 		return exitUsage
 	case isReaderGone(err):
 		// as of "cryptomem stats --watch | head": nothing is wrong
 		return exitFailed
 	}
 	fmt.Fprintf(c.err, "cryptomem %s: %s\n", cmd.name, printable(err.Error()))
-	var unreadable unreadableConfig
 	switch {
-	case errors.As(err, &unreadable):
+	case errors.As(err, new(configError)):
 		return exitUsage
 	case errors.Is(err, cryptomem.ErrNotFound), errors.Is(err, cryptomem.ErrExists), errors.As(err, new(nonconforming)):
 		return exitNotFound

@@ -73,7 +73,8 @@ func showConfig(_ context.Context, c *console, args []string) error {
 // warnOfAdmin says so where strangers could look in.
 func (c *console) warnOfAdmin(addr string, origin func(setting string) string) {
 	if addr != "" && !address.IsLocal(addr) {
-		fmt.Fprintf(c.err, "warning: %s: admin: %s can be reached from other machines and asks for no password\n", origin("admin"), addr)
+		where := origin("admin")
+		fmt.Fprintf(c.err, "warning: %s: %s\n", where, config.About("admin", where, addr+" can be reached from other machines and asks for no password"))
 	}
 }
 
@@ -120,7 +121,8 @@ func (f *fileCheck) note(setting string, err error) {
 	case errors.As(err, &inside):
 		f.problems.Join(inside)
 	case err != nil:
-		f.problems.Report(f.origin(setting), "%s: %s", setting, printable(err.Error()))
+		where := f.origin(setting)
+		f.problems.Report(where, "%s", config.About(setting, where, printable(err.Error())))
 	}
 }
 

@@ -241,7 +241,7 @@ func (f *conformanceFlags) server(c *console) (conformance.Server, error) {
 func dialer(s doctor.Client) (func(context.Context) (net.Conn, error), error) {
 	config, err := s.TLSConfig()
 	if err != nil {
-		return nil, err
+		return nil, configError{err}
 	}
 	return func(ctx context.Context) (net.Conn, error) {
 		conn, err := address.Dial(ctx, s.Addr)

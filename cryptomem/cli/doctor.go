@@ -122,7 +122,7 @@ func examine(ctx context.Context, c *console, args []string) error {
 func misconfigured(wrong config.Problems, who string) (findings []doctor.Finding) {
 	for _, p := range wrong {
 		findings = append(findings, doctor.Finding{
-			Severity: doctor.Problem, Subject: "configuration", Text: p.Where + ": " + p.Text,
+			Severity: doctor.Problem, Subject: "configuration", Text: p.Error(),
 			Advice: "mend it, and ask again: the " + who + " does not start with it",
 		})
 	}

@@ -122,7 +122,7 @@ func createKeyFile(name string) error {
 func listKeys(c *console, name string) error {
 	kr, err := sealing.ReadKeyFileOfAny(name)
 	if err != nil {
-		return err
+		return configError{err}
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, k := range kr.Keys() {
@@ -153,7 +153,7 @@ func listKeys(c *console, name string) error {
 
 func addKey(c *console, name string) error {
 	var id uint32
-	err := sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) (err error) {
+	err := changeKeyFile(name, func(kr *sealing.Keyring) (err error) {
 		id, err = kr.Generate(now())
 		return err
 	})
@@ -162,6 +162,17 @@ func addKey(c *console, name string) error {
 	}
 	_, err = fmt.Fprintf(c.out, "%08x\n", id)
 	return err
+}
+
+// changeKeyFile changes the keys in a file, which has to be one already.
+func changeKeyFile(name string, change func(*sealing.Keyring) error) error {
+	kr, err := sealing.ReadKeyFileOfAny(name)
+	if err != nil {
+		return configError{err}
+	}
+	// always nil
+	_ = kr.Close()
+	return sealing.ChangeKeyFile(name, change)
 }
 
 // changeKey does one thing to one key of a file.
@@ -173,7 +184,7 @@ func changeKey(name string, operands []string, change func(*sealing.Keyring, uin
 	if err != nil {
 		return usageError(err.Error())
 	}
-	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error { return change(kr, id) })
+	return changeKeyFile(name, func(kr *sealing.Keyring) error { return change(kr, id) })
 }
 
 // cut lets a file's keys open nothing from before a time.
@@ -193,7 +204,7 @@ func cut(name string, operands []string) error {
 			return usageError("TIME is neither now nor none: " + err.Error())
 		}
 	}
-	return sealing.ChangeKeyFile(name, func(kr *sealing.Keyring) error {
+	return changeKeyFile(name, func(kr *sealing.Keyring) error {
 		kr.SetNotBefore(before)
 		return nil
 	})
@@ -210,7 +221,7 @@ func deriveKeyFile(roots, namespace, output string) error {
 	}
 	kr, err := sealing.ReadKeyFile(roots)
 	if err != nil {
-		return err
+		return configError{err}
 	}
 	derived, err := kr.Derive(namespace)
 	// always nil

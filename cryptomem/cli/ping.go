@@ -40,13 +40,15 @@ func ping(ctx context.Context, c *console, args []string) error {
 	if len(operands) > 0 {
 		return usageError(fmt.Sprintf("unexpected %q", operands[0]))
 	}
-	if err := flags.check(c); err != nil {
-		return err
-	}
 	deadline := time.Now().Add(wait.duration())
 	var problems []error
 	for _, one := range flags.each(c) {
-		problems = append(problems, one.pingUntil(ctx, c, deadline))
+		err := one.pingUntil(ctx, c, deadline)
+		if isMisuse(err) {
+			// of all servers alike
+			return err
+		}
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }
@@ -70,21 +72,17 @@ func (f *clientFlags) pingUntil(ctx context.Context, c *console, deadline time.T
 	}
 }
 
-// check looks for what no waiting mends: files that cannot be read.
-func (f *clientFlags) check(c *console) error {
-	s := f.settings(c)
-	_, err := s.TLSConfig()
-	if err == nil && s.Identity != "" {
-		_, err = readToken(s)
-	}
-	return err
-}
-
-// isFinal reports whether the server is up, and has said no.
+// isFinal reports whether no waiting mends it: the configuration is wrong, or the
+// server is up and has said no.
 func isFinal(err error) bool {
 	var refused *cryptomem.ServerError
 	var untrusted *tls.CertificateVerificationError
-	return errors.As(err, &refused) && !errors.Is(err, cryptomem.ErrBusy) || errors.As(err, &untrusted)
+	return isMisuse(err) || errors.As(err, &refused) && !errors.Is(err, cryptomem.ErrBusy) || errors.As(err, &untrusted)
+}
+
+// isMisuse reports whether the command line or the configuration is wrong.
+func isMisuse(err error) bool {
+	return errors.As(err, new(configError)) || errors.As(err, new(usageError))
 }
 
 // ping measures one question and its answer on a connection that is up.

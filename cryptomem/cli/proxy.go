@@ -116,7 +116,7 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 		reload := func() error { return s.reloadCertificate(cfg.TLSCert, s.clk.Now()) }
 		s.watched = append(s.watched, watchFiles("the certificate", s.log, reload, cfg.TLSCert, cfg.TLSKey))
 		if s.certs, err = certs.Load(certs.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey}); err != nil {
-			return nil, unreadableConfig{err}
+			return nil, configError{err}
 		}
 		s.warnOfCertificate(cfg.TLSCert, s.clk.Now())
 	}
@@ -126,11 +126,11 @@ func newProxyService(c *console, cfg *config.Proxy, args []string) (*proxyServic
 	}
 	s.watched = append(s.watched, watchFiles("the key file", s.log, func() error { return s.upstream.rekey(keyFile) }, keyFile))
 	if s.upstream, err = openUpstream(cfg, keyFile, s.clk, s.log); err != nil {
-		return nil, err
+		return nil, configError{err}
 	}
 	settings, err := s.settings()
 	if err != nil {
-		return nil, errors.Join(unreadableConfig{err}, s.upstream.close())
+		return nil, errors.Join(configError{err}, s.upstream.close())
 	}
 	s.proxy = proxy.New(settings)
 	s.server = s.proxy.NewServer(proxyLimits(cfg))

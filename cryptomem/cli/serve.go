@@ -92,7 +92,7 @@ func newService(c *console, args []string) (*service, error) {
 		reload := func() error { return s.reloadCertificate(cfg.TLSCert, s.operations.clk.Now()) }
 		s.watched = append(s.watched, watchFiles("the certificate", s.log, reload, cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA))
 		if s.certs, err = certs.Load(tlsFiles(cfg)); err != nil {
-			return nil, unreadableConfig{err}
+			return nil, configError{err}
 		}
 		s.warnOfCertificate(cfg.TLSCert, s.operations.clk.Now())
 	}

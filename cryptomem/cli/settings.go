@@ -84,15 +84,16 @@ func unexpected(fs *pflag.FlagSet, args []string, operand string) error {
 func judged(err error) error {
 	var problems config.Problems
 	if err != nil && !errors.As(err, &problems) {
-		return unreadableConfig{err}
+		return configError{err}
 	}
 	return err
 }
 
-// unreadableConfig says why there is no configuration to judge.
-type unreadableConfig struct{ error }
+// A configError is a configuration that cannot be used: a flag, a variable, or a
+// file that one of them names. Nothing has been asked of a server yet.
+type configError struct{ error }
 
-func (e unreadableConfig) Unwrap() error { return e.error }
+func (e configError) Unwrap() error { return e.error }
 
 // settingsHelp lists the flags of the settings.
 func settingsHelp[C any](settings []config.SettingOf[C]) string {

@@ -28,13 +28,12 @@ type Client struct {
 	CA, ServerName string
 	Cert, CertKey  string
 	Identity       string
-	// The token itself counts where no file is named.
+	// TokenFile names a file with the token; Token is the token itself.
 	TokenFile, Token string
 
-	KeyFile string
-	// Counts where no file is named.
-	Secret    string
-	Namespace string
+	// KeyFile names a file with the sealing keys; Secret is a key itself.
+	KeyFile, Secret string
+	Namespace       string
 	// A time as quantity.ParseTime reads it.
 	NotBefore string
 
@@ -199,6 +198,11 @@ func credentials(_ context.Context, v *clientReport) {
 		}
 		return
 	}
+	if v.TokenFile != "" && v.Token != "" {
+		v.found(Problem, subject, "CRYPTOMEM_TOKEN_FILE and CRYPTOMEM_TOKEN are both set", "unset one of them")
+		v.unable = true
+		return
+	}
 	if v.TokenFile == "" {
 		if v.token = []byte(v.Token); v.Token == "" {
 			v.found(Problem, subject, "there is none for the identity "+v.Identity, advice)
@@ -225,6 +229,8 @@ func clientKey(_ context.Context, v *clientReport) {
 	const subject = "sealing key"
 	var err error
 	switch {
+	case v.KeyFile != "" && v.Secret != "":
+		v.found(Problem, subject, "CRYPTOMEM_KEY_FILE and CRYPTOMEM_KEY are both set", "unset the one that the other clients do not use")
 	case v.KeyFile != "":
 		v.keys = v.keyFile(v.KeyFile)
 	case v.Secret == "":

@@ -42,12 +42,12 @@ func (l *loader[C]) parse(name string, text []byte) {
 		}
 		s, ok := l.find(f.Key)
 		if !ok {
-			l.report(f.Where, "unknown key %s; %s", wire.Quote([]byte(f.Key)), Suggest(f.Key, l.names()))
+			l.problems.Report(f.Where, "unknown key %s; %s", wire.Quote([]byte(f.Key)), Suggest(f.Key, l.names()))
 			continue
 		}
 		parts, ok := f.Value.List()
 		if !ok || len(parts) > 1 && s.Kind() != "addresses" {
-			l.report(f.Value.Where, "%s: the value has the wrong form; allowed: %s", s.Name, s.Allowed())
+			l.report(s.Name, f.Value.Where, "the value has the wrong form; allowed: %s", s.Allowed())
 			continue
 		}
 		l.set(s, strings.Join(parts, ","), f.Value.Where)

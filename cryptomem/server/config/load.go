@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -126,8 +127,9 @@ type loader[C any] struct {
 	problems Problems
 }
 
-func (l *loader[C]) report(where, format string, args ...any) {
-	l.problems.Report(where, format, args...)
+// report adds a problem with a setting.
+func (l *loader[C]) report(setting, where, format string, args ...any) {
+	l.problems.Report(where, "%s", About(setting, where, fmt.Sprintf(format, args...)))
 }
 
 func (l *loader[C]) set(s SettingOf[C], text, where string) {
@@ -135,14 +137,17 @@ func (l *loader[C]) set(s SettingOf[C], text, where string) {
 	err := v.Set(text)
 	switch {
 	case errors.Is(err, errNotAllowed):
-		l.report(where, "%s: %s is not allowed; allowed: %s", s.Name, wire.Quote([]byte(text)), v.Allowed)
+		l.report(s.Name, where, "%s is not allowed; allowed: %s", wire.Quote([]byte(text)), v.Allowed)
 		return
 	case err != nil:
-		l.report(where, "%s: %v", s.Name, err)
+		l.report(s.Name, where, "%v", err)
 		return
 	}
 	l.origins[s.Name] = where
 }
+
+// envPrefix begins every variable of cryptomem.
+const envPrefix = "CRYPTOMEM_"
 
 // UnknownEnv returns a warning for each variable of the environment, written as
 // [os.Environ] does, that looks like a setting and is none, nor one of the
@@ -151,21 +156,26 @@ func (l *loader[C]) set(s SettingOf[C], text, where string) {
 //
 // Those of the proxy, which may run beside the server, are known.
 func UnknownEnv(environ, others []string) (warnings []string) {
-	known := slices.Clone(others)
+	// without their prefix, which would make short names look alike
+	var known []string
+	for _, name := range others {
+		known = append(known, strings.TrimPrefix(name, envPrefix))
+	}
 	for _, s := range settings {
-		known = append(known, s.Env())
+		known = append(known, strings.TrimPrefix(s.Env(), envPrefix))
 	}
 	for _, s := range proxySettings {
-		known = append(known, s.Env())
+		known = append(known, strings.TrimPrefix(s.Env(), envPrefix))
 	}
 	for _, pair := range environ {
-		name, _, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, "CRYPTOMEM_") || slices.Contains(known, name) {
+		variable, _, _ := strings.Cut(pair, "=")
+		name, ours := strings.CutPrefix(variable, envPrefix)
+		if !ours || slices.Contains(known, name) {
 			continue
 		}
-		warning := name + " is no setting"
+		warning := variable + " is not a setting"
 		if meant := Meant(name, known); meant != "" {
-			warning += "; did you mean " + meant + "?"
+			warning += "; did you mean " + envPrefix + meant + "?"
 		}
 		warnings = append(warnings, warning)
 	}
@@ -175,7 +185,7 @@ func UnknownEnv(environ, others []string) (warnings []string) {
 // needs reports a setting that is set without another one that it needs.
 func (l *loader[C]) needs(name string, set bool, needed string, present bool) {
 	if set && !present {
-		l.report(l.origins[name], "%s: it needs %s, which is not set", name, needed)
+		l.report(name, l.origins[name], "it needs %s, which is not set", needed)
 	}
 }
 

@@ -88,10 +88,11 @@ var _ = Describe("A configuration", func() {
 
 	It("warns of variables that look like settings and are none", func() {
 		Expect(config.UnknownEnv([]string{
-			"PATH=/bin", "CRYPTOMEM_ADDR=:1", "CRYPTOMEM_KEY=secret", "CRYPTOMEM_MAX_MEMROY=1GiB", "CRYPTOMEM_SERVICE_HOST=10.0.0.1",
+			"PATH=/bin", "CRYPTOMEM_ADDR=:1", "CRYPTOMEM_KEY=secret", "CRYPTOMEM_MAX_MEMROY=1GiB", "CRYPTOMEM_SERVICE_HOST=10.0.0.1", "CRYPTOMEM_X=1",
 		}, []string{"CRYPTOMEM_KEY"})).To(Equal([]string{
-			"CRYPTOMEM_MAX_MEMROY is no setting; did you mean CRYPTOMEM_MAX_MEMORY?",
-			"CRYPTOMEM_SERVICE_HOST is no setting",
+			"CRYPTOMEM_MAX_MEMROY is not a setting; did you mean CRYPTOMEM_MAX_MEMORY?",
+			"CRYPTOMEM_SERVICE_HOST is not a setting",
+			"CRYPTOMEM_X is not a setting",
 		}))
 	})
 
@@ -104,9 +105,18 @@ var _ = Describe("A configuration", func() {
 		Expect(err).To(BeAssignableToTypeOf(config.Problems{}))
 		Expect(strings.Split(err.Error(), "\n")).To(ConsistOf(
 			`config.yaml:1:13: max_memory: "plenty" is not allowed; allowed: auto, or a size from 1MiB to 1TiB, such as 64MiB or 2GB`,
-			`environment CRYPTOMEM_FLUSH: flush: "maybe" is not allowed; allowed: true or false`,
-			`flag --addr: addr: "8080" is not an address: the port is missing; write localhost:8080, or :8080 for every address of this machine`,
+			`environment CRYPTOMEM_FLUSH: "maybe" is not allowed; allowed: true or false`,
+			`flag --addr: "8080" is not an address: the port is missing; write localhost:8080, or :8080 for every address of this machine`,
 		))
+	})
+
+	It("names the setting once, wherever it was given", func() {
+		Expect(config.About("addr", "config.yaml:1:7", "no")).To(Equal("addr: no"))
+		Expect(config.About("addr", "default", "no")).To(Equal("addr: no"))
+		Expect(config.About("addr", "flag --addr", "no")).To(Equal("no"))
+		Expect(config.About("addr", "environment CRYPTOMEM_ADDR", "no")).To(Equal("no"))
+		Expect(config.About("addr", "environment CRYPTOMEM_PROXY_ADDR", "no")).To(Equal("no"))
+		Expect(config.About("addr", "flag --tls-addr", "no")).To(Equal("addr: no"))
 	})
 })
 
@@ -165,7 +175,7 @@ var _ = Describe("A configuration file", func() {
 
 	It("says so when a size can be read in two ways", func() {
 		_, err := config.Load(config.Sources{Env: nothing, Flags: map[string]string{"max-memory": "1G"}})
-		Expect(err).To(MatchError(ContainSubstring(`max_memory: size "1G" can be read in two ways; write 1GB or 1GiB`)))
+		Expect(err).To(MatchError(ContainSubstring(`size "1G" can be read in two ways; write 1GB or 1GiB`)))
 	})
 
 	It("is told some tens of problems and that there are more, whatever it is", func() {

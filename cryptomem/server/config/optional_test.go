@@ -32,8 +32,8 @@ var _ = Describe("A setting that may be none", func() {
 	It("is refused when it is neither", func() {
 		_, err := with(map[string]string{"admin": "8081", "snapshot": ""})
 		Expect(err).To(MatchError(And(
-			ContainSubstring(`flag --admin: admin: "8081" is not an address: the port is missing; write localhost:8081, or :8081 for every address of this machine`),
-			ContainSubstring(`flag --snapshot: snapshot: "" is not allowed; allowed: the path of a file, or none`),
+			ContainSubstring(`flag --admin: "8081" is not an address: the port is missing; write localhost:8081, or :8081 for every address of this machine`),
+			ContainSubstring(`flag --snapshot: "" is not allowed; allowed: the path of a file, or none`),
 		)))
 	})
 })

@@ -13,15 +13,28 @@ type Problem struct {
 	Text string
 }
 
+func (p Problem) Error() string { return p.Where + ": " + p.Text }
+
 // Problems is the error that Load returns: all that is wrong, not the first.
 type Problems []Problem
 
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, one := range p {
-		lines[i] = one.Where + ": " + one.Text
+		lines[i] = one.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// About puts the name of a setting before a text about it, unless where names the
+// setting already, as a flag and a variable do.
+func About(setting, where, text string) string {
+	_, flag, isFlag := strings.Cut(where, "flag --")
+	_, variable, isVariable := strings.Cut(where, "environment ")
+	if isFlag && plain(flag) == setting || isVariable && plain(variable) == setting {
+		return text
+	}
+	return setting + ": " + text
 }
 
 // MaxProblems is how many Problems lists at most; one more says that there are

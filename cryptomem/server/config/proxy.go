@@ -134,23 +134,23 @@ func proxyRelations(l *loader[Proxy]) {
 	l.needs("upstream_identity", c.UpstreamIdentity != "", "upstream_token_file", c.UpstreamTokenFile != "")
 	l.needs("upstream_token_file", c.UpstreamTokenFile != "", "upstream_identity", c.UpstreamIdentity != "")
 	if c.MaxCollectionSize > c.MaxValueSize {
-		l.report(l.chosen("max_collection_size", "max_value_size"), "max_collection_size: %s is more than max_value_size, which is %s",
+		l.report("max_collection_size", l.chosen("max_collection_size", "max_value_size"), "%s is more than max_value_size, which is %s",
 			quantity.FormatSize(c.MaxCollectionSize), quantity.FormatSize(c.MaxValueSize))
 	}
 	if c.MaxValueSize > c.MaxInFlight/2 {
-		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
+		l.report("max_value_size", l.chosen("max_value_size", "max_in_flight"), "%s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
 			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxInFlight))
 	}
 	if c.EnvelopeVersion == EnvelopeUnstamped && (c.StampedOnly || !c.NotBefore.IsZero()) {
-		l.report(l.chosen("stamped_only", "not_before", "envelope_version"), "envelope_version: what is written as 0xC1 does not say when it was sealed, and is refused with stamped_only and with not_before")
+		l.report("envelope_version", l.chosen("stamped_only", "not_before", "envelope_version"), "what is written as 0xC1 does not say when it was sealed, and is refused with stamped_only and with not_before")
 	}
 	for _, text := range c.Addr {
 		a, err := address.Parse(text)
 		if err == nil && c.Exposed(a) {
-			l.report(l.origins["addr"], "addr: %s can be reached from other machines, and values are in clear there; it needs tls_cert and password_file", a)
+			l.report("addr", l.origins["addr"], "%s can be reached from other machines, and values are in clear there; it needs tls_cert and password_file", a)
 		}
 		if err == nil && text == c.Admin {
-			l.report(l.chosen("admin", "addr"), "admin: %s is where clients are served already; give it a port of its own", c.Admin)
+			l.report("admin", l.chosen("admin", "addr"), "%s is where clients are served already; give it a port of its own", c.Admin)
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 func relations(l *loader[Config]) {
 	c := l.config
 	if c.MaxMemory > 0 && c.MaxValueSize > c.MaxMemory/2 {
-		l.report(l.chosen("max_value_size", "max_memory"), "max_value_size: %s is more than half of max_memory, which is %s",
+		l.report("max_value_size", l.chosen("max_value_size", "max_memory"), "%s is more than half of max_memory, which is %s",
 			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxMemory))
 	}
 	if c.MaxValueSize > c.MaxInFlight/2 {
-		l.report(l.chosen("max_value_size", "max_in_flight"), "max_value_size: %s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
+		l.report("max_value_size", l.chosen("max_value_size", "max_in_flight"), "%s is more than half of max_in_flight, which is %s; one client would leave no room for the others",
 			quantity.FormatSize(c.MaxValueSize), quantity.FormatSize(c.MaxInFlight))
 	}
 	l.needs("tls_cert", c.TLSCert != "", "tls_key", c.TLSKey != "")
@@ -24,10 +24,10 @@ func relations(l *loader[Config]) {
 	l.needs("tls_addr", len(c.TLSAddr) > 0, "tls_cert", c.TLSCert != "")
 	l.needs("tls_client_ca", c.TLSClientCA != "", "tls_cert", c.TLSCert != "")
 	if c.TLSClientCA != "" && c.TLSClientCert == "optional" && c.Identities == "" {
-		l.report(l.chosen("tls_client_cert"), "tls_client_cert: a client without certificate has to authenticate with a token; set identities")
+		l.report("tls_client_cert", l.chosen("tls_client_cert"), "a client without certificate has to authenticate with a token; set identities")
 	}
 	if c.Admin != "" && (slices.Contains(c.Addr, c.Admin) || slices.Contains(c.TLSAddr, c.Admin)) {
-		l.report(l.chosen("admin", "addr", "tls_addr"), "admin: %s is where clients are served already; give it a port of its own", c.Admin)
+		l.report("admin", l.chosen("admin", "addr", "tls_addr"), "%s is where clients are served already; give it a port of its own", c.Admin)
 	}
 	exposure(l, "addr", c.Addr, c.TLSOnly())
 	exposure(l, "tls_addr", c.TLSAddr, true)
@@ -37,8 +37,8 @@ func relations(l *loader[Config]) {
 func exposure(l *loader[Config], name string, addrs []string, tls bool) {
 	for _, text := range addrs {
 		if a, err := address.Parse(text); err == nil && l.config.Exposed(a, tls) {
-			l.report(l.config.Origin(name), "%s: %s can be reached from other machines, and clients need not authenticate; "+
-				"set identities, or tls_client_ca, or allow_unauthenticated: true", name, a)
+			l.report(name, l.config.Origin(name), "%s can be reached from other machines, and clients need not authenticate; "+
+				"set identities, or tls_client_ca, or allow_unauthenticated: true", a)
 		}
 	}
 }

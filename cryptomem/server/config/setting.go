@@ -28,7 +28,7 @@ type SettingOf[C any] struct {
 type Setting = SettingOf[Config]
 
 // Env is the environment variable that overrules the file.
-func (s SettingOf[C]) Env() string { return "CRYPTOMEM_" + s.prefix + strings.ToUpper(s.Name) }
+func (s SettingOf[C]) Env() string { return envPrefix + s.prefix + strings.ToUpper(s.Name) }
 
 // Flag is the flag, without its dashes, that overrules the environment.
 func (s SettingOf[C]) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
