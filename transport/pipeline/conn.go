@@ -3,13 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -19,15 +15,6 @@ import (
 
 // ErrConnClosed is the error of a connection that either side has closed.
 var ErrConnClosed = errors.New("connection is closed")
-
-// writeSize is how much is written at once, in bytes. Progress is noted after each
-// write, so that a long request over a slow line does not look stalled.
-const writeSize = 64 << 10
-
-// inlineBytes is how many bytes may be unanswered for a caller to write itself. That
-// much fits the socket buffers, so the write does not block and the caller
-// can still react to its context.
-const inlineBytes = 32 << 10
 
 // A Conn is the client side of one connection: an Engine behind a mutex, with
 // a goroutine that reads and one that writes. It is safe for any number of
@@ -45,15 +32,11 @@ type Conn struct {
 	nc    net.Conn
 	clk   clock.Clock
 	start time.Time
-	// inline is inlineBytes, or 0 where writes block, as on a net.Pipe.
-	inline int
 	// prompt is nil where only the reading goroutine can read.
 	prompt PromptConn
 
 	// heard counts how often bytes have arrived.
 	heard atomic.Uint64
-	// wake holds a token when the writing goroutine has to take over.
-	wake chan struct{}
 	// broken is closed when the connection has failed.
 	broken chan struct{}
 	ended  sync.WaitGroup
@@ -64,10 +47,9 @@ type Conn struct {
 	mu      sync.Mutex
 	engine  *Engine
 	reading reading
+	writing writing
 	// waiting holds the calls that wait for room.
 	waiting line
-	// writing is set while a caller or the writing goroutine owns the outgoing side.
-	writing bool
 	// watched is set while the timer is armed.
 	watched bool
 	timer   *clock.Timer
@@ -79,27 +61,18 @@ type Conn struct {
 func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 	c := &Conn{
 		nc: nc, clk: clk, start: clk.Now(), engine: NewEngine(l),
-		wake: make(chan struct{}, 1), broken: make(chan struct{}),
+		broken: make(chan struct{}),
 	}
+	c.writing.wake = make(chan struct{}, 1)
 	c.prompt, _ = nc.(PromptConn)
 	c.reading.buffer, c.reading.enough = c.engine.Buffer(), aloneFor
 	unsent.Bound(nc)
 	if buffered(nc) {
-		c.inline = inlineBytes
+		c.writing.inline = inlineBytes
 	}
 	c.ended.Go(c.readAnswers)
 	c.ended.Go(c.writeRequests)
 	return c
-}
-
-// buffered reports whether writes to nc go to a socket buffer of the system.
-func buffered(nc net.Conn) bool {
-	// A tls.Conn has this method.
-	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = wrapped.NetConn()
-	}
-	_, ok := nc.(syscall.Conn)
-	return ok
 }
 
 // Do sends the call and waits for its answer. If ctx ends first, Do returns its
@@ -216,84 +189,6 @@ func (c *Conn) admit() (some bool) {
 		some = true
 	}
 	return some
-}
-
-// flush gets what is outgoing written. Unless the caller is alone, it first lets
-// others add their requests. It requires mu and releases it.
-func (c *Conn) flush(alone bool) {
-	if c.writing || c.failed {
-		c.mu.Unlock()
-		return
-	}
-	c.writing = true
-	if c.engine.inFlight > c.inline {
-		c.mu.Unlock()
-		c.wake <- struct{}{}
-		return
-	}
-	if !alone {
-		c.mu.Unlock()
-		runtime.Gosched()
-		c.mu.Lock()
-	}
-	if c.engine.inFlight > c.inline || !c.writeOnce() {
-		// There is room: only the owner of the outgoing side sends the token.
-		c.wake <- struct{}{}
-	}
-	c.mu.Unlock()
-}
-
-// writeOnce writes what is outgoing and reports whether that was all, in which case
-// the outgoing side is free again. It requires mu, and releases it for the
-// write itself: calls may be submitted meanwhile, but only one write runs.
-func (c *Conn) writeOnce() (all bool) {
-	b := c.engine.Outgoing()
-	b = b[:min(len(b), writeSize)]
-	if len(b) > 0 && !c.failed {
-		c.mu.Unlock()
-		_, err := c.nc.Write(b)
-		if hungUp(err) {
-			// The server may have said why before it closed the connection. The
-			// reader finds that, and the end of the stream, and fails the connection.
-			c.mu.Lock()
-			// Keeping the outgoing side prevents further writes.
-			return true
-		}
-		if err != nil {
-			c.fail(fmt.Errorf("write to server: %w", err))
-		}
-		c.mu.Lock()
-		if !c.failed {
-			c.engine.Sent(len(b), c.now())
-			b = c.engine.out[c.engine.sent:]
-		}
-	}
-	if c.failed || len(b) == 0 {
-		c.writing = false
-		return true
-	}
-	return false
-}
-
-// hungUp reports whether a write failed because the other side has closed.
-func hungUp(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe)
-}
-
-// writeRequests runs in the writing goroutine, which takes over whenever it is woken.
-func (c *Conn) writeRequests() {
-	for {
-		select {
-		case <-c.wake:
-		case <-c.broken:
-			return
-		}
-		runtime.Gosched()
-		c.mu.Lock()
-		for !c.writeOnce() {
-		}
-		c.mu.Unlock()
-	}
 }
 
 // wait waits for the call's answer or the end of ctx.

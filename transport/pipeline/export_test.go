@@ -27,3 +27,13 @@ func InFlight(c *Conn) int {
 	defer c.mu.Unlock()
 	return c.engine.InFlight()
 }
+
+// TakeTurn is what the reading goroutine does before it hands out so many answers.
+func TakeTurn(c *Conn, answers int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.takeTurn(answers)
+}
+
+// WriteTurn is what the reading goroutine does after it has handed out answers.
+func WriteTurn(c *Conn) { c.writeTurn() }

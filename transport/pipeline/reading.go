@@ -195,19 +195,22 @@ func (c *Conn) take(done []*Call, n int, err error) (_ []*Call, same bool) {
 		c.reading.buffer = c.engine.Buffer()
 		if violation != nil {
 			err = violation
-		} else if c.admit() && !c.writing {
-			c.writing = true
-			c.wake <- struct{}{}
+		} else if c.admit() && c.own() {
+			c.wakeWriter()
 		}
 	}
 	failed := c.failed
 	same = !failed && (err != nil || c.pass())
+	writes := same && err == nil && c.takeTurn(len(done))
 	c.mu.Unlock()
 	// Outside the lock, so that the callers do not wait for it when they wake up.
 	for _, call := range done {
 		call.done <- struct{}{}
 	}
 	clear(done)
+	if writes {
+		c.writeTurn()
+	}
 	switch {
 	case failed || err == nil:
 		return done, same
