@@ -449,3 +449,11 @@ var _ = Describe("ParseEviction", func() {
 		Expect(err).To(MatchError(ContainSubstring(`"lru"`)))
 	})
 })
+
+var _ = Describe("The limits of a cache", func() {
+	It("are those of its documentation", func() {
+		Expect([]int{
+			cache.MaxKeySize, cache.DefaultMaxValueSize, cache.MaxValueSizeLimit, cache.MinMemory, cache.MaxAccountName, cache.MaxPrefetch,
+		}).To(Equal([]int{65535, 1 << 20, 1 << 30, 1 << 20, 255, 16}))
+	})
+})

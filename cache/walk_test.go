@@ -191,6 +191,26 @@ var _ = Describe("A scan", func() {
 		Expect(steps).To(BeNumerically(">=", 50_000/4096-1))
 	})
 
+	It("lists at most about 64 KiB of keys in a step, or looks at 4096", func() {
+		big, err := cache.New(clk, cache.WithMaxMemory(64<<20), cache.WithShards(1))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 10_000 {
+			_, err := big.Set(1, fmt.Appendf(nil, "%01000d", i), []byte("v"), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		const batch, seen = 64, 4096
+		listed := 0
+		Expect(big.ScanKeys(1, 0, []byte("0"), 10_000, func(key []byte) { listed += len(key) })).NotTo(BeZero())
+		Expect(listed).To(And(BeNumerically(">=", 64<<10), BeNumerically("<", 64<<10+batch*1000)))
+		// Each batch counts as one key more.
+		cursor, steps := uint64(0), 0
+		for steps == 0 || cursor != 0 {
+			cursor = big.ScanKeys(1, cursor, []byte("no"), 10_000, func([]byte) { Fail("there is none") })
+			steps++
+		}
+		Expect(steps).To(And(BeNumerically("<=", 10_000*(batch+1)/batch/seen+1), BeNumerically(">", 10_000/(seen+batch))))
+	})
+
 	It("counts neither as hit nor as miss", func() {
 		before := c.Stats()
 		walk(64<<10, func(int) {})

@@ -51,6 +51,9 @@ var _ = Describe("The methods of a client", func() {
 		Expect([]any{
 			cryptomem.DefaultTimeout, cryptomem.DefaultDialTimeout, cryptomem.DefaultAttempts, cryptomem.DefaultMinBackoff, cryptomem.DefaultMaxBackoff,
 		}).To(Equal([]any{5 * time.Second, 5 * time.Second, 3, 20 * time.Millisecond, 250 * time.Millisecond}))
+		Expect([]any{
+			cryptomem.KeyFileInterval, cryptomem.DefaultLease, cryptomem.DefaultFallbackTimeout, cryptomem.DefaultFailoverPause, cryptomem.DefaultStandIn, cryptomem.DefaultMaxValueSize,
+		}).To(Equal([]any{10 * time.Second, 10 * time.Second, time.Second, 2 * time.Second, time.Minute, 1 << 20}))
 	})
 
 	It("are four, and the way to the full client, of what New returns", func() {

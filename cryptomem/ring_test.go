@@ -253,6 +253,13 @@ var _ = Describe("A ring of servers", func() {
 			found[key]++
 		}
 		Expect(found).To(HaveLen(300))
+		steps := 0
+		for cursor := uint64(0); steps == 0 || cursor != 0; steps++ {
+			_, next, err := c.ScanKeys(ctx, "", cursor, 1000)
+			Expect(err).NotTo(HaveOccurred())
+			cursor = next
+		}
+		Expect(steps).To(Equal(3), "one for each server")
 		members[2].down.Store(true)
 		var last error
 		for _, err := range c.Keys(ctx, "") {

@@ -153,3 +153,12 @@ var _ = Describe("A secret", func() {
 		Expect(kr.SetNameRoot(make([]byte, 32))).To(MatchError("sealing: name root is 32 zero bytes, must be random"))
 	})
 })
+
+var _ = Describe("The limits of sealing", func() {
+	It("are those of its documentation", func() {
+		Expect([]any{sealing.DefaultClockBound, sealing.DefaultSkew, sealing.SubkeyLifetime}).To(Equal([]any{5 * time.Second, time.Second, time.Hour}))
+		Expect([]int{
+			sealing.MaxNamespace, sealing.MaxKeys, sealing.KeySize, sealing.BlindNameSize, sealing.MinPassphrase, sealing.MinSalt, sealing.SealsPerSubkey,
+		}).To(Equal([]int{255, 1000, 32, 16, 12, 16, 65536}))
+	})
+})

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
@@ -225,7 +226,11 @@ func (e *serverEnd) Share() *session.Share {
 	if e.guarded == nil {
 		return nil
 	}
-	return e.guarded.Share()
+	share, s := e.guarded.Share(), e.conn.node
+	if share != nil && !slices.Contains(s.identities, share) {
+		s.identities = append(s.identities, share)
+	}
+	return share
 }
 
 // entitled judges an executed request by what its sender may. It reports whether

@@ -35,9 +35,10 @@ type node struct {
 	disk  *disk
 	saves *oracle.Snapshots
 	past  [][]byte // files of saves
-	// budget of memory in flight, and the share of each lane.
-	budget *session.Budget
-	shares map[int]*session.Share
+	// budget of memory in flight, and the shares of each lane and of identities.
+	budget     *session.Budget
+	shares     map[int]*session.Share
+	identities []*session.Share
 
 	// Crashed, and not restarted yet.
 	down bool
@@ -98,7 +99,7 @@ func (s *node) start() {
 	if c.Evict {
 		s.model.Evicted = func() uint64 { return store.Stats().Evicted }
 	}
-	s.budget, s.shares = session.NewBudget(-1), map[int]*session.Share{}
+	s.budget, s.shares, s.identities = session.NewBudget(-1), map[int]*session.Share{}, nil
 	if c.InFlight > 0 {
 		s.budget.SetLimit(int64(c.InFlight))
 	}

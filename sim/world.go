@@ -263,6 +263,11 @@ func (w *world) release() {
 				w.violate(RuleMemory, "with all connections gone, %d bytes are held in the share of lane %d", held, lane)
 			}
 		}
+		for _, share := range s.identities {
+			if held := share.Used(); held != 0 {
+				w.violate(RuleMemory, "with all connections gone, %d bytes are held in the share of an identity", held)
+			}
+		}
 	}
 }
 

@@ -335,3 +335,9 @@ var _ = Describe("The hash of names", func() {
 		Expect(newSipHash([16]byte{1}).sum([]byte("name"))).NotTo(Equal(newSipHash([16]byte{15: 1}).sum([]byte("name"))))
 	})
 })
+
+var _ = Describe("A table that is told nothing", func() {
+	It("keeps to what is documented", func() {
+		Expect([]any{DefaultClocks, DefaultDelay, DefaultNames}).To(Equal([]any{5 * time.Second, 55 * time.Second, 65536}))
+	})
+})

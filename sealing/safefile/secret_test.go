@@ -59,7 +59,7 @@ var _ = Describe("A secret file", func() {
 		GinkgoHelper()
 		cmd := exec.CommandContext(GinkgoT().Context(), "/proc/self/exe")
 		cmd.Dir = "/"
-		cmd.Env = []string{"SAFEFILE_SPEC_READS=" + name}
+		cmd.Env = append(os.Environ(), "SAFEFILE_SPEC_READS="+name)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{group}}}
 		out, err := cmd.Output()
 		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {

@@ -219,14 +219,10 @@ func Dial(ctx context.Context, text string) (net.Conn, error) {
 
 // Of returns the address of a listener.
 func Of(addr net.Addr) Address {
-	switch a := addr.(type) {
-	case *net.UnixAddr:
-		return Address{Path: a.Name}
-	case *net.TCPAddr:
-		ip := a.AddrPort()
-		return Address{Host: ip.Addr().Unmap().String(), Port: ip.Port()}
+	if unix, ok := addr.(*net.UnixAddr); ok {
+		return Address{Path: unix.Name}
 	}
-	// Another kind of address is not local.
+	// A kind of address that cannot be parsed is not local.
 	a, _ := Parse(addr.String())
 	return a
 }

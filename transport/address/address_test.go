@@ -98,6 +98,7 @@ var _ = Describe("An address", func() {
 	},
 		Entry(nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "127.0.0.1:80"),
 		Entry(nil, &net.TCPAddr{IP: net.IPv6loopback, Port: 80}, "[::1]:80"),
+		Entry(nil, &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 80}, "[fe80::1%eth0]:80"),
 		Entry(nil, &net.UnixAddr{Name: "/run/s", Net: "unix"}, "unix:/run/s"),
 		Entry("another kind", named("cache.example:80"), "cache.example:80"),
 	)

@@ -415,3 +415,11 @@ var _ = Describe("Engine", func() {
 		})).To(BeZero())
 	})
 })
+
+var _ = Describe("The limits of an engine", func() {
+	It("are those of its documentation", func() {
+		Expect([]any{
+			pipeline.DefaultMaxCalls, pipeline.DefaultMaxBytes, pipeline.DefaultMaxAnswer, pipeline.DefaultSilence, pipeline.DefaultTotal,
+		}).To(Equal([]any{16384, 16 << 20, 1 << 20, 5 * time.Second, time.Minute}))
+	})
+})

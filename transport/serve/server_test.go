@@ -198,3 +198,12 @@ var _ = Describe("a server", func() {
 		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
 	})
 })
+
+var _ = Describe("The limits of a server", func() {
+	It("are those of its documentation, unless it is told otherwise", func() {
+		Expect([]int{serve.DefaultMaxConnections, serve.DefaultMaxConnectionsPerAddress, serve.DefaultMaxInFlight}).To(Equal([]int{16384, 12288, 256 << 20}))
+		Expect([]time.Duration{
+			serve.DefaultFrameTimeout, serve.DefaultWriteTimeout, serve.DefaultIdleTimeout, serve.DefaultAuthTimeout,
+		}).To(Equal([]time.Duration{30 * time.Second, 30 * time.Second, 10 * time.Minute, 10 * time.Second}))
+	})
+})

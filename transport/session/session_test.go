@@ -183,3 +183,9 @@ type grower int
 func (g grower) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
 	return wire.AppendResponse(dst, wire.OK, make([]byte, g))
 }
+
+var _ = Describe("The limits of a session", func() {
+	It("are those of its documentation", func() {
+		Expect([]int{session.DefaultMaxValueSize, session.DefaultHighWater, session.MaxPrefetch}).To(Equal([]int{1 << 20, 32 << 10, 16}))
+	})
+})

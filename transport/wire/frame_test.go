@@ -107,3 +107,9 @@ func dialogues() []testdata.Dialogue {
 	Expect(err).NotTo(HaveOccurred())
 	return all
 }
+
+var _ = Describe("the limits of the protocol", func() {
+	It("are those of its documentation", func() {
+		Expect([]uint64{wire.MaxKeySize, wire.MaxWireValueSize, wire.MaxMessage, wire.MaxQuote}).To(Equal([]uint64{65535, 4294967295, 512, 48}))
+	})
+})
