@@ -26,7 +26,7 @@ type asleep struct {
 type specFile struct {
 	name    string
 	focus   []string
-	took    time.Duration
+	took    cost
 	reached map[int]bool
 }
 
@@ -71,7 +71,7 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 			if !file.reached[number] {
 				continue
 			}
-			if v.How, err = t.runSpecs(specs.bin, pkg, t.limit(file.took), wake, file.focus...); err != nil {
+			if v.How, _, err = t.runSpecs(specs.bin, pkg, t.limit(file.took), wake, file.focus...); err != nil {
 				return err
 			}
 			if v.How != "" {
@@ -119,10 +119,10 @@ func (t *Trial) fallAsleep(pkg string) (asleep, error) {
 		if err := t.record(a.bin, pkg, &file); err != nil {
 			return a, err
 		}
-		a.took += file.took
+		a.took += file.took.time
 		a.files = append(a.files, file)
 	}
-	slices.SortStableFunc(a.files, func(x, y specFile) int { return cmp.Compare(x.took, y.took) })
+	slices.SortStableFunc(a.files, func(x, y specFile) int { return cmp.Compare(x.took.time, y.took.time) })
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.took[pkg] = a.took
@@ -133,12 +133,11 @@ func (t *Trial) fallAsleep(pkg string) (asleep, error) {
 // all sleep, it cannot judge, and is left out.
 func (t *Trial) record(bin, pkg string, file *specFile) error {
 	name := bin + "-" + file.name + ".reached"
-	began := t.Clock.Now()
-	said, err := t.runSpecs(bin, pkg, unhurried, []string{envMutant + "=" + recording, envRecord + "=" + name}, file.focus...)
+	said, took, err := t.runSpecs(bin, pkg, unhurried, []string{envMutant + "=" + recording, envRecord + "=" + name}, file.focus...)
 	if err != nil {
 		return err
 	}
-	file.took, file.reached = t.Clock.Since(began), map[int]bool{}
+	file.took, file.reached = took, map[int]bool{}
 	if said != "" {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
@@ -41,8 +42,14 @@ var _ = Describe("a program with a mutant in it", func() {
 	BeforeEach(func() { t = &Trial{Clock: clock.New()} })
 
 	It("is ended when it takes too long, with all that it has started", func() {
-		_, err := t.run(".", lookEvery/2, nil, "sh", "-c", "sleep 1000 & sleep 1000")
+		_, _, err := t.run(".", cost{time: lookEvery / 2}, nil, "sh", "-c", "sleep 1000 & sleep 1000")
 		Expect(err).To(MatchError(errHangs))
+	})
+
+	It("is ended when it goes round and round, however busy the machine is", func() {
+		_, took, err := t.run(".", cost{time.Hour, lookEvery / 2}, nil, "sh", "-c", "while :; do :; done")
+		Expect(err).To(MatchError(errSpins))
+		Expect(took.cpu).To(BeNumerically(">", lookEvery/2))
 	})
 
 	It("is asked for its first failure in flags that it knows", func() {
@@ -58,7 +65,7 @@ var _ = Describe("a program with a mutant in it", func() {
 	})
 
 	It("says how it failed", func() {
-		text, err := t.run(".", unhurried, []string{"WORD=panic: odd"}, "sh", "-c", `echo before; echo "$WORD" >&2; exit 3`)
+		text, _, err := t.run(".", unhurried, []string{"WORD=panic: odd"}, "sh", "-c", `echo before; echo "$WORD" >&2; exit 3`)
 		Expect(err).To(HaveOccurred())
 		Expect(blame(text, err)).To(Equal("panic: odd"))
 		Expect(blame("--- FAIL: TestAll (0.02s)\n    --- FAIL: TestAll/one (2s)\n", err)).To(Equal("--- FAIL: TestAll/one (2s)"))

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"time"
 )
 
 var (
 	errHangs   = errors.New("hangs")
+	errSpins   = errors.New("goes round and round")
 	errGreedy  = errors.New("takes all memory")
 	errRefused = errors.New("cannot be looked at")
 )
@@ -23,8 +26,20 @@ const (
 	lookEvery = 250 * time.Millisecond // how often that is looked at
 )
 
-// run runs a program to its end, and returns what it says.
-func (t *Trial) run(dir string, limit time.Duration, env []string, bin string, args ...string) (string, error) {
+// A cost is what a program takes: time, and time of processors, which does not
+// depend on what else runs. As a limit, no time of processors is any.
+type cost struct{ time, cpu time.Duration }
+
+// unhurried is what a program may take of which nothing is known yet.
+var unhurried = cost{time: 10 * time.Minute}
+
+// limit is what a program may take that takes so much without a mutant.
+func (t *Trial) limit(without cost) cost {
+	return cost{t.Grace + 10*without.time, t.Grace/4 + 5*without.cpu}
+}
+
+// run runs a program to its end, and returns what it says and takes.
+func (t *Trial) run(dir string, limit cost, env []string, bin string, args ...string) (string, cost, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	c := exec.CommandContext(ctx, bin, args...) //nolint:gosec // G204: built a moment ago
@@ -33,8 +48,9 @@ func (t *Trial) run(dir string, limit time.Duration, env []string, bin string, a
 	c.WaitDelay = 5 * time.Second
 	var said bytes.Buffer
 	c.Stdout, c.Stderr = &said, &said
+	began := t.Clock.Now()
 	if err := c.Start(); err != nil {
-		return "", err
+		return "", cost{}, err
 	}
 	over := make(chan struct{})
 	go t.watch(c.Process.Pid, limit, over, cancel)
@@ -43,11 +59,12 @@ func (t *Trial) run(dir string, limit time.Duration, env []string, bin string, a
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	return said.String(), err
+	took := cost{t.Clock.Since(began), c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
+	return said.String(), took, err
 }
 
 // watch ends a program that takes more than it may.
-func (t *Trial) watch(pid int, limit time.Duration, over <-chan struct{}, end context.CancelCauseFunc) {
+func (t *Trial) watch(pid int, limit cost, over <-chan struct{}, end context.CancelCauseFunc) {
 	began := t.Clock.Now()
 	look := t.Clock.Ticker(lookEvery)
 	defer look.Stop()
@@ -57,10 +74,13 @@ func (t *Trial) watch(pid int, limit time.Duration, over <-chan struct{}, end co
 			return
 		case <-look.C:
 		}
-		switch used, err := resident(pid); {
-		case t.Clock.Since(began) > limit:
+		if t.Clock.Since(began) > limit.time {
 			end(errHangs)
-		case err == nil && used > maxMemory:
+		}
+		if used, err := processorTime(pid); err == nil && limit.cpu > 0 && used > limit.cpu {
+			end(errSpins)
+		}
+		if used, err := resident(pid); err == nil && used > maxMemory {
 			end(errGreedy)
 		}
 	}
@@ -77,4 +97,21 @@ func resident(pid int) (int64, error) {
 		return 0, errRefused
 	}
 	return pages * int64(os.Getpagesize()), nil
+}
+
+// processorTime is how much time of processors a process has taken.
+func processorTime(pid int) (time.Duration, error) {
+	text, err := readText(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// Its name, in brackets, may hold anything.
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 13 {
+		return 0, errRefused
+	}
+	user, err := strconv.Atoi(fields[11])
+	system, also := strconv.Atoi(fields[12])
+	const tick = time.Second / 100
+	return time.Duration(user+system) * tick, errors.Join(err, also)
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/Zezezknight/cryptomem/sim"
 	"github.com/Zezezknight/cryptomem/sim/script"
@@ -22,7 +21,7 @@ type round struct {
 
 	// Without a mutant.
 	covered *coverage
-	took    time.Duration
+	took    cost
 }
 
 // measure builds the simulator as it is, demands that it finds nothing, and takes
@@ -41,11 +40,11 @@ func (t *Trial) measure() error {
 		if err := os.MkdirAll(data, 0o750); err != nil {
 			return err
 		}
-		began := t.Clock.Now()
-		if how := t.play(r, bin, unhurried, "GOCOVERDIR="+data); how != "" {
+		how, took := t.play(r, bin, unhurried, "GOCOVERDIR="+data)
+		if how != "" {
 			return fmt.Errorf("the simulator fails without any mutant: %s", how)
 		}
-		r.took = t.Clock.Since(began)
+		r.took = took
 		if r.covered, err = readCoverage(t.Root, data); err != nil {
 			return err
 		}
@@ -99,23 +98,24 @@ func (t *Trial) simulate(bin string, m *Mutant, env ...string) string {
 		if m != nil && !r.covered.runs(m) {
 			continue
 		}
-		if how := t.play(r, bin, t.limit(r.took), env...); how != "" {
+		if how, _ := t.play(r, bin, t.limit(r.took), env...); how != "" {
 			return how
 		}
 	}
 	return ""
 }
 
-// play returns what a round finds, nothing if that is nothing.
-func (t *Trial) play(r *round, bin string, limit time.Duration, env ...string) string {
+// play returns what a round finds, nothing if that is nothing, and what it takes.
+func (t *Trial) play(r *round, bin string, limit cost, env ...string) (string, cost) {
 	args := append([]string{"--json", "--first", "--minimize=false", "--workers", "1", "--tier", r.tier}, r.args...)
-	text, err := t.run(t.Root, limit, env, bin, args...)
+	text, took, err := t.run(t.Root, limit, env, bin, args...)
 	if errors.Is(err, errHangs) {
 		// or the machine was busy
-		text, err = t.run(t.Root, 2*limit, env, bin, args...)
+		limit.time *= 2
+		text, took, err = t.run(t.Root, limit, env, bin, args...)
 	}
 	if err != nil {
-		return fmt.Sprintf("tier %s: %s", r.tier, blame(text, err))
+		return fmt.Sprintf("tier %s: %s", r.tier, blame(text, err)), took
 	}
-	return ""
+	return "", took
 }

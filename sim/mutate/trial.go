@@ -51,7 +51,7 @@ type Trial struct {
 // A control is a program as it is without a mutant.
 type control struct {
 	hash string
-	took time.Duration
+	took cost
 }
 
 // A Verdict says what came of a mutant.
@@ -230,22 +230,17 @@ func (t *Trial) control(how, pkg string) (control, error) {
 	if err := t.build(how, "", plain, pkg); err != nil {
 		return control{}, err
 	}
-	began := t.Clock.Now()
+	var took cost
 	if how == "test" {
-		if said, err := t.runSpecs(plain, pkg, unhurried, nil); err != nil || said != "" {
+		said, usual, err := t.runSpecs(plain, pkg, unhurried, nil)
+		if err != nil || said != "" {
 			return control{}, errors.Join(err, fmt.Errorf("the specs of %s fail without any mutant: %s", pkg, said))
 		}
+		took = usual
 	}
-	took := t.Clock.Since(began)
 	h, err := hash(plain)
 	return control{h, took}, err
 }
-
-// unhurried is how long a program may take of which nothing is known yet.
-const unhurried = 10 * time.Minute
-
-// limit is how long a program may take that takes so long without a mutant.
-func (t *Trial) limit(without time.Duration) time.Duration { return t.Grace + 10*without }
 
 func hash(name string) (string, error) {
 	f, err := os.Open(name)
@@ -268,7 +263,7 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 	}
 	differs, c, err := t.changed("test", bin, pkg)
 	if err == nil && differs {
-		how, err = t.runSpecs(bin, pkg, t.limit(c.took), nil)
+		how, _, err = t.runSpecs(bin, pkg, t.limit(c.took), nil)
 	}
 	return how, differs, err
 }
@@ -277,21 +272,23 @@ func (t *Trial) specs(pkg, overlay, dir string) (how string, differs bool, err e
 // once in a while.
 const specRuns = 2
 
-func (t *Trial) runSpecs(bin, pkg string, limit time.Duration, env []string, focus ...string) (string, error) {
+// runSpecs returns how specs fail, nothing if they pass, and what they take.
+func (t *Trial) runSpecs(bin, pkg string, limit cost, env []string, focus ...string) (how string, took cost, err error) {
 	f, err := t.specFlags(pkg)
 	if err != nil {
-		return "", err
+		return "", cost{}, err
 	}
 	flags := slices.Concat(f.flags, focus)
-	var how string
 	for range specRuns {
-		text, err := t.run(f.dir, limit, env, bin, flags...)
+		text, took, err := t.run(f.dir, limit, env, bin, flags...)
 		if err == nil {
-			return "", nil
+			return "", took, nil
 		}
-		how = fmt.Sprintf("%s: %s", pkg, blame(text, err))
+		if how = fmt.Sprintf("%s: %s", pkg, blame(text, err)); errors.Is(err, errSpins) {
+			break
+		}
 	}
-	return how, nil
+	return how, cost{}, nil
 }
 
 // failFast is a flag of Ginkgo.
@@ -333,7 +330,7 @@ func (t *Trial) listFlags(pkg string) (f specFlags, err error) {
 
 // blame is what a failing program says is wrong, in one line.
 func blame(text string, err error) string {
-	if errors.Is(err, errHangs) || errors.Is(err, errGreedy) {
+	if errors.Is(err, errHangs) || errors.Is(err, errSpins) || errors.Is(err, errGreedy) {
 		return err.Error()
 	}
 	// Of tests within tests, the one inside says more.
