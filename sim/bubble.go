@@ -94,6 +94,8 @@ type bubble struct {
 	pending int
 	done    []ended
 	ledger  *oracle.Ledger
+	locks   oracle.Locks
+	holders int // of locks so far
 	values  map[string]script.Value
 	failure *Failure
 	trace   *Trace

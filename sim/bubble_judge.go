@@ -24,6 +24,10 @@ func (b *bubble) judge(o Options) uint64 {
 	if b.failure != nil || o.NoHistory || b.suspect {
 		return b.hash
 	}
+	if v := judgeLocks(&b.locks, b.script, history); v != nil {
+		b.violate(v.Rule, v.Detail)
+		return b.hash
+	}
 	for _, ops := range oracle.ByKey(history) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {

@@ -32,6 +32,8 @@ type call struct {
 	stamp  sealing.Stamp      // of what is written, or of what removes
 	recall *oracle.Recall     // what the client cannot but have known then
 
+	lock *locking // nil unless it is about one
+
 	looked func(well bool) // in place of all that, for what a client asks for its ring
 }
 
@@ -54,6 +56,7 @@ func requestSize(r *wire.Request) int64 {
 func (k *call) finish(c *client, outcome oracle.Outcome, how string) {
 	w := c.w
 	k.op.Outcome = outcome
+	k.claimed(c)
 	c.forgo(k)
 	w.mix(uint64(outcome)<<8 | uint64(len(how)))
 	w.remember(k.op)
@@ -86,6 +89,9 @@ func (e *clientEnd) answered(k *call) {
 		return
 	}
 	if k.action.Verb == script.Touch && e.c.touched(k) {
+		return
+	}
+	if k.lock != nil && e.c.locked(k) {
 		return
 	}
 	e.c.learn(k)

@@ -41,6 +41,7 @@ type client struct {
 	retired  bool              // its keyring holds the primary alone
 	ring     *ring.Ring        // nil for one server
 	versions map[string]uint64 // that it saw last, by key
+	holds    map[string]*hold  // locks that it has taken last, by name
 	scratch  []byte
 	envelope []byte
 	name     []byte
@@ -50,7 +51,7 @@ func newClient(w *world, index int) *client {
 	c := &client{
 		w: w, index: index, clk: virtualClock{now: &w.now},
 		random:   keyedReader{seed: script.Draw(w.script.Seed, uint64(index))},
-		versions: map[string]uint64{}, ends: make([]*clientEnd, len(w.servers)*w.links()), waiting: make([][]*call, len(w.servers)*w.links()),
+		versions: map[string]uint64{}, holds: map[string]*hold{}, ends: make([]*clientEnd, len(w.servers)*w.links()), waiting: make([][]*call, len(w.servers)*w.links()),
 	}
 	c.memory = memoryOf(w.script, w.ledger)
 	c.joinRing()
@@ -242,7 +243,13 @@ func (c *client) makeCall(a *script.Action) {
 		Client: c.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
 		Call: w.server.clk.elapsed(), Return: oracle.Never, Began: w.turn,
 	}
-	c.request(k, a)
+	if a.Verb.IsLocking() {
+		if !c.locks(k, a) {
+			return
+		}
+	} else {
+		c.request(k, a)
+	}
 	if w.failure == nil {
 		k.recall = c.recall(a.Key)
 		c.send(k)

@@ -57,7 +57,7 @@ func (e *clientEnd) submit(k *call) error {
 		e.places++
 	}
 	e.submitted += requestSize(&k.Request)
-	if aim := k.action.Aim; aim.On {
+	if aim := k.action.Aim; aim.On && !k.later() {
 		key := string(k.Request.Key)
 		e.conn.up.aims = append(e.conn.up.aims, aimAt(e.conn.node, e.submitted, key, int64(aim.Offset)))
 	}
@@ -177,11 +177,12 @@ func (e *clientEnd) complete() {
 func (e *clientEnd) failed(k *call) {
 	w := e.c.w
 	switch {
-	case k.action.Verb == script.Touch && k.Request.Command == wire.GetV:
+	case k.lock != nil && k.Request.Command == wire.GetV, k.action.Verb == script.Touch && k.Request.Command == wire.GetV:
 		// nothing has been changed yet
 		k.finish(e.c, oracle.Void, script.WantLost)
 	case k.MaybeApplied:
 		w.cover(StateMaybe)
+		k.uncertain()
 		k.finish(e.c, oracle.Unknown, script.WantLost)
 	case k.place >= 0 && k.place < len(e.conn.server.answers) && !w.corrupt && w.script.Config.InFlight == 0:
 		w.violate(RuleUnsent, "%v was executed, its call says that it was not", k.action)

@@ -104,6 +104,14 @@ const (
 	StateShortened                     // its end is missing
 	StateBroughtBack                   // it is an earlier one than it was
 	StateRevertCaught                  // a reader notices what a snapshot has taken back
+	StateLockOutlived                  // a lock is taken whose mark is there and holds no more
+	StateLocked                        // a lock is refused
+	StateLockRaced                     // another was faster to take it
+	StateLockExtended                  // a lock is extended
+	StateLockLost                      // and cannot be, since it is lost
+	StateUnlocked                      // a lock is given back
+	StateLockLate                      // the time of a lock is over when it is taken
+	StateLockUncertain                 // a client does not know whether it has a lock
 	numStates
 )
 
@@ -165,6 +173,14 @@ var stateNames = [numStates]string{
 	StateShortened:        "file shortened",
 	StateBroughtBack:      "old file back",
 	StateRevertCaught:     "revert noticed",
+	StateLockOutlived:     "lock outlived",
+	StateLocked:           "lock refused",
+	StateLockRaced:        "lock raced for",
+	StateLockExtended:     "lock extended",
+	StateLockLost:         "lock lost",
+	StateUnlocked:         "unlock",
+	StateLockLate:         "lock too late",
+	StateLockUncertain:    "lock uncertain",
 }
 
 // String returns the state in a few words.

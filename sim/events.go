@@ -24,6 +24,7 @@ const (
 	rankJanitor
 	rankOverdue
 	rankLook
+	rankCall
 )
 
 // push makes do due at the given time. Of two events with the same time, kind

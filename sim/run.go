@@ -122,6 +122,10 @@ func (w *world) judge() {
 	if w.failure != nil || w.script.Config.Hostile || w.corrupt || w.strangers || w.options.NoHistory {
 		return
 	}
+	if v := w.locks.Judge(); v != nil {
+		w.fail(v)
+		return
+	}
 	for _, era := range append(w.eras, w.history) {
 		w.judgeEra(era)
 	}

@@ -141,6 +141,7 @@ func (s *node) restart(back int64) {
 	}
 	s.close()
 	s.down = true
+	s.w.locks.Restarted(s.clk.elapsed(), s.clk.elapsed())
 	if s.disk == nil {
 		s.w.rememberLoss(oracle.Op{Verb: script.Flush, Call: s.clk.elapsed(), Return: s.clk.elapsed(), Began: s.w.turn, Ended: s.w.turn, Outcome: oracle.Done})
 	}

@@ -51,6 +51,11 @@ func Stress(s *script.Script, network string, o Options) *Result {
 	if w.failure != nil || o.NoHistory {
 		return r
 	}
+	if v := judgeLocks(&w.locks, s, history); v != nil {
+		w.violate(v.Rule, "%s", v.Detail)
+		r.Failure = w.failure
+		return r
+	}
 	for _, ops := range oracle.ByKey(history) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
@@ -80,6 +85,9 @@ type stress struct {
 	// Guards everything below.
 	mu  sync.Mutex
 	ops [][]oracle.Op
+	// Attempts at locks, and how many holders there were.
+	locks   oracle.Locks
+	holders int
 	// conns of each client, the last one.
 	conns   map[int]net.Conn
 	failure *Failure
@@ -181,13 +189,15 @@ func (w *stress) client(index int) {
 // hand makes every so many-th call of a client.
 func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 	var ops []oracle.Op
-	versions := map[string]uint64{}
+	versions, locks := map[string]uint64{}, map[string]*held{}
 	for i := range w.script.Actions {
 		a := &w.script.Actions[i]
 		if i%hands != hand || a.Actor != (script.Actor{Kind: script.Client, Index: index}) {
 			continue
 		}
 		switch {
+		case a.Verb.IsLocking():
+			w.lock(client, a, locks)
 		case a.Verb.IsCall() && a.TTL >= 0:
 			ctx, cancel := context.WithCancel(context.Background())
 			if script.Draw(w.script.Seed, uint64(i))%32 == 0 {
@@ -218,6 +228,32 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ops = append(w.ops, ops)
+}
+
+// lock makes a call about a lock.
+func (w *stress) lock(client *cryptomem.Client, a *script.Action, locks map[string]*held) {
+	w.mu.Lock()
+	had := locks[a.Key]
+	if a.Verb == script.Lock {
+		w.holders++
+		had = &held{claim: oracle.Claim{Name: a.Key, Holder: w.holders}}
+	}
+	w.mu.Unlock()
+	if had == nil {
+		return
+	}
+	began := w.clk.Since(w.start)
+	claim, err := askLock(context.Background(), client, a, had)
+	claim.Call, claim.Return = int64(began), int64(w.clk.Since(w.start))
+	if claim.Outcome == oracle.Unknown {
+		claim.Return = oracle.Never
+	}
+	if err == nil && a.Verb != script.Unlock {
+		had.claim, locks[a.Key] = claim, had
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.locks.Claimed(claim)
 }
 
 // accept checks what a user can check alone.

@@ -35,6 +35,7 @@ type user struct {
 	admitted int64              // when the latest call began that came to something
 	memory   *oracle.Memory     // what the user cannot but know; nil unless the server is hostile
 	versions map[string]version // that it saw last, by key
+	locks    map[string]*held   // that it has taken last, by name
 	calls    []underway         // in order
 	aims     []script.Action    // whose requests wait to be sent
 	wire     *pipeline.Conn     // for what the client has no call for; nil until there is need
@@ -55,7 +56,7 @@ type underway struct {
 }
 
 func newUser(b *bubble, index int) *user {
-	u := &user{b: b, index: index, versions: map[string]version{}, clk: newWallClock(b.clk), memory: memoryOf(b.script, b.ledger)}
+	u := &user{b: b, index: index, versions: map[string]version{}, locks: map[string]*held{}, clk: newWallClock(b.clk), memory: memoryOf(b.script, b.ledger)}
 	kr, err := sharedKeyring(0, false)
 	if err != nil {
 		b.violate(RuleRefusal, err.Error())
@@ -166,7 +167,11 @@ type stepKey struct{}
 // Begin implements cryptomem.Observer.
 func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, func(cryptomem.Outcome)) {
 	step, _ := ctx.Value(stepKey{}).(int)
-	t.b.gate.pass(&ticket{id: 1<<30 | uint64(step), lane: t.lane, step: step})
+	id := 1<<30 | uint64(step)
+	if step == 0 {
+		id = 1<<29 | uint64(t.lane) // a client's own, in the background
+	}
+	t.b.gate.pass(&ticket{id: id, lane: t.lane, step: step})
 	return ctx, func(cryptomem.Outcome) {}
 }
 
@@ -224,8 +229,11 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 	if a.Verb.IsWrite() {
 		u.writing(a, op)
 	}
-	if a.Verb == script.Prolong {
+	switch {
+	case a.Verb == script.Prolong:
 		return nil, u.prolong(ctx, a)
+	case a.Verb.IsLocking():
+		return nil, u.lock(ctx, a, op.Call)
 	}
 	return request(ctx, u.client, u.b.script.Config.Blind, a, op)
 }
@@ -377,6 +385,9 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		}
 	}
 	b.entitled(u, a, &op, how)
+	if a.Verb.IsLocking() {
+		op.Outcome = oracle.Void // to all other oracles it is nothing
+	}
 	if known != nil {
 		if v := u.accepted(known, a.Key, op.Seen); v != nil {
 			b.fail(u.index, v.Rule, v.Detail)
@@ -408,6 +419,9 @@ var errNobody = errors.New("no server listens")
 // a script calls that.
 func classify(a *script.Action, err error) (oracle.Outcome, string) {
 	v := a.Verb
+	if v.IsLocking() {
+		return classifyLock(a, err)
+	}
 	uncertain := oracle.Void
 	if errors.Is(err, cryptomem.ErrMaybeApplied) {
 		uncertain = oracle.Unknown

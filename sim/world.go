@@ -41,6 +41,8 @@ type world struct {
 	keys      map[string]uint8        // that each was sealed with, a bit for one
 	ledger    *oracle.Ledger
 	sealed    *oracle.Seal
+	locks     oracle.Locks
+	holders   int // of locks so far
 	history   []oracle.Op
 	eras      [][]oracle.Op      // of before servers were started with what they had saved
 	reverted  bool               // and one was
@@ -63,10 +65,13 @@ func newWorld(s *script.Script, o Options) *world {
 	if o.Answers {
 		w.answers = map[*script.Action]string{}
 	}
+	w.locks.Loose = s.Config.Evict && s.Config.MaxMemory < roomy
 	var names []string
 	for i := range s.Actions {
 		w.corrupt = w.corrupt || s.Actions[i].Verb.Corrupts()
 		w.stepped = w.stepped || s.Actions[i].Verb == script.Clock
+		w.locks.Loose = w.locks.Loose || s.Actions[i].Verb == script.Clock
+		w.locks.Returning = w.locks.Returning || s.Actions[i].Verb.UsesDisk()
 		w.strangers = w.strangers || s.Actions[i].Actor.Kind == script.Raw
 		names = append(names, s.Actions[i].Key)
 	}
@@ -236,7 +241,7 @@ func (w *world) settle() {
 func (w *world) readBack() {
 	seen := map[string]bool{}
 	for i := range w.script.Actions {
-		if key := w.script.Actions[i].Key; key != "" && !seen[key] && w.failure == nil {
+		if key := w.script.Actions[i].Key; key != "" && !w.script.Actions[i].Verb.IsLocking() && !seen[key] && w.failure == nil {
 			seen[key] = true
 			w.clients[0].call(&script.Action{At: time.Duration(w.now), Actor: script.Actor{Index: 1}, Verb: script.Get, Key: key})
 		}
@@ -340,6 +345,9 @@ func (s *node) meet(now int64, r *wire.Request) {
 
 // remember adds an operation to the history.
 func (w *world) remember(o oracle.Op) {
+	if o.Verb == script.Flush && o.Outcome != oracle.Void {
+		w.locks.Flushed(o.Key, o.Call, o.Return)
+	}
 	if !w.options.NoHistory {
 		w.history = append(w.history, o)
 	}

@@ -28,6 +28,8 @@
 //   - [Rights] are what the server was told of identities, and [Accounts] what
 //     their items take of quotas.
 //
+//   - [Locks] hold who was told to have a lock, and for how long.
+//
 //   - [Snapshots] are what may be in a store after a crash.
 //
 // A broken promise is a [*Violation]; its Rule says which.
@@ -48,6 +50,7 @@ const (
 	RuleClear        = "clear"        // a value, or a blind name, left its client unsealed
 	RuleAccess       = "access"       // an identity can do what it must not, or cannot do what it may
 	RuleQuota        = "quota"        // an identity keeps more than its quota, or is refused for it below that
+	RuleLock         = "lock"         // two have a lock at once, or a fence does not grow, or a lock is wrongly refused
 	RuleSnapshot     = "snapshot"     // a store holds after a crash what was not saved, or not what was
 )
 

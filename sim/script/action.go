@@ -222,6 +222,13 @@ const (
 	BringBack                    // the file of an earlier snapshot takes its place
 )
 
+// What a client does with a lock, whose name is Key.
+const (
+	Lock   Verb = iota + 110 // takes it for TTL, if nobody has it
+	Extend                   // holds it for TTL from now, or for as long as before
+	Unlock                   // gives it back
+)
+
 // How a hostile server lies in its next answer to a read, or to a change.
 const (
 	LieSwap     Verb = iota + 60 // gives another key's value
@@ -251,6 +258,7 @@ type shape struct {
 	key, value, ttl, side, n, hex                bool
 	optionalKey, needTTL, call, fault, dialogue  bool
 	optionalN, identity, size, oneTier, corrupts bool
+	lock                                         bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -268,6 +276,10 @@ var verbs = [...]shape{
 	Flush:   {name: "flush", key: true, optionalKey: true, call: true},
 
 	Prolong: {name: "prolong", key: true, ttl: true, call: true},
+
+	Lock:   {name: "lock", key: true, ttl: true, needTTL: true, call: true, lock: true},
+	Extend: {name: "extend", key: true, ttl: true, call: true, lock: true},
+	Unlock: {name: "unlock", key: true, call: true, lock: true},
 
 	Cancel: {name: "cancel"},
 	Rotate: {name: "rotate"},
@@ -339,6 +351,9 @@ func (v Verb) IsCall() bool { return verbs[v].call }
 
 // IsWrite reports whether v carries a value.
 func (v Verb) IsWrite() bool { return verbs[v].value }
+
+// IsLocking reports whether v is about a lock, whose name is no value's.
+func (v Verb) IsLocking() bool { return verbs[v].lock }
 
 // IsFault reports whether v is something that goes wrong.
 func (v Verb) IsFault() bool { return verbs[v].fault }

@@ -1,6 +1,9 @@
 package script
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // aspects gives some worlds what most have not: identities, bounds on what one peer
 // can take. It has dice of its own, so that a seed without any is the script
@@ -27,6 +30,10 @@ func (g *generator) aspects() {
 	}
 	if d.Chance(8) { // keys that change, and go
 		g.calls = append(g.calls, weighted{Rotate, 2}, weighted{Retire, 1})
+	}
+	if d.Chance(8) { // locks that clients want from each other
+		g.locks = d.Between(1, 3)
+		g.calls = append(g.calls, weighted{Lock, 12}, weighted{Extend, 5}, weighted{Unlock, 6})
 	}
 }
 
@@ -84,6 +91,21 @@ func (g *generator) peers(d *Dice) {
 	g.strike = 10
 	c.Window = []int{4 << 10, 16 << 10}[d.Below(2)]
 	c.Inflight = 0
+}
+
+// lock draws what a client does with a lock.
+func (g *generator) lock(a *Action) {
+	d := g.dice
+	a.Key = fmt.Sprintf("lock%d", d.Below(g.locks))
+	if verbs[a.Verb].ttl {
+		a.TTL = []time.Duration{20 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second}[d.Below(5)]
+	}
+	if a.Verb == Extend && d.Chance(50) {
+		a.TTL = 0
+	}
+	if d.Chance(g.aim) {
+		a.Aim = Aim{On: true, Offset: time.Duration(d.Between(-1, 1))}
+	}
 }
 
 // befallIdentity draws what a server is told of an identity.

@@ -39,6 +39,7 @@ type generator struct {
 	ttls   []time.Duration
 	sizes  []int
 	values int // written so far
+	locks  int // names of locks
 }
 
 type weighted struct {
@@ -214,6 +215,10 @@ func (g *generator) call(a *Action) {
 	d, shape := g.dice, verbs[a.Verb]
 	if a.Verb == Batch {
 		a.Count = d.Between(2, 12)
+		return
+	}
+	if shape.lock {
+		g.lock(a)
 		return
 	}
 	if shape.key && !shape.optionalKey {

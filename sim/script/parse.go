@@ -35,6 +35,8 @@ const (
 	WantUnanswered = "unanswered" // cancelled
 	WantDenied     = "denied"     // the identity may not
 	WantBusy       = "busy"       // a limit is reached for now
+	WantLocked     = "locked"     // another holder has the lock
+	WantNotHeld    = "not-held"   // the lock is not the client's, or no longer
 )
 
 // An Error is a line of a script that cannot be read.
@@ -56,7 +58,7 @@ func Parse(text string) (*Script, error) {
 		return nil, &Error{1, fmt.Errorf("script is %d bytes, limit %d", len(text), maxScriptSize)}
 	}
 	s := &Script{Config: DefaultConfig()}
-	p := parser{script: s, labels: map[string]bool{}}
+	p := parser{script: s, labels: map[string]bool{}, locks: map[string]bool{}}
 	for i, line := range strings.Split(text, "\n") {
 		if err := p.line(strings.TrimSpace(line)); err != nil {
 			return nil, &Error{i + 1, err}
@@ -69,6 +71,8 @@ type parser struct {
 	script *Script
 	// labels of the values written so far.
 	labels map[string]bool
+	// Whether a key is a lock's name.
+	locks map[string]bool
 	// Past the title.
 	begun bool
 	// words of the line, still to be read.
@@ -214,7 +218,7 @@ func (p *parser) action(at string) error {
 	if a.Verb, err = p.verb(a.Actor); err != nil {
 		return err
 	}
-	if p.script.Config.Servers > 1 && (a.Verb == Flush || a.Verb.IsLie() || a.Verb >= Save && a.Verb <= BringBack || a.Actor.Kind == Raw) {
+	if p.script.Config.Servers > 1 && (a.Verb == Flush || a.Verb.IsLie() || a.Verb.UsesDisk() || a.Verb.IsLocking() || a.Actor.Kind == Raw) {
 		return fmt.Errorf("%s %s is for a world of one server", a.Actor, a.Verb)
 	}
 	if err = p.arguments(&a); err != nil {
@@ -340,7 +344,25 @@ func (p *parser) arguments(a *Action) error {
 			return fmt.Errorf("%q is none of the golden frames, which are written @set and so on", w.text)
 		}
 	}
-	return p.options(a, shape)
+	if err := p.options(a, shape); err != nil {
+		return err
+	}
+	return p.named(a, shape)
+}
+
+// named sees to it that a lock has a time, and a name that no value has.
+func (p *parser) named(a *Action, shape shape) error {
+	if !shape.call || !shape.key || shape.optionalKey {
+		return nil
+	}
+	if shape.lock && (a.TTL < 0 || shape.needTTL && a.TTL == 0) {
+		return fmt.Errorf("%s wants a ttl, longer than 0", a.Verb)
+	}
+	if before, ok := p.locks[a.Key]; ok && before != shape.lock {
+		return fmt.Errorf("%q is the name of a lock, and of a value", a.Key)
+	}
+	p.locks[a.Key] = shape.lock
+	return nil
 }
 
 // identity reads who of u1, u2 and so on is meant.
@@ -471,7 +493,7 @@ func isDialogue(name string) bool {
 func isReserved(label string) bool {
 	switch label {
 	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantStale, WantUnanswered,
-		WantDenied, WantBusy:
+		WantDenied, WantBusy, WantLocked, WantNotHeld:
 		return true
 	}
 	return false
