@@ -14,8 +14,8 @@ const (
 	// scavengeInterval is how often it is looked whether there is something to give
 	// back.
 	scavengeInterval = time.Second
-	// connectionMemory is about what a connection takes, in bytes: 2 KiB when it
-	// is idle, 84 when it does not read its answers.
+	// connectionMemory is about what a connection takes, in bytes: half a KiB when
+	// it is idle, 84 when it does not read its answers.
 	connectionMemory = 16 << 10
 	// beginMemory is about what the beginning of a connection takes that it needs no
 	// longer when it is idle, in bytes: a stack, and buffers. Several times as much

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/transport/session"
@@ -24,12 +25,13 @@ type serverConn struct {
 	server  *Server
 	handler session.Handler
 	// auth is the handler or session until it is authenticated, if it is an AuthHandler.
-	auth    AuthHandler
+	auth AuthHandler
+	// session is nil while it would be idle, and could be any: see borrow.
 	session Session
 	// refusal answers the first request of a connection over the limits.
 	refusal wire.Refusal
-	// read waits for bytes and reads them into the session.
-	read func() (int, error)
+	// reader waits for bytes and reads them into the session; nil until it is needed.
+	reader func() (int, error)
 	// number counts connections in the order in which they came.
 	number uint64
 	// since is when the connection began.
@@ -84,6 +86,7 @@ func (c *serverConn) run() {
 // resume serves the connection until it ends or a poller takes over. err is
 // the error that the previous owner met, if any.
 func (c *serverConn) resume(err error) {
+	c.borrow()
 	now := c.server.config.Now()
 	if err == nil {
 		err = c.sendHeld()
@@ -100,8 +103,12 @@ func (c *serverConn) resume(err error) {
 			break
 		}
 		c.session.Release()
-		if c.mayPoll && !c.server.draining.Load() && c.server.pollers.watch(c) {
-			return
+		if c.mayPoll && !c.server.draining.Load() {
+			c.giveBack()
+			if c.server.pollers.watch(c) {
+				return
+			}
+			c.borrow()
 		}
 		var n int
 		n, err = c.read()
@@ -156,7 +163,26 @@ func (c *serverConn) newSession() {
 		c.handler = refusingHandler{c.refusal}
 	}
 	c.auth, _ = c.handler.(AuthHandler)
-	c.session = session.New(c.handler, session.Limits{MaxValueSize: s.config.MaxValueSize, Memory: s.memory, Peer: c.memory, Meter: s.meter})
+	c.borrow()
+}
+
+// borrow takes a session for a connection that has none.
+func (c *serverConn) borrow() {
+	if c.session != nil {
+		return
+	}
+	s := c.server.sessions.Get().(*session.Session)
+	s.Reuse(c.handler, c.memory)
+	c.session = s
+}
+
+// giveBack returns the session if it is idle, so that as many are needed as
+// connections are busy, and not as are open.
+func (c *serverConn) giveBack() {
+	if s, ok := c.session.(*session.Session); ok && c.server.config.NewSession == nil && s.Idle() {
+		c.server.sessions.Put(s)
+		c.session = nil
+	}
 }
 
 // failed counts a connection that did not get as far as its first request.
@@ -176,6 +202,7 @@ func (c *serverConn) finish() {
 	c.attend(false)
 	if c.session != nil {
 		c.session.Close()
+		c.giveBack()
 	}
 	if closer, ok := c.handler.(io.Closer); ok {
 		// The client is gone, so there is no use for the error.
@@ -237,10 +264,21 @@ func (c *serverConn) send(pending net.Buffers) error {
 	return err
 }
 
+// A piecewise connection is a plain socket that writes several pieces as one, as
+// package net does with its own only.
+type piecewise interface {
+	net.Conn
+	syscall.Conn
+	WritePieces(pieces net.Buffers) (int64, error)
+}
+
 func write(conn net.Conn, pending net.Buffers) (int64, error) {
 	if len(pending) == 1 {
 		n, err := conn.Write(pending[0])
 		return int64(n), err
+	}
+	if conn, ok := conn.(piecewise); ok {
+		return conn.WritePieces(pending)
 	}
 	return pending.WriteTo(conn)
 }

@@ -40,6 +40,37 @@ func Polled(s *Server) (placed, misplaced int) {
 	return placed, misplaced
 }
 
+// Kept returns how many sessions polled connections have, and how many of them the
+// runtime polls as well.
+func Kept(s *Server) (sessions, files int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if !c.polled.CompareAndSwap(true, false) {
+			// counted as what it is not
+			return -1, -1
+		}
+		if c.session != nil {
+			sessions++
+		}
+		socket, ok := c.Conn.(*bareSocket)
+		if !ok {
+			files++
+		} else {
+			socket.mu.Lock()
+			if socket.file != nil {
+				files++
+			}
+			socket.mu.Unlock()
+		}
+		c.polled.Store(true)
+	}
+	return sessions, files
+}
+
+// Bare returns a TCP connection that the runtime does not poll.
+func Bare(conn net.Conn) net.Conn { return bare(conn) }
+
 // OpenAfter returns how many of the pollers have connections after one has waited
 // for a part of the time that it looks back over, by the server's clock.
 func OpenAfter(s *Server, n int, waited time.Duration, sleep func(time.Duration)) int {

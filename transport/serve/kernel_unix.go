@@ -15,6 +15,8 @@ func (system) Socket(conn net.Conn) (syscall.RawConn, error) {
 		return conn.SyscallConn()
 	case *net.UnixConn:
 		return conn.SyscallConn()
+	case piecewise:
+		return conn.SyscallConn()
 	}
 	return nil, nil
 }

@@ -71,6 +71,18 @@ func newPollers(s *Server) (*pollers, error) {
 // of returns the poller that is to serve a connection.
 func (p *pollers) of(fd int) *poller { return p.all[fd%int(p.open.Load())] }
 
+// own takes a new connection, if the pollers can wait for it, out of the runtime's
+// poller.
+func (p *pollers) own(conn net.Conn) net.Conn {
+	if p == nil {
+		return conn
+	}
+	if _, real := p.server.kernel.(system); !real {
+		return conn
+	}
+	return bare(conn)
+}
+
 // watch hands c, which waits for its next bytes, to a poller, which may serve it
 // before watch returns. It reports false if c cannot be polled.
 func (p *pollers) watch(c *serverConn) (watched bool) {
@@ -291,10 +303,12 @@ type polling struct {
 // then gives c back to the poller or to a goroutine.
 func (c *serverConn) turn() {
 	c.stay, c.result = false, nil
+	c.borrow()
 	if err := c.raw.Control(c.ready); err != nil {
 		c.stay, c.result = false, err
 	}
 	if c.stay && c.await(c.now) {
+		c.giveBack()
 		if c.moves {
 			c.poller.remove(c)
 			if !c.server.pollers.watch(c) {

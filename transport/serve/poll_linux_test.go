@@ -45,6 +45,20 @@ var _ = Describe("polling", func() {
 		Expect(serve.Attended(s)).To(BeZero())
 	})
 
+	It("keeps neither a session nor a place in the runtime's poller for a socket that waits", func() {
+		s, addr := start(echo{})
+		c := dial(addr)
+		request := frame(wire.Ping, 0, "", "one")
+		_, err := c.Write(request[:7])
+		Expect(err).NotTo(HaveOccurred())
+		resting := func() []int { sessions, files := serve.Kept(s); return []int{sessions, files} }
+		Eventually(resting).Should(Equal([]int{1, 0}), "a request has begun")
+		converse(c, request[7:], wire.AppendResponse(nil, wire.OK, []byte("one")))
+		Eventually(resting).Should(Equal([]int{0, 0}))
+		asks(c, "two")
+		Eventually(resting).Should(Equal([]int{0, 0}))
+	})
+
 	It("begins with one poller, and spreads connections over more when there are", func() {
 		DeferCleanup(runtime.GOMAXPROCS, runtime.GOMAXPROCS(2))
 		s, addr := start(echo{})

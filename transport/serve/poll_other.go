@@ -2,7 +2,10 @@
 
 package serve
 
-import "syscall"
+import (
+	"net"
+	"syscall"
+)
 
 // Without polling, each connection has a goroutine that waits.
 type (
@@ -11,6 +14,8 @@ type (
 )
 
 func newPollers(*Server) (*pollers, error) { return nil, nil }
+
+func (*pollers) own(conn net.Conn) net.Conn { return conn }
 
 func (*pollers) watch(*serverConn) bool { return false }
 

@@ -16,7 +16,7 @@ func (system) Unread(int) int { return 0 }
 
 // initRead sets how the connection is read.
 func (c *serverConn) initRead() {
-	c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+	c.reader = func() (int, error) { return c.Read(c.session.Buffer()) }
 }
 
 // boundUnsent does nothing: this system has no such limit.
@@ -30,3 +30,5 @@ func (c *serverConn) readArrived(int) (int, error) { return 0, nil }
 
 // awaitInterruption does nothing on this system.
 func (c *serverConn) awaitInterruption() {}
+
+func (c *serverConn) read() (int, error) { return c.reader() }

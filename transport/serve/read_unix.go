@@ -18,24 +18,35 @@ import (
 // protocol.
 func (c *serverConn) initRead() {
 	raw, err := c.server.kernel.Socket(c.Conn)
-	if err != nil {
-		c.read = func() (int, error) { return 0, err }
-		return
-	}
-	if raw == nil {
-		c.read = func() (int, error) { return c.Read(c.session.Buffer()) }
+	switch {
+	case err != nil:
+		c.reader = func() (int, error) { return 0, err }
+	case raw == nil:
+		c.reader = func() (int, error) { return c.Read(c.session.Buffer()) }
 		c.initTLS()
-		return
+	default:
+		c.raw = raw
 	}
+}
+
+// read waits for bytes and reads them into the session.
+func (c *serverConn) read() (int, error) {
+	if c.reader == nil {
+		c.reader = c.newReader()
+	}
+	return c.reader()
+}
+
+// newReader returns a reader of a plain socket.
+func (c *serverConn) newReader() func() (int, error) {
 	var n int
 	var failed error
 	try := func(fd uintptr) bool {
 		n, _, failed = c.readNow(int(fd), math.MaxInt)
 		return !errors.Is(failed, syscall.EAGAIN)
 	}
-	c.raw = raw
-	c.read = func() (int, error) {
-		if err := raw.Read(try); err != nil {
+	return func() (int, error) {
+		if err := c.raw.Read(try); err != nil {
 			return 0, err
 		}
 		return n, failed

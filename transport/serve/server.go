@@ -127,10 +127,12 @@ type Server struct {
 	// config is as NewServer got it, except for what limits now hold.
 	config ServerConfig
 	// limits holds the present limits and timeouts.
-	limits   atomic.Pointer[ServerConfig]
-	kernel   Kernel
-	memory   *session.Budget
-	meter    *session.Meter
+	limits atomic.Pointer[ServerConfig]
+	kernel Kernel
+	memory *session.Budget
+	meter  *session.Meter
+	// sessions are idle ones of the protocol.
+	sessions sync.Pool
 	watchdog watchdog
 	counters counters
 	draining atomic.Bool
@@ -172,6 +174,9 @@ func NewServer(c ServerConfig) *Server {
 		memory:    new(session.Budget),
 	}
 	s.SetLimits(c)
+	s.sessions.New = func() any {
+		return session.New(nil, session.Limits{MaxValueSize: c.MaxValueSize, Memory: s.memory, Meter: s.meter})
+	}
 	s.watchdog.server = s
 	return s
 }
@@ -218,6 +223,7 @@ func (s *Server) Serve(l net.Listener) error {
 			s.config.Logger.Warn("connections are not polled, each takes a goroutine", "error", err)
 		}
 	}
+	pollers := s.pollers
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -231,6 +237,9 @@ func (s *Server) Serve(l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
+			if !s.config.Blocking {
+				conn = pollers.own(conn)
+			}
 			if c := s.enter(conn); c != nil {
 				c.mayPoll = !s.config.Blocking
 				go c.run()

@@ -126,16 +126,9 @@ func New(h Handler, l Limits) *Session {
 	if l.HighWater == 0 {
 		l.HighWater = DefaultHighWater
 	}
-	s := &Session{handler: h, limits: l, counter: newRequestCounter(l.Meter), reserved: reservation{budget: l.Memory}}
-	s.reserved.shares[0] = l.Peer
+	s := &Session{limits: l, counter: newRequestCounter(l.Meter), reserved: reservation{budget: l.Memory}}
 	s.reserve = s.reserveWith
-	s.gate, _ = h.(Gate)
-	s.large, _ = h.(LargeHandler)
-	s.terminator, _ = h.(Terminator)
-	s.ahead.to, _ = h.(Prefetcher)
-	if s.sharer, _ = h.(ShareHandler); s.sharer != nil {
-		s.reserved.belongTo(s.sharer.Share())
-	}
+	s.Reuse(h, l.Peer)
 	return s
 }
 

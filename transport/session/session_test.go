@@ -175,6 +175,34 @@ var _ = Describe("a session", func() {
 		Expect(got).To(BeEmpty())
 		Expect(memory.Used()).To(BeZero())
 	})
+
+	It("serves another connection once it is idle, with that one's handler", func() {
+		first, second := new(recorder), new(recorder)
+		s := session.New(first, session.Limits{})
+		Expect(s.Idle()).To(BeTrue())
+
+		request := frame(wire.Ping, 0, "", "whole")
+		s.Received(copy(s.Buffer(), request[:5]))
+		Expect(s.Execute(1)).To(Succeed())
+		s.Release()
+		Expect(s.Idle()).To(BeFalse(), "part of a request has arrived")
+		s.Received(copy(s.Buffer(), request[5:]))
+		Expect(s.Execute(1)).To(Succeed())
+		s.Release()
+		Expect(s.Idle()).To(BeFalse(), "the answer is not sent")
+		s.Sent(s.Unsent())
+		Expect(s.Idle()).To(BeTrue())
+
+		s.Reuse(second, nil)
+		Expect(receive(s, frame(wire.Ping, 0, "", "again"), 1<<10)).To(Equal(wire.AppendResponse(nil, wire.OK, []byte("again"))))
+		Expect(first.requests).To(HaveLen(1))
+		Expect(second.requests).To(HaveLen(1))
+
+		_, err := receive(s, []byte("GET / HTTP/1.1"), 1<<10)
+		Expect(err).To(MatchError(wire.ErrFraming))
+		s.Release()
+		Expect(s.Idle()).To(BeFalse(), "it has failed")
+	})
 })
 
 // grower answers every request with so many bytes.
