@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,8 @@ type bubble struct {
 	clk    clock.Clock
 	start  time.Time
 	gate   *gate
+	// clk on tier 2; nil on tier 3.
+	steps *bubbleClock
 	// free on tier 3; nil on tier 2.
 	free *scriptClock
 	// Let through so far.
@@ -88,6 +91,10 @@ type bubble struct {
 	// When it is started again.
 	back  time.Time
 	conns []*gatedConn
+	// Those that close their sending half once nothing is to be sent.
+	ending []*gatedConn
+	// Connections that each lane has made.
+	dials map[int]uint64
 	users []*user
 	raws  []*rawUser
 	// Calls and dialogues.
@@ -113,12 +120,15 @@ func runInBubble(s *script.Script, o Options) *Result {
 	now := clk.Now()
 	// sealed times are whole milliseconds, of every run the same ones
 	clk.Sleep(now.Truncate(time.Hour).Add(time.Hour).Sub(now))
-	return newBubble(s, clk, newGate(), o).run(o)
+	steps := &bubbleClock{Clock: clk}
+	b := newBubble(s, steps, newGate(), o)
+	b.steps = steps
+	return b.run(o)
 }
 
 // newBubble returns a run that is about to begin.
 func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
-	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}}
+	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}, dials: map[int]uint64{}}
 	b.start = b.clk.Now()
 	b.door = newDoorkeeper(&s.Config)
 	b.machine = &machineClock{Clock: clk, start: b.start, drift: int64(s.Config.Drift)}
@@ -342,7 +352,7 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 		if t, soonest = b.gate.next(b.script.Seed, now, b.heldUntil); t != nil {
 			b.events++
 			b.hash = script.Draw(b.hash, t.id, uint64(now.Sub(b.start)))
-			close(t.open)
+			b.gate.admit(t)
 			continue
 		}
 		if !now.Before(at) {
@@ -351,27 +361,26 @@ func (b *bubble) runUntil(at time.Time, enough func() bool) {
 		if soonest.IsZero() || soonest.After(at) {
 			soonest = at
 		}
-		timer := time.NewTimer(soonest.Sub(now) - 1) //nolint:forbidigo // the clock of a bubble is virtual
-		select {
-		case <-timer.C:
-		case <-b.gate.arrived:
-			timer.Stop()
-		}
+		timer := b.clk.Timer(soonest.Sub(now) - 1)
+		b.steps.idle(func() {
+			select {
+			case <-timer.C:
+			case <-b.gate.arrived:
+				timer.Stop()
+			}
+		})
 	}
 }
 
 // step waits until all goroutines are blocked, including the one just let through.
 func (b *bubble) step(after *ticket) {
-	if b.shell != nil {
-		// system calls take no time
-		if synctest.Wait(); b.shell.busy(after) {
-			return
-		}
-	}
-	// A nanosecond passes only when all others are blocked; and it makes
-	// sure that no two things happen at the same time.
-	b.clk.Sleep(1)
 	synctest.Wait()
+	if b.shell != nil && b.shell.busy(after) {
+		// system calls take no time
+		return
+	}
+	// no two things happen at the same time
+	b.steps.step()
 }
 
 // heldUntil is when a ticket may be let through.
@@ -422,24 +431,21 @@ func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
 	return b.clk.Now().Add(left)
 }
 
-// finishing closes the sending half of connections that have nothing more to send, and
-// reports whether there were any. All goroutines must be blocked, and may be so no more.
+// finishing closes the sending half of connections that are to end and have nothing more
+// to send, and reports whether there were any. All goroutines must be blocked, and may be
+// so no more.
 func (b *bubble) finishing() (any bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, c := range b.conns {
-		done := false
-		if !b.gate.begins(c.lane) {
-			c.with(func(c *gatedConn) {
-				if c.finish && c.writers == 0 {
-					done, c.finish = true, false
-				}
-			})
+	b.ending = slices.DeleteFunc(b.ending, func(c *gatedConn) (done bool) {
+		if b.gate.begins(c.lane) {
+			return false
 		}
-		if done {
+		if c.with(func(c *gatedConn) { done = c.writers == 0 }); done {
 			any = true
 			c.finished()
 		}
-	}
+		return done
+	})
 	return any
 }

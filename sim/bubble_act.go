@@ -81,7 +81,9 @@ func (b *bubble) strike(a *script.Action, until time.Time) {
 	case script.CutAnswer:
 		c.other.with(func(c *gatedConn) { c.cut = true })
 	case script.Finish:
-		c.with(func(c *gatedConn) { c.finish = true })
+		b.mu.Lock()
+		b.ending = append(b.ending, c)
+		b.mu.Unlock()
 	case script.Stall:
 		end.with(func(c *gatedConn) { c.stalled = until })
 	case script.Trickle:

@@ -79,7 +79,7 @@ func (b *bubble) once() {
 	synctest.Wait()
 	t, _ := b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil)
 	if t != nil {
-		close(t.open)
+		b.gate.admit(t)
 	}
 	b.step(t)
 }
@@ -108,13 +108,19 @@ func (b *bubble) finish(work *sync.WaitGroup, atMost time.Duration) bool {
 			return true
 		}
 		if t, _ = b.gate.next(b.script.Seed, b.clk.Now(), b.heldUntil); t != nil {
-			close(t.open)
+			b.gate.admit(t)
 			continue
 		}
-		select {
-		case <-over:
-		case <-b.gate.arrived:
-		case <-timer.C:
+		late := false
+		b.steps.idle(func() {
+			select {
+			case <-over:
+			case <-b.gate.arrived:
+			case <-timer.C:
+				late = true
+			}
+		})
+		if late {
 			return false
 		}
 	}

@@ -41,4 +41,14 @@ var _ = Describe("a run of real goroutines", func() {
 		Expect(own).To(BeNumerically(">", 0), "answers that callers have read themselves")
 		Expect(late).To(BeNumerically(">", 0), "answers that callers have left to the goroutine")
 	})
+
+	It("is the same every time, also when a user has two connections at once", func() {
+		hashes := map[uint64]int{}
+		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
+			for range 6 {
+				hashes[run(script.Generate(352), sim.Options{}).Hash]++
+			}
+		})
+		Expect(hashes).To(HaveLen(1))
+	})
 })

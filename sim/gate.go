@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"bytes"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim/oracle"
@@ -51,7 +53,21 @@ type ticket struct {
 	// It has been found out whether it is to wait for an expiry.
 	aimed bool
 	open  chan struct{}
+
+	// What a connection's writer sends, how much of it is sent, and how much goes next.
+	all        []byte
+	sent, size int
+	// Drawn for the next chunk.
+	draw uint64
+	// Its goroutine has left.
+	gone bool
 }
+
+// chunk is what is sent next.
+func (t *ticket) chunk() []byte { return t.all[t.sent : t.sent+t.size] }
+
+// last reports whether nothing is left behind the next chunk.
+func (t *ticket) last() bool { return t.sent+t.size == len(t.all) }
 
 func newGate() *gate {
 	return &gate{passed: map[uint64]uint64{}, arrived: make(chan struct{}, 1)}
@@ -73,10 +89,12 @@ func (g *gate) pass(t *ticket) bool {
 			return true
 		}
 	}
-	g.mu.Lock()
-	g.passed[t.id]++
-	t.id = t.id<<20 | g.passed[t.id]
 	t.open = make(chan struct{})
+	g.mu.Lock()
+	if t.conn == nil {
+		g.passed[t.id]++
+		t.id = t.id<<20 | g.passed[t.id]
+	}
 	g.waiting = append(g.waiting, t)
 	g.mu.Unlock()
 	select {
@@ -111,9 +129,40 @@ func (g *gate) system() bool {
 	return slices.ContainsFunc(g.waiting, func(t *ticket) bool { return t.system })
 }
 
+// admit lets a ticket through that next has taken out. If it is for a chunk that others
+// follow, that is sent in its writer's place, which need not wake up for it.
+func (g *gate) admit(t *ticket) {
+	if t.conn == nil || !t.conn.forwards(t) {
+		close(t.open)
+		return
+	}
+	// before it arrives: who reads it may close the connection
+	g.count(t, t.size)
+	if _, err := t.conn.Conn.Write(t.all[t.sent-t.size : t.sent]); err != nil {
+		// its writer finds out
+		g.count(t, -t.size)
+		close(t.open)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !t.gone {
+		t.conn.plan(t)
+		g.waiting = append(g.waiting, t)
+	}
+}
+
+// count takes note that so much more is sent.
+func (g *gate) count(t *ticket, size int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.sent += size
+}
+
 func (g *gate) leave(t *ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	t.gone = true
 	for i := range g.waiting {
 		if g.waiting[i] == t {
 			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
@@ -172,6 +221,8 @@ type gatedConn struct {
 	net.Conn
 	b    *bubble
 	lane int
+	// Of the connections of its lane.
+	number uint64
 	// side that it writes to.
 	side   script.Side
 	other  *gatedConn
@@ -184,8 +235,6 @@ type gatedConn struct {
 	stalled time.Time
 	// Until when it writes one byte at a time.
 	trickle time.Time
-	// It closes its sending half once nothing is to be sent.
-	finish bool
 	// writers in Write.
 	writers int
 	// The connection is reset in the middle of the next write.
@@ -195,76 +244,112 @@ type gatedConn struct {
 	flip    bool
 	written uint64
 	tap     *oracle.Wiretap
+
+	// How much the goroutine that reads has room for; 0 while there is none.
+	room atomic.Int64
 }
 
-// connect returns the two ends of a connection.
+// connect returns the two ends of a connection. It requires b.mu.
 func (b *bubble) connect(lane int) (client, server *gatedConn) {
 	x, y := newDuplex()
+	b.dials[lane]++
 	closed, once := make(chan struct{}), new(sync.Once)
-	client = &gatedConn{Conn: x, b: b, lane: lane, side: script.Up, closed: closed, once: once, tap: oracle.NewWiretap(inTheClear)}
-	server = &gatedConn{Conn: y, b: b, lane: lane, side: script.Down, closed: closed, once: once, tap: oracle.NewWiretap(inTheClear)}
+	end := func(conn net.Conn, side script.Side) *gatedConn {
+		return &gatedConn{
+			Conn: conn, b: b, lane: lane, number: b.dials[lane], side: side,
+			closed: closed, once: once, tap: oracle.NewWiretap(inTheClear),
+		}
+	}
+	client, server = end(x, script.Up), end(y, script.Down)
 	client.other, server.other = server, client
 	return client, server
 }
 
-// identity tells those who write apart.
-func (c *gatedConn) identity() uint64 { return uint64(c.lane)<<1 | uint64(c.side) }
+// identity tells those who write apart: a user may have two connections for a while.
+func (c *gatedConn) identity() uint64 {
+	return c.number%(1<<10)<<32 | uint64(c.lane)<<1 | uint64(c.side)
+}
 
 // Write sends p in fragments, each in its turn and after its delay.
 func (c *gatedConn) Write(p []byte) (n int, err error) {
-	config := &c.b.script.Config
 	c.listen(p)
 	c.with(func(c *gatedConn) { c.writers++ })
 	defer c.with(func(c *gatedConn) { c.writers-- })
-	for n < len(p) {
-		c.mu.Lock()
-		c.written++
-		draw := script.Draw(c.b.script.Seed, c.identity(), c.written)
-		trickles := c.trickle.After(c.b.clk.Now())
-		c.mu.Unlock()
-		size := len(p) - n
-		if config.Fragment.Max > 0 {
-			size = min(size, max(1, config.Fragment.Min+int(uint32(draw))%(config.Fragment.Max-config.Fragment.Min+1)))
-		}
-		if trickles {
-			size = 1
-		}
-		delay := config.Delay.Min
-		if spread := uint64(config.Delay.Max - config.Delay.Min); spread > 0 {
-			delay += time.Duration(draw >> 32 * spread >> 32)
-		}
-		if trickles {
-			delay += trickle
-		}
-		t := &ticket{id: c.identity(), ready: c.b.clk.Now().Add(delay), conn: c, side: c.side, aimed: n+size < len(p)}
+	for t := (&ticket{conn: c, side: c.side, all: p}); t.sent < len(p); {
+		c.plan(t)
 		if !c.b.gate.pass(t) {
-			return n, net.ErrClosed
+			return t.sent, net.ErrClosed
 		}
-		c.mu.Lock()
-		tear, cut, flip := c.tear, c.cut, c.flip
-		c.flip = false
-		c.mu.Unlock()
-		chunk := p[n : n+size]
-		switch {
-		case cut:
-			_ = c.Close()
-			return n, net.ErrClosed
-		case tear:
-			half, _ := c.Conn.Write(chunk[:len(chunk)/2])
-			_ = c.Close()
-			return n + half, net.ErrClosed
-		case flip:
-			chunk = append([]byte(nil), chunk...)
-			bit := draw % uint64(8*len(chunk))
-			chunk[bit/8] ^= 1 << (bit % 8)
-		}
-		sent, err := c.Conn.Write(chunk)
-		n += sent
-		if err != nil {
-			return n, err
+		sent, err := c.send(t)
+		if t.sent += sent; err != nil {
+			return t.sent, err
 		}
 	}
-	return n, nil
+	return len(p), nil
+}
+
+// plan draws the next chunk of a ticket, and when it may be sent.
+func (c *gatedConn) plan(t *ticket) {
+	config, now := &c.b.script.Config, c.b.clk.Now()
+	c.mu.Lock()
+	c.written++
+	t.id = c.identity()<<20 | c.written
+	t.draw = script.Draw(c.b.script.Seed, uint64(c.lane)<<1|uint64(c.side), c.written)
+	trickles := c.trickle.After(now)
+	c.mu.Unlock()
+	t.size = len(t.all) - t.sent
+	if config.Fragment.Max > 0 {
+		t.size = min(t.size, max(1, config.Fragment.Min+int(uint32(t.draw))%(config.Fragment.Max-config.Fragment.Min+1)))
+	}
+	if trickles {
+		t.size = 1
+	}
+	delay := config.Delay.Min
+	if spread := uint64(config.Delay.Max - config.Delay.Min); spread > 0 {
+		delay += time.Duration(t.draw >> 32 * spread >> 32)
+	}
+	if trickles {
+		delay += trickle
+	}
+	t.ready, t.aimed = now.Add(delay), !t.last()
+}
+
+// forwards reports whether the next chunk of a ticket can be sent without its writer:
+// it is not the last one, nothing befalls it, and a reader has room for it.
+func (c *gatedConn) forwards(t *ticket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !t.last() && !c.tear && !c.cut && !c.flip && c.other.room.Load() >= int64(t.size)
+}
+
+// send sends the next chunk, or lets happen to it what the script says.
+func (c *gatedConn) send(t *ticket) (int, error) {
+	c.mu.Lock()
+	tear, cut, flip := c.tear, c.cut, c.flip
+	c.flip = false
+	c.mu.Unlock()
+	chunk := t.chunk()
+	switch {
+	case cut:
+		_ = c.Close()
+		return 0, net.ErrClosed
+	case tear:
+		half, _ := c.Conn.Write(chunk[:len(chunk)/2])
+		_ = c.Close()
+		return half, net.ErrClosed
+	case flip:
+		chunk = bytes.Clone(chunk)
+		bit := t.draw % uint64(8*len(chunk))
+		chunk[bit/8] ^= 1 << (bit % 8)
+	}
+	return c.Conn.Write(chunk)
+}
+
+// Read reads what has been let through.
+func (c *gatedConn) Read(p []byte) (int, error) {
+	c.room.Store(int64(len(p)))
+	defer c.room.Store(0)
+	return c.Conn.Read(p)
 }
 
 // listen looks for values in the clear in what is written.

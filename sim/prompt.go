@@ -25,6 +25,9 @@ var _ pipeline.PromptConn = (*promptConn)(nil)
 
 // ReadWithin implements pipeline.PromptConn.
 func (c *promptConn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
+	if c.b.steps != nil {
+		c.b.steps.expect(atMost)
+	}
 	_ = c.SetReadDeadline(c.b.clk.Now().Add(atMost)) // reading fails where this does
 	n, err := c.Read(b)
 	switch {

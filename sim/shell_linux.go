@@ -37,8 +37,6 @@ type shell struct {
 	seed     uint64
 	kernel   *kernel.Kernel
 	listener *kernel.Listener
-	// Connections that each lane has made.
-	dials map[int]uint64
 	// Serve, and what carries bytes between the network and the kernel.
 	serving, guests sync.WaitGroup
 	// How often a server was stopped, guarded by bubble.mu; and when the script was over.
@@ -58,7 +56,7 @@ const spinning = 1 << 20
 
 // newShell draws a machine.
 func newShell(b *bubble) *shell {
-	sh := &shell{b: b, dials: map[int]uint64{}, goroutines: runtime.NumGoroutine()}
+	sh := &shell{b: b, goroutines: runtime.NumGoroutine()}
 	seed := script.Draw(b.script.Seed, uint64(b.script.Config.Kernel))
 	d := script.NewDice(seed)
 	c := kernel.Config{
@@ -134,9 +132,8 @@ func (sh *shell) stop(cut bool) {
 // connect makes a connection of the kernel's from the end of one of the network's.
 // what is end, or lies over it. It requires b.mu.
 func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
-	sh.dials[lane]++
-	from := &net.TCPAddr{IP: net.IPv4(10, 0, byte(lane>>8), byte(lane)), Port: 1024 + int(sh.dials[lane])}
-	peer, err := sh.listener.Dial(uint64(lane)<<16|sh.dials[lane], from)
+	from := &net.TCPAddr{IP: net.IPv4(10, 0, byte(lane>>8), byte(lane)), Port: 1024 + int(end.number)}
+	peer, err := sh.listener.Dial(uint64(lane)<<16|end.number, from)
 	if err != nil {
 		return err
 	}

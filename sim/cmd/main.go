@@ -63,7 +63,7 @@ type flags struct {
 
 func main() {
 	// worlds are small and short-lived
-	debug.SetGCPercent(800)
+	debug.SetGCPercent(400)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -87,6 +87,10 @@ func run(args []string, out, errs io.Writer) int {
 	}
 	b := newBatch(f, out)
 	if f.tier == 2 {
+		if os.Getenv("GOMAXPROCS") == "" {
+			// one goroutine runs at a time: a second processor would wake up for nothing
+			runtime.GOMAXPROCS(1)
+		}
 		inBubble(func(run runner) {
 			runners[2] = f.shelled(run)
 			if b.all(); b.failures > 0 {
