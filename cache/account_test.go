@@ -205,6 +205,27 @@ var _ = Describe("An account", func() {
 		Expect(err).To(MatchError(cache.ErrAccountFull), "which could never be stored")
 	})
 
+	It("uploads what fits to the byte, in a new item's place or an old one's, and no byte more", func() {
+		const size = 200_000
+		begin := func(size int) error {
+			st, err := alice.Cache().BeginUpload(key, size)
+			if err == nil {
+				st.Release()
+			}
+			return err
+		}
+		full := func(use int64) string {
+			return fmt.Sprintf("account limit reached: alice would use %d bytes, limit %d", use, cost(size))
+		}
+		alice.SetLimit(cost(size))
+		Expect(begin(size)).To(Succeed())
+		Expect(begin(size + 1)).To(MatchError(full(cost(size + 1))))
+		Expect(set(alice, size-1)).To(Succeed())
+		Expect(begin(size)).To(Succeed())
+		Expect(begin(size + 1)).To(MatchError(full(cost(size + 1))))
+		Expect(alice.Refused()).To(BeEquivalentTo(2))
+	})
+
 	DescribeTable("gets back what an item used when it goes", func(remove func()) {
 		Expect(set(alice, 100)).To(Succeed())
 		remove()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -13,6 +14,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 // A world is a real server with clients over net.Pipe, all on one mock clock.
@@ -188,6 +190,44 @@ var _ = Describe("Client and Server", func() {
 		blind := w.client(cryptomem.WithBlindNames())
 		for _, err := range blind.Keys(ctx, "") {
 			Expect(err).To(MatchError(cryptomem.ErrNotSupported))
+		}
+	})
+
+	It("begin with a prefix that a server can take", func() {
+		w := newWorld(server.Config{AllowFlush: true})
+		c := w.client(cryptomem.WithNamespace("ns"))
+		Expect(c.Set(ctx, "a", nil)).To(Succeed())
+		const limit = 65535 - len("\x02ns")
+		for bytes, matches := range map[int]OmegaMatcher{limit: Succeed(), limit + 1: MatchError(cryptomem.ErrTooLarge)} {
+			prefix := strings.Repeat("p", bytes)
+			keys, _, err := c.ScanKeys(ctx, prefix, 0, 0)
+			Expect(err).To(matches)
+			Expect(keys).To(BeEmpty())
+			Expect(c.Flush(ctx, prefix)).Error().To(matches)
+		}
+		Expect(c.Get(ctx, "a")).To(BeEmpty())
+	})
+
+	It("are not taken from an answer that nobody asked for", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(newWorld(server.Config{}).dial))
+		Expect(err).NotTo(HaveOccurred())
+		below := &liar{Store: inner}
+		c, err := cryptomem.NewClient(below, cryptomem.WithSecret([]byte(secret)))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		for answer, says := range map[string]string{
+			string(wire.AppendName(nil, []byte("b"))):  "begin with the prefix",
+			string(wire.AppendName(nil, []byte("ab"))): "begin with the prefix",
+			"\x00": "ends within a name",
+		} {
+			below.lie = func(r *cryptomem.Request) bool {
+				r.Answer, r.Err = append(r.Answer[:0], answer...), nil
+				return true
+			}
+			keys, next, err := c.ScanKeys(ctx, "ac", 0, 0)
+			Expect(err).To(MatchError(ContainSubstring(says)))
+			Expect(keys).To(BeEmpty())
+			Expect(next).To(BeZero())
 		}
 	})
 

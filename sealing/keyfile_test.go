@@ -103,6 +103,10 @@ var _ = Describe("A key file", func() {
 	})
 
 	It("is changed in place, and stays as it was when the change fails", func() {
+		Expect(sealing.ChangeKeyFile(path, func(*sealing.Keyring) error {
+			Fail("there is nothing to change yet")
+			return nil
+		})).To(MatchError(fs.ErrNotExist))
 		Expect(fresh().CreateFile(path)).To(Succeed())
 		before, err := os.ReadFile(path)
 		Expect(err).NotTo(HaveOccurred())
