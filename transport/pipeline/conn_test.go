@@ -188,6 +188,35 @@ var _ = Describe("Conn", func() {
 		Expect(conn.Broken()).To(BeClosed())
 	})
 
+	It("ends calls that have waited for room too long, and goes on while answers come", func() {
+		conn := pipe(pipeline.EngineLimits{MaxCalls: 1, Silence: -1, Total: time.Minute})
+		first := begin(conn, get("a"))
+		reads(getSize)
+		var late []<-chan error
+		for i, key := range []string{"b", "c", "d"} {
+			late = append(late, begin(conn, get(key)))
+			Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(i + 1))
+		}
+		mock.Add(58 * time.Second)
+		_, err := far.Write(answer(wire.OK, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(first).Should(Receive(BeNil()))
+		Expect(reads(getSize)).To(HaveSuffix("b"))
+		mock.Add(2 * time.Second)
+		for _, ended := range late {
+			Eventually(ended).Should(Receive(MatchError(pipeline.ErrSlow)))
+		}
+		Expect(pipeline.Waiting(conn)).To(BeZero())
+		next := begin(conn, get("e"))
+		Eventually(func() int { return pipeline.Waiting(conn) }).Should(Equal(1))
+		_, err = far.Write(answer(wire.OK, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(reads(getSize)).To(HaveSuffix("e"))
+		_, err = far.Write(answer(wire.OK, ""))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(next).Should(Receive(BeNil()))
+	})
+
 	It("sends many calls in one write and takes their answers together", func() {
 		conn := pipe(pipeline.EngineLimits{})
 		calls := []*pipeline.Call{get("a"), get("b"), get("c")}

@@ -226,6 +226,16 @@ var _ = Describe("Engine", func() {
 			Expect(err).To(MatchError(ContainSubstring("too many connections")))
 		})
 
+		DescribeTable("is quoted for so many bytes", func(bytes int, quoted bool) {
+			why := strings.Repeat("w", bytes)
+			err := feed(engine, 0, 1, answer(wire.Busy, why))
+			Expect(err).To(MatchError(pipeline.ErrUnsolicited))
+			Expect(strings.Contains(err.Error(), why)).To(Equal(quoted))
+		},
+			Entry("as many as there may be", 1024, true),
+			Entry("not one more", 1025, false),
+		)
+
 		It("does not lose the answers before the violation", func() {
 			a, b := get("a"), get("b")
 			submit(a, b)
@@ -382,6 +392,26 @@ var _ = Describe("Engine", func() {
 			Expect(ok).To(BeFalse())
 			Expect(engine.Overdue(1 << 62)).To(Succeed())
 		})
+	})
+
+	It("writes requests where those before have been sent from, and keeps no room that it will rarely need", func() {
+		sent := func(n int) { engine.Sent(n, 0) }
+		begin := func() *byte { return &engine.Outgoing()[0] }
+		submit(get("a"), get("a"))
+		first := begin()
+		sent(len(engine.Outgoing()))
+		submit(get("b"), get("c"))
+		Expect(begin()).To(BeIdenticalTo(first), "all was sent")
+		half := bytes.Clone(engine.Outgoing()[len(engine.Outgoing())/2:])
+		sent(len(half))
+		Expect(begin()).To(BeIdenticalTo(first), "half was sent")
+		Expect(engine.Outgoing()).To(Equal(half))
+		sent(len(half))
+		for range 2 {
+			submit(set("d", strings.Repeat("v", 600<<10)))
+		}
+		sent(len(engine.Outgoing()))
+		Expect(cap(engine.Outgoing())).To(BeZero())
 	})
 
 	It("serves thousands of calls in flight", func() {
