@@ -49,6 +49,27 @@ var _ = Describe("Lock", func() {
 		locked(mine)
 	})
 
+	It("is tried three times, if others are faster and give it up", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		tries := 0
+		store := &liar{Store: inner, lie: func(r *cryptomem.Request) bool {
+			if r.Command == cryptomem.CommandAdd {
+				tries++
+			}
+			if r.Command == cryptomem.CommandSwap {
+				r.Err = cryptomem.ErrChanged
+			}
+			return r.Err != nil
+		}}
+		c, err := cryptomem.NewClient(store, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		Expect(take(mine, minute).Unlock(ctx)).To(Succeed())
+		locked(c)
+		Expect(tries).To(Equal(3))
+	})
+
 	It("is given up although an Extend of unknown outcome arrives in between", func() {
 		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
 		Expect(err).NotTo(HaveOccurred())

@@ -244,30 +244,6 @@ var _ = Describe("A ring of servers", func() {
 		}
 	})
 
-	It("lists the keys of all servers", func() {
-		_, pairs := keys(300)
-		Expect(c.SetMany(ctx, pairs)).To(HaveEach(BeNil()))
-		found := make(map[string]int)
-		for key, err := range c.Keys(ctx, "") {
-			Expect(err).NotTo(HaveOccurred())
-			found[key]++
-		}
-		Expect(found).To(HaveLen(300))
-		steps := 0
-		for cursor := uint64(0); steps == 0 || cursor != 0; steps++ {
-			_, next, err := c.ScanKeys(ctx, "", cursor, 1000)
-			Expect(err).NotTo(HaveOccurred())
-			cursor = next
-		}
-		Expect(steps).To(Equal(3), "one for each server")
-		members[2].down.Store(true)
-		var last error
-		for _, err := range c.Keys(ctx, "") {
-			last = err
-		}
-		Expect(last).To(MatchError(cryptomem.ErrUnavailable))
-	})
-
 	It("flushes all servers, and says how many names there were", func() {
 		_, pairs := keys(300)
 		Expect(c.SetMany(ctx, pairs)).To(HaveEach(BeNil()))

@@ -1,0 +1,78 @@
+package cryptomem_test
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/cryptomem/server"
+)
+
+var _ = Describe("A ring of servers, as a whole,", func() {
+	var (
+		w       *circle
+		c       *cryptomem.Client
+		members []*member
+		ctx     = context.Background()
+	)
+	BeforeEach(func() {
+		w = newCircle(cryptomem.Failover{}, server.Config{AllowFlush: true})
+		c, members = w.client()
+	})
+	pairs := func(n int) (pairs []cryptomem.Pair) {
+		for i := range n {
+			pairs = append(pairs, cryptomem.Pair{Key: fmt.Sprint("key", i)})
+		}
+		return pairs
+	}
+
+	It("lists the keys of all servers", func() {
+		Expect(c.SetMany(ctx, pairs(300))).To(HaveEach(BeNil()))
+		found := make(map[string]int)
+		for key, err := range c.Keys(ctx, "") {
+			Expect(err).NotTo(HaveOccurred())
+			found[key]++
+		}
+		Expect(found).To(HaveLen(300))
+		steps := 0
+		for cursor := uint64(0); steps == 0 || cursor != 0; steps++ {
+			_, next, err := c.ScanKeys(ctx, "", cursor, 1000)
+			Expect(err).NotTo(HaveOccurred())
+			cursor = next
+		}
+		Expect(steps).To(Equal(3), "one for each server")
+		members[2].down.Store(true)
+		var last error
+		for _, err := range c.Keys(ctx, "") {
+			last = err
+		}
+		Expect(last).To(MatchError(cryptomem.ErrUnavailable))
+	})
+
+	It("answers in a batch, too", func() {
+		Expect(c.SetMany(ctx, pairs(300))).To(HaveEach(BeNil()))
+		var servers []cryptomem.RingServer
+		for i, m := range members {
+			servers = append(servers, cryptomem.RingServer{Name: memberNames[i], Store: m})
+		}
+		store, err := cryptomem.NewRing(servers, cryptomem.Failover{Clock: w.clock})
+		Expect(err).NotTo(HaveOccurred())
+		ping := &cryptomem.Request{Command: cryptomem.CommandPing, Value: []byte("hello")}
+		scan := &cryptomem.Request{Command: cryptomem.CommandScan}
+		stats := &cryptomem.Request{Command: cryptomem.CommandStats}
+		get := &cryptomem.Request{Command: cryptomem.CommandGet, Name: []byte("none")}
+		store.DoAll(ctx, []*cryptomem.Request{ping, scan, stats, get})
+		Expect([]error{ping.Err, scan.Err, stats.Err}).To(HaveEach(BeNil()))
+		Expect(get.Err).To(MatchError(cryptomem.ErrNotFound))
+		Expect(ping.Answer).To(BeEquivalentTo("hello"))
+		Expect(scan.Answer).NotTo(BeEmpty())
+		Expect(stats.Answer).To(ContainSubstring("items"))
+		flush := &cryptomem.Request{Command: cryptomem.CommandFlush}
+		store.DoAll(ctx, []*cryptomem.Request{flush})
+		Expect(flush.Err).NotTo(HaveOccurred())
+		Expect(flush.Count).To(BeEquivalentTo(300))
+	})
+})
