@@ -75,4 +75,20 @@ var _ = Describe("A ring of servers, as a whole,", func() {
 		Expect(flush.Err).NotTo(HaveOccurred())
 		Expect(flush.Count).To(BeEquivalentTo(300))
 	})
+
+	DescribeTable("is refused", func(says string, servers ...cryptomem.RingServer) {
+		for i := range servers {
+			if servers[i].Name != "storeless" {
+				servers[i].Store = members[0]
+			}
+		}
+		_, err := cryptomem.NewRing(servers, cryptomem.Failover{})
+		Expect(err).To(MatchError(ContainSubstring(says)))
+	},
+		Entry("without servers", "0 servers do not make a ring"),
+		Entry("with a name twice", `two servers of a ring are named "a"`, cryptomem.RingServer{Name: "a"}, cryptomem.RingServer{Name: "a"}),
+		Entry("with a server without a name", "has no name", cryptomem.RingServer{}),
+		Entry("with a weight that is none", "weight -1 is not positive", cryptomem.RingServer{Name: "a", Weight: -1}),
+		Entry("with a server without a store", `server "storeless" of a ring has no store`, cryptomem.RingServer{Name: "a"}, cryptomem.RingServer{Name: "storeless"}),
+	)
 })
