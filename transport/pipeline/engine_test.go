@@ -411,7 +411,7 @@ var _ = Describe("Engine", func() {
 			submit(set("d", strings.Repeat("v", 600<<10)))
 		}
 		sent(len(engine.Outgoing()))
-		Expect(cap(engine.Outgoing())).To(BeZero())
+		Expect(engine.Outgoing()).To(HaveCap(0))
 	})
 
 	It("serves thousands of calls in flight", func() {
