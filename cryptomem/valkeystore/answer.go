@@ -14,7 +14,7 @@ type reply struct {
 	refused bool
 	// Nil.
 	null bool
-	// Of a string.
+	// Of a string, or of a refusal.
 	text []byte
 	// Of an integer.
 	number int64
@@ -86,12 +86,13 @@ func answerSize(b []byte) (head, size int, err error) {
 	return 0, 0, fmt.Errorf("answer of the server begins with %q", b[0])
 }
 
-// parseAnswer takes a whole answer apart. The text is appended to dst; "OK" says nothing.
+// parseAnswer takes a whole answer apart. The text of a string is appended to dst, that of
+// a refusal stays in b; "OK" says nothing.
 func parseAnswer(dst, b []byte, head int) (a reply) {
 	line := b[1 : head-len("\r\n")]
 	switch {
 	case b[0] == respError:
-		a.refused = true
+		a.refused, a.text = true, line
 	case b[0] == respNumber:
 		a.number, a.err = strconv.ParseInt(string(line), 10, 64)
 	case b[0] == respNull, b[0] == respBulk && string(line) == "-1":

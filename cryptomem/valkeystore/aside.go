@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +22,13 @@ const (
 	// context, and longestWait at most, when it has waited for a while.
 	loneWait    = 100 * time.Microsecond
 	longestWait = time.Millisecond
+
+	// loneBatch is how many commands may take a server twice as long as one.
+	loneBatch = 32
+
+	// largestBatch is the largest batch that a lone caller writes, in bytes, as what
+	// others write while they read nothing (transport/pipeline).
+	largestBatch = 32 << 10
 
 	// largestAside is the largest command that a lone caller writes, in bytes: an idle
 	// socket takes as much without blocking.
@@ -103,10 +109,11 @@ type era struct {
 	epoch uint32
 }
 
-// An orphan is an answer whose caller has given up.
+// An orphan is the answers whose caller has given up.
 type orphan struct {
-	on bool
-	// Bytes of it, while its size is not known.
+	// How many there are.
+	answers int
+	// Bytes of the first one, while its size is not known.
 	head []byte
 	// Bytes of it that are still to come, when it is.
 	left int
@@ -228,36 +235,35 @@ func (a *aside) woken(err error) bool {
 	return a.kicked
 }
 
-// discard takes an orphan out of the n bytes and returns how many are left.
+// discard takes orphans out of the n bytes and returns how many are left.
 func (a *aside) discard(b []byte, n int) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	o := &a.orphan
-	if !o.on {
-		return n, nil
-	}
-	mine := min(n, o.left)
-	if o.left == 0 {
-		o.head = append(o.head, b[:n]...)
-		_, size, err := answerSize(o.head)
-		if size == 0 || err != nil {
-			return 0, err
+	o, at := &a.orphan, 0
+	for o.answers > 0 && at < n {
+		if o.left == 0 {
+			known := len(o.head)
+			o.head = append(o.head, b[at:n]...)
+			_, size, err := answerSize(o.head)
+			if size == 0 || err != nil {
+				return 0, err
+			}
+			o.head, o.left = nil, size-known
 		}
-		mine = min(n, n-(len(o.head)-size))
-		o.left = size - (len(o.head) - n)
-		o.head = nil
+		dropped := min(n-at, o.left)
+		at += dropped
+		if o.left -= dropped; o.left == 0 {
+			o.answers--
+		}
 	}
-	o.left -= mine
-	o.on = o.left > 0
-	return copy(b, b[mine:n]), nil
+	return copy(b, b[at:n]), nil
 }
 
-// ask sends a command and waits for the answer, whose text it appends to dst. If it
-// reports false, nothing was applied: nothing was sent because another call is in
-// flight or the era is over, or the server refused.
-func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
+// take gives the connection to a lone caller, who sends next, and reports whether it
+// is free: not while another call is in flight, nor when the era is over.
+func (a *aside) take(e *era) bool {
 	if !a.writing.TryLock() {
-		return r, false, nil
+		return false
 	}
 	a.mu.Lock()
 	free := a.by == byNobody && a.written == a.answered && a.era == e && e.epoch == a.conn.network.epoch.Load()
@@ -267,53 +273,39 @@ func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, pat
 	a.mu.Unlock()
 	if !free {
 		a.writing.Unlock()
-		return r, false, nil
 	}
-	a.out = appendCommand(a.out[:0], words)
-	_, err = a.nc.Write(a.out)
+	return free
+}
+
+// send writes out, for the caller who took the connection and reads next.
+func (a *aside) send() error {
+	_, err := a.nc.Write(a.out)
 	a.writing.Unlock()
 	if err != nil {
 		a.end()
-		return r, true, a.conn.failed(err)
+		return a.conn.failed(err)
 	}
-	return a.receive(ctx, dst, patience)
+	return nil
 }
 
-// receive reads the caller's answer.
-func (a *aside) receive(ctx context.Context, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
-	in, head, size, far := a.in[:0], 0, 0, false
-	defer func() { a.conn.network.heard(far) }()
-	for wait, waited := loneWait, time.Duration(0); size == 0 || len(in) < size; {
-		in = slices.Grow(in, min(max(minRead, size-len(in)), max(keepFrame, len(in))))
-		n, err := a.nc.ReadWithin(in[len(in):cap(in)], wait)
-		in = in[:len(in)+max(n, 0)]
-		late := errors.Is(err, os.ErrDeadlineExceeded)
-		switch {
-		case late && waited+wait < patience:
-			far = true
-			waited += wait
-			wait = min(2*wait, longestWait)
-			err = nil
-		case err == nil:
-			waited = 0
-			if size == 0 {
-				head, size, err = answerSize(in)
-			}
-		}
-		if err != nil {
-			a.end()
-			return r, true, a.conn.failed(err)
-		}
-		if (size == 0 || len(in) < size) && ctx.Err() != nil {
-			a.giveUp(in, size)
-			return r, true, ctx.Err()
-		}
+// ask sends a command and waits for the answer, whose text it appends to dst. If it
+// reports false, nothing was applied: nothing was sent because another call is in
+// flight or the era is over, or the server refused.
+func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
+	if !a.take(e) {
+		return r, false, nil
 	}
-	r = parseAnswer(dst[:0], in[:size], head)
-	if cap(in) <= keepFrame {
-		a.in = in
+	a.out = appendCommand(a.out[:0], words)
+	if err := a.send(); err != nil {
+		return r, true, err
 	}
-	a.finish(in[size:])
+	all := a.answers(1, patience)
+	b, head, err := all.next(ctx)
+	if err != nil {
+		return r, true, err
+	}
+	r = parseAnswer(dst[:0], b, head)
+	all.end()
 	return r, !r.refused, nil
 }
 
@@ -332,21 +324,22 @@ func (a *aside) finish(more []byte) {
 	}
 }
 
-// giveUp ends the turn of a caller who waits no longer, with a part of its answer.
-func (a *aside) giveUp(part []byte, size int) {
+// giveUp ends the turn of a caller who waits no longer for so many answers, with a
+// part of the first.
+func (a *aside) giveUp(answers int, part []byte, size int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.orphan = orphanOf(part, size)
+	a.orphan = orphanOf(answers, part, size)
 	a.resume()
 }
 
-// orphanOf is the rest of an answer of which a part was read; size is 0 if it is not
-// known.
-func orphanOf(part []byte, size int) orphan {
+// orphanOf is the rest of so many answers, of the first of which a part was read; size is
+// 0 if it is not known.
+func orphanOf(answers int, part []byte, size int) orphan {
 	if size > 0 {
-		return orphan{on: true, left: size - len(part)}
+		return orphan{answers: answers, left: size - len(part)}
 	}
-	return orphan{on: true, head: slices.Clone(part)}
+	return orphan{answers: answers, head: slices.Clone(part)}
 }
 
 // end closes the connection for the reader to find out.
@@ -355,32 +348,4 @@ func (a *aside) end() {
 	a.resume()
 	a.mu.Unlock()
 	_ = a.conn.Close()
-}
-
-// A loneliness tells whether the calls of a store come one at a time.
-type loneliness struct {
-	calls  atomic.Int32
-	row    atomic.Int32
-	enough atomic.Int32
-}
-
-// begin counts a call and reports whether it may go past valkey-go.
-func (l *loneliness) begin() bool {
-	if l.calls.Add(1) > 1 {
-		l.row.Store(0)
-		return false
-	}
-	return l.row.Add(1) > max(aloneFor, l.enough.Load())
-}
-
-func (l *loneliness) end() { l.calls.Add(-1) }
-
-// heard notes whether an answer took long: little is saved there.
-func (l *loneliness) heard(late bool) {
-	if !late {
-		l.enough.Store(aloneFor)
-		return
-	}
-	l.row.Store(0)
-	l.enough.Store(min(2*max(aloneFor, l.enough.Load()), aloneForFar))
 }

@@ -1,6 +1,7 @@
 package valkeystore_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -189,20 +190,21 @@ var _ = Describe("A lone caller", func() {
 	})
 })
 
-// An answer without a caller is dropped to the last byte, however it arrives.
+// Answers without a caller are dropped to the last byte, however they arrive.
 func FuzzAnswer(f *testing.F) {
 	for _, answer := range []string{"+OK\r\n", "-MOVED 1 a:1\r\n", ":17\r\n", "_\r\n", "$-1\r\n", "$5\r\nvalue\r\n", "$0\r\n\r\n", ">2\r\n", "$x\r\n", "\n", "$-2\r\n"} {
-		f.Add([]byte(answer), []byte("+rest\r\n"), uint(1), uint(3))
+		f.Add([]byte(answer), []byte("+rest\r\n"), uint(1), uint(3), uint(2))
 	}
-	f.Fuzz(func(t *testing.T, answer, rest []byte, first, second uint) {
+	f.Fuzz(func(t *testing.T, answer, rest []byte, first, second, others uint) {
 		size := valkeystore.AnswerSize(answer)
 		if size == 0 || size > len(answer) {
 			return
 		}
-		stream := append(answer[:size:size], rest...)
+		answers := 1 + int(others%8)
+		stream := append(bytes.Repeat(answer[:size], answers), rest...)
 		at := int(first % uint(size))
 		then := at + int(second%uint(len(stream)-at))
-		left, err := valkeystore.Orphaned(stream[:at], stream[at:then], stream[then:])
+		left, err := valkeystore.Orphaned(answers, stream[:at], stream[at:then], stream[then:])
 		if err != nil || string(left) != string(rest) {
 			t.Fatalf("of %q, cut at %d and %d, %q is left: %v", stream, at, then, left, err)
 		}

@@ -36,6 +36,9 @@ type backend struct {
 	// The server is older than scripts that begin with #!lua.
 	plain atomic.Bool
 
+	// The user may not ask which slots are whose: all batches go through valkey-go.
+	unlisted atomic.Bool
+
 	// Guards probes.
 	mu     sync.Mutex
 	probes map[uint16]*probe
@@ -129,22 +132,24 @@ func (b *backend) trace(words []string) trace {
 	return trace{size: commandSize(words), turn: b.network.writes.Load() + 1}
 }
 
-// learn notes which connection a call by itself was answered on, if that is sure: when
-// valkey-go has written only once since its trace was taken, that was the call.
-func (b *backend) learn(slot uint16, t trace) {
+// learn notes and returns which connection a call by itself was answered on, if that is
+// sure: when valkey-go has written only once since its trace was taken, that was the call.
+func (b *backend) learn(slot uint16, t trace) *era {
 	if t.size == 0 || b.network.writes.Load() != t.turn {
-		return
+		return nil
 	}
 	a := b.network.last.Load()
 	if a == nil {
-		return
+		return nil
 	}
-	if e := a.settle(t); e != nil {
+	e := a.settle(t)
+	if e != nil {
 		b.serving[slot].Store(e)
 		b.nearby(slot).Store(e)
 		// for the reader to rest before the next call
 		runtime.Gosched()
 	}
+	return e
 }
 
 // nearby has the last connection that was learnt for the slot, or one not far from it.

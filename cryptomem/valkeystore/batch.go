@@ -29,7 +29,6 @@ func distinct(rs []*cryptomem.Request) int {
 type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
-	cmds   valkey.Commands
 	marks  []mark // with a near cache only
 	// One of each limit that the batch counts against.
 	slots []uint16
@@ -55,13 +54,30 @@ func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
 		return
 	}
 	s.reachAll(ctx, b, rs)
-	t.rs, t.frames, t.cmds = make([]*cryptomem.Request, 0, len(rs)), make([]*frame, 0, len(rs)), make(valkey.Commands, 0, len(rs))
+	alone := false
+	if b.network != nil && b.network.asides {
+		alone = b.network.begin()
+		defer b.network.end()
+	}
+	t.rs, t.frames = make([]*cryptomem.Request, 0, len(rs)), make([]*frame, 0, len(rs))
 	for _, r := range rs {
 		if r.Err == nil {
 			s.add(ctx, b, &t, r)
 		}
 	}
-	s.sendAll(ctx, b, &t)
+	alone = alone && t.sayable()
+	if !alone {
+		b.leaveAll(t.slots, s.sendAll(ctx, b, &t))
+		return
+	}
+	past, lost := s.goAllPast(ctx, b, &t)
+	if len(t.rs) > 0 {
+		lost = s.sendAll(ctx, b, &t)
+	}
+	b.leaveAll(t.slots, lost)
+	if !past {
+		b.acquaint(ctx)
+	}
 }
 
 // add puts the request into the batch, or carries it out where it is none for a
@@ -84,15 +100,7 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 			return
 		}
 	}
-	f := newFrame(b.prefix, r)
-	// whole scripts: sent once more, one would change places
-	cmd, err := b.command(r, f, true)
-	if err != nil {
-		f.release()
-		r.Err = err
-		return
-	}
-	t.rs, t.frames, t.cmds = append(t.rs, r), append(t.frames, f), append(t.cmds, cmd)
+	t.rs, t.frames = append(t.rs, r), append(t.frames, newFrame(b.prefix, r))
 	if s.near != nil {
 		t.marks = append(t.marks, s.mark(r))
 	}
@@ -105,9 +113,31 @@ func (t *batch) settle(s *Store, i int) {
 	}
 }
 
-func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
-	var givenUp error
-	for i, result := range b.client.DoMulti(ctx, t.cmds...) {
+// commands makes the commands of the batch, and takes out the requests that have none.
+func (t *batch) commands(b *backend) valkey.Commands {
+	cmds := make(valkey.Commands, 0, len(t.rs))
+	for i, r := range t.rs {
+		f, kept := t.frames[i], len(cmds)
+		// whole scripts: sent once more, one would change places
+		cmd, err := b.command(r, f, true)
+		if err != nil {
+			f.release()
+			r.Err = err
+			continue
+		}
+		t.rs[kept], t.frames[kept] = r, f
+		if t.marks != nil {
+			t.marks[kept] = t.marks[i]
+		}
+		cmds = append(cmds, cmd)
+	}
+	return cmds
+}
+
+// sendAll has valkey-go carry out the batch. It returns the end of the caller's time, if
+// that came first.
+func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) (givenUp error) {
+	for i, result := range b.client.DoMulti(ctx, t.commands(b)...) {
 		r := t.rs[i]
 		if lost := result.NonValkeyError(); lost != nil {
 			if isContext(lost) {
@@ -121,9 +151,7 @@ func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) {
 		t.settle(s, i)
 		t.frames[i].release()
 	}
-	for _, slot := range t.slots {
-		b.leave(slot, givenUp)
-	}
+	return givenUp
 }
 
 // slotsOf returns one slot for each limit that the requests need, in the order in
@@ -159,6 +187,13 @@ func (b *backend) enterAll(ctx context.Context, slots []uint16) error {
 		}
 	}
 	return nil
+}
+
+// leaveAll ends a batch that counted against the limit of each slot.
+func (b *backend) leaveAll(slots []uint16, lost error) {
+	for _, slot := range slots {
+		b.leave(slot, lost)
+	}
 }
 
 // reachAll waits for the connections to all the requests' nodes. A node that cannot

@@ -110,8 +110,11 @@ func (e *ServerError) classify() int {
 }
 
 // refused returns the error of a server's answer.
-func (s *Store) refused(err *valkey.ValkeyError) *ServerError {
-	e := &ServerError{Message: err.Error()}
+func (s *Store) refused(err *valkey.ValkeyError) *ServerError { return s.refusal(err.Error()) }
+
+// refusal returns the error that a server's words stand for.
+func (s *Store) refusal(message string) *ServerError {
+	e := &ServerError{Message: message}
 	s.counts[e.classify()].Add(1)
 	return e
 }

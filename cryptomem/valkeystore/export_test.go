@@ -68,15 +68,15 @@ func Handed(s *Store) uint64 {
 	return b.network.writes.Load()
 }
 
-// Orphaned returns what is left of the chunks for valkey-go, when the first part of the
-// answer that they go on with was read by a caller who then gave up.
-func Orphaned(part []byte, chunks ...[]byte) (left []byte, err error) {
+// Orphaned returns what is left of the chunks for valkey-go, when the first part of so many
+// answers that they go on with was read by a caller who then gave up.
+func Orphaned(answers int, part []byte, chunks ...[]byte) (left []byte, err error) {
 	a := new(aside)
 	_, size, err := answerSize(part)
 	if err != nil {
 		return nil, err
 	}
-	a.orphan = orphanOf(part, size)
+	a.orphan = orphanOf(answers, part, size)
 	for _, chunk := range chunks {
 		b := slices.Clone(chunk)
 		n, err := a.discard(b, len(b))

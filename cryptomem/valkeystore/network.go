@@ -34,6 +34,9 @@ type network struct {
 	// writes of valkey-go on all connections, and the last one it wrote on.
 	writes atomic.Uint64
 	last   atomic.Pointer[aside]
+	// strangers counts the lone batches that went through valkey-go for want of a
+	// connection that is known.
+	strangers atomic.Uint32
 }
 
 func newNetwork(clk clock.Clock) *network {

@@ -1,0 +1,31 @@
+package valkeystore
+
+import "sync/atomic"
+
+// A loneliness tells whether the calls of a store come one at a time.
+type loneliness struct {
+	calls  atomic.Int32
+	row    atomic.Int32
+	enough atomic.Int32
+}
+
+// begin counts a call and reports whether it may go past valkey-go.
+func (l *loneliness) begin() bool {
+	if l.calls.Add(1) > 1 {
+		l.row.Store(0)
+		return false
+	}
+	return l.row.Add(1) > max(aloneFor, l.enough.Load())
+}
+
+func (l *loneliness) end() { l.calls.Add(-1) }
+
+// heard notes whether an answer took long: little is saved there.
+func (l *loneliness) heard(late bool) {
+	if !late {
+		l.enough.Store(aloneFor)
+		return
+	}
+	l.row.Store(0)
+	l.enough.Store(min(2*max(aloneFor, l.enough.Load()), aloneForFar))
+}
