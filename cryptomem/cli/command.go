@@ -113,8 +113,12 @@ func commandNamed(name string) (command, bool) {
 	return command{}, false
 }
 
-// notCommand says that there is no such command, and which was probably meant.
-func notCommand(name string) string {
+// An unknownCommand is the name of a command that there is not.
+type unknownCommand string
+
+// Error says which command was probably meant.
+func (e unknownCommand) Error() string {
+	name := string(e)
 	var names []string
 	for _, cmd := range commands() {
 		names = append(names, cmd.name)
@@ -188,8 +192,7 @@ func run(ctx context.Context, c *console, args []string) int {
 	}
 	cmd, ok := commandNamed(name)
 	if !ok {
-		fmt.Fprintf(c.err, "cryptomem: %s \"cryptomem --help\" for a list\n", advising(notCommand(name)))
-		return exitUsage
+		return c.exit(cmd, unknownCommand(name))
 	}
 	return c.exit(cmd, cmd.run(ctx, c, args))
 }
@@ -205,6 +208,7 @@ func advising(text string) string {
 // exit reports how cmd ended, and translates it for the shell.
 func (c *console) exit(cmd command, err error) int {
 	var wrong usageError
+	var unknown unknownCommand
 	var problems config.Problems
 	switch {
 	case err == nil:
@@ -212,6 +216,9 @@ func (c *console) exit(cmd command, err error) int {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprint(c.out, cmd.help)
 		return exitDone
+	case errors.As(err, &unknown):
+		fmt.Fprintf(c.err, "cryptomem: %s \"cryptomem help\" for a list\n", advising(unknown.Error()))
+		return exitUsage
 	case errors.As(err, &wrong):
 		fmt.Fprintf(c.err, "cryptomem %s: %s \"cryptomem %s --help\" for its usage\n", cmd.name, advising(printable(err.Error())), cmd.name)
 		return exitUsage

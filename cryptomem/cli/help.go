@@ -42,7 +42,7 @@ func help(_ context.Context, c *console, args []string) error {
 	if len(names) == 1 {
 		cmd, ok := commandNamed(names[0])
 		if !ok {
-			return usageError(notCommand(names[0]))
+			return unknownCommand(names[0])
 		}
 		text = cmd.help
 	}

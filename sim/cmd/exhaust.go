@@ -76,14 +76,12 @@ func exhaustAll(args []string, out, errs io.Writer) int {
 	set.StringVar(&commit, "commit", "", "a text to draw by, such as a commit's hash")
 	set.BoolVar(&s.planted, "planted", false, "plant known bugs one by one and report how each is found; names may follow")
 	set.Usage = func() { fmt.Fprintf(out, exhaustUsage, set.FlagUsages()) }
-	// errors are said below
-	set.SetOutput(io.Discard)
-	err := set.Parse(args)
+	err := parseFlags(set, args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
 	}
 	if err == nil && !s.planted && set.NArg() > 0 {
-		err = fmt.Errorf("%q is not a flag", set.Arg(0))
+		err = unexpected(set.Arg(0))
 	}
 	if err == nil && s.workers < 1 {
 		err = errors.New("there is nothing to run")

@@ -125,7 +125,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	set.BoolVar(&f.coverage, "coverage", false, "fail unless every state was reached")
 	set.BoolVar(&f.steer, "steer", false, "run those seeds first that promise pairs of states which no run has reached, on tier 1")
 	set.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "worlds to run at a time")
-	if err := set.Parse(args); err != nil {
+	if err := parseFlags(set, args); err != nil {
 		return nil, err
 	}
 	f.oneSeed = set.Changed("seed")
@@ -158,7 +158,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 		return nil, errors.New("there is nothing to run")
 	}
 	if set.NArg() > 0 {
-		return nil, fmt.Errorf("%q is not a flag", set.Arg(0))
+		return nil, unexpected(set.Arg(0))
 	}
 	return &f, nil
 }
@@ -173,15 +173,16 @@ func (f *flags) shelled(run runner) runner {
 
 // end sums up and returns the exit code.
 func (b *batch) end(errs io.Writer) int {
+	if b.err != nil {
+		fmt.Fprintln(errs, "sim:", b.err)
+		return 2
+	}
 	b.summary()
 	everywhere := true
 	if b.coverage {
 		everywhere = b.everywhere()
 	}
 	switch {
-	case b.err != nil:
-		fmt.Fprintln(errs, "sim:", b.err)
-		return 2
 	case b.failures > 0 || !everywhere:
 		return 1
 	}

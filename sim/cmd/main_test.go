@@ -109,10 +109,14 @@ var _ = Describe("the command", func() {
 		func(message string, args ...string) {
 			Expect(run(args, &out, &errs)).To(Equal(2))
 			Expect(errs.String()).To(ContainSubstring(message))
+			Expect(errs.String()).NotTo(ContainSubstring("strconv"))
+			Expect(out.String()).NotTo(ContainSubstring("States reached"))
 		},
+		Entry("a seed that is no number", `invalid argument "x" for "--seed" flag: it is not a whole number; run it with --help`, "--seed", "x"),
+		Entry("seeds beyond all numbers", `it is out of range`, "--seeds", "99999999999999999999"),
 		Entry("an unknown flag", "unknown flag: --speed", "--speed"),
 		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
-		Entry("a stray word", `"fast" is not a flag`, "fast"),
+		Entry("a stray word", `unexpected "fast"`, "fast"),
 		Entry("several servers on another tier", "is tier 1's alone", "--tier", "3", "--scenario", "../../testdata/scenarios/server-in-doubt.txt"),
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
 		Entry("runs to compare that cannot be repeated", "--twice compares runs", "--tier", "3", "--twice"),
@@ -122,7 +126,7 @@ var _ = Describe("the command", func() {
 		Entry("a scenario that is not there", "no such file", "--scenario", "nowhere.txt"),
 		Entry("a bug that is not there", `no planted bug is called "none"`, "score", "none"),
 		Entry("worlds that are not there", `no world's name has "nowhere" in it`, "exhaust", "--worlds", "nowhere"),
-		Entry("worlds and a stray word", `"fast" is not a flag`, "exhaust", "fast"),
+		Entry("worlds and a stray word", `unexpected "fast"`, "exhaust", "fast"),
 		Entry("worlds without workers", "there is nothing to run", "exhaust", "--workers", "0"),
 		Entry("worlds and no time for them", "not gone through to the end within 1ns", "exhaust", "--for", "1ns", "--worlds", "four at a time"),
 		Entry("a bug for small worlds that is not there", `no planted bug is called "none"`, "exhaust", "--planted", "none"),

@@ -63,9 +63,7 @@ func parseMutate(args []string, out io.Writer) (*mutateFlags, error) {
 	set.BoolVar(&f.specsOnly, "specs-only", false, "leave the simulator out, which is quicker where specs find nearly all")
 	set.StringSliceVar(&f.patches, "patch", nil, "try this patch instead of a draw; may be repeated")
 	set.Usage = func() { fmt.Fprintf(out, mutateUsage, set.FlagUsages()) }
-	// errors are said by the caller
-	set.SetOutput(io.Discard)
-	if err := set.Parse(args); err != nil {
+	if err := parseFlags(set, args); err != nil {
 		return nil, err
 	}
 	if f.n < 1 || f.seeds < 1 || f.workers < 1 {

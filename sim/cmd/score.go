@@ -27,9 +27,7 @@ func score(args []string, out, errs io.Writer) int {
 	set.Usage = func() {
 		fmt.Fprintf(out, "Usage:\n    sim score [--seeds N] [NAME]...\n\nPlants known bugs one by one, all or those named, and reports how each is found.\n\n%s", set.FlagUsages())
 	}
-	// errors are said below
-	set.SetOutput(io.Discard)
-	err := set.Parse(args)
+	err := parseFlags(set, args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
 	}
