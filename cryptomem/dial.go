@@ -205,7 +205,7 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && conn.Heard() == 0 {
-			err = fmt.Errorf("it accepts connections but says nothing, so perhaps it is not a cryptomem server, or one that speaks TLS: %w", err)
+			err = noFirstAnswer{err}
 		}
 		// always nil
 		_ = conn.Close()
@@ -213,6 +213,14 @@ func (s *connections) connect(ctx context.Context, prove bool) (*pipeline.Conn, 
 	}
 	return conn, nil
 }
+
+// noFirstAnswer is the end of the time for the first answer on a connection.
+type noFirstAnswer struct{ cause error }
+
+func (e noFirstAnswer) Error() string {
+	return "the first answer did not come in time: the server may be slow, expect TLS, or not be a cryptomem server"
+}
+func (e noFirstAnswer) Unwrap() error { return e.cause }
 
 func (s *connections) authenticate(ctx context.Context, conn *pipeline.Conn) error {
 	if len(s.opts.token) == 0 {

@@ -210,6 +210,7 @@ var _ = Describe("A run", func() {
 			return ours, nil
 		}))
 		Expect(err).To(Or(MatchError(io.EOF), MatchError(io.ErrClosedPipe)))
+		Expect(err).To(MatchError(HavePrefix("the connection broke: ")))
 	})
 
 	It("stops when told to", func(ctx context.Context) {

@@ -99,7 +99,7 @@ func (r *rawLane) do(_ context.Context, ops []op, answered func(n int)) error {
 	}
 	if len(r.out) <= inlineBytes {
 		if _, err := r.conn.Write(r.out); err != nil {
-			return err
+			return broken(err)
 		}
 		return r.receive(ops, answered)
 	}
@@ -117,6 +117,10 @@ func (r *rawLane) do(_ context.Context, ops []op, answered func(n int)) error {
 	}
 	return errors.Join(<-written, err)
 }
+
+// broken is the error of a connection that ends before all its answers came. An EOF
+// alone would not say of what.
+func broken(err error) error { return fmt.Errorf("the connection broke: %w", err) }
 
 // receive reads the answers to ops.
 func (r *rawLane) receive(ops []op, answered func(n int)) error {
@@ -137,7 +141,7 @@ func (r *rawLane) receive(ops []op, answered func(n int)) error {
 			}
 		}
 		if err != nil && len(ops) > 0 {
-			return err
+			return broken(err)
 		}
 	}
 	if r.filled > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
 const delUsage = `Usage:
@@ -48,6 +49,17 @@ func someKeys(keys []string) error {
 	return nil
 }
 
+// maxShownKey is the longest key that an error shows in full, in bytes.
+const maxShownKey = 250
+
+// shown is the key as an error names it.
+func shown(key string) string {
+	if len(key) > maxShownKey {
+		return wire.Quote([]byte(key))
+	}
+	return printableName(key)
+}
+
 // eachKey calls do for every key. That there is none under some does not keep it
 // from going on.
 func eachKey(keys []string, do func(key string) error) error {
@@ -57,7 +69,7 @@ func eachKey(keys []string, do func(key string) error) error {
 		if err == nil {
 			continue
 		}
-		err = fmt.Errorf("%s: %w", key, err)
+		err = fmt.Errorf("%s: %w", shown(key), err)
 		if !errors.Is(err, cryptomem.ErrNotFound) {
 			return err
 		}

@@ -32,11 +32,25 @@ func (f *clientFlags) call(ctx context.Context, c *console, do func(context.Cont
 	if early {
 		search()
 	}
-	if why := <-found; why != "" {
+	switch why := <-found; {
+	case why == "":
+		return f.explain(c, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrFraming):
+		return diagnosed{why, err}
+	default:
 		return fmt.Errorf("%s: %w", why, err)
 	}
-	return f.explain(c, err)
 }
+
+// A diagnosed error says why there is no answer, without its cause, which would only
+// say once more that there is none.
+type diagnosed struct {
+	why   string
+	cause error
+}
+
+func (e diagnosed) Error() string { return e.why }
+func (e diagnosed) Unwrap() error { return e.cause }
 
 // isUnclear reports whether err may mean that something else than the right server is
 // at the address.
@@ -67,7 +81,7 @@ func (f *clientFlags) explain(c *console, err error) error {
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer from %s within %s: %w", f.shown(c), f.timeout.String(), err)
+		return diagnosed{fmt.Sprintf("no answer from %s within %s", f.shown(c), f.timeout.String()), err}
 	case !s.SpeaksTLS() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wire.ErrFraming)):
 		return fmt.Errorf("%w; if the server speaks TLS, so must this command: --ca FILE or --tls", err)
 	case errors.As(err, &plain):

@@ -42,7 +42,7 @@ func incr(ctx context.Context, c *console, args []string) error {
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		sum, err := client.Increment(ctx, key, *by, cryptomem.TTL(ttl.duration()))
 		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", shown(key), err)
 		}
 		_, err = fmt.Fprintln(c.out, sum)
 		return err

@@ -66,7 +66,7 @@ func set(ctx context.Context, c *console, args []string) error {
 			store = client.Replace
 		}
 		if err := store(ctx, key, value, opts...); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", shown(key), err)
 		}
 		return nil
 	})

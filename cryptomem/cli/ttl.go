@@ -40,7 +40,7 @@ func showTTL(ctx context.Context, c *console, args []string) error {
 	return flags.withClient(ctx, c, func(ctx context.Context, client *cryptomem.Client) error {
 		item, err := client.GetItem(ctx, key)
 		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", shown(key), err)
 		}
 		left := "never"
 		if !item.Expires.IsZero() {

@@ -90,7 +90,11 @@ func (e *Engine) Overdue(now int64) error {
 	silent, slow, _ := e.deadlines()
 	switch {
 	case now >= silent:
-		return e.foreign(fmt.Errorf("%w: no byte for %v", ErrSilent, e.limits.Silence))
+		err := fmt.Errorf("%w: no byte for %v", ErrSilent, e.limits.Silence)
+		if e.first == 0 {
+			err = fmt.Errorf("%w, and no answer before; it may be slow, expect TLS, or not be a cryptomem server", err)
+		}
+		return err
 	case now >= slow:
 		return e.slow()
 	}

@@ -271,7 +271,10 @@ func (e *Engine) Fail(err error) {
 func (e *Engine) parse() (more bool, err error) {
 	b := e.in[e.read:e.written]
 	if wire.BadMagic(b) {
-		return false, e.foreign(wire.ErrFraming)
+		if e.first == 0 {
+			return false, fmt.Errorf("%w; the server may expect TLS, or not be a cryptomem server", wire.ErrFraming)
+		}
+		return false, wire.ErrFraming
 	}
 	if len(b) < wire.ResponseHeaderSize {
 		return false, nil
@@ -301,15 +304,6 @@ func (e *Engine) parse() (more bool, err error) {
 		e.beginBody(head.call, status, size, value)
 	}
 	return false, nil
-}
-
-// foreign adds to err that this may be no cryptomem server, if the connection has had
-// no valid answer before.
-func (e *Engine) foreign(err error) error {
-	if e.first > 0 {
-		return err
-	}
-	return fmt.Errorf("%w; nothing before it, so perhaps this is not a cryptomem server, or one that speaks TLS", err)
 }
 
 // unsolicited returns the error for an answer without a request, nil while
