@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/Zezezknight/cryptomem/transport/pipeline"
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // A promptConn is a client's end that callers may read for a moment, as they do a
@@ -21,9 +21,9 @@ type promptConn struct {
 	resumed chan struct{}
 }
 
-var _ pipeline.PromptConn = (*promptConn)(nil)
+var _ socket.PromptConn = (*promptConn)(nil)
 
-// ReadWithin implements pipeline.PromptConn.
+// ReadWithin implements socket.PromptConn.
 func (c *promptConn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
 	if c.b.steps != nil {
 		c.b.steps.expect(atMost)
@@ -40,14 +40,14 @@ func (c *promptConn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
 	return n, err
 }
 
-// Pause implements pipeline.PromptConn.
+// Pause implements socket.PromptConn.
 func (c *promptConn) Pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.resumed = make(chan struct{})
 }
 
-// Resume implements pipeline.PromptConn.
+// Resume implements socket.PromptConn.
 func (c *promptConn) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *promptConn) Resume() {
 	c.resumed = nil
 }
 
-// AwaitNews implements pipeline.PromptConn. A half that has ended is no news here:
+// AwaitNews implements socket.PromptConn. A half that has ended is no news here:
 // who reads next finds out.
 func (c *promptConn) AwaitNews() {
 	c.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // An answers is what a lone caller reads for itself: the answers to the commands that
@@ -27,7 +29,7 @@ type answers struct {
 
 // answers returns the next n answers, for the caller who has sent n commands.
 func (a *aside) answers(n int, patience time.Duration) answers {
-	return answers{aside: a, left: n, in: a.in[:0], patience: patience, wait: loneWait + time.Duration(n-1)*loneWait/loneBatch}
+	return answers{aside: a, left: n, in: a.in[:0], patience: patience, wait: socket.LoneWait + time.Duration(n-1)*socket.LoneWait/loneBatch}
 }
 
 // next returns the next answer, which stays valid until the following call, and where

@@ -3,24 +3,17 @@ package valkeystore
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 const (
-	// aloneFor is how many consecutive calls have to find no other call in flight
-	// before the next one bypasses valkey-go.
-	aloneFor = 8
-
-	// aloneForFar is aloneFor where answers keep taking longer than loneWait.
-	aloneForFar = 64 * aloneFor
-
-	// loneWait is how long a caller waits for its own answer before it looks at its
-	// context, and longestWait at most, when it has waited for a while.
-	loneWait    = 100 * time.Microsecond
+	// longestWait is what socket.LoneWait grows to for a caller who has waited for a
+	// while.
 	longestWait = time.Millisecond
 
 	// loneBatch is how many commands may take a server twice as long as one.
@@ -38,15 +31,6 @@ const (
 	minRead = 512
 )
 
-// A promptConn can be waited for only for a moment. A *socket.Conn is one.
-type promptConn interface {
-	net.Conn
-	ReadWithin(b []byte, atMost time.Duration) (int, error)
-	Pause()
-	Resume()
-	AwaitNews()
-}
-
 // An aside lets a lone caller bypass valkey-go on its connection: the caller writes
 // its command and reads the answer itself, which saves waking two goroutines. Since
 // the connection is the same, commands are still applied in the order sent.
@@ -61,7 +45,7 @@ type promptConn interface {
 //
 // The reader is valkey-go's. It does not see the answer of a lone caller that gave up.
 type aside struct {
-	nc   promptConn
+	nc   socket.PromptConn
 	conn *conn
 
 	// Held during writes; taken before mu.
@@ -97,7 +81,7 @@ type party uint8
 
 const (
 	byReader party = iota
-	byNobody
+	byNone
 	byCaller
 )
 
@@ -119,7 +103,7 @@ type orphan struct {
 	left int
 }
 
-func newAside(nc promptConn, c *conn) *aside {
+func newAside(nc socket.PromptConn, c *conn) *aside {
 	return &aside{nc: nc, conn: c}
 }
 
@@ -133,7 +117,7 @@ func (a *aside) announce(b []byte) {
 	}
 	a.wrote = trace{size: len(b), turn: a.conn.network.writes.Add(1)}
 	a.conn.network.last.Store(a)
-	if a.by == byNobody {
+	if a.by == byNone {
 		a.resume()
 	}
 }
@@ -182,7 +166,7 @@ func (a *aside) read(b []byte) (int, error) {
 		if !mine {
 			a.nc.AwaitNews()
 			a.mu.Lock()
-			if a.by == byNobody {
+			if a.by == byNone {
 				a.resume()
 			}
 			a.mu.Unlock()
@@ -218,7 +202,7 @@ func (a *aside) turnOf(b []byte) (n int, mine bool) {
 	if a.by == byReader && a.wanted {
 		a.wanted = false
 		if a.written == a.answered {
-			a.by = byNobody
+			a.by = byNone
 			a.nc.Pause()
 		}
 	}
@@ -266,7 +250,7 @@ func (a *aside) take(e *era) bool {
 		return false
 	}
 	a.mu.Lock()
-	free := a.by == byNobody && a.written == a.answered && a.era == e && e.epoch == a.conn.network.epoch.Load()
+	free := a.by == byNone && a.written == a.answered && a.era == e && e.epoch == a.conn.network.epoch.Load()
 	if free {
 		a.by = byCaller
 	}
@@ -314,7 +298,7 @@ func (a *aside) finish(more []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(more) == 0 && a.written == a.answered {
-		a.by = byNobody
+		a.by = byNone
 		return
 	}
 	a.rest = append(a.rest[:0], more...)

@@ -1,6 +1,10 @@
 package valkeystore
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/Zezezknight/cryptomem/transport/socket"
+)
 
 // A loneliness tells whether the calls of a store come one at a time.
 type loneliness struct {
@@ -15,7 +19,7 @@ func (l *loneliness) begin() bool {
 		l.row.Store(0)
 		return false
 	}
-	return l.row.Add(1) > max(aloneFor, l.enough.Load())
+	return l.row.Add(1) > max(socket.AloneFor, l.enough.Load())
 }
 
 func (l *loneliness) end() { l.calls.Add(-1) }
@@ -23,9 +27,9 @@ func (l *loneliness) end() { l.calls.Add(-1) }
 // heard notes whether an answer took long: little is saved there.
 func (l *loneliness) heard(late bool) {
 	if !late {
-		l.enough.Store(aloneFor)
+		l.enough.Store(socket.AloneFor)
 		return
 	}
 	l.row.Store(0)
-	l.enough.Store(min(2*max(aloneFor, l.enough.Load()), aloneForFar))
+	l.enough.Store(min(2*max(socket.AloneFor, l.enough.Load()), socket.AloneForFar))
 }

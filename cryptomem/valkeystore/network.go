@@ -83,7 +83,7 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 	c := &conn{Conn: raw, network: n}
 	if config == nil && n.asides {
 		c.Conn = socket.Own(raw)
-		if nc, ok := c.Conn.(promptConn); ok {
+		if nc, ok := c.Conn.(socket.PromptConn); ok {
 			c.aside = newAside(nc, c)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/benbjohnson/clock"
 
+	"github.com/Zezezknight/cryptomem/transport/socket"
 	"github.com/Zezezknight/cryptomem/transport/unsent"
 )
 
@@ -33,7 +34,7 @@ type Conn struct {
 	clk   clock.Clock
 	start time.Time
 	// prompt is nil where only the reading goroutine can read.
-	prompt PromptConn
+	prompt socket.PromptConn
 
 	// heard counts how often bytes have arrived.
 	heard atomic.Uint64
@@ -64,8 +65,8 @@ func NewConn(nc net.Conn, clk clock.Clock, l EngineLimits) *Conn {
 		broken: make(chan struct{}),
 	}
 	c.writing.wake = make(chan struct{}, 1)
-	c.prompt, _ = nc.(PromptConn)
-	c.reading.buffer, c.reading.enough = c.engine.Buffer(), aloneFor
+	c.prompt, _ = nc.(socket.PromptConn)
+	c.reading.buffer, c.reading.enough = c.engine.Buffer(), socket.AloneFor
 	unsent.Bound(nc)
 	if buffered(nc) {
 		c.writing.inline = inlineBytes

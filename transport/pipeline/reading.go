@@ -5,22 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"time"
-)
 
-const (
-	// aloneFor is how many calls in a row have to find no other call in flight before
-	// the next one reads its own answer.
-	aloneFor = 8
-
-	// loneWait is how long a caller waits for its own answer before it leaves that
-	// to the reading goroutine, and how late it may notice the end of its context.
-	loneWait = 100 * time.Microsecond
-
-	// aloneForFar is aloneFor where answers keep taking longer than loneWait.
-	aloneForFar = 64 * aloneFor
+	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // reading is the receiving side of a Conn. One party at a time reads, or none:
@@ -52,28 +39,9 @@ type party uint8
 
 const (
 	byGoroutine party = iota
-	byNobody
+	byNone
 	byCaller
 )
-
-// A PromptConn is a connection on which a read can wait for a very short time, which
-// callers need to read for themselves. A *socket.Conn is one.
-type PromptConn interface {
-	net.Conn
-
-	// ReadWithin reads, as Read does, what is there already or arrives within the
-	// time. If that is nothing it returns os.ErrDeadlineExceeded.
-	ReadWithin(b []byte, atMost time.Duration) (int, error)
-
-	// Pause says that only ReadWithin is called until Resume: what arrives need not
-	// wake a goroutine.
-	Pause()
-	Resume()
-
-	// AwaitNews waits for the end of the stream if the connection is paused, or else
-	// for the next bytes. It reads nothing.
-	AwaitNews()
-}
 
 // borrow takes the reading side for a call that is about to be submitted and
 // reports whether it may. It requires mu.
@@ -87,7 +55,7 @@ func (c *Conn) borrow() bool {
 		return false
 	}
 	r.row++
-	if r.by != byNobody || c.failed {
+	if r.by != byNone || c.failed {
 		return false
 	}
 	r.by, r.own = byCaller, c.engine.next+1
@@ -97,7 +65,7 @@ func (c *Conn) borrow() bool {
 // crowd notes that several calls are about to be submitted. It requires mu.
 func (c *Conn) crowd() {
 	c.reading.row = 0
-	if c.reading.by == byNobody {
+	if c.reading.by == byNone {
 		c.recall()
 	}
 }
@@ -119,9 +87,9 @@ func (c *Conn) pass() (same bool) {
 			c.prompt.Pause()
 		} else {
 			// The answer came in time.
-			r.enough = aloneFor
+			r.enough = socket.AloneFor
 		}
-		r.by = byNobody
+		r.by = byNone
 		return false
 	case r.by == byCaller && c.engine.first >= r.own:
 		c.recall()
@@ -135,14 +103,14 @@ func (c *Conn) pass() (same bool) {
 func (c *Conn) readOwn(ctx context.Context) {
 	var few [8]*Call
 	for same := true; same; {
-		n, err := c.prompt.ReadWithin(c.reading.buffer, loneWait)
+		n, err := c.prompt.ReadWithin(c.reading.buffer, socket.LoneWait)
 		late := errors.Is(err, os.ErrDeadlineExceeded)
 		if !late {
 			_, same = c.take(few[:0], n, err)
 		}
 		if same && (late || ctx.Err() != nil) {
 			c.mu.Lock()
-			c.reading.enough = min(2*c.reading.enough, aloneForFar)
+			c.reading.enough = min(2*c.reading.enough, socket.AloneForFar)
 			c.recall()
 			c.mu.Unlock()
 			return
@@ -174,7 +142,7 @@ func (c *Conn) rest() bool {
 		if c.reading.by != byGoroutine {
 			c.reading.stirs = true
 		}
-		if c.reading.by == byNobody {
+		if c.reading.by == byNone {
 			c.recall()
 		}
 		c.mu.Unlock()
