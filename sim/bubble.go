@@ -252,7 +252,7 @@ func (b *bubble) dial(lane int) (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.server == nil {
-		return nil, errNobody
+		return nil, errNoListener
 	}
 	client, server := b.connect(lane)
 	serve := b.server.ServeConn
@@ -263,7 +263,7 @@ func (b *bubble) dial(lane int) (net.Conn, error) {
 	if b.shell == nil {
 		b.work.Go(func() { serve(end) })
 	} else if err := b.shell.connect(end, server, lane); err != nil {
-		return nil, errNobody
+		return nil, errNoListener
 	}
 	b.conns = append(b.conns, client)
 	return &promptConn{gatedConn: client}, nil

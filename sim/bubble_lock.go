@@ -98,7 +98,7 @@ func classifyLock(a *script.Action, err error) (oracle.Outcome, string) {
 		return failed, script.WantBusy
 	case errors.As(err, &server), errors.Is(err, cryptomem.ErrTooLarge):
 		return failed, script.WantError
-	case errors.Is(err, errNobody), failed == oracle.Void:
+	case errors.Is(err, errNoListener), failed == oracle.Void:
 		return failed, script.WantUnsent
 	}
 	return failed, script.WantLost

@@ -144,7 +144,7 @@ func (g *guest) live() {
 	object := uint64(1<<15+g.index)<<16 | 1
 	b.gate.pass(&ticket{id: 1<<42 | object})
 	b.mu.Lock()
-	stops, err := g.sh.stops, errNobody
+	stops, err := g.sh.stops, errNoListener
 	if b.server != nil {
 		g.peer, err = g.sh.listener.Dial(object, &net.TCPAddr{IP: net.IPv4(10, 9, 0, byte(g.index)), Port: 1024})
 	}

@@ -184,7 +184,7 @@ func (r *rawUser) play(name string) {
 		r.conn = nil
 	}
 	if err == nil && !r.connected() {
-		err = errNobody
+		err = errNoListener
 	}
 	if err != nil {
 		r.broken("raw%d @%s: %v", r.index, name, err)

@@ -412,8 +412,8 @@ func readsValue(v script.Verb) bool {
 	return v == script.Get || v == script.GetV || v == script.GetDel
 }
 
-// errNobody is the dial error when no server listens at the address.
-var errNobody = errors.New("no server listens")
+// errNoListener is the dial error when no server listens at the address.
+var errNoListener = errors.New("no server listens")
 
 // classify says what an error of the client claims about the operation, and what
 // a script calls that.
@@ -452,7 +452,7 @@ func classify(a *script.Action, err error) (oracle.Outcome, string) {
 		return oracle.Exists, script.WantExists
 	case errors.As(err, &server), errors.Is(err, cryptomem.ErrTooLarge), a.TTL < 0:
 		return oracle.Void, script.WantError
-	case (readsOnly(v) || v == script.Touch) && !errors.Is(err, errNobody):
+	case (readsOnly(v) || v == script.Touch) && !errors.Is(err, errNoListener):
 		return oracle.Void, script.WantLost // a client does not say whether it was sent: it is all the same
 	}
 	return oracle.Void, script.WantUnsent

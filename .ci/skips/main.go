@@ -1,11 +1,11 @@
 // Command skips counts the specs and tests that a run left out, and fails on one
-// that nobody expects:
+// that is not listed in expected.txt:
 //
 //	go run ./.ci/skips dist/specs.json specs.log
 //
 // The first file is Ginkgo's report of its suites, the second what the run printed,
-// which is all that there is of tests without Ginkgo. What may be left out, and why,
-// stands in expected.txt.
+// which is all that there is of tests without Ginkgo. Each line of expected.txt says
+// what may be left out, and why.
 package main
 
 import (

@@ -143,7 +143,7 @@ type local struct {
 
 type localCount struct {
 	sum int64
-	// When the next window is over as well, and no one asks any more.
+	// When the next window is over as well, and the count is not asked for any more.
 	end time.Time
 }
 

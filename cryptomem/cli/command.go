@@ -241,8 +241,7 @@ func (c *console) exit(cmd command, err error) int {
 	return exitFailed
 }
 
-// isReaderGone reports whether err says that no one reads standard output any
-// more.
+// isReaderGone reports whether err says that standard output has no reader left.
 func isReaderGone(err error) bool {
 	var write *fs.PathError
 	return errors.As(err, &write) && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)

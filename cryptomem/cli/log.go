@@ -79,7 +79,7 @@ func (w *asyncWriter) write() {
 			return
 		}
 		w.mu.Unlock()
-		// there is no one to tell
+		// an error of the log has nowhere to go
 		_, _ = w.out.Write(b)
 	}
 }

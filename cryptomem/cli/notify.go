@@ -7,8 +7,8 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-// What systemd is told about the server (sd_notify(3)). Where there is no
-// systemd, it tells no one.
+// What systemd is told about the server (sd_notify(3)). Without systemd,
+// notifications go nowhere.
 const (
 	ready    = systemd.SdNotifyReady
 	stopping = systemd.SdNotifyStopping

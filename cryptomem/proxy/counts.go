@@ -76,7 +76,7 @@ type Stats struct {
 	// Commands that are not spoken, or spoken wrongly.
 	Refused []Refused `json:"refused"`
 	// Changes that went along with another one.
-	Folded int64 `json:"folded"`
+	Coalesced int64 `json:"coalesced"`
 	// Swaps that came too late and were done again.
 	Lost int64 `json:"lost"`
 	// Bytes of commands and answers on their way now, and how many there may be.
@@ -118,7 +118,7 @@ func (p *Proxy) Stats() Stats {
 	for _, space := range p.spaces {
 		if space != nil {
 			is := space.Stats()
-			s.Folded += is.Folded
+			s.Coalesced += is.Coalesced
 			s.Lost += is.Lost
 		}
 	}

@@ -125,7 +125,7 @@ var _ = Describe("Scripts", func() {
 		}
 	})
 
-	It("of one name are folded with what else changes it", func() {
+	It("of one name are coalesced with what else changes it", func() {
 		var wait sync.WaitGroup
 		for range 8 {
 			other := session()

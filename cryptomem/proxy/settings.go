@@ -46,7 +46,7 @@ type Settings struct {
 	// AllowFlushAll turns FLUSHALL on.
 	AllowFlushAll bool
 	// StrictTransactions refuses EXEC of commands that change several names, unless
-	// the upstream can change them together: for programs that rely on no one
-	// seeing one change without the other.
+	// the upstream can change them together: for programs that rely on
+	// all of them becoming visible at once.
 	StrictTransactions bool
 }

@@ -13,7 +13,7 @@
 //	score = weight / -ln(u)    u in (0, 1), from mix(xxhash64(name) xor xxhash64(server))
 //
 // mix is the finalizer of SplitMix64. An attacker who chooses names can choose them so that
-// they all belong to one server; blind names leave no one that choice.
+// they all belong to one server; blind names take that choice away.
 //
 // # Who stands in
 //
@@ -53,8 +53,8 @@ type Server struct {
 // values must have the same.
 type Failover struct {
 	// Pause is for how long a server must not have answered to be away, and for
-	// how long it must have answered to be believed again. 0 means that nobody
-	// ever stands in.
+	// how long it must have answered to be believed again. 0 means that no
+	// server ever stands in.
 	Pause time.Duration
 
 	// StandIn is the longest TTL of what a stand-in is given.
@@ -130,7 +130,7 @@ func (r *Ring) Home(name []byte) int { return r.highest(xxhash.Sum64(name), 0) }
 // Place returns which server is to be asked for the name now, and whether that is
 // the one it belongs to. There is none, and server is -1, while the one it belongs
 // to, or one that stands in for it, is not known to be up or away, see State; or when
-// nobody has looked after one that is away for so long that it may be back.
+// one that is away has not been checked for so long that it may be back.
 func (r *Ring) Place(name []byte) (server int, home bool) {
 	hash := xxhash.Sum64(name)
 	for skip := uint64(0); ; {

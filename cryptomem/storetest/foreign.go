@@ -52,7 +52,7 @@ func testForeign(t *testing.T, s *subject) {
 	t.Run("no value", func(t *testing.T) {
 		f, ok := s.store.(Foreign)
 		if !ok {
-			t.Skip("nobody else uses this store's names")
+			t.Skip("the store cannot be shared with other programs")
 		}
 		for _, command := range []cryptomem.Command{
 			cryptomem.CommandGet, cryptomem.CommandGetItem, cryptomem.CommandAdd, cryptomem.CommandSwap, cryptomem.CommandGetDel,

@@ -79,7 +79,7 @@ func (s *Space) lead(sh *shard, q *changeQueue, name []byte) {
 	q.waiting = q.waiting[n:]
 	sh.mu.Unlock()
 
-	s.folded.Add(int64(n - 1))
+	s.coalesced.Add(int64(n - 1))
 	s.carryOut(q, name, batch)
 	for _, c := range batch[1:] {
 		c.lead = false

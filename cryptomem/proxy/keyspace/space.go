@@ -36,8 +36,8 @@ type Space struct {
 	seed   maphash.Seed
 	shards [shards]shard
 
-	lost   atomic.Int64
-	folded atomic.Int64
+	lost      atomic.Int64
+	coalesced atomic.Int64
 }
 
 // shards is how many locks the queues of changes are spread over.
@@ -66,13 +66,13 @@ func New(c Config) *Space {
 // Stats counts what a Space did.
 type Stats struct {
 	// Changes that went along with another one.
-	Folded int64 `json:"folded"`
+	Coalesced int64 `json:"coalesced"`
 	// Swaps that came too late and were done again.
 	Lost int64 `json:"lost"`
 }
 
 // Stats returns the counts so far.
-func (s *Space) Stats() Stats { return Stats{Folded: s.folded.Load(), Lost: s.lost.Load()} }
+func (s *Space) Stats() Stats { return Stats{Coalesced: s.coalesced.Load(), Lost: s.lost.Load()} }
 
 // Upstream returns what the Space stands on.
 func (s *Space) Upstream() Upstream { return s.config.Upstream }

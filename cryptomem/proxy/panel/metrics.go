@@ -68,7 +68,7 @@ var metricTable = []metric{
 		},
 	},
 	counter("commands_failed_total", "Commands that were answered with an error of the upstream.", func(r *Report) float64 { return float64(r.Proxy.Failures) }),
-	counter("changes_folded_total", "Changes of a value that went along with another one, in one swap.", func(r *Report) float64 { return float64(r.Proxy.Folded) }),
+	counter("changes_coalesced_total", "Changes of a value that went along with another one, in one swap.", func(r *Report) float64 { return float64(r.Proxy.Coalesced) }),
 	counter("changes_lost_total", "Swaps that came too late, because another client had changed the value, and were done again.", func(r *Report) float64 { return float64(r.Proxy.Lost) }),
 	{
 		"upstream_up", "1 if the upstream answered when it was last asked, else 0; absent until it was asked.", prometheus.GaugeValue,

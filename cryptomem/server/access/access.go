@@ -235,7 +235,7 @@ func (l *List) Authenticate(_ net.Conn, current server.Permission, name, token [
 	}
 	if id == nil {
 		// an unknown name takes as long as a known one
-		nobody.hasToken(&sum)
+		unknown.hasToken(&sum)
 		return nil, ErrUnknownIdentity
 	}
 	if !id.hasToken(&sum) {

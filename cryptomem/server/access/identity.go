@@ -30,8 +30,8 @@ type identity struct {
 	maxMemory int64
 }
 
-// nobody takes the place of an identity that does not exist.
-var nobody = &identity{tokens: []tokenHash{{}}}
+// unknown takes the place of an identity that does not exist.
+var unknown = &identity{tokens: []tokenHash{{}}}
 
 // hasToken compares with every token, so that the time it takes says nothing
 // about any of them.

@@ -181,8 +181,8 @@ func (c *Cluster) ReplicaOf(primary *Server) *Server {
 	return nil
 }
 
-// giveUp is after how long a replica gives up a failover that it was asked for, and
-// tells nobody.
+// giveUp is after how long a replica silently gives up a failover that it was asked
+// for.
 const giveUp = 5 * time.Second
 
 // FailOver has the replica take over from its primary, and waits until it is a primary

@@ -94,7 +94,7 @@ function draw() {
   figures($("d-calls"), [
     ["requests per call", p?.calls ? (p.requests / p.calls).toFixed(1) : nothing],
     ...nearFigures(s.upstream.near),
-    ["changes combined", count(s.proxy.folded)], ["swaps retried", count(s.proxy.lost)],
+    ["changes combined", count(s.proxy.coalesced)], ["swaps retried", count(s.proxy.lost)],
   ]);
   const failed = Object.entries(s.upstream.failed).filter(([, n]) => n > 0);
   figures($("d-fail"), failed.length ? failed.map(([why, n]) => [why.replaceAll("_", " "), count(n), why === "not_authentic"]) : [["none", ""]]);
