@@ -7,6 +7,10 @@ import (
 	"github.com/valkey-io/valkey-go"
 )
 
+// acquaintEvery is how many batches of a lone caller go through valkey-go, for want of
+// connections that are known, before one of them costs more trips to get to know them.
+const acquaintEvery = 16
+
 // acquaint gets to know the connections to all nodes after a lone caller's batch, so that
 // the next one can go past valkey-go.
 func (b *backend) acquaint(ctx context.Context) {

@@ -25,13 +25,12 @@ func distinct(rs []*cryptomem.Request) int {
 	return len(rs)
 }
 
-// A batch is a set of requests that are sent together.
+// A batch is a set of requests that valkey-go sends together.
 type batch struct {
 	rs     []*cryptomem.Request
 	frames []*frame
+	cmds   valkey.Commands
 	marks  []mark // with a near cache only
-	// One of each limit that the batch counts against.
-	slots []uint16
 }
 
 func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
@@ -42,10 +41,10 @@ func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
 	if err == nil && s.closed.Load() {
 		err = cryptomem.ErrClosed
 	}
-	var t batch
+	var slots []uint16
 	if err == nil {
-		t.slots = b.slotsOf(rs)
-		err = b.enterAll(ctx, t.slots)
+		slots = b.slotsOf(rs)
+		err = b.enterAll(ctx, slots)
 	}
 	for _, r := range rs {
 		r.Err = err
@@ -59,25 +58,30 @@ func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
 		alone = b.network.begin()
 		defer b.network.end()
 	}
-	t.rs, t.frames = make([]*cryptomem.Request, 0, len(rs)), make([]*frame, 0, len(rs))
+	var lost error
+	alone, past := alone && sayableAll(rs), false
+	if alone {
+		past, rs, lost = s.goAllPast(ctx, b, rs)
+	}
+	if len(rs) > 0 {
+		lost = s.hand(ctx, b, rs)
+	}
+	b.leaveAll(slots, lost)
+	if alone && !past {
+		b.acquaint(ctx)
+	}
+}
+
+// hand has valkey-go carry out the requests without an error. It returns the end of the
+// caller's time, if that came first.
+func (s *Store) hand(ctx context.Context, b *backend, rs []*cryptomem.Request) error {
+	t := batch{rs: make([]*cryptomem.Request, 0, len(rs)), frames: make([]*frame, 0, len(rs)), cmds: make(valkey.Commands, 0, len(rs))}
 	for _, r := range rs {
 		if r.Err == nil {
 			s.add(ctx, b, &t, r)
 		}
 	}
-	alone = alone && t.sayable()
-	if !alone {
-		b.leaveAll(t.slots, s.sendAll(ctx, b, &t))
-		return
-	}
-	past, lost := s.goAllPast(ctx, b, &t)
-	if len(t.rs) > 0 {
-		lost = s.sendAll(ctx, b, &t)
-	}
-	b.leaveAll(t.slots, lost)
-	if !past {
-		b.acquaint(ctx)
-	}
+	return s.sendAll(ctx, b, &t)
 }
 
 // add puts the request into the batch, or carries it out where it is none for a
@@ -100,7 +104,15 @@ func (s *Store) add(ctx context.Context, b *backend, t *batch, r *cryptomem.Requ
 			return
 		}
 	}
-	t.rs, t.frames = append(t.rs, r), append(t.frames, newFrame(b.prefix, r))
+	f := newFrame(b.prefix, r)
+	// whole scripts: sent once more, one would change places
+	cmd, err := b.command(r, f, true)
+	if err != nil {
+		f.release()
+		r.Err = err
+		return
+	}
+	t.rs, t.frames, t.cmds = append(t.rs, r), append(t.frames, f), append(t.cmds, cmd)
 	if s.near != nil {
 		t.marks = append(t.marks, s.mark(r))
 	}
@@ -113,31 +125,8 @@ func (t *batch) settle(s *Store, i int) {
 	}
 }
 
-// commands makes the commands of the batch, and takes out the requests that have none.
-func (t *batch) commands(b *backend) valkey.Commands {
-	cmds := make(valkey.Commands, 0, len(t.rs))
-	for i, r := range t.rs {
-		f, kept := t.frames[i], len(cmds)
-		// whole scripts: sent once more, one would change places
-		cmd, err := b.command(r, f, true)
-		if err != nil {
-			f.release()
-			r.Err = err
-			continue
-		}
-		t.rs[kept], t.frames[kept] = r, f
-		if t.marks != nil {
-			t.marks[kept] = t.marks[i]
-		}
-		cmds = append(cmds, cmd)
-	}
-	return cmds
-}
-
-// sendAll has valkey-go carry out the batch. It returns the end of the caller's time, if
-// that came first.
 func (s *Store) sendAll(ctx context.Context, b *backend, t *batch) (givenUp error) {
-	for i, result := range b.client.DoMulti(ctx, t.commands(b)...) {
+	for i, result := range b.client.DoMulti(ctx, t.cmds...) {
 		r := t.rs[i]
 		if lost := result.NonValkeyError(); lost != nil {
 			if isContext(lost) {

@@ -3,66 +3,61 @@ package valkeystore
 import (
 	"context"
 	"strings"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
+	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// acquaintEvery is how many batches of a lone caller go through valkey-go, for want of
-// connections that are known, before one of them costs more trips to get to know them.
-const acquaintEvery = 16
-
-// sayable reports whether a lone caller may send the batch itself.
-func (t *batch) sayable() bool {
-	size := 0
-	for i, r := range t.rs {
-		words := t.frames[i].words(r)
-		if words == nil {
+// sayableAll reports whether a lone caller may send the requests itself.
+func sayableAll(rs []*cryptomem.Request) bool {
+	for _, r := range rs {
+		switch r.Command {
+		case wire.Get, wire.GetV, wire.Delete, wire.GetDel, wire.Set, wire.Add, wire.Replace:
+			if r.Fenced && r.Command == wire.Add || r.Err != nil {
+				return false
+			}
+		default:
 			return false
 		}
-		size += commandSize(words)
 	}
-	return size > 0 && size <= largestBatch
+	return true
 }
 
 // A share is what goes over one connection of a lone caller's batch.
 type share struct {
 	era *era
-	// Places in the batch.
-	places []int
+	// At first all its requests, then those that were sent.
+	rs []*cryptomem.Request
+	// Why they could not be sent.
+	err error
 }
 
 // goAllPast carries out a lone caller's batch without valkey-go, if all its connections
-// are known and free, and reports whether it did. What is left in the batch is for
-// valkey-go: all of it, or what a node of a cluster refused, perhaps because it does not
+// are known and free, and reports whether it did. The rest is for valkey-go: all of it, or
+// what is too large, or what a node of a cluster refused, perhaps because it does not
 // serve the slot any more.
-func (s *Store) goAllPast(ctx context.Context, b *backend, t *batch) (did bool, givenUp error) {
-	shares, ok := b.takeAll(t)
+func (s *Store) goAllPast(ctx context.Context, b *backend, rs []*cryptomem.Request) (did bool, rest []*cryptomem.Request, givenUp error) {
+	shares, ok := b.takeAll(rs)
 	if !ok {
-		return false, nil
+		return false, rs, nil
+	}
+	// One node works on its share while that of the next is sealed.
+	for i := range shares {
+		rest = append(rest, s.say(b, &shares[i])...)
 	}
 	for i := range shares {
-		a := shares[i].era.aside
-		a.out = a.out[:0]
-		for _, place := range shares[i].places {
-			a.out = appendCommand(a.out, t.frames[place].said)
-		}
-	}
-	var refused batch
-	errs := make([]error, len(shares))
-	for i := range shares {
-		errs[i] = shares[i].era.aside.send()
-	}
-	for i := range shares {
-		err := s.hearShare(ctx, b, t, &shares[i], errs[i], &refused)
+		refused, err := s.hear(ctx, b, &shares[i])
+		rest = append(rest, refused...)
 		if isContext(err) {
 			givenUp = err
 		}
 	}
-	t.rs, t.frames = refused.rs, refused.frames
-	return true, givenUp
+	return true, rest, givenUp
 }
 
-// takeAll takes all connections that the batch needs, or none.
-func (b *backend) takeAll(t *batch) (shares []share, ok bool) {
-	for place, r := range t.rs {
+// takeAll takes all connections that the requests need, or none.
+func (b *backend) takeAll(rs []*cryptomem.Request) (shares []share, ok bool) {
+	for n, r := range rs {
 		e := b.serving[b.slot(r.Name)].Load()
 		i := 0
 		for i < len(shares) && shares[i].era != e {
@@ -75,25 +70,52 @@ func (b *backend) takeAll(t *batch) (shares []share, ok bool) {
 				}
 				return nil, false
 			}
-			shares = append(shares, share{era: e, places: make([]int, 0, len(t.rs)-place)})
+			shares = append(shares, share{era: e, rs: make([]*cryptomem.Request, 0, len(rs)-n)})
 		}
-		shares[i].places = append(shares[i].places, place)
+		shares[i].rs = append(shares[i].rs, r)
 	}
 	return shares, true
 }
 
-// putBack ends the turn of a caller who has sent nothing.
-func (a *aside) putBack() {
-	a.finish(nil)
-	a.writing.Unlock()
+// say seals and sends a share, from the first request on that is too large, or makes the
+// whole too large, nothing. It returns what was not sent.
+func (s *Store) say(b *backend, part *share) (rest []*cryptomem.Request) {
+	a, said := part.era.aside, part.rs[:0]
+	a.out = a.out[:0]
+	for i, r := range part.rs {
+		if r.Sealer != nil {
+			if r.Err = r.Sealer.SealRequest(r); r.Err != nil {
+				continue
+			}
+		}
+		f := newFrame(b.prefix, r)
+		words := f.words(r)
+		if words == nil || len(a.out)+commandSize(words) > largestBatch {
+			f.release()
+			rest = append(rest, part.rs[i:]...)
+			break
+		}
+		a.out = appendCommand(a.out, words)
+		f.release()
+		said = append(said, r)
+	}
+	if part.rs = said; len(said) == 0 {
+		a.putBack()
+	} else {
+		part.err = a.send()
+	}
+	return rest
 }
 
-// hearShare reads the answers to what was sent with err, and adds to refused what
-// valkey-go is to send again.
-func (s *Store) hearShare(ctx context.Context, b *backend, t *batch, part *share, err error, refused *batch) error {
-	all := part.era.aside.answers(len(part.places), s.opts.timeout)
-	for _, place := range part.places {
-		r, f := t.rs[place], t.frames[place]
+// hear reads the answers to a share. It returns what a node of a cluster refused, and why
+// there are no more answers.
+func (s *Store) hear(ctx context.Context, b *backend, part *share) (refused []*cryptomem.Request, err error) {
+	if len(part.rs) == 0 {
+		return nil, nil
+	}
+	all := part.era.aside.answers(len(part.rs), s.opts.timeout)
+	err = part.err
+	for _, r := range part.rs {
 		var answer []byte
 		var head int
 		if err == nil {
@@ -101,24 +123,27 @@ func (s *Store) hearShare(ctx context.Context, b *backend, t *batch, part *share
 		}
 		if err != nil {
 			r.Err = s.lost(ctx, r.Command, err)
-			f.release()
 			continue
 		}
 		a := parseAnswer(r.Answer[:0], answer, head)
-		if a.refused && b.cluster {
+		switch {
+		case a.refused && b.cluster:
 			b.serving[b.slot(r.Name)].Store(nil)
-			refused.rs, refused.frames = append(refused.rs, r), append(refused.frames, f)
-			continue
-		}
-		if r.Err = nil; a.refused {
+			refused = append(refused, r)
+		case a.refused:
 			r.Err = s.refusal(strings.TrimPrefix(string(a.text), "ERR "))
-		} else {
+		default:
 			r.Err = s.answer(r, a)
 		}
-		f.release()
 	}
 	if err == nil {
 		all.end()
 	}
-	return err
+	return refused, err
+}
+
+// putBack ends the turn of a caller who has sent nothing.
+func (a *aside) putBack() {
+	a.finish(nil)
+	a.writing.Unlock()
 }
