@@ -19,7 +19,7 @@ var _ = Describe("the clock of a bubble", func() {
 	// clock has made 200 without anybody waiting.
 	firing := func(due func(clk clock.Clock, in time.Duration, fire func())) (at time.Duration, seen time.Duration) {
 		synctest.Test(suiteT, func(*testing.T) {
-			clk, step := sim.NewBubbleClock(clock.New()) //nolint:forbidigo // the bubble's
+			clk, step := sim.NewBubbleClock(clock.New())
 			start := clk.Now()
 			var fired atomic.Int64
 			for i := range 500 {

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-
-	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
 // NewTLSListener returns a listener whose connections speak TLS, as those of
@@ -64,7 +62,9 @@ type streamSocket interface {
 // else. So no more is held than the rest of a record and messages of TLS itself.
 type promptSocket struct {
 	streamSocket
-	raw    syscall.RawConn
+	raw syscall.RawConn
+	// kernel is the server's while the connection is polled.
+	kernel Kernel
 	prompt atomic.Bool
 
 	// in is where receive puts what it reads.
@@ -86,13 +86,13 @@ type promptSocket struct {
 func newPromptSocket(s streamSocket, raw syscall.RawConn) *promptSocket {
 	p := &promptSocket{streamSocket: s, raw: raw}
 	p.receive = func(fd uintptr) {
-		for p.n, p.failed = socket.Read(int(fd), p.in); errors.Is(p.failed, syscall.EINTR); {
-			p.n, p.failed = socket.Read(int(fd), p.in)
+		for p.n, p.failed = p.kernel.Read(int(fd), p.in); errors.Is(p.failed, syscall.EINTR); {
+			p.n, p.failed = p.kernel.Read(int(fd), p.in)
 		}
 	}
 	p.send = func(fd uintptr) {
 		// An error comes again when Flush writes what is held.
-		n, _ := socket.Write(int(fd), p.out)
+		n, _ := p.kernel.Write(int(fd), p.out)
 		p.out = p.out[max(n, 0):]
 	}
 	return p
@@ -179,6 +179,7 @@ func (c *serverConn) initTLS() {
 		return
 	}
 	if c.secured, ok = conn.NetConn().(*promptSocket); ok {
+		c.secured.kernel = c.server.kernel
 		c.raw, c.ready = c.secured.raw, c.serveRecords
 	}
 }
