@@ -196,7 +196,7 @@ func (b *bubble) run(o Options) *Result {
 
 // join makes a user. If it has to show who it is, its link takes no time for that.
 func (b *bubble) join(i int) {
-	if b.door == nil {
+	if b.door == nil && !b.shell.secures(i+1) {
 		b.users[i] = newUser(b, i+1)
 		return
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sim/kernel"
 	"github.com/Zezezknight/cryptomem/sim/script"
+	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
 // HasShell reports that the server's shell can be simulated on this platform.
@@ -37,6 +39,8 @@ type shell struct {
 	seed     uint64
 	kernel   *kernel.Kernel
 	listener *kernel.Listener
+	// certified is the server's configuration of TLS; nil if users' links are not over TLS.
+	certified *tls.Config
 	// Serve, and what carries bytes between the network and the kernel.
 	serving, guests sync.WaitGroup
 	// How often a server was stopped, guarded by bubble.mu; and when the script was over.
@@ -71,6 +75,10 @@ func newShell(b *bubble) *shell {
 		c.Faults.Accept = 0 // which takes time
 	}
 	sh.seed, sh.kernel = seed, kernel.New(c)
+	// who lies, and flips bits, does so to what can be read
+	if !sh.orderly() && !b.script.Config.Hostile && !b.corrupt && d.Chance(40) {
+		sh.certified = certified()
+	}
 	return sh
 }
 
@@ -115,10 +123,47 @@ func (sh *shell) serve(s *server.Server) {
 	l := sh.kernel.Listen()
 	sh.listener = l
 	sh.serving.Go(func() {
-		if err := s.Serve(l); !errors.Is(err, server.ErrServerClosed) {
+		if err := s.Serve(entrance{l, sh}); !errors.Is(err, server.ErrServerClosed) {
 			sh.b.violate(RuleLiveness, fmt.Sprintf("the server accepts no more: %v", err))
 		}
 	})
+}
+
+// An entrance is a listener at which users speak TLS, if their links are to, and others
+// do not: what comes from those is written by hand.
+type entrance struct {
+	*kernel.Listener
+	sh *shell
+}
+
+// Accept implements net.Listener.
+func (e entrance) Accept() (net.Conn, error) {
+	conn, err := e.Listener.Accept()
+	if err != nil || !e.sh.secures(laneAt(conn.RemoteAddr())) {
+		return conn, err
+	}
+	return serve.NewTLSListener(accepted{e.Listener, conn}, e.sh.certified).Accept()
+}
+
+// accepted is a listener at which a connection has come.
+type accepted struct {
+	net.Listener
+	conn net.Conn
+}
+
+// Accept implements net.Listener.
+func (a accepted) Accept() (net.Conn, error) { return a.conn, nil }
+
+// addressOf is where a lane's connections come from.
+func addressOf(lane int) net.IP { return net.IPv4(10, 0, byte(lane>>8), byte(lane)) }
+
+// laneAt is the lane whose connections come from an address: a guest's is a raw one.
+func laneAt(addr net.Addr) int {
+	ip := addr.(*net.TCPAddr).IP.To4()
+	if ip[1] != 0 {
+		return rawLane
+	}
+	return int(ip[2])<<8 | int(ip[3])
 }
 
 // stop notes that the server is about to be stopped, by which connections may be cut.
@@ -132,7 +177,7 @@ func (sh *shell) stop(cut bool) {
 // connect makes a connection of the kernel's from the end of one of the network's.
 // what is end, or lies over it. It requires b.mu.
 func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
-	from := &net.TCPAddr{IP: net.IPv4(10, 0, byte(lane>>8), byte(lane)), Port: 1024 + int(end.number)}
+	from := &net.TCPAddr{IP: addressOf(lane), Port: 1024 + int(end.number)}
 	peer, err := sh.listener.Dial(uint64(lane)<<16|end.number, from)
 	if err != nil {
 		return err
@@ -190,6 +235,11 @@ func downwards(to net.Conn, end *gatedConn, peer *kernel.Peer) {
 			return
 		}
 	}
+}
+
+// secures reports whether a lane's links are over TLS: those of users are, if any.
+func (sh *shell) secures(lane int) bool {
+	return sh != nil && sh.certified != nil && lane < rawLane
 }
 
 // lingering is for how long a guest may stay when the script is over.

@@ -19,6 +19,7 @@ func (*shell) busy(*ticket) bool                       { return false }
 func (*shell) configure(*server.Config)                {}
 func (*shell) serve(*server.Server)                    {}
 func (*shell) connect(net.Conn, *gatedConn, int) error { return nil }
+func (*shell) secures(int) bool                        { return false }
 func (*shell) stop(bool)                               {}
 func (*shell) invite()                                 {}
 func (*shell) end()                                    {}

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -88,6 +89,9 @@ func newUser(b *bubble, index int) *user {
 	}
 	if c.Blind {
 		opts = append(opts, cryptomem.WithBlindNames())
+	}
+	if b.shell.secures(index) {
+		opts = append(opts, cryptomem.WithTLS(trusting()))
 	}
 	if c.Identities > 0 {
 		name := identityOf(c, index)
@@ -259,6 +263,14 @@ func (u *user) prolong(ctx context.Context, a *script.Action) error {
 		end, err := u.b.dial(u.index)
 		if err != nil {
 			return err
+		}
+		if u.b.shell.secures(u.index) {
+			secured := tls.Client(end, trusting())
+			if err := secured.HandshakeContext(ctx); err != nil {
+				_ = end.Close() // a pipe closes without error
+				return err
+			}
+			end = secured
 		}
 		conn = pipeline.NewConn(end, u.clk, pipeline.EngineLimits{})
 		if c := &u.b.script.Config; c.Identities > 0 {

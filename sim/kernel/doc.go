@@ -15,6 +15,6 @@
 // goroutines wait, either may be the first. Calls made with a lock held take no turn:
 // to remove a descriptor from an epoll instance, and to close one.
 //
-// Not simulated: TLS, options of sockets, urgent data, edge-triggered registrations,
+// Not simulated: options of sockets, urgent data, edge-triggered registrations,
 // deadlines other than past ones.
 package kernel

@@ -243,19 +243,21 @@ func (s *Socket) LocalAddr() net.Addr { return s.local }
 func (s *Socket) RemoteAddr() net.Addr { return s.remote }
 
 // SetDeadline implements net.Conn.
-func (s *Socket) SetDeadline(t time.Time) error { return s.expire(t, &s.reading, &s.writing) }
+func (s *Socket) SetDeadline(t time.Time) error {
+	return s.expire(Deadline, t, &s.reading, &s.writing)
+}
 
 // SetReadDeadline implements net.Conn.
-func (s *Socket) SetReadDeadline(t time.Time) error { return s.expire(t, &s.reading) }
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.expire(Deadline, t, &s.reading) }
 
 // SetWriteDeadline implements net.Conn.
-func (s *Socket) SetWriteDeadline(t time.Time) error { return s.expire(t, &s.writing) }
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.expire(WriteDeadline, t, &s.writing) }
 
-func (s *Socket) expire(t time.Time, who ...*parking) error {
+func (s *Socket) expire(call Call, t time.Time, who ...*parking) error {
 	if !t.IsZero() && t.After(s.k.config.Clock.Now()) {
 		return errors.ErrUnsupported
 	}
-	s.k.config.Turn(Deadline, s.file.object)
+	s.k.config.Turn(call, s.file.object)
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
 	if s.file.closing {

@@ -211,6 +211,15 @@ func (c *serverConn) finish() {
 	c.server.leave(c)
 }
 
+// below returns what TLS runs over, or else the connection itself. Closing TLS tells the
+// client first, and waits for one that does not read.
+func (c *serverConn) below() net.Conn {
+	if secured, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		return secured.NetConn()
+	}
+	return c.Conn
+}
+
 // attend notes whether a goroutine serves the connection, and not a poller.
 func (c *serverConn) attend(by bool) {
 	switch {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -75,11 +74,7 @@ func (c *serverConn) readNow(fd, limit int) (n int, full bool, err error) {
 // socket returns the connection's socket, with TLS over it or not; nil if there
 // is none.
 func (c *serverConn) socket() syscall.RawConn {
-	conn := c.Conn
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secured.NetConn()
-	}
-	under, ok := conn.(syscall.Conn)
+	under, ok := c.below().(syscall.Conn)
 	if !ok {
 		return nil
 	}

@@ -394,7 +394,7 @@ func (s *Server) cut() {
 	s.mu.Unlock()
 	for _, c := range conns {
 		// Its goroutine sees the error.
-		_ = c.Close()
+		_ = c.below().Close()
 		c.unpoll()
 	}
 }

@@ -63,7 +63,7 @@ type streamSocket interface {
 type promptSocket struct {
 	streamSocket
 	raw syscall.RawConn
-	// kernel is the server's while the connection is polled.
+	// kernel is the server's, once that has the connection.
 	kernel Kernel
 	prompt atomic.Bool
 
@@ -84,7 +84,7 @@ type promptSocket struct {
 }
 
 func newPromptSocket(s streamSocket, raw syscall.RawConn) *promptSocket {
-	p := &promptSocket{streamSocket: s, raw: raw}
+	p := &promptSocket{streamSocket: s, raw: raw, kernel: System()}
 	p.receive = func(fd uintptr) {
 		for p.n, p.failed = p.kernel.Read(int(fd), p.in); errors.Is(p.failed, syscall.EINTR); {
 			p.n, p.failed = p.kernel.Read(int(fd), p.in)
