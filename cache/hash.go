@@ -5,8 +5,9 @@ import (
 	"math/bits"
 )
 
-// hasher is a keyed 64-bit hash after wyhash: 128-bit products of input and
-// key, folded. Without the key, an attacker cannot choose keys that collide.
+// hasher is a keyed 64-bit hash, a variant of wyhash. Without its key, an attacker
+// cannot choose keys that collide. It is no cryptographic hash: nothing else rests
+// on it.
 type hasher struct{ k0, k1 uint64 }
 
 // Odd constants with balanced bits, from wyhash; they keep a zero key sound.
@@ -23,6 +24,7 @@ func newHasher(key [16]byte) hasher {
 	}
 }
 
+// fold multiplies a and b to 128 bits and returns the XOR of the two halves.
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
@@ -37,6 +39,7 @@ func (h hasher) sum(b []byte) uint64 {
 		state = fold(le.Uint64(b)^h.k1, le.Uint64(b[8:])^state)
 		b = b[16:]
 	}
+	// the last 16 bytes at most; what is shorter is read twice in part
 	var lo, hi uint64
 	switch l := len(b); {
 	case l >= 8:

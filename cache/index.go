@@ -2,16 +2,18 @@ package cache
 
 import "encoding/binary"
 
-// The index finds a record by the hash of its key. It is 8-byte words
+// The index finds a record by the hash of its key. An entry is a word of 8 bytes:
 //
 //	26 bits tag (of the hash) | 2 bits use | 36 bits position
 //
-// in tables of one to sixteen pages. A table holds the tags that begin with
-// its prefix. A directory finds the table by the tag's first bits, as many as the
-// longest prefix has (extendible hashing). Words lie in order of their tags, each at or after
-// its home, without an empty word in between (linear probing, kept sorted): a
-// search ends at the first greater tag, and a table grows, shrinks, splits or
-// merges in one short sequential pass over its own words that touches no item.
+// Words lie in tables of one to sixteen pages. Which table is extendible hashing: a
+// table holds all tags that begin with its prefix, and a directory finds it by the
+// tag's first bits, as many as the longest prefix has.
+//
+// Within a table it is linear probing, kept sorted: words lie in order of their tags,
+// each at or after its home, without an empty word in between. So a search ends at
+// the first greater tag, and a table grows, shrinks, splits or merges in one short
+// sequential pass over its own words that touches no item.
 const (
 	tagBits      = 26
 	useBits      = 2

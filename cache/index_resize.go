@@ -209,8 +209,8 @@ func (s *shard) shrink(tag uint64, t *table) {
 	list := t.collect(buf[:0])
 	pages := fitting(list, t.depth, pagesFor(t.n), t.pages-1)
 	if pages == 0 {
-		// What is left lies close together, as during a flush. It would most likely be in
-		// vain again for the next word that is removed.
+		// The words left lie close together, as during a flush. Trying again after the
+		// next removal would most likely fail, too.
 		t.shrinkAt = t.n / 2
 		return
 	}
@@ -228,6 +228,8 @@ func pagesFor(n int) (pages int) {
 	return pages
 }
 
+// merge replaces two tables, neighbours of the same depth, by one, and halves the
+// directory when no table needs its last bit any more.
 func (s *shard) merge(tag uint64, t, buddy *table) {
 	x := &s.index
 	low, high := t, buddy

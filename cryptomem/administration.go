@@ -27,8 +27,10 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Stats returns the server's statistics as JSON: one section, or all of them
-// by name if section is empty.
+// Stats returns a section of the server's statistics, such as "cache", as JSON. If
+// section is empty, it returns an object of all sections by name. Where clients
+// authenticate, the server refuses an identity without the right to statistics with
+// ErrDenied.
 func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
 	op, err := c.beginBare(CommandStats, []byte(section), nil)
 	if err != nil {
@@ -43,8 +45,10 @@ func (c *Client) Stats(ctx context.Context, section string) ([]byte, error) {
 
 // Flush removes every item of the client's namespace whose key begins with
 // prefix, and returns how many there were. A client without a namespace removes
-// the items of all clients. The server has to be configured to allow it. With
-// blind names only an empty prefix works, since a hash keeps no prefix.
+// the items of all clients.
+//
+// A server that is not configured to allow it answers ErrFlushDisabled. With blind
+// names only an empty prefix works, since a hash keeps no prefix.
 func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err error) {
 	if c.opts.blindNames && len(prefix) > 0 {
 		return 0, errors.New("blind names have no prefix to flush by")
@@ -65,8 +69,8 @@ func (c *Client) Flush(ctx context.Context, prefix string) (removed uint64, err 
 	return op.Count, nil
 }
 
-// namesWith returns what the wire names of the namespace's keys with that prefix
-// begin with, where names are not blind.
+// namesWith returns the prefix of the wire names of the namespace's keys that begin
+// with prefix. Names must not be blind.
 func (c *Client) namesWith(prefix string) ([]byte, error) {
 	name := []byte(sealing.NamespacePrefix(c.Namespace()))
 	name = append(name, prefix...)

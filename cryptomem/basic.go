@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Basic is a simple client: its methods take and return strings, without
-// contexts or options. The client's timeouts limit each call.
+// A Basic is a simple client: its methods take neither contexts nor options. The
+// client's timeouts limit each call. It is safe for concurrent use.
 type Basic struct{ client *Client }
 
 // New returns a client that seals under a secret of 32 bytes and stores values

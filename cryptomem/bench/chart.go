@@ -16,7 +16,7 @@ type chart struct {
 
 type axis struct {
 	label string
-	// The first and the last are its ends.
+	// ticks in order; the axis reaches from the first to the last.
 	ticks []tick
 	log   bool
 }
@@ -29,7 +29,7 @@ type tick struct {
 type series struct {
 	name   string
 	points [][2]float64
-	// Each point counts, not the line alone.
+	// dots marks each point, beside the line through them.
 	dots bool
 }
 
@@ -43,8 +43,8 @@ const (
 	top, bottom             = 16.0, 46.0
 )
 
-// place returns where on an axis of so many units v is, from 0.
-func (a *axis) place(v, units float64) float64 {
+// offset returns how far v is from the start of an axis that is so many units long.
+func (a *axis) offset(v, units float64) float64 {
 	scale := func(v float64) float64 {
 		if a.log {
 			return math.Log10(max(v, math.SmallestNonzeroFloat64))
@@ -58,8 +58,9 @@ func (a *axis) place(v, units float64) float64 {
 	return min(max((scale(v)-from)/(to-from), 0), 1) * units
 }
 
+// at returns where in the picture a point lies.
 func (c *chart) at(p [2]float64) (x, y float64) {
-	return left + c.x.place(p[0], chartWidth-left-right), chartHeight - bottom - c.y.place(p[1], chartHeight-top-bottom)
+	return left + c.x.offset(p[0], chartWidth-left-right), chartHeight - bottom - c.y.offset(p[1], chartHeight-top-bottom)
 }
 
 // svg returns the chart as a picture.
@@ -97,7 +98,7 @@ func (c *chart) svg() template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // every text in it is escaped above
 }
 
-// decades returns ticks at powers of ten that hold everything from low to high.
+// decades returns ticks at powers of ten, which enclose low and high.
 func decades(low, high float64, text func(float64) string) (ticks []tick) {
 	at := math.Pow(10, math.Floor(math.Log10(max(low, 1e-9))))
 	for {

@@ -8,34 +8,34 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// Load says what to do to a target. Zero fields mean the defaults, where there
-// is one.
+// A Load says which requests to send to a target, and how fast. A zero field means
+// its default, if it has one.
 type Load struct {
 	// Connections in use at once; default 1.
 	Connections int
-	// Requests under way on each; default 1.
+	// Depth is how many requests are in flight on each; default 1.
 	Depth int
 
 	// Rate is how many requests fall due each second, over all connections. 0
 	// means a closed loop: each connection sends when the last is answered.
 	Rate float64
 
-	// Not measured, before what is.
+	// Warmup is how long requests are sent before they are measured.
 	Warmup time.Duration
-	// Measured; must be set.
+	// Duration is how long they are measured; it must be set.
 	Duration time.Duration
 
-	// How many there are, picked evenly; default 100,000.
+	// Keys is how many keys there are, all picked equally often; default 100,000.
 	Keys int
 	// KeySize in bytes; default 24.
 	KeySize int
 	// ValueSize in bytes.
 	ValueSize int
-	// TTL of what is stored; 0 for good.
+	// TTL of what is stored; 0 means no expiry.
 	TTL time.Duration
-	// Share of GET among requests, the rest is SET; from 0 to 1.
+	// Gets is the share of GET among the requests, from 0 to 1; the rest is SET.
 	Gets float64
-	// Store every key first, so that every GET hits.
+	// Fill stores every key first, so that every GET hits.
 	Fill bool
 	// Reconnect has each batch of requests on a connection of its own; for raw
 	// targets.
@@ -43,8 +43,7 @@ type Load struct {
 	// Seed of which keys are picked: the same seed, the same requests.
 	Seed uint64
 
-	// Patience is how long the last answers may take, from when the run is
-	// over; default 5 s.
+	// Patience is how long the last answers may take after the run; default 5 s.
 	Patience time.Duration
 }
 
@@ -126,10 +125,10 @@ type op struct {
 	// Get or Set.
 	command wire.Command
 	key     int
-	// When it should be sent, in nanoseconds since the run began.
+	// due is when it should be sent, in nanoseconds since the run began.
 	due    int64
 	answer AnswerKind
-	// Why there is no proper answer.
+	// err is why there is no proper answer.
 	err error
 }
 
@@ -137,7 +136,7 @@ type op struct {
 type workload struct {
 	load   Load
 	random *rand.Rand
-	// The one that every key has.
+	// value is stored under every key.
 	value []byte
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// shortTTL is what is waited for, and longestWait how far it is doubled where
-	// answers take so long that nothing can be told from them.
+	// shortTTL is the TTL that cases wait for. Where answers take too long to judge it
+	// by, it is doubled, up to longestWait.
 	shortTTL    = 100 * time.Millisecond
 	longestWait = 3200 * time.Millisecond
 

@@ -6,7 +6,7 @@
 // Every peer whose server is installed takes part. Rounds alternate between the
 // peers, medians are compared: a shared machine is noisy, and only figures of
 // one run say anything about each other. It is a module of its own so that
-// no one else needs the peers' clients.
+// cryptomem does not depend on the peers' clients.
 package main
 
 import (
@@ -55,7 +55,7 @@ func main() {
 	flag.DurationVar(&s.round, "for", 2*time.Second, "length of a round")
 	flag.IntVar(&s.value, "value", 64, "bytes of a value")
 	flag.IntVar(&s.keys, "keys", 10_000, "number of keys, all of which are stored first")
-	flag.StringVar(&s.only, "only", "", "take part: peers whose names contain this")
+	flag.StringVar(&s.only, "only", "", "measure only peers whose names contain this")
 	profile := flag.String("profile", "", "write a CPU profile of the clients to this file")
 	flag.Parse()
 	if *profile != "" {
