@@ -15,7 +15,8 @@ type Prefetcher interface {
 	Prefetch(keys [][]byte)
 }
 
-// MaxPrefetch is the most keys that Prefetch gets at once.
+// MaxPrefetch is the most keys that Prefetch gets at once. The store has the same
+// limit, and neither knows the other.
 const MaxPrefetch = 16
 
 var keyLists = sync.Pool{New: func() any { return new([MaxPrefetch][]byte) }}
@@ -24,7 +25,8 @@ var keyLists = sync.Pool{New: func() any { return new([MaxPrefetch][]byte) }}
 // together.
 type lookahead struct {
 	to Prefetcher
-	// known counts the requests that Prefetch has been told of and that are not executed.
+	// known counts the requests that Prefetch has been told of and that are still to
+	// be executed or refused.
 	known int
 }
 
@@ -37,6 +39,9 @@ func (a *lookahead) at(b []byte, size uint64) {
 		a.tell(b)
 	}
 }
+
+// refused says that the next request is not executed.
+func (a *lookahead) refused() { a.known = max(a.known-1, 0) }
 
 // tell calls Prefetch for the whole requests in b, unless there is only one.
 func (a *lookahead) tell(b []byte) {

@@ -62,6 +62,17 @@ var _ = Describe("requests that arrive together", func() {
 		Expect(run(append(gets("a"), frame(wire.Ping, 0, "", "")...)).told).To(BeEmpty())
 	})
 
+	It("are told once each, though one of them is refused", func() {
+		input := append(gets("a"), frame(wire.Get, 0, "x", "GET takes no value")...)
+		f := &foresighted{}
+		s := session.New(f, session.Limits{})
+		for _, part := range [][]byte{append(input, gets("b")...), gets("c d")} {
+			Expect(receive(s, part, len(part)+1)).Error().NotTo(HaveOccurred())
+		}
+		s.Close()
+		Expect(f.told).To(Equal([]string{"a x b", "c d"}))
+	})
+
 	It("are told up to one that is slow, and from there on again", func() {
 		input := append(gets("a b"), frame(wire.Flush, 0, "p", "")...)
 		Expect(run(append(input, gets("c d")...)).told).To(Equal([]string{"a b", "c d"}))

@@ -281,6 +281,7 @@ func (s *Session) Execute(now int64) error {
 		h := &s.header
 		*h = wire.ParseHeader(b)
 		if refusal, ok := s.admit(h); !ok {
+			s.ahead.refused()
 			s.refuse(h, refusal)
 			continue
 		}
