@@ -27,6 +27,15 @@ const (
 	// percent of what is alive. Items are no garbage, and requests make none, so that
 	// there is little to collect, and little to look at.
 	serverGCPercent = 25
+	// busyGCPercent is for while there is much garbage, as handshakes of TLS make it:
+	// collected as early, it would cost them a tenth more time.
+	busyGCPercent = 200
+	// busyCollections is how often garbage is collected in scavengeInterval when
+	// there is much of it.
+	busyCollections = 8
+	// quietIntervals is for how many times scavengeInterval there is little garbage
+	// before it is collected early again.
+	quietIntervals = 5
 )
 
 // A scavenger keeps small what the process has in memory beside what it stores.
@@ -45,11 +54,19 @@ type scavenger struct {
 	program programPages
 	// Of garbage, so far.
 	collections uint64
+	// How much garbage there may be, in percent of what is alive; 0 if that is not to be
+	// changed.
+	percent int
+	// Intervals since there was much garbage.
+	quiet int
 }
 
 // newScavenger gives back what only the start of the program needed.
 func newScavenger() *scavenger {
 	e := &scavenger{program: findProgram()}
+	if os.Getenv("GOGC") == "" {
+		e.percent = serverGCPercent
+	}
 	debug.FreeOSMemory()
 	e.program.discardAll()
 	e.collections = collections()
@@ -72,10 +89,35 @@ func (e *scavenger) settle(now serve.ServerStats) {
 		runtime.GC()
 		debug.FreeOSMemory()
 	}
-	if n := collections(); n != e.collections {
+	n := collections()
+	if e.pace(n - e.collections) {
+		debug.SetGCPercent(e.percent)
+		if e.percent == serverGCPercent {
+			debug.FreeOSMemory()
+		}
+	}
+	if n != e.collections {
 		e.collections = n
 		e.program.discardConstants()
 	}
+}
+
+// pace chooses how much garbage there may be, after it was collected so often in the
+// last interval. It reports whether that has changed.
+func (e *scavenger) pace(collected uint64) (changed bool) {
+	before := e.percent
+	switch {
+	case before == 0:
+	case collected >= busyCollections:
+		e.percent, e.quiet = busyGCPercent, 0
+	case collected > 0:
+		e.quiet = 0
+	case e.quiet < quietIntervals:
+		e.quiet++
+	default:
+		e.percent = serverGCPercent
+	}
+	return e.percent != before
 }
 
 // collections returns how often garbage has been collected.

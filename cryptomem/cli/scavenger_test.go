@@ -46,3 +46,26 @@ var _ = Describe("What a server gives back when its clients leave, or have begun
 		Expect(at(1, 0)).To(BeFalse())
 	})
 })
+
+var _ = Describe("How much garbage a server lets be", func() {
+	It("is more while much of it is made, until none has been for a while", func() {
+		e := &scavenger{percent: serverGCPercent}
+		Expect(e.pace(busyCollections - 1)).To(BeFalse())
+		Expect(e.pace(busyCollections)).To(BeTrue())
+		Expect(e.percent).To(Equal(busyGCPercent))
+		Expect(e.pace(busyCollections)).To(BeFalse())
+		for range 2 {
+			Expect(e.pace(1)).To(BeFalse(), "some")
+			for range quietIntervals {
+				Expect(e.pace(0)).To(BeFalse())
+			}
+		}
+		Expect(e.pace(0)).To(BeTrue())
+		Expect(e.percent).To(Equal(serverGCPercent))
+	})
+
+	It("is what the environment says, if it says anything", func() {
+		e := new(scavenger)
+		Expect(e.pace(busyCollections)).To(BeFalse())
+	})
+})
