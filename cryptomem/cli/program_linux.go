@@ -13,7 +13,7 @@ import (
 // kernel maps sixteen pages of it for each that is looked at, and leaves them mapped.
 type programPages struct {
 	code addresses
-	// What the collector of garbage reads: types, and the places of pointers.
+	// Texts, and what the collector of garbage reads: types, and the places of pointers.
 	constants addresses
 }
 
@@ -76,8 +76,8 @@ func (p programPages) discardAll() {
 	discard(p.constants)
 }
 
-// discardConstants gives back what a collection of garbage has read. Code stays as it
-// is: a debugger may have set breakpoints.
+// discardConstants gives back what has been read of constants; what is in use comes
+// back in some dozens of faults that cost a microsecond each. Code stays as it is: a debugger may have set breakpoints.
 func (p programPages) discardConstants() { discard(p.constants) }
 
 func discard(a addresses) {

@@ -47,7 +47,7 @@ var _ = Describe("The pages of the program itself", func() {
 		Expect(bytes.Equal(touch(p.constants), constants)).To(BeTrue())
 	})
 
-	It("go back without the code after a collection of garbage", func() {
+	It("go back without the code", func() {
 		p := findProgram()
 		touch(p.constants)
 		touch(p.code)

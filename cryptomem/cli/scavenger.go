@@ -44,8 +44,8 @@ const (
 // begun. Go's runtime keeps such memory for minutes; a server that was flooded, or
 // attacked, is to be as small as before as soon as that is over.
 //
-// And it gives pages of the program back that only its start or a collection of
-// garbage has looked at.
+// And it gives pages of the program back that only its start, or something rare such
+// as a collection of garbage, has looked at.
 type scavenger struct {
 	peak int64
 	// Connections that had been accepted when it last was due.
@@ -96,10 +96,8 @@ func (e *scavenger) settle(now serve.ServerStats) {
 			debug.FreeOSMemory()
 		}
 	}
-	if n != e.collections {
-		e.collections = n
-		e.program.discardConstants()
-	}
+	e.collections = n
+	e.program.discardConstants()
 }
 
 // pace chooses how much garbage there may be, after it was collected so often in the
