@@ -3,7 +3,12 @@ package serve_test
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -48,6 +53,38 @@ func (s *splitting) record(c *tls.Conn, b []byte) []byte {
 	record := s.kept
 	s.kept = nil
 	return record
+}
+
+// keyUpdates returns records of a client over TLS 1.3 that change its key and ask the
+// server to do the same (RFC 8446, section 4.6.3). The log is the client's
+// KeyLogWriter; it must not have sent anything else.
+func keyUpdates(c *tls.Conn, log string, n int) (records []byte) {
+	GinkgoHelper()
+	Expect(c.ConnectionState().CipherSuite).To(Equal(tls.TLS_AES_128_GCM_SHA256))
+	_, line, _ := strings.Cut(log, "CLIENT_TRAFFIC_SECRET_0 ")
+	line, _, _ = strings.Cut(line, "\n")
+	_, text, _ := strings.Cut(line, " ")
+	secret, err := hex.DecodeString(text)
+	Expect(err).NotTo(HaveOccurred())
+	expand := func(label string, length int) []byte {
+		label = "tls13 " + label
+		out, err := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length), byte(len(label))})+label+"\x00", length)
+		Expect(err).NotTo(HaveOccurred())
+		return out
+	}
+	for range n {
+		block, err := aes.NewCipher(expand("key", 16))
+		Expect(err).NotTo(HaveOccurred())
+		aead, err := cipher.NewGCM(block)
+		Expect(err).NotTo(HaveOccurred())
+		// a KeyUpdate of one byte, update_requested, and the type of the record
+		inner := []byte{24, 0, 0, 1, 1, 22}
+		header := []byte{23, 3, 3, 0, byte(len(inner) + aead.Overhead())}
+		// the first record under a key has number 0, which leaves the nonce as it is
+		records = append(records, aead.Seal(header, expand("iv", aead.NonceSize()), inner, header[:5:5])...)
+		secret = expand("traffic upd", sha256.Size)
+	}
+	return records
 }
 
 var _ = Describe("polling connections over TLS", func() {
@@ -278,6 +315,28 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 		Entry("few, after which the poller waits for more", 100, true),
 		Entry("many, of which a goroutine reads the rest", 300, false),
 	)
+
+	It("holds little for a client that changes keys time and again and does not read", func() {
+		near, far := pair()
+		serve.SetPrompt(near, false)
+		server := tls.Server(near, selfSigned())
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		var log bytes.Buffer
+		client := tls.Client(far, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: &log})
+		Expect(client.Handshake()).To(Succeed())
+		Expect(<-shaken).To(Succeed())
+		serve.SetPrompt(near, true)
+		for serve.Held(near) == 0 {
+			Expect(server.Write(record)).To(Equal(len(record)))
+		}
+		before := serve.Held(near)
+		updates := keyUpdates(client, log.String(), 100)
+		Expect(far.Write(updates)).To(Equal(len(updates)))
+		_, err := server.Read(make([]byte, 1))
+		Expect(err).To(MatchError(ContainSubstring("too many")))
+		Expect(serve.Held(near) - before).To(And(BeNumerically(">", 0), BeNumerically("<", 1<<10)))
+	})
 
 	It("refuses a write during a Flush, so that Close does not wait", func() {
 		near, _ := pair()
