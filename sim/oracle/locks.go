@@ -174,6 +174,10 @@ func (c *Claim) ends() int64 {
 	return c.Return + int64(c.TTL)
 }
 
+// fleeting reports whether a claim's own mark may have come and gone before its holder
+// was told, which then finds the lock taken, and may have kept others from it meanwhile.
+func (c *Claim) fleeting() bool { return c.Verb == script.Lock && int64(c.TTL) <= c.Return-c.Call }
+
 // givenUp reports whether a holder may have no lock any more, at a time at which his
 // own is not over: he has given it back or may have changed it, or it was lost.
 func (l *Locks) givenUp(had *Claim, at int64, all []*Claim) bool {
@@ -193,8 +197,7 @@ func (l *Locks) refused(c *Claim, all []*Claim) *Violation {
 	switch {
 	case c.Outcome != Exists:
 	case c.Verb == script.Lock:
-		short := int64(c.TTL) <= c.Return-c.Call // its own mark may have come and gone
-		if !short && !l.Returning && !slices.ContainsFunc(all, func(o *Claim) bool { return o != c && mayHave(o, c, all) }) {
+		if !c.fleeting() && !l.Returning && !slices.ContainsFunc(all, func(o *Claim) bool { return o != c && mayHave(o, c, all) }) {
 			return violation(RuleLock, "a lock that nobody has was refused:\n%v", c)
 		}
 	case l.Loose:
@@ -210,11 +213,11 @@ func (l *Locks) refused(c *Claim, all []*Claim) *Violation {
 
 // mayHave reports whether a claim may be why the lock was refused to c.
 func mayHave(o, c *Claim, all []*Claim) bool {
-	if o.Verb == script.Unlock || o.Outcome == Exists || o.Call > c.Return {
+	if o.Verb == script.Unlock || o.Outcome == Exists && !o.fleeting() || o.Call > c.Return {
 		return false
 	}
 	until := int64(Never)
-	if o.Outcome == Done {
+	if o.Outcome != Unknown {
 		until = o.ends()
 	}
 	for _, u := range all {

@@ -67,6 +67,8 @@ var _ = Describe("Locks", func() {
 		Entry("another's turn after it may have been given back", took, unsure(claim(script.Unlock, 1, 110, 0, 0)), claim(script.Lock, 2, 120, 50, 9)),
 		Entry("a refusal while somebody may have it", took, claim(script.Lock, 2, 152, 50, 0)),
 		Entry("a refusal while somebody may be taking it", unsure(claim(script.Lock, 1, 100, 50, 0)), claim(script.Lock, 2, 900, 50, 0)),
+		Entry("a refusal while somebody may have it who was refused, and whose time is short",
+			refused(claim(script.Lock, 1, 100, 1, 0)), claim(script.Lock, 2, 101, 50, 0)),
 		Entry("an extension just in time", took, claim(script.Extend, 1, 151, 50, 8)),
 		Entry("an extension after one that is not known", took, unsure(claim(script.Extend, 1, 110, 90, 0)), claim(script.Extend, 1, 180, 50, 9)),
 		Entry("no lock any more after a shorter extension", took, claim(script.Extend, 1, 110, 1, 8), claim(script.Extend, 1, 120, 50, 0)),
