@@ -29,7 +29,7 @@ running server reads the new certificate by itself.
 
     --dir DIR            where the files are
     --name FILE          write FILE.pem and FILE.key (default: the first NAME)
-    --renew              sign what there is once more
+    --renew              renew existing certificates
     --days N             days for which the certificate is valid (default 90)
 
 Example:

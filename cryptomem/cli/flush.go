@@ -18,7 +18,7 @@ const flushUsage = `Usage:
 
 Removes the values of the namespace whose keys begin with PREFIX, or all of
 them, and prints how many there were. Without a namespace, --all removes
-everything that the server holds. The server must allow it: setting flush.
+everything that the server holds. The server must have "flush: true" set.
 
     --all                remove all keys
     --namespace NAME     the namespace of the keys (default

@@ -15,10 +15,10 @@ import (
 const keysUsage = `Usage:
     cryptomem keys [PREFIX] [--namespace NAME] [flags]
 
-Prints the keys of the namespace that begin with PREFIX, or all, one a line and
-in no order. A key that cannot be printed is written as a Go string, in quotes.
-Without a namespace, it prints the keys of all namespaces. A key that is stored
-meanwhile may be printed twice. The server can forbid it with the setting scan.
+Prints the keys of the namespace that begin with PREFIX, or all, one a line, in
+no particular order. A key that cannot be printed is written as a Go string, in
+quotes. Without a namespace, it prints the keys of all namespaces. A key that is
+stored meanwhile may be printed twice. A server with "scan: false" refuses it.
 Blind names are hashes, and are not printed.
 
     --namespace NAME     the namespace of the keys (default

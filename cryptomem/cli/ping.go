@@ -15,8 +15,8 @@ import (
 const pingUsage = `Usage:
     cryptomem ping [--wait DURATION] [flags]
 
-Asks the server for an answer and prints how long it took. It asks each of
-several servers.
+Sends a ping to the server, or to each of several, and prints how long the
+answer took.
 
     --wait DURATION      keep trying for this long, while a server starts
 ` + clientFlagsUsage + `

@@ -27,8 +27,8 @@ Prints the server's statistics: requests, memory, connections. With several
 servers, it prints one after the other; as JSON, by address.
 
     --json               print all statistics as JSON
-    --watch              show changes again and again: a full screen on a
-                         terminal, else a line each time
+    --watch              keep showing what changes: a full screen on a
+                         terminal, otherwise a line each time
     --interval DURATION  time between two samples (default 1s)
     --count N            end after N samples (default: when interrupted)
 
