@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -95,15 +96,26 @@ func (s *Snapshots) Saves() int { return len(s.past) }
 // damaged, items may be missing, and so may those of owners that were refused some. It
 // returns what was loaded.
 func (s *Snapshots) Loaded(now time.Time, items map[string]SavedItem, listed, refused func(owner string) bool, damaged bool) (*Saved, *Violation) {
+	var loaded *Saved
+	// Saves that differ only in owners who are not listed now, and may be again.
+	var alike []*Saved
 	for _, c := range slices.Backward(s.saved) {
 		missing, ok := c.explains(now, items, listed)
 		if !ok || !damaged && slices.ContainsFunc(missing, func(owner string) bool { return !refused(owner) }) {
 			continue
 		}
-		if len(missing) == 0 {
-			s.saved, s.done = []*Saved{c}, true
+		if loaded == nil && len(missing) > 0 {
+			return c, nil
 		}
-		return c, nil
+		if len(missing) == 0 {
+			loaded = cmp.Or(loaded, c)
+			alike = append(alike, c)
+		}
+	}
+	if loaded != nil {
+		slices.Reverse(alike)
+		s.saved, s.done = alike, true
+		return loaded, nil
 	}
 	if !s.done && len(items) == 0 {
 		s.saved = nil
