@@ -232,7 +232,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(err).To(MatchError(cryptomem.ErrClosed))
 		below.lie = func(r *cryptomem.Request) bool {
 			Expect(c.Close()).To(Succeed())
-			r.Err = cryptomem.ErrUnavailable
+			r.Err = cryptomem.ErrNotFound
 			return true
 		}
 		_, err = c.GetOrLoad(ctx, key, load("v"))
