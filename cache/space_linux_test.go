@@ -73,4 +73,11 @@ var _ = Describe("A store where address space is limited", func() {
 		Expect(c.Close()).To(Succeed())
 		Expect(mapped(512 * mib)).To(BeTrue())
 	})
+
+	It("takes a quarter of what is left by default, but for what the rest of the process may need, and 64 MiB at least", func() {
+		left(4000 * mib)
+		Expect(cache.DefaultMaxMemory()).To(BeNumerically("~", (4000-512)*mib/4, 2*mib))
+		left(500 * mib)
+		Expect(cache.DefaultMaxMemory()).To(BeEquivalentTo(256 * mib / 3 / 4 * 3))
+	})
 })

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -293,6 +295,24 @@ var _ = Describe("Typed", func() {
 		now := time.Unix(1_800_000_000, 17).UTC()
 		Expect(times.Set(ctx, "t", now)).To(Succeed())
 		Expect(times.Get(ctx, "t")).To(Equal(now))
+	})
+
+	It("stores many in one go, and says of each how it went", func() {
+		odd := errors.New("odd")
+		numbers := cryptomem.NewTyped(c, func(n int) ([]byte, error) {
+			if n%2 == 1 {
+				return nil, odd
+			}
+			return []byte(strconv.Itoa(n)), nil
+		}, func(b []byte) (int, error) { return strconv.Atoi(string(b)) })
+		pairs := []cryptomem.PairOf[int]{{Key: "a", Value: 1}, {Key: "b", Value: 2}, {Key: strings.Repeat("k", 1<<16), Value: 4}, {Key: "d", Value: 6}}
+		Expect(numbers.SetMany(ctx, pairs)).To(HaveExactElements(MatchError(odd), BeNil(), MatchError(cryptomem.ErrTooLarge), BeNil()))
+		Expect(c.Set(ctx, "e", []byte("six"))).To(Succeed())
+		found := numbers.GetMany(ctx, []string{"d", "a", "e", "b"})
+		Expect([]int{found[0].Value, found[3].Value}).To(Equal([]int{6, 2}))
+		Expect([]error{found[0].Err, found[1].Err, found[2].Err, found[3].Err}).To(HaveExactElements(
+			BeNil(), MatchError(cryptomem.ErrNotFound), MatchError(ContainSubstring("cannot be decoded")), BeNil()))
+		Expect(numbers.DeleteMany(ctx, []string{"a", "b", "d"})).To(Equal(2))
 	})
 
 	It("stores nothing that cannot be encoded", func() {

@@ -100,6 +100,31 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Get(ctx, key)).To(Equal([]byte("1")))
 		})
 
+		It("keeps its turn when another gives up waiting for it, and leaves nothing behind", func() {
+			began, end := make(chan struct{}), make(chan struct{})
+			ended := make(chan error, 2)
+			update := func(ctx context.Context, change func([]byte, bool) ([]byte, error)) {
+				_, err := c.Update(ctx, key, change)
+				ended <- err
+			}
+			go update(ctx, func(value []byte, found bool) ([]byte, error) {
+				close(began)
+				<-end
+				return plusOne(value, found)
+			})
+			<-began
+			impatient, cancel := context.WithCancel(ctx)
+			go update(impatient, plusOne)
+			Eventually(func() int { return cryptomem.Turns(c, key) }).Should(Equal(2))
+			cancel()
+			Expect(<-ended).To(MatchError(context.Canceled))
+			Expect(cryptomem.Turns(c, key)).To(Equal(1))
+			close(end)
+			Expect(<-ended).To(Succeed())
+			Expect(cryptomem.KeysWithTurns(c)).To(BeZero())
+			Expect(c.Get(ctx, key)).To(Equal([]byte("1")))
+		})
+
 		It("lets others have their turn when change panics or ends its goroutine", func() {
 			Expect(func() {
 				_, _ = c.Update(ctx, key, func([]byte, bool) ([]byte, error) { panic("change") })

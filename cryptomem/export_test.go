@@ -21,6 +21,13 @@ func (c *Client) Counting(key string) int {
 	return -1
 }
 
+// KeysWithTurns returns how many keys have updates under way or waiting.
+func KeysWithTurns(c *Client) int {
+	c.updates.mu.Lock()
+	defer c.updates.mu.Unlock()
+	return len(c.updates.byKey)
+}
+
 // Turns returns how many updates of key are under way or wait for their turn.
 func Turns(c *Client, key string) int {
 	c.updates.mu.Lock()
