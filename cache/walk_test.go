@@ -124,6 +124,23 @@ var _ = Describe("A scan", func() {
 		}
 	})
 
+	It("goes on, item by item, with a budget of nothing", func() {
+		few, err := cache.New(clk, cache.WithMaxMemory(1<<20))
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 20 {
+			_, err := few.Set(1, name(i), []byte("v"), 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for _, budget := range []int{0, -1} {
+			seen, cursor := 0, uint64(0)
+			for steps := 0; steps == 0 || cursor != 0; steps++ {
+				Expect(steps).To(BeNumerically("<=", 20), "the walk does not end")
+				cursor = few.Scan(1, cursor, budget, func(cache.Item) { seen++ })
+			}
+			Expect(seen).To(Equal(20))
+		}
+	})
+
 	// keys lists the keys with a prefix, step by step.
 	keys := func(prefix string, most int, between func(step int)) map[string]int {
 		GinkgoHelper()
