@@ -306,6 +306,10 @@ func (w *world) reclaim(s *node) {
 	}); v != nil {
 		w.fail(v)
 	}
+	// Last, because the others say better what is wrong.
+	if err := s.cache.Check(); err != nil {
+		w.violate(RuleMemory, "with all that expires gone, the store is not as it should be: %v", err)
+	}
 }
 
 // meet takes note of what a request finds at the instant of its execution.

@@ -3,6 +3,7 @@ package serve_test
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/Zezezknight/cryptomem/transport/serve"
+	"github.com/Zezezknight/cryptomem/transport/session"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -57,6 +59,23 @@ var _ = Describe("polling", func() {
 		Eventually(resting).Should(Equal([]int{0, 0}))
 		asks(c, "two")
 		Eventually(resting).Should(Equal([]int{0, 0}))
+	})
+
+	It("has no goroutine for a Unix socket that waits either", func() {
+		l, err := net.Listen("unix", filepath.Join(GinkgoT().TempDir(), "s"))
+		Expect(err).NotTo(HaveOccurred())
+		s := serve.NewServer(serve.ServerConfig{NewHandler: func(net.Conn) session.Handler { return echo{} }, Clock: clock.NewMock()})
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(l) }()
+		c, err := net.Dial("unix", l.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		for range 2 {
+			asks(c, "hello")
+			Eventually(func() int { return serve.Attended(s) }).Should(BeZero())
+		}
+		Expect(s.Close()).To(Succeed())
+		Expect(<-served).To(MatchError(serve.ErrServerClosed))
 	})
 
 	It("begins with one poller, and spreads connections over more when there are", func() {
