@@ -29,6 +29,9 @@ var _ = Describe("A counter with a bound", func() {
 		Expect(sum).To(BeEquivalentTo(11), "what it would have been")
 		Expect(added).To(BeFalse())
 		Expect(c.Load()).To(BeEquivalentTo(10))
+		sum, added = c.AddWithin(0, 10)
+		Expect(sum).To(BeEquivalentTo(10), "nothing more")
+		Expect(added).To(BeTrue())
 	})
 
 	It("takes nothing more under a bound that was lowered, and some after enough was given back", func() {

@@ -17,6 +17,8 @@ var _ = Describe("A context that ends by an injected clock", func() {
 		clk := clock.NewMock()
 		ctx, cancel := timeout.Context(parent, clk, time.Second)
 		defer cancel()
+		_, known := ctx.Deadline()
+		Expect(known).To(BeFalse(), "of a clock that the system does not have")
 		clk.Add(time.Second - 1)
 		Expect(ctx.Done()).NotTo(BeClosed())
 		clk.Add(1)
