@@ -315,6 +315,13 @@ var _ = Describe("Typed", func() {
 		Expect(numbers.DeleteMany(ctx, []string{"a", "b", "d"})).To(Equal(2))
 	})
 
+	It("says why nothing could be loaded", func() {
+		failure := errors.New("no database")
+		got, err := users.GetOrLoad(ctx, "u", func(context.Context) (user, error) { return user{"Eve", 1}, failure })
+		Expect(err).To(BeIdenticalTo(failure))
+		Expect(got).To(BeZero())
+	})
+
 	It("stores nothing that cannot be encoded", func() {
 		failure := errors.New("no such user")
 		refusing := cryptomem.NewTyped(c, func(user) ([]byte, error) { return nil, failure },
