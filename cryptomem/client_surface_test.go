@@ -56,6 +56,14 @@ var _ = Describe("The methods of a client", func() {
 		}).To(Equal([]any{10 * time.Second, 10 * time.Second, time.Second, 2 * time.Second, time.Minute, 1 << 20}))
 	})
 
+	It("dial again after a pause that doubles with each failure, up to a limit", func() {
+		var pauses []time.Duration
+		for failures := range 6 {
+			pauses = append(pauses, cryptomem.Pause(failures, 20*time.Millisecond, 250*time.Millisecond)/time.Millisecond)
+		}
+		Expect(pauses).To(Equal([]time.Duration{20, 20, 40, 80, 160, 250}))
+	})
+
 	It("are four, and the way to the full client, of what New returns", func() {
 		Expect(methods(&cryptomem.Basic{})).To(ConsistOf("Set", "Get", "Delete", "Close", "Client"))
 	})

@@ -1,5 +1,7 @@
 package cryptomem
 
+import "time"
+
 // Waiting returns how many callers wait for the load of key under way.
 func (c *Client) Waiting(key string) int {
 	c.flights.mu.Lock()
@@ -19,6 +21,12 @@ func (c *Client) Counting(key string) int {
 		return len(waiting)
 	}
 	return -1
+}
+
+// Pause returns the longest wait before a dial after so many failures in a row.
+func Pause(failures int, minimum, maximum time.Duration) time.Duration {
+	o := options{minBackoff: minimum, maxBackoff: maximum}
+	return o.pause(failures)
 }
 
 // KeysWithTurns returns how many keys have updates under way or waiting.
