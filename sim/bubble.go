@@ -67,6 +67,8 @@ type bubble struct {
 	faults bool
 	// Bits may flip: what users see proves little.
 	corrupt bool
+	// Values are loaded.
+	loading bool
 	// What a user reads need not have been written by one.
 	suspect bool
 	// The server may keep what has expired by its seal.
@@ -102,6 +104,7 @@ type bubble struct {
 	done    []ended
 	ledger  *oracle.Ledger
 	locks   oracle.Locks
+	loads   oracle.Loads
 	holders int // of locks so far
 	values  map[string]script.Value
 	failure *Failure
@@ -144,6 +147,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		}
 		b.suspect = b.suspect || a.Actor.Kind == script.Raw
 		b.outlived = b.outlived || a.Verb == script.Prolong
+		b.loading = b.loading || a.Verb.IsLoading()
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
 	if HasShell && (o.Shell || s.Config.Kernel > 0) {

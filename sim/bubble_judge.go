@@ -28,7 +28,13 @@ func (b *bubble) judge(o Options) uint64 {
 		b.violate(v.Rule, v.Detail)
 		return b.hash
 	}
-	for _, ops := range oracle.ByKey(history) {
+	b.loads.Quiet, b.loads.End = isQuiet(b.script), int64(b.script.Ends())
+	b.loads.Torn = !b.loads.Quiet
+	if v := b.loads.Judge(history); v != nil {
+		b.violate(v.Rule, v.Detail)
+		return b.hash
+	}
+	for _, ops := range oracle.ByKey(b.loads.History(history)) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
 			v = oracle.Linearizable(ops, b.script.Config.Evict)

@@ -235,6 +235,10 @@ func (c *client) open(k *call, envelope []byte) {
 		c.stale(k, err, oracle.Unknown, script.WantStale)
 		return
 	}
+	if errors.Is(err, sealing.ErrNotAuthentic) && k.action.Verb == script.Get && c.isNote(k, envelope) {
+		k.finish(c, oracle.Miss, script.WantMiss)
+		return
+	}
 	if err != nil {
 		c.notAuthentic(k)
 		return

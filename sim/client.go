@@ -42,6 +42,7 @@ type client struct {
 	ring     *ring.Ring        // nil for one server
 	versions map[string]uint64 // that it saw last, by key
 	holds    map[string]*hold  // locks that it has taken last, by name
+	flights  map[string]*flight
 	scratch  []byte
 	envelope []byte
 	name     []byte
@@ -242,6 +243,12 @@ func (c *client) makeCall(a *script.Action) {
 	k.op = oracle.Op{
 		Client: c.index, Verb: a.Verb, Key: a.Key, Label: a.Value.Label, TTL: a.TTL,
 		Call: w.server.clk.elapsed(), Return: oracle.Never, Began: w.turn,
+	}
+	if a.Verb.IsLoading() {
+		c.seal()
+		w.values[a.Value.Label] = a.Value
+		c.load(k)
+		return
 	}
 	if a.Verb.IsLocking() {
 		if !c.locks(k, a) {

@@ -112,6 +112,15 @@ const (
 	StateUnlocked                      // a lock is given back
 	StateLockLate                      // the time of a lock is over when it is taken
 	StateLockUncertain                 // a client does not know whether it has a lock
+	StateStaleServed                   // a value is served past its time
+	StateRefreshed                     // and is loaded again meanwhile
+	StateLoadShared                    // a call waits for another of its client
+	StateLoadWaited                    // a client waits for another that loads
+	StateLoadedAlone                   // a client loads without a lease
+	StateLoadFailed                    // a loader fails
+	StateLeaseRenewed                  // a loader takes longer than its lease
+	StateLeaseLost                     // and does not have it any more
+	StateLoadOvertaken                 // what was loaded is not stored: its name has changed
 	numStates
 )
 
@@ -173,6 +182,15 @@ var stateNames = [numStates]string{
 	StateShortened:        "file shortened",
 	StateBroughtBack:      "old file back",
 	StateRevertCaught:     "revert noticed",
+	StateStaleServed:      "stale served",
+	StateRefreshed:        "load in background",
+	StateLoadShared:       "load shared",
+	StateLoadWaited:       "load waited for",
+	StateLoadedAlone:      "load without lease",
+	StateLoadFailed:       "load failed",
+	StateLeaseRenewed:     "lease renewed",
+	StateLeaseLost:        "lease lost",
+	StateLoadOvertaken:    "load overtaken",
 	StateLockOutlived:     "lock outlived",
 	StateLocked:           "lock refused",
 	StateLockRaced:        "lock raced for",

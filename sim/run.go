@@ -126,8 +126,14 @@ func (w *world) judge() {
 		w.fail(v)
 		return
 	}
+	w.loads.Quiet, w.loads.End = isQuiet(w.script), int64(w.script.Ends())
+	if v := w.loads.Judge(w.history); v != nil {
+		w.fail(v)
+		return
+	}
+	w.loads.Torn = !w.loads.Quiet || len(w.eras) > 0
 	for _, era := range append(w.eras, w.history) {
-		w.judgeEra(era)
+		w.judgeEra(w.loads.History(era))
 	}
 }
 

@@ -56,7 +56,13 @@ func Stress(s *script.Script, network string, o Options) *Result {
 		r.Failure = w.failure
 		return r
 	}
-	for _, ops := range oracle.ByKey(history) {
+	w.loads.Torn = true
+	if v := w.loads.Judge(history); v != nil {
+		w.violate(v.Rule, "%s", v.Detail)
+		r.Failure = w.failure
+		return r
+	}
+	for _, ops := range oracle.ByKey(w.loads.History(history)) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
 			v = oracle.Linearizable(ops, s.Config.Evict)
@@ -87,6 +93,7 @@ type stress struct {
 	ops [][]oracle.Op
 	// Attempts at locks, and how many holders there were.
 	locks   oracle.Locks
+	loads   oracle.Loads
 	holders int
 	// conns of each client, the last one.
 	conns   map[int]net.Conn
@@ -196,6 +203,8 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 			continue
 		}
 		switch {
+		case a.Verb.IsLoading():
+			w.load(client, index, a)
 		case a.Verb.IsLocking():
 			w.lock(client, a, locks)
 		case a.Verb.IsCall() && a.TTL >= 0:
@@ -228,32 +237,6 @@ func (w *stress) hand(client *cryptomem.Client, index, hand int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ops = append(w.ops, ops)
-}
-
-// lock makes a call about a lock.
-func (w *stress) lock(client *cryptomem.Client, a *script.Action, locks map[string]*held) {
-	w.mu.Lock()
-	had := locks[a.Key]
-	if a.Verb == script.Lock {
-		w.holders++
-		had = &held{claim: oracle.Claim{Name: a.Key, Holder: w.holders}}
-	}
-	w.mu.Unlock()
-	if had == nil {
-		return
-	}
-	began := w.clk.Since(w.start)
-	claim, err := askLock(context.Background(), client, a, had)
-	claim.Call, claim.Return = int64(began), int64(w.clk.Since(w.start))
-	if claim.Outcome == oracle.Unknown {
-		claim.Return = oracle.Never
-	}
-	if err == nil && a.Verb != script.Unlock {
-		had.claim, locks[a.Key] = claim, had
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.locks.Claimed(claim)
 }
 
 // accept checks what a user can check alone.

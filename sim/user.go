@@ -176,7 +176,11 @@ func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, 
 		id = 1<<29 | uint64(t.lane) // a client's own, in the background
 	}
 	t.b.gate.pass(&ticket{id: id, lane: t.lane, step: step})
-	return ctx, func(cryptomem.Outcome) {}
+	if !t.b.loading {
+		return ctx, func(cryptomem.Outcome) {}
+	}
+	// whose answer comes first decides who loads, and answers may come together
+	return ctx, func(cryptomem.Outcome) { t.b.gate.pass(&ticket{id: id | 1<<28, lane: t.lane, step: step}) }
 }
 
 // call starts a call. Where connections may break, a user of a seed makes one at a
@@ -236,6 +240,8 @@ func (u *user) do(ctx context.Context, a *script.Action, op *oracle.Op) (value [
 	switch {
 	case a.Verb == script.Prolong:
 		return nil, u.prolong(ctx, a)
+	case a.Verb.IsLoading():
+		return u.load(ctx, a)
 	case a.Verb.IsLocking():
 		return nil, u.lock(ctx, a, op.Call)
 	}
@@ -374,6 +380,9 @@ func (u *user) accepted(known *oracle.Recall, key, seen string) *oracle.Violatio
 // requires b.mu.
 func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.Recall, value []byte, err error) (how string) {
 	b := u.b
+	if a.Verb.IsLoading() {
+		return u.loaded(step, a, op, value, err)
+	}
 	op.Outcome, how = classify(a, err)
 	if a.Verb.IsWrite() {
 		b.ledger.Written(a.Value.Label, u.clk.Now())

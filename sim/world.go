@@ -43,6 +43,7 @@ type world struct {
 	sealed    *oracle.Seal
 	locks     oracle.Locks
 	holders   int // of locks so far
+	loads     oracle.Loads
 	history   []oracle.Op
 	eras      [][]oracle.Op      // of before servers were started with what they had saved
 	reverted  bool               // and one was

@@ -30,6 +30,8 @@
 //
 //   - [Locks] hold who was told to have a lock, and for how long.
 //
+//   - [Loads] hold who has loaded what, and when.
+//
 //   - [Snapshots] are what may be in a store after a crash.
 //
 // A broken promise is a [*Violation]; its Rule says which.
@@ -51,6 +53,7 @@ const (
 	RuleAccess       = "access"       // an identity can do what it must not, or cannot do what it may
 	RuleQuota        = "quota"        // an identity keeps more than its quota, or is refused for it below that
 	RuleLock         = "lock"         // two have a lock at once, or a fence does not grow, or a lock is wrongly refused
+	RuleLoad         = "load"         // two load at a time, or what was loaded is not served, or something else is
 	RuleSnapshot     = "snapshot"     // a store holds after a crash what was not saved, or not what was
 )
 

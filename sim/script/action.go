@@ -16,6 +16,9 @@ type Action struct {
 	Key   string        // of an operation
 	Value Value         // of a write
 	TTL   time.Duration // of a write or a touch; for a fault, how long it lasts
+	Stale time.Duration // for a load: how long its value may be served after its TTL
+	Lease time.Duration // for a load: how long others wait for a sign of life; 0 is as by default
+	Takes time.Duration // for a load: how long it takes
 	Aim   Aim           // when the server is to get it
 	Side  Side          // of the link that a fault strikes
 	Count int           // of a sweep: how many segments; of a delivery: how many bytes, 0 for the next chunk; of what befalls an identity: which
@@ -229,6 +232,12 @@ const (
 	Unlock                   // gives it back
 )
 
+// What a client does with a name whose values are loaded.
+const (
+	Load     Verb = iota + 120 // gets its value, or loads this one
+	LoadFail                   // gets its value, or tries to load it and fails
+)
+
 // How a hostile server lies in its next answer to a read, or to a change.
 const (
 	LieSwap     Verb = iota + 60 // gives another key's value
@@ -258,7 +267,7 @@ type shape struct {
 	key, value, ttl, side, n, hex                bool
 	optionalKey, needTTL, call, fault, dialogue  bool
 	optionalN, identity, size, oneTier, corrupts bool
-	lock                                         bool
+	lock, load                                   bool
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -280,6 +289,9 @@ var verbs = [...]shape{
 	Lock:   {name: "lock", key: true, ttl: true, needTTL: true, call: true, lock: true},
 	Extend: {name: "extend", key: true, ttl: true, call: true, lock: true},
 	Unlock: {name: "unlock", key: true, call: true, lock: true},
+
+	Load:     {name: "load", key: true, value: true, ttl: true, call: true, load: true},
+	LoadFail: {name: "load-failing", key: true, value: true, ttl: true, call: true, load: true},
 
 	Cancel: {name: "cancel"},
 	Rotate: {name: "rotate"},
@@ -354,6 +366,9 @@ func (v Verb) IsWrite() bool { return verbs[v].value }
 
 // IsLocking reports whether v is about a lock, whose name is no value's.
 func (v Verb) IsLocking() bool { return verbs[v].lock }
+
+// IsLoading reports whether v gets a value, and loads it if it is not there.
+func (v Verb) IsLoading() bool { return verbs[v].load }
 
 // IsFault reports whether v is something that goes wrong.
 func (v Verb) IsFault() bool { return verbs[v].fault }

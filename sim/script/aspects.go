@@ -31,6 +31,9 @@ func (g *generator) aspects() {
 	if d.Chance(8) { // keys that change, and go
 		g.calls = append(g.calls, weighted{Rotate, 2}, weighted{Retire, 1})
 	}
+	if d.Chance(8) && g.script.Config.Identities == 0 && g.script.Config.InFlight == 0 {
+		g.loaders(d)
+	}
 	if d.Chance(8) { // locks that clients want from each other
 		g.locks = d.Between(1, 3)
 		g.calls = append(g.calls, weighted{Lock, 12}, weighted{Extend, 5}, weighted{Unlock, 6})
@@ -91,6 +94,47 @@ func (g *generator) peers(d *Dice) {
 	g.strike = 10
 	c.Window = []int{4 << 10, 16 << 10}[d.Below(2)]
 	c.Inflight = 0
+}
+
+// loaders has clients load what they do not find. In half of these worlds nothing else
+// befalls them, so that more can be demanded.
+func (g *generator) loaders(d *Dice) {
+	c := &g.script.Config
+	g.loads = d.Between(1, 3)
+	g.calls = append(g.calls, weighted{Load, 25}, weighted{LoadFail, []int{0, 4}[d.Below(2)]})
+	g.pace = max(g.pace, 50_000)
+	if d.Chance(50) {
+		g.strike, g.faults, g.ttls = 0, nil, []time.Duration{time.Hour}
+		g.calls = []weighted{{Load, 40}, {LoadFail, g.calls[len(g.calls)-1].weight}, {Get, 10}, {Set, 5}, {Delete, 3}}
+		g.pace, c.Clients = max(g.pace, 500_000), max(c.Clients, 2)
+		c.Deadline, c.Inflight, c.Fragment, c.Window = 0, 0, Count{}, DefaultConfig().Window
+		c.MaxMemory, c.Evict, c.MaxValueSize = DefaultConfig().MaxMemory, false, DefaultConfig().MaxValueSize
+	}
+}
+
+// load draws a call about a name whose values are loaded. Names are loaded alone, or
+// set and deleted as well.
+func (g *generator) load(a *Action) {
+	d := g.dice
+	name := d.Below(g.loads)
+	a.Key = fmt.Sprintf("load%d", name)
+	if a.Verb == LoadFail || a.Verb == Set || a.Verb == Delete {
+		a.Key = fmt.Sprintf("mixed%d", name)
+	} else if d.Chance(40) {
+		a.Key = fmt.Sprintf("mixed%d", name)
+	}
+	if verbs[a.Verb].value {
+		g.values++
+		a.Value.Label = fmt.Sprintf("v%d", g.values)
+	}
+	if verbs[a.Verb].ttl {
+		a.TTL = []time.Duration{0, 2 * time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond}[d.Below(4)]
+	}
+	if verbs[a.Verb].load {
+		a.Stale = []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}[d.Below(3)]
+		a.Lease = []time.Duration{0, 100 * time.Millisecond}[d.Below(2)]
+		a.Takes = []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 250 * time.Millisecond}[d.Below(4)]
+	}
 }
 
 // lock draws what a client does with a lock.

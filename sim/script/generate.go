@@ -40,6 +40,7 @@ type generator struct {
 	sizes  []int
 	values int // written so far
 	locks  int // names of locks
+	loads  int // names whose values are loaded
 }
 
 type weighted struct {
@@ -219,6 +220,10 @@ func (g *generator) call(a *Action) {
 	}
 	if shape.lock {
 		g.lock(a)
+		return
+	}
+	if shape.load || g.loads > 0 && kindOf(a.Verb) == anyKind && d.Chance(15) {
+		g.load(a)
 		return
 	}
 	if shape.key && !shape.optionalKey {

@@ -91,6 +91,7 @@ func (m *minimizer) plainActions() (changed bool) {
 		func(a *Action) { a.Value.Size = 0 },
 		func(a *Action) { a.Aim = Aim{} },
 		func(a *Action) { a.Actor.Index = min(a.Actor.Index, 1) },
+		func(a *Action) { a.Lease = 0 },
 		func(a *Action) { a.TTL = 0 },
 		func(a *Action) { a.TTL = a.TTL.Truncate(time.Millisecond) },
 	}

@@ -36,6 +36,7 @@ const (
 	WantDenied     = "denied"     // the identity may not
 	WantBusy       = "busy"       // a limit is reached for now
 	WantLocked     = "locked"     // another holder has the lock
+	WantFailed     = "failed"     // loading the value failed
 	WantNotHeld    = "not-held"   // the lock is not the client's, or no longer
 )
 
@@ -58,7 +59,7 @@ func Parse(text string) (*Script, error) {
 		return nil, &Error{1, fmt.Errorf("script is %d bytes, limit %d", len(text), maxScriptSize)}
 	}
 	s := &Script{Config: DefaultConfig()}
-	p := parser{script: s, labels: map[string]bool{}, locks: map[string]bool{}}
+	p := parser{script: s, labels: map[string]bool{}, kinds: map[string]kind{}}
 	for i, line := range strings.Split(text, "\n") {
 		if err := p.line(strings.TrimSpace(line)); err != nil {
 			return nil, &Error{i + 1, err}
@@ -71,8 +72,8 @@ type parser struct {
 	script *Script
 	// labels of the values written so far.
 	labels map[string]bool
-	// Whether a key is a lock's name.
-	locks map[string]bool
+	// What a key is the name of.
+	kinds map[string]kind
 	// Past the title.
 	begun bool
 	// words of the line, still to be read.
@@ -350,7 +351,31 @@ func (p *parser) arguments(a *Action) error {
 	return p.named(a, shape)
 }
 
-// named sees to it that a lock has a time, and a name that no value has.
+// A kind of name: of a lock, of values that are loaded, or of others.
+type kind uint8
+
+const (
+	anyKind kind = iota // by a verb that both kinds of values know
+	lockKind
+	loadKind
+	valueKind
+)
+
+var kinds = [...]string{anyKind: "value", lockKind: "lock", loadKind: "value that is loaded", valueKind: "value that is not loaded"}
+
+func kindOf(v Verb) kind {
+	switch {
+	case v.IsLocking():
+		return lockKind
+	case v.IsLoading():
+		return loadKind
+	case v == Get || v == Set || v == Delete:
+		return anyKind
+	}
+	return valueKind
+}
+
+// named sees to it that a lock has a time, and a name one kind of use.
 func (p *parser) named(a *Action, shape shape) error {
 	if !shape.call || !shape.key || shape.optionalKey {
 		return nil
@@ -358,10 +383,15 @@ func (p *parser) named(a *Action, shape shape) error {
 	if shape.lock && (a.TTL < 0 || shape.needTTL && a.TTL == 0) {
 		return fmt.Errorf("%s wants a ttl, longer than 0", a.Verb)
 	}
-	if before, ok := p.locks[a.Key]; ok && before != shape.lock {
-		return fmt.Errorf("%q is the name of a lock, and of a value", a.Key)
+	before, seen := p.kinds[a.Key]
+	now := kindOf(a.Verb)
+	switch {
+	case !seen, before == anyKind && now != lockKind:
+		p.kinds[a.Key] = now
+	case now == anyKind && before != lockKind:
+	case before != now:
+		return fmt.Errorf("%q is the name of a %s, not of a %s", a.Key, kinds[before], kinds[now])
 	}
-	p.locks[a.Key] = shape.lock
 	return nil
 }
 
@@ -465,6 +495,12 @@ func (p *parser) options(a *Action, shape shape) error {
 		case w.text == "ttl" && shape.call && shape.ttl:
 			// the wire carries any
 			a.TTL, err = time.ParseDuration(arg.text)
+		case w.text == "stale" && shape.load:
+			a.Stale, err = parseSpan(arg.text)
+		case w.text == "lease" && shape.load:
+			a.Lease, err = parseSpan(arg.text)
+		case w.text == "takes" && shape.load:
+			a.Takes, err = parseSpan(arg.text)
 		case w.text == "aim" && shape.call && shape.key:
 			a.Aim.On = true
 			err = parseSigned(&a.Aim.Offset, arg.text, true)
@@ -493,7 +529,7 @@ func isDialogue(name string) bool {
 func isReserved(label string) bool {
 	switch label {
 	case WantOK, WantMiss, WantExists, WantError, WantLost, WantUnsent, WantForged, WantExpired, WantStale, WantUnanswered,
-		WantDenied, WantBusy, WantLocked, WantNotHeld:
+		WantDenied, WantBusy, WantLocked, WantNotHeld, WantFailed:
 		return true
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Settings returns the settings that are not as by default, as lines of a script.
@@ -72,6 +73,14 @@ func (a *Action) String() string {
 		words = append(words, "ttl", a.TTL.String())
 	case v.ttl && !v.call && (a.TTL != 0 || v.needTTL):
 		words = append(words, a.TTL.String())
+	}
+	for _, span := range []struct {
+		word string
+		of   time.Duration
+	}{{"stale", a.Stale}, {"lease", a.Lease}, {"takes", a.Takes}} {
+		if v.load && span.of != 0 {
+			words = append(words, span.word, span.of.String())
+		}
 	}
 	if v.hex {
 		words = append(words, hex.EncodeToString(a.Bytes))

@@ -94,7 +94,7 @@ var _ = Describe("a script", func() {
 		Entry("a word too many", "@0s c1 get k now", `line 1: "now" wants something behind it`),
 		Entry("a TTL on a read", "@0s c1 get k ttl 1s", `line 1: "ttl" means nothing behind get`),
 		Entry("a lock for ever", "@0s c1 lock k", `line 1: lock wants a ttl, longer than 0`),
-		Entry("a name of two kinds", "@0s c1 lock k ttl 1s\n@1s c1 get k", `line 2: "k" is the name of a lock, and of a value`),
+		Entry("a name of two kinds", "@0s c1 lock k ttl 1s\n@1s c1 get k", `line 2: "k" is the name of a lock, not of a value`),
 		Entry("an open quote", `@0s c1 get "k`, `line 1: a quote is not closed`),
 		Entry("bytes that are not hex", `@0s raw1 send xy`, `line 1: "xy" is not hex, text stands in quotes`),
 	)

@@ -28,38 +28,35 @@ func seedsThat(has func(*script.Action) bool, count int) (all []*script.Script) 
 	return all
 }
 
-var _ = Describe("a world of locks", func() {
-	locking := func() []*script.Script {
-		return seedsThat(func(a *script.Action) bool { return a.Verb.IsLocking() }, 10)
-	}
-
-	It("keeps every promise, and is the same every time", func() {
-		for _, s := range locking() {
+var _ = DescribeTable("a world keeps every promise, and is the same every time",
+	func(about func(script.Verb) bool) {
+		worlds := seedsThat(func(a *script.Action) bool { return about(a.Verb) }, 10)
+		for _, s := range worlds {
 			first := sim.Run(s, sim.Options{})
 			if first.Failure != nil {
 				Fail(fmt.Sprintf("seed %d: %v", s.Seed, first.Failure))
 			}
 			Expect(sim.Run(parse(s.String()), sim.Options{}).Hash).To(Equal(first.Hash), "seed %d", s.Seed)
 		}
-	})
 
-	It("does so with the product's locks, step by step", func() {
+		By("running the product's own, step by step")
 		var wrong []string // no assertion inside: a bubble has no way to pass its failure on
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
-			for _, s := range locking() {
+			for _, s := range worlds {
 				if first, second := run(s, sim.Options{}), run(s, sim.Options{}); first.Failure != nil || first.Hash != second.Hash {
 					wrong = append(wrong, fmt.Sprintf("seed %d: %v, %x, %x", s.Seed, first.Failure, first.Hash, second.Hash))
 				}
 			}
 		})
 		Expect(wrong).To(BeEmpty())
-	})
 
-	It("does so with goroutines at liberty", func() {
-		for _, s := range locking() {
+		By("running it with goroutines at liberty")
+		for _, s := range worlds {
 			if r := sim.Stress(s, "pipe", sim.Options{}); r.Failure != nil {
 				Fail(fmt.Sprintf("seed %d: %v", s.Seed, r.Failure))
 			}
 		}
-	})
-})
+	},
+	Entry("of locks", script.Verb.IsLocking),
+	Entry("of values that are loaded", script.Verb.IsLoading),
+)
