@@ -67,7 +67,7 @@ type bubble struct {
 	faults bool
 	// Bits may flip: what users see proves little.
 	corrupt bool
-	// Values are loaded.
+	// Values are loaded, or locks are taken.
 	loading bool
 	// What a user reads need not have been written by one.
 	suspect bool
@@ -147,7 +147,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		}
 		b.suspect = b.suspect || a.Actor.Kind == script.Raw
 		b.outlived = b.outlived || a.Verb == script.Prolong
-		b.loading = b.loading || a.Verb.IsLoading()
+		b.loading = b.loading || a.Verb.IsLoading() || a.Verb.IsLocking()
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
 	if HasShell && (o.Shell || s.Config.Kernel > 0) {

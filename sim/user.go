@@ -179,7 +179,7 @@ func (t turnstile) Begin(ctx context.Context, _ wire.Command) (context.Context, 
 	if !t.b.loading {
 		return ctx, func(cryptomem.Outcome) {}
 	}
-	// whose answer comes first decides who loads, and answers may come together
+	// whose answer comes first decides who loads or locks, and answers may come together
 	return ctx, func(cryptomem.Outcome) { t.b.gate.pass(&ticket{id: id | 1<<28, lane: t.lane, step: step}) }
 }
 
