@@ -2,6 +2,7 @@ package mutate
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -62,6 +63,27 @@ var _ = Describe("a program with a mutant in it", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(f.flags).To(ContainElement("-test.failfast"))
 		Expect(f.flags).NotTo(ContainElement(ContainSubstring("ginkgo")), "its tests are plain ones")
+	})
+
+	It("is found by specs that do not build with it, unless it does not build itself", func() {
+		t.Root = GinkgoT().TempDir()
+		write := func(name, text string) string {
+			name = filepath.Join(t.Root, name)
+			Expect(os.WriteFile(name, []byte(text), 0o600)).To(Succeed())
+			return name
+		}
+		write("go.mod", "module shop\n")
+		write("shop_test.go", "package shop\n\nvar shelf [limit]int\n")
+		code := write("shop.go", "package shop\n\nconst limit = 1\n")
+		overlay := write("overlay.json", fmt.Sprintf(`{"Replace": {%q: %q}}`, code, write("mutant", "package shop\n\nconst limit = -1\n")))
+		how, differs, err := t.specs(".", overlay, t.Root)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(differs).To(BeTrue())
+		Expect(how).To(ContainSubstring("do not build"))
+
+		write("mutant", "package shop\n\nconst limit = +\n")
+		_, _, err = t.specs(".", overlay, t.Root)
+		Expect(err).To(MatchError(errBuild))
 	})
 
 	It("says how it failed", func() {

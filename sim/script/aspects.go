@@ -59,6 +59,7 @@ func (g *generator) identities(d *Dice) {
 	}
 	if d.Chance(25) {
 		g.large(40_000)
+		g.quotas = 8
 	}
 	g.faults = append(g.faults, befall...)
 	if g.strike == 0 || g.strike > 20 {
@@ -162,5 +163,8 @@ func (g *generator) befallIdentity(a *Action) {
 	}
 	if shape.size {
 		a.Value.Size = d.Between(1, 8) << 10
+		if g.quotas > 1 && d.Chance(50) {
+			a.Value.Size *= g.quotas
+		}
 	}
 }

@@ -41,6 +41,7 @@ type generator struct {
 	values int // written so far
 	locks  int // names of locks
 	loads  int // names whose values are loaded
+	quotas int // factor of some quotas; 0 for none
 }
 
 type weighted struct {
