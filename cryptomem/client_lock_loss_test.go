@@ -62,6 +62,25 @@ var _ = Describe("Lock", func() {
 		Expect(far.TryLock(ctx, key, cryptomem.TTL(time.Second))).NotTo(BeNil())
 	})
 
+	It("says so when its time is over before the store is asked whose it is", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		c, err := cryptomem.NewClient(&liar{Store: inner, lie: func(r *cryptomem.Request) bool {
+			if r.Command == cryptomem.CommandGetItem {
+				w.clock.Add(time.Minute)
+			}
+			return false
+		}}, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		for _, lock := range []func(context.Context, string, ...cryptomem.StoreOption) (*cryptomem.Lock, error){c.TryLock, c.Lock} {
+			l, err := lock(ctx, key, cryptomem.TTL(50*time.Millisecond))
+			Expect(l).To(BeNil())
+			Expect(err).To(MatchError(cryptomem.ErrNotHeld))
+		}
+		Expect(c.TryLock(ctx, key, cryptomem.TTL(time.Hour))).NotTo(BeNil())
+	})
+
 	Describe("kept alive", func() {
 		It("is held for longer than its time, until it is unlocked", func() {
 			l := take(mine)

@@ -237,6 +237,8 @@ func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *o
 	case err == nil && bytes.Equal(get.Answer, add.Value):
 		// Even if the answer to Add was lost: this mark is what it sent.
 		return l.taken(get.Version, began, ttl)
+	case added == nil && errors.Is(err, ErrNotFound) && l.since(began) >= ttl:
+		return late(ttl, l.since(began))
 	case uncertain || added == nil && err != nil:
 		l.giveBack(ttl)
 	}
@@ -268,11 +270,18 @@ func (l *Lock) taken(version uint64, began time.Time, ttl time.Duration) error {
 	l.mu.Lock()
 	l.fence, l.ttl, l.expires = version, ttl, began.Add(ttl)
 	l.mu.Unlock()
-	if took := l.client.opts.clock.Since(began); took >= ttl {
+	if took := l.since(began); took >= ttl {
 		l.giveBack(ttl)
-		return fmt.Errorf("%w: its time of %v was over when it was taken, which took %v", ErrNotHeld, ttl, took)
+		return late(ttl, took)
 	}
 	return nil
+}
+
+func (l *Lock) since(began time.Time) time.Duration { return l.client.opts.clock.Since(began) }
+
+// late is the error of a lock that has expired before it was there.
+func late(ttl, took time.Duration) error {
+	return fmt.Errorf("%w: its time of %v was over when it was taken, which took %v", ErrNotHeld, ttl, took)
 }
 
 // isFree reports whether get found a lock without a holder: given up, or past
