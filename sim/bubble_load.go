@@ -93,7 +93,8 @@ func (u *user) loaded(step int, a *script.Action, op oracle.Op, value []byte, er
 }
 
 // isQuiet reports whether nothing goes wrong in a script, so that all can be demanded
-// of loads.
+// of loads. A request that waits for an expiry holds up its client's others, such as
+// one that would keep a lease.
 func isQuiet(s *script.Script) bool {
 	c := &s.Config
 	if c.Deadline > 0 || c.Inflight > 0 || c.Identities > 0 || c.InFlight > 0 || c.Hostile || c.Evict || c.MaxMemory < roomy ||
@@ -105,7 +106,7 @@ func isQuiet(s *script.Script) bool {
 		case script.Cancel, script.Rotate, script.Retire, script.Flush:
 			return false
 		default:
-			if a.Verb.IsFault() || a.Verb.UsesDisk() || a.Actor.Kind == script.Raw || a.Verb.IsLoading() && a.Lease > 0 && a.Lease < 100*time.Millisecond {
+			if a.Aim.On || a.Verb.IsFault() || a.Verb.UsesDisk() || a.Actor.Kind == script.Raw || a.Verb.IsLoading() && a.Lease > 0 && a.Lease < 100*time.Millisecond {
 				return false
 			}
 		}

@@ -43,7 +43,8 @@ type Loading struct {
 //     is loaded again, and served no longer than its stale time.
 //
 // They see when loaders run and what clients see, and no leases. Where a client may have
-// waited for two loads, one after the other, it may load beside the second. They miss
+// waited for two loads, one after the other, it may load beside the second. Who has waited
+// for a load that is stale at once need not load it again. They miss
 // what lasts shorter than slack, and, of loads in the background, what became of their
 // values, since nobody is told.
 type Loads struct {
@@ -155,7 +156,7 @@ func (s *loaded) served(c *LoadCall) *Violation {
 		return violation(RuleLoad, "a value past its stale time: %+v, %+v", c, of)
 	}
 	again := func(y *Loading) bool { return y != x && y.To >= c.Call && y.From <= c.Return+soon }
-	if s.pure(c.Name) && c.Call >= over-int64(c.Stale) && c.Return < s.End-soon && !s.accompanied(c) && !slices.ContainsFunc(s.byName[c.Name], again) {
+	if s.pure(c.Name) && c.Call >= max(of.Return, over-int64(c.Stale)) && c.Return < s.End-soon && !s.accompanied(c) && !slices.ContainsFunc(s.byName[c.Name], again) {
 		return violation(RuleLoad, "a stale value is not loaded again: %+v, %+v", c, of)
 	}
 	return nil
@@ -198,7 +199,7 @@ func (s *loaded) ran(y *Loading) *Violation {
 			break
 		}
 		last = x
-		if x.To > y.From && s.inBackground(x) == s.inBackground(y) && (s.inBackground(y) || !s.waitedTwice(c, x, y)) {
+		if x.To > y.From && s.inBackground(x) == s.inBackground(y) && (s.inBackground(y) || !s.waitedTwice(c, x, y) && !s.waitedTwice(s.calls[x.Label], y, x)) {
 			return violation(RuleLoad, "two loaders at a time: %+v, %+v", x, y)
 		}
 	}
@@ -221,7 +222,7 @@ func (s *loaded) inBackground(x *Loading) bool {
 // waitedTwice reports whether a call may have waited for another load than x before its
 // loader y began.
 func (s *loaded) waitedTwice(c *LoadCall, x, y *Loading) bool {
-	return slices.ContainsFunc(s.byName[y.Name], func(w *Loading) bool {
+	return c == nil || slices.ContainsFunc(s.byName[y.Name], func(w *Loading) bool {
 		return w != x && w != y && w.From < y.From && (w.To == Never || w.To+slack >= c.Call)
 	})
 }

@@ -52,6 +52,10 @@ var _ = Describe("Loads", func() {
 		return why(loads.Judge(history))
 	}
 	first, its := call(1, "a", 0, 30, "a"), run(1, "a", 10, 20)
+	patient := func(c oracle.LoadCall) oracle.LoadCall {
+		c.Stale = time.Second
+		return c
+	}
 
 	DescribeTable("find what cannot be",
 		func(detail string, all ...any) { Expect(judge(all...)).To(HavePrefix("load: " + detail)) },
@@ -59,6 +63,7 @@ var _ = Describe("Loads", func() {
 		Entry(nil, "loaded again although it is there", first, its, call(2, "b", 40, 60, "b"), run(2, "b", 45, 50)),
 		Entry(nil, "a value past its stale time", first, its, call(2, "b", 186, 187, "a")),
 		Entry(nil, "a stale value is not loaded again", first, its, call(2, "b", 136, 137, "a")),
+		Entry(nil, "a stale value is not loaded again", first, its, patient(call(2, "b", 35, 40, "a"))),
 		Entry(nil, "a value before it was loaded", first, its, call(2, "b", 5, 15, "a")),
 		Entry(nil, "a value before it was loaded", first, its, get(5, 15, "a")),
 		Entry(nil, "a value that was not loaded", first),
@@ -72,6 +77,8 @@ var _ = Describe("Loads", func() {
 		func(all ...any) { Expect(judge(all...)).To(BeEmpty()) },
 		Entry("a call that waits for another's load", first, its, call(2, "b", 5, 40, "a")),
 		Entry("a stale value that is being loaded again", first, its, call(2, "b", 136, 137, "a"), run(2, "b", 140, 150)),
+		Entry("a value that was stale when it came to who waited for it", first, its, patient(call(2, "b", 25, 40, "a"))),
+		Entry("a load beside another, by who has waited for a third", first, its, call(2, "b", 5, 230, "b"), run(2, "b", 200, 220), call(3, "c", 195, 240, "c"), run(3, "c", 205, 225)),
 		Entry("a load when the time is over", first, its, call(2, "b", 190, 230, "b"), run(2, "b", 195, 200)),
 		Entry("an error for those who waited", toFail(first), failed(its), toFail(call(1, "b", 5, 30, "a"))),
 		Entry("a value for those who began before its name changed", first, its, set(12, 14), call(1, "b", 11, 30, "a")),

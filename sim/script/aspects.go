@@ -105,7 +105,7 @@ func (g *generator) loaders(d *Dice) {
 	g.calls = append(g.calls, weighted{Load, 25}, weighted{LoadFail, []int{0, 4}[d.Below(2)]})
 	g.pace = max(g.pace, 50_000)
 	if d.Chance(50) {
-		g.strike, g.faults, g.ttls = 0, nil, []time.Duration{time.Hour}
+		g.aim, g.strike, g.faults, g.ttls = 0, 0, nil, []time.Duration{time.Hour}
 		g.calls = []weighted{{Load, 40}, {LoadFail, g.calls[len(g.calls)-1].weight}, {Get, 10}, {Set, 5}, {Delete, 3}}
 		g.pace, c.Clients = max(g.pace, 500_000), max(c.Clients, 2)
 		c.Deadline, c.Inflight, c.Fragment, c.Window = 0, 0, Count{}, DefaultConfig().Window
