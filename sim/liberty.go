@@ -10,12 +10,16 @@ import (
 // is under way to end before the script goes on without it.
 const liberty = 100 * time.Millisecond
 
+// patience is how long it waits in all, however much moves: who keeps a lease, or waits
+// for one, never rests.
+const patience = 10 * liberty
+
 // Play runs a script on tier 3 with all its expectations: real servers and
 // clients over net.Pipe, whose goroutines run in parallel without turns. All
 // clocks show the script's time, which stands still between one action and the next;
-// an action begins when those of earlier times have ended, or a while has passed. What several goroutines do at one time of
-// the script they do in any order, and there a script says by "else" what may
-// come of it besides. A run cannot be repeated, so Hash is 0.
+// an action begins when those of earlier times have ended, or a while has passed. What
+// several goroutines do at one time of the script they do in any order, and there a
+// script says by "else" what may come of it besides. A run cannot be repeated, so Hash is 0.
 func Play(s *script.Script, o Options) *Result {
 	clk := newScriptClock()
 	b := newBubble(s, clk, newGate(), o)
@@ -55,8 +59,10 @@ func (b *bubble) settle() {
 	poll := b.free.Ticker(time.Millisecond)
 	defer poll.Stop()
 	moved := b.moved.Load()
-	for quiet := time.Duration(0); !b.idle() && !b.failed() && quiet < liberty; quiet += time.Millisecond {
+	all := time.Duration(0)
+	for quiet := all; !b.idle() && !b.failed() && quiet < liberty && all < patience; quiet += time.Millisecond {
 		<-poll.C
+		all += time.Millisecond
 		b.finishing()
 		// a busy machine takes its time over it
 		if now := b.moved.Load(); now != moved {
