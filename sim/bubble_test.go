@@ -45,7 +45,7 @@ var _ = Describe("a run of real goroutines", func() {
 	It("is the same every time, also when a user has two connections at once", func() {
 		hashes := map[uint64]int{}
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
-			for range 6 {
+			for range 3 {
 				hashes[run(script.Generate(352), sim.Options{}).Hash]++
 			}
 		})

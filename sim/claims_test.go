@@ -30,7 +30,7 @@ func seedsThat(has func(*script.Action) bool, count int) (all []*script.Script) 
 
 var _ = DescribeTable("a world keeps every promise, and is the same every time",
 	func(about func(script.Verb) bool) {
-		worlds := seedsThat(func(a *script.Action) bool { return about(a.Verb) }, 10)
+		worlds := seedsThat(func(a *script.Action) bool { return about(a.Verb) }, 5)
 		for _, s := range worlds {
 			first := sim.Run(s, sim.Options{})
 			if first.Failure != nil {
