@@ -44,7 +44,8 @@ type Loading struct {
 //
 // They see when loaders run and what clients see, and no leases. Where a client may have
 // waited for two loads, one after the other, it may load beside the second. Who has waited
-// for a load that is stale at once need not load it again. They miss
+// for a load that is stale at once need not load it again, nor who gets it just before it
+// is gone. They miss
 // what lasts shorter than slack, and, of loads in the background, what became of their
 // values, since nobody is told.
 type Loads struct {
@@ -155,8 +156,11 @@ func (s *loaded) served(c *LoadCall) *Violation {
 	if c.Call >= over {
 		return violation(RuleLoad, "a value past its stale time: %+v, %+v", c, of)
 	}
-	again := func(y *Loading) bool { return y != x && y.To >= c.Call && y.From <= c.Return+soon }
-	if s.pure(c.Name) && c.Call >= max(of.Return, over-int64(c.Stale)) && c.Return < s.End-soon && !s.accompanied(c) && !slices.ContainsFunc(s.byName[c.Name], again) {
+	again := func(y *Loading) bool {
+		return y != x && (y.To == Never || y.To+slack >= c.Call) && y.From <= c.Return+soon
+	}
+	there := c.Return+soon < x.To+int64(of.TTL+of.Stale) // for as long as it takes to look again
+	if there && s.pure(c.Name) && c.Call >= max(of.Return, over-int64(c.Stale)) && c.Return < s.End-soon && !s.accompanied(c) && !slices.ContainsFunc(s.byName[c.Name], again) {
 		return violation(RuleLoad, "a stale value is not loaded again: %+v, %+v", c, of)
 	}
 	return nil

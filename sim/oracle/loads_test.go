@@ -77,6 +77,8 @@ var _ = Describe("Loads", func() {
 		func(all ...any) { Expect(judge(all...)).To(BeEmpty()) },
 		Entry("a call that waits for another's load", first, its, call(2, "b", 5, 40, "a")),
 		Entry("a stale value that is being loaded again", first, its, call(2, "b", 136, 137, "a"), run(2, "b", 140, 150)),
+		Entry("a stale value that was loaded again a moment before", first, its, call(2, "b", 136, 137, "a"), run(3, "c", 130, 134)),
+		Entry("a stale value that is gone a moment later", first, its, call(2, "b", 168, 169, "a")),
 		Entry("a value that was stale when it came to who waited for it", first, its, patient(call(2, "b", 25, 40, "a"))),
 		Entry("a load beside another, by who has waited for a third", first, its, call(2, "b", 5, 230, "b"), run(2, "b", 200, 220), call(3, "c", 195, 240, "c"), run(3, "c", 205, 225)),
 		Entry("a load when the time is over", first, its, call(2, "b", 190, 230, "b"), run(2, "b", 195, 200)),
