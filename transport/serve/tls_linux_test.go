@@ -14,6 +14,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -334,8 +335,9 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 		updates := keyUpdates(client, log.String(), 100)
 		Expect(far.Write(updates)).To(Equal(len(updates)))
 		_, err := server.Read(make([]byte, 1))
-		Expect(err).To(MatchError(ContainSubstring("too many")))
-		Expect(serve.Held(near) - before).To(And(BeNumerically(">", 0), BeNumerically("<", 1<<10)))
+		// crypto/tls gives up after 16 of them, with Go 1.25 it answers all.
+		Expect(err).To(Or(MatchError(ContainSubstring("too many")), MatchError(syscall.EAGAIN)))
+		Expect(serve.Held(near) - before).To(And(BeNumerically(">", 0), BeNumerically("<", 4<<10)))
 	})
 
 	It("refuses a write during a Flush, so that Close does not wait", func() {
