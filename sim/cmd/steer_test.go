@@ -12,12 +12,14 @@ import (
 
 var _ = Describe("steering", func() {
 	It("takes the same seeds whatever the number of workers", func() {
-		hash := func(workers string) string {
-			var out, errs bytes.Buffer
-			Expect(run([]string{"--steer", "--seeds", "66", "--workers", workers}, &out, &errs)).To(Equal(0), errs.String())
-			_, after, ok := bytes.Cut(out.Bytes(), []byte("Hash of all runs: "))
-			Expect(ok).To(BeTrue())
-			return string(after[:16])
+		hash := func(workers string) uint64 {
+			f, err := parse([]string{"--steer", "--seeds", "66", "--workers", workers}, GinkgoWriter)
+			Expect(err).NotTo(HaveOccurred())
+			b := newBatch(f, GinkgoWriter)
+			b.steered()
+			Expect(b.runs).To(Equal(66))
+			Expect(b.failures).To(BeZero())
+			return b.hash
 		}
 		Expect(hash("1")).To(Equal(hash("3")))
 	})
