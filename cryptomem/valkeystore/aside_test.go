@@ -98,20 +98,7 @@ var _ = Describe("A lone caller", func() {
 			Expect(c.set(name, value, 0)).To(Succeed())
 			Expect(c.get(name)).To(Equal(value))
 		}
-		for round := range 100 {
-			for n := range 10 {
-				ask(0, n)
-			}
-			var wg sync.WaitGroup
-			for worker := range 8 {
-				wg.Go(func() {
-					for n := range 1 + (round+worker)%5 {
-						ask(worker, n)
-					}
-				})
-			}
-			wg.Wait()
-		}
+		comeAndGo(100, ask)
 	})
 
 	It("leaves at its deadline, and no other call gets its answer", func() {
@@ -209,4 +196,23 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("of %q, cut at %d and %d, %q is left: %v", stream, at, then, left, err)
 		}
 	})
+}
+
+// comeAndGo has a lone worker, number 0, ask ten times and then several at once, again
+// and again.
+func comeAndGo(rounds int, ask func(worker, n int)) {
+	for round := range rounds {
+		for n := range 10 {
+			ask(0, n)
+		}
+		var all sync.WaitGroup
+		for worker := range 8 {
+			all.Go(func() {
+				for n := range 1 + (round+worker)%5 {
+					ask(worker, n)
+				}
+			})
+		}
+		all.Wait()
+	}
 }

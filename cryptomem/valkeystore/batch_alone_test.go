@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -171,20 +170,7 @@ var _ = Describe("A lone caller's batch", func() {
 			Expect(rs[2].Err).To(MatchError(cryptomem.ErrNotFound))
 			Expect(valueOf(rs[3])).To(Equal(value))
 		}
-		for round := range 50 {
-			for n := range 10 {
-				ask(0, n)
-			}
-			var wg sync.WaitGroup
-			for worker := range 8 {
-				wg.Go(func() {
-					for n := range 1 + (round+worker)%5 {
-						ask(worker, n)
-					}
-				})
-			}
-			wg.Wait()
-		}
+		comeAndGo(50, ask)
 	})
 })
 
