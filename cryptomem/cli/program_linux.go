@@ -77,7 +77,8 @@ func (p programPages) discardAll() {
 }
 
 // discardConstants gives back what has been read of constants; what is in use comes
-// back in some dozens of faults that cost a microsecond each. Code stays as it is: a debugger may have set breakpoints.
+// back in some dozens of faults that cost a microsecond each. Code stays as it is: a
+// debugger may have set breakpoints.
 func (p programPages) discardConstants() { discard(p.constants) }
 
 func discard(a addresses) {

@@ -44,8 +44,8 @@ func exposure(l *loader[Config], name string, addrs []string, tls bool) {
 }
 
 // Exposed reports whether strangers could use a listener at the address, with
-// or without TLS: it can be reached from other machines, clients
-// need not authenticate there, and that was not asked for.
+// or without TLS: it can be reached from other machines, clients need not authenticate
+// there, and that was not asked for.
 func (c *Config) Exposed(a address.Address, tls bool) bool {
 	return !a.IsLocal() && !c.AllowUnauthenticated && !c.Authenticates(tls)
 }
