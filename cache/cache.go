@@ -205,19 +205,18 @@ func (c *Cache) writeLarge(now int64, key, b []byte, ttl time.Duration, cond con
 
 // store runs a write, making room for it if need be.
 func (c *Cache) store(now int64, s *shard, h uint64, key []byte, v value, ttl time.Duration, cond condition, version uint64) (uint64, error) {
-	end := expiry(now, ttl)
 	s.mu.Lock()
-	got, err := s.write(now, h, key, v, end, cond, version)
+	got, err := s.write(now, h, key, v, ttl, cond, version)
 	need := s.need
 	s.unlock()
 	if errors.Is(err, errNoSpace) {
 		err = c.retry(now, s, need, func() (err error) {
-			got, err = s.write(now, h, key, v, end, cond, version)
+			got, err = s.write(now, h, key, v, ttl, cond, version)
 			return err
 		})
 	}
 	if err == nil {
-		c.jan.due(now, end)
+		c.jan.due(now, expiry(now, ttl))
 	}
 	return got, err
 }
@@ -255,20 +254,19 @@ func (c *Cache) Touch(now int64, key []byte, ttl time.Duration) (version uint64,
 	if err := c.checkWrite(key, 0, ttl); err != nil {
 		return 0, err
 	}
-	end := expiry(now, ttl)
 	s, h := c.shard(key)
 	s.mu.Lock()
-	v, err := s.touch(now, h, key, end)
+	v, err := s.touch(now, h, key, ttl)
 	need := s.need
 	s.unlock()
 	if errors.Is(err, errNoSpace) {
 		err = c.retry(now, s, need, func() (err error) {
-			v, err = s.touch(now, h, key, end)
+			v, err = s.touch(now, h, key, ttl)
 			return err
 		})
 	}
 	if err == nil {
-		c.jan.due(now, end)
+		c.jan.due(now, expiry(now, ttl))
 	}
 	return v, err
 }

@@ -13,7 +13,8 @@
 // The promises:
 //
 //   - An item is visible at now < expiry and gone at now >= expiry, exact to
-//     the nanosecond, whether or not the janitor ran.
+//     the nanosecond, whether or not the janitor ran. Once it is gone for one
+//     caller it is gone for all, those too that read the clock earlier.
 //   - Every operation on one key is atomic, and so is each compound one (add,
 //     replace, compare-and-swap, get-and-delete).
 //   - Every change of an item gives it a version that the cache never hands out

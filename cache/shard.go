@@ -6,6 +6,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // errNoSpace makes the caller make room for shard.need pages and try again.
@@ -45,6 +46,8 @@ type shard struct {
 	grant int
 	// need is how many pages were missing at the last errNoSpace.
 	need int
+	// now is the latest time of an operation.
+	now int64
 	// reserve is set while the caller may use the budget's reserve.
 	reserve bool
 
@@ -195,9 +198,18 @@ func (s *shard) locate(p position, key []byte) (t *table, at int, ok bool) {
 	}
 }
 
+// advance returns the time of an operation that read the clock at now: that, or the
+// latest of an operation before it. Whoever waits between reading the clock and taking
+// the lock must not find, or prolong, what another has found expired meanwhile.
+func (s *shard) advance(now int64) int64 {
+	s.now = max(s.now, now)
+	return s.now
+}
+
 // get returns the value of a visible item: copied to dst, or as the chain of a
 // large one, with a reference taken.
 func (s *shard) get(now int64, h uint64, dst, key []byte) (value []byte, chain int32, info Info, ok bool) {
+	now = s.advance(now)
 	var e entry
 	if !s.find(h, key, &e) || !e.alive(now) {
 		s.count.misses++
@@ -226,6 +238,7 @@ func (s *shard) unlink(e *entry) {
 
 // remove removes the key's item and reports whether it was visible.
 func (s *shard) remove(now int64, h uint64, key []byte) bool {
+	now = s.advance(now)
 	var e entry
 	if !s.find(h, key, &e) {
 		return false
@@ -273,14 +286,15 @@ func (c condition) check(e *entry, visible bool, version uint64) error {
 
 // write stores a value under key if the condition holds. It returns errNoSpace,
 // having changed nothing, if there is no memory for it.
-func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, cond condition, version uint64) (uint64, error) {
+func (s *shard) write(now int64, h uint64, key []byte, v value, ttl time.Duration, cond condition, version uint64) (uint64, error) {
+	now = s.advance(now)
 	var e entry
 	found := s.find(h, key, &e)
 	visible := found && e.alive(now)
 	if err := cond.check(&e, visible, version); err != nil {
 		return 0, err
 	}
-	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry, version: s.version + 1, account: v.owner.id()}
+	r := record{key: key, value: v.bytes, length: v.length, chain: v.chain, expiry: expiry(now, ttl), version: s.version + 1, account: v.owner.id()}
 	// The account gets back what the older item costs.
 	back := int64(0)
 	if found && e.account == r.account {
@@ -304,13 +318,14 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, expiry int64, co
 }
 
 // touch moves the deadline of a visible item.
-func (s *shard) touch(now int64, h uint64, key []byte, expiry int64) (uint64, error) {
+func (s *shard) touch(now int64, h uint64, key []byte, ttl time.Duration) (uint64, error) {
+	now = s.advance(now)
 	var e entry
 	if !s.find(h, key, &e) || !e.alive(now) {
 		return 0, ErrNotFound
 	}
 	r := e.record
-	r.version, r.expiry = s.version+1, expiry
+	r.version, r.expiry = s.version+1, expiry(now, ttl)
 	if s.overwrite(now, &e, &r) {
 		return s.version, nil
 	}

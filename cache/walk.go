@@ -58,6 +58,7 @@ func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 
 // flush does one step of Flush.
 func (s *shard) flush(now int64, prefix []byte, tag uint64) (removed, next uint64) {
+	now = s.advance(now)
 	var batch [stepBatch]word
 	words, next := s.following(tag, batch[:])
 	var r record
@@ -156,6 +157,7 @@ func (s *shard) scanKeys(now int64, prefix []byte, tag uint64, most int, visit f
 	var batch [stepBatch]word
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now = s.advance(now)
 	words, next := s.following(tag, batch[:min(most, len(batch))])
 	step.seen = len(words) + 1
 	var r record
@@ -181,6 +183,7 @@ func (c *Cache) scan(now int64, s *shard, tag uint64, budget int, visit func(Ite
 	n := min(max(budget/walkItemCost, 1), len(batch))
 
 	s.mu.Lock()
+	now = s.advance(now)
 	words, next := s.following(tag, batch[:n])
 	var r record
 	for i, w := range words {
