@@ -101,14 +101,17 @@ type bubble struct {
 	raws  []*rawUser
 	// Calls and dialogues.
 	pending int
-	done    []ended
-	ledger  *oracle.Ledger
-	locks   oracle.Locks
-	loads   oracle.Loads
-	holders int // of locks so far
-	values  map[string]script.Value
-	failure *Failure
-	trace   *Trace
+	// A call has ended without its answer, so that the server may still be at it, or its
+	// client, which gives back what it may have locked.
+	unanswered bool
+	done       []ended
+	ledger     *oracle.Ledger
+	locks      oracle.Locks
+	loads      oracle.Loads
+	holders    int // of locks so far
+	values     map[string]script.Value
+	failure    *Failure
+	trace      *Trace
 }
 
 // ended is a call that is over.

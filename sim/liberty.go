@@ -7,7 +7,8 @@ import (
 )
 
 // liberty is how long tier 3 waits, while nothing moves on the network, for what
-// is under way to end before the script goes on without it.
+// is under way to end before the script goes on without it. As long it waits after a
+// call without an answer.
 const liberty = 100 * time.Millisecond
 
 // patience is how long it waits in all, however much moves: who keeps a lease, or waits
@@ -60,7 +61,7 @@ func (b *bubble) settle() {
 	defer poll.Stop()
 	moved := b.moved.Load()
 	all := time.Duration(0)
-	for quiet := all; !b.idle() && !b.failed() && quiet < liberty && all < patience; quiet += time.Millisecond {
+	for quiet := all; !b.rests() && !b.failed() && quiet < liberty && all < patience; quiet += time.Millisecond {
 		<-poll.C
 		all += time.Millisecond
 		b.finishing()
@@ -70,6 +71,16 @@ func (b *bubble) settle() {
 		}
 	}
 	b.finishing()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unanswered = false
+}
+
+// rests reports whether nothing is under way, as far as calls tell.
+func (b *bubble) rests() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pending == 0 && !b.unanswered
 }
 
 // begin gets tier 3 to the time of an action.

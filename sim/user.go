@@ -406,6 +406,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		}
 	}
 	b.entitled(u, a, &op, how)
+	b.unanswered = b.unanswered || how == script.WantUnanswered || how == script.WantLost || a.Verb == script.Lock && op.Outcome == oracle.Unknown
 	if a.Verb.IsLocking() {
 		op.Outcome = oracle.Void // to all other oracles it is nothing
 	}
