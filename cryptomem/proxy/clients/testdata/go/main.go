@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -30,9 +31,12 @@ func check(ok bool, what ...any) {
 
 func must(err error) { check(err == nil, err) }
 
+// patience is how long they wait for anything: long, since machines are busy.
+const patience = time.Minute
+
 func main() {
 	log.SetFlags(log.Lshortfile)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	addr := os.Getenv("REDIS_HOST") + ":" + os.Getenv("REDIS_PORT")
 	goRedis(ctx, addr)
@@ -42,7 +46,7 @@ func main() {
 
 func goRedis(ctx context.Context, addr string) {
 	for _, protocol := range []int{2, 3} {
-		c := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol})
+		c := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol, DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience})
 		must(c.FlushDB(ctx).Err())
 		must(c.Set(ctx, "a", "1", time.Minute).Err())
 		n, err := c.IncrBy(ctx, "a", 4).Result()
@@ -108,9 +112,9 @@ func goRedis(ctx context.Context, addr string) {
 		must(lock.Refresh(ctx, time.Minute, nil))
 		must(lock.Release(ctx))
 
-		mutex := redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1))
+		mutex := redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour))
 		must(mutex.LockContext(ctx))
-		check(redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1)).LockContext(ctx) != nil, "two have the lock")
+		check(redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour)).LockContext(ctx) != nil, "two have the lock")
 		ok, err := mutex.ExtendContext(ctx)
 		check(ok, err)
 		ok, err = mutex.UnlockContext(ctx)
@@ -124,7 +128,7 @@ func goRedis(ctx context.Context, addr string) {
 }
 
 func viaRueidis(ctx context.Context, addr string) {
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, Dialer: net.Dialer{Timeout: patience}, ConnWriteTimeout: patience})
 	must(err)
 	defer c.Close()
 	var calls sync.WaitGroup
@@ -146,7 +150,7 @@ func viaRueidis(ctx context.Context, addr string) {
 }
 
 func viaValkey(ctx context.Context, addr string) {
-	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{addr}, DisableCache: true, Dialer: net.Dialer{Timeout: patience}, ConnWriteTimeout: patience})
 	must(err)
 	defer c.Close()
 	must(c.Do(ctx, c.B().Set().Key("v").Value("1").Ex(time.Minute).Build()).Error())

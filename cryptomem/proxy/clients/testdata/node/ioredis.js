@@ -5,7 +5,7 @@ import * as io6 from "ioredis6";
 import Redlock from "redlock";
 
 for (const lib of [io5, io6]) {
-  const r = new lib.Redis(process.env.REDIS_URL);
+  const r = new lib.Redis(process.env.REDIS_URL, { connectTimeout: 60_000 });
   await new Promise((resolve, reject) => { r.once("ready", resolve); r.once("error", reject); });
   await r.flushdb();
   assert.equal(await r.set("a", "1", "EX", 60), "OK");
@@ -31,11 +31,11 @@ for (const lib of [io5, io6]) {
   r.disconnect();
 }
 
-const client = new io5.Redis(process.env.REDIS_URL);
+const client = new io5.Redis(process.env.REDIS_URL, { connectTimeout: 60_000 });
 const redlock = new Redlock([client], { retryCount: 0 });
-let lock = await redlock.acquire(["resource"], 5000);
-await assert.rejects(redlock.acquire(["resource"], 5000));
-lock = await lock.extend(5000);
+let lock = await redlock.acquire(["resource"], 60_000);
+await assert.rejects(redlock.acquire(["resource"], 60_000));
+lock = await lock.extend(60_000);
 await lock.release();
-await redlock.using(["resource"], 5000, async () => {});
+await redlock.using(["resource"], 60_000, async () => {});
 client.disconnect();

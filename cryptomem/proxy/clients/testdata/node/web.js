@@ -12,7 +12,7 @@ import { createCache } from "cache-manager";
 import { Keyv } from "keyv";
 import KeyvRedis from "@keyv/redis";
 
-const client = await createClient({ url: process.env.REDIS_URL }).connect();
+const client = await createClient({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 } }).connect();
 await client.flushDb();
 
 const app = express();
@@ -43,7 +43,7 @@ assert.deepEqual(limited, [200, 200, 200, 429, 429]);
 server.close();
 server.closeAllConnections();
 
-const io = new Redis(process.env.REDIS_URL, { enableOfflineQueue: false });
+const io = new Redis(process.env.REDIS_URL, { enableOfflineQueue: false, connectTimeout: 60_000 });
 await new Promise((resolve) => { io.once("ready", resolve); });
 const limiter = new RateLimiterRedis({ storeClient: io, points: 3, duration: 60, blockDuration: 60 });
 for (let i = 0; i < 3; i++) assert.equal((await limiter.consume("me")).remainingPoints, 2 - i);
@@ -51,7 +51,7 @@ await assert.rejects(limiter.consume("me"));
 assert.equal((await limiter.get("me")).consumedPoints > 3, true);
 io.disconnect();
 
-const keyv = new Keyv(new KeyvRedis(process.env.REDIS_URL), { namespace: "app" });
+const keyv = new Keyv(new KeyvRedis({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 } }, { connectionTimeout: 60_000 }), { namespace: "app" });
 await keyv.set("a", { any: ["thing"] }, 60_000);
 assert.deepEqual(await keyv.get("a"), { any: ["thing"] });
 assert.deepEqual(await keyv.get(["a", "none"]), [{ any: ["thing"] }, undefined]);

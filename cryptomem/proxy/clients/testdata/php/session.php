@@ -12,7 +12,7 @@ check($r->set('a', ['any' => 'thing'], ['ex' => 60]), 'set');
 check($r->get('a') === ['any' => 'thing'] && $r->ttl('a') <= 60, 'get');
 check($r->hMSet('h', ['x' => 1, 'y' => [2]]) && $r->hGetAll('h') == ['x' => 1, 'y' => [2]], 'hashes');
 check($r->mget(['a', 'none']) == [['any' => 'thing'], false], 'mget');
-check($r->set('lock', 'me', ['nx', 'px' => 10000]) && !$r->set('lock', 'you', ['nx', 'px' => 10000]), 'nx');
+check($r->set('lock', 'me', ['nx', 'px' => 60000]) && !$r->set('lock', 'you', ['nx', 'px' => 60000]), 'nx');
 $r->setOption(Redis::OPT_SERIALIZER, Redis::SERIALIZER_NONE);
 check($r->eval('if redis.call("get",KEYS[1]) == ARGV[1] then return redis.call("del",KEYS[1]) else return 0 end', ['lock', $r->_serialize('me')], 1) === 0, 'eval');
 check($r->incr('n') === 1 && $r->incrBy('n', 4) === 5, 'incr');

@@ -42,8 +42,8 @@ assert cache.touch("a", 600) and 60 < cache.ttl("a") <= 600
 assert cache.persist("a") and cache.ttl("a") is None and cache.expire("a", 9) and cache.pttl("a") <= 9000
 cache.set("version", "1", version=1)
 assert cache.incr_version("version") == 2 and cache.get("version", version=2) == "1" and cache.get("version", version=1) is None
-with cache.lock("lock", timeout=10):
-    assert not cache.lock("lock", timeout=10).acquire(blocking=False)
+with cache.lock("lock", timeout=60):
+    assert not cache.lock("lock", timeout=60).acquire(blocking=False)
 
 session = SessionStore()
 session["user"] = 7

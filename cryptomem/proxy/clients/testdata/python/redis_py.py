@@ -66,9 +66,9 @@ script = r.register_script("local n = redis.call('INCRBY', KEYS[1], ARGV[1]) ret
 assert script(keys=["counter"], args=[5]) == [5, -1] and script(keys=["counter"], args=[5]) == [10, -1]
 
 # Locks.
-lock = r.lock("lock", timeout=10)
+lock = r.lock("lock", timeout=60)
 assert lock.acquire() and lock.owned()
-assert not Lock(r, "lock", timeout=10).acquire(blocking=False)
+assert not Lock(r, "lock", timeout=60).acquire(blocking=False)
 assert lock.extend(10) and lock.reacquire()
 lock.release()
 try:

@@ -5,7 +5,7 @@ def check(what)
   raise what unless yield
 end
 
-r = Redis.new(url: ENV["REDIS_URL"])
+r = Redis.new(url: ENV["REDIS_URL"], timeout: 60)
 check("set") { r.set("a", "1", ex: 60, nx: true) || true }
 check("get") { r.set("a", "\xff\x00b".b) && r.get("a").b == "\xff\x00b".b }
 check("incr") { r.incr("n") >= 1 && r.expire("n", 60) }
