@@ -220,6 +220,7 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		l := startLoad(store, 8, 10)
 		l.answered(500)
 		from := l.now()
+		w.ReplaceSilent()
 		w.Primary.Kill()
 		w.Promoted()
 		to := switched(l, w)

@@ -16,8 +16,9 @@ type Watched struct {
 	t testing.TB
 }
 
-// StartWatched runs a primary with a replica and that many sentinels, of which a
-// majority has to agree that the primary is down, after half a second.
+// StartWatched runs a primary with a replica and that many sentinels. The replica takes
+// over when it is told to, by FailOver, or after ReplaceSilent when a majority of them
+// agrees that the primary is down.
 func StartWatched(t testing.TB, sentinels int) *Watched {
 	t.Helper()
 	w := &Watched{Primary: Start(t), Replica: Start(t), t: t}
@@ -28,7 +29,7 @@ func StartWatched(t testing.TB, sentinels int) *Watched {
 	for range sentinels {
 		w.Sentinels = append(w.Sentinels, start(t, "sentinel",
 			"sentinel monitor main 127.0.0.1 "+port(w.Primary.Addr)+" "+quorum,
-			"sentinel down-after-milliseconds main 500",
+			"sentinel down-after-milliseconds main 3600000",
 			"sentinel failover-timeout main 2000",
 		))
 	}
@@ -43,6 +44,15 @@ func StartWatched(t testing.TB, sentinels int) *Watched {
 		}).WithTimeout(settle).Should(gomega.Equal(1))
 	}
 	return w
+}
+
+// ReplaceSilent has a primary that does not answer for half a second replaced. On a
+// busy machine, any may be that slow.
+func (w *Watched) ReplaceSilent() {
+	w.t.Helper()
+	for _, s := range w.Sentinels {
+		s.Must("SENTINEL", "SET", "main", "down-after-milliseconds", "500")
+	}
 }
 
 // FailOver has the sentinels put the replica in the primary's place.
