@@ -85,68 +85,77 @@ func (s *subject) doAll(t *testing.T, rs []*cryptomem.Request) {
 
 func testBatch(t *testing.T, s *subject) {
 	t.Run("empty", func(*testing.T) { s.store.DoAll(t.Context(), nil) })
-	t.Run("order", func(t *testing.T) {
+	t.Run("order", s.batchOrder)
+	t.Run("errors", s.batchErrors)
+	t.Run("large", s.batchLarge)
+}
+
+// batchOrder expects requests for one name to be executed in their order.
+func (s *subject) batchOrder(t *testing.T) {
+	name := s.name()
+	one, two := s.seal(t, name, "one"), s.seal(t, name, "two")
+	rs := []*cryptomem.Request{
+		{Command: cryptomem.CommandGet, Name: name},
+		{Command: cryptomem.CommandSet, Name: name, Value: one, TTL: long},
+		{Command: cryptomem.CommandGet, Name: name},
+		{Command: cryptomem.CommandSet, Name: name, Value: two, TTL: long},
+		{Command: cryptomem.CommandGet, Name: name},
+		{Command: cryptomem.CommandDelete, Name: name},
+		{Command: cryptomem.CommandGet, Name: name},
+	}
+	s.doAll(t, rs)
+	for i, want := range []error{cryptomem.ErrNotFound, nil, nil, nil, nil, nil, cryptomem.ErrNotFound} {
+		if !errors.Is(rs[i].Err, want) {
+			t.Errorf("request %d, %v, ended in %v, want %v", i, rs[i].Command, quoted(rs[i].Err), quoted(want))
+		}
+	}
+	for i, want := range map[int][]byte{2: one, 4: two} {
+		if rs[i].Err == nil && !bytes.Equal(rs[i].Answer, want) {
+			t.Errorf("request %d answered %s, want %s", i, brief(rs[i].Answer), brief(want))
+		}
+	}
+}
+
+// batchErrors expects errors where they arise, and nowhere else.
+func (s *subject) batchErrors(t *testing.T) {
+	there, value := s.live(t)
+	absent, other := s.name(), s.name()
+	sealed := s.seal(t, other, "other")
+	rs := []*cryptomem.Request{
+		{Command: cryptomem.CommandGet, Name: absent},
+		{Command: cryptomem.CommandDelete, Name: absent},
+		{Command: cryptomem.Command(200), Name: absent},
+		{Command: cryptomem.CommandGet, Name: there},
+		{Command: cryptomem.CommandSet, Name: other, Value: sealed, TTL: long},
+		{Command: cryptomem.CommandGet, Name: other},
+	}
+	s.doAll(t, rs)
+	for i, want := range []error{cryptomem.ErrNotFound, cryptomem.ErrNotFound, cryptomem.ErrNotSupported, nil, nil, nil} {
+		if !errors.Is(rs[i].Err, want) {
+			t.Errorf("request %d, %v, ended in %v, want %v", i, rs[i].Command, quoted(rs[i].Err), quoted(want))
+		}
+	}
+	if rs[3].Err == nil && !bytes.Equal(rs[3].Answer, value) || rs[5].Err == nil && !bytes.Equal(rs[5].Answer, sealed) {
+		t.Errorf("a batch with errors answered %s and %s, want %s and %s", brief(rs[3].Answer), brief(rs[5].Answer), brief(value), brief(sealed))
+	}
+}
+
+// batchLarge stores and reads 1,000 names at once.
+func (s *subject) batchLarge(t *testing.T) {
+	const n = 1000
+	sets, gets := make([]*cryptomem.Request, n), make([]*cryptomem.Request, n)
+	values := make([][]byte, n)
+	for i := range n {
 		name := s.name()
-		one, two := s.seal(t, name, "one"), s.seal(t, name, "two")
-		rs := []*cryptomem.Request{
-			{Command: cryptomem.CommandGet, Name: name},
-			{Command: cryptomem.CommandSet, Name: name, Value: one, TTL: long},
-			{Command: cryptomem.CommandGet, Name: name},
-			{Command: cryptomem.CommandSet, Name: name, Value: two, TTL: long},
-			{Command: cryptomem.CommandGet, Name: name},
-			{Command: cryptomem.CommandDelete, Name: name},
-			{Command: cryptomem.CommandGet, Name: name},
+		values[i] = s.seal(t, name, fmt.Sprint(i))
+		sets[i] = &cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: values[i], TTL: long}
+		gets[i] = &cryptomem.Request{Command: cryptomem.CommandGet, Name: name}
+	}
+	s.doAll(t, sets)
+	s.doAll(t, gets)
+	for i := range n {
+		if sets[i].Err != nil || gets[i].Err != nil || !bytes.Equal(gets[i].Answer, values[i]) {
+			t.Fatalf("of %d, number %d: SET ended in %v, GET in %v with %s", n, i, quoted(sets[i].Err), quoted(gets[i].Err), brief(gets[i].Answer))
 		}
-		s.doAll(t, rs)
-		for i, want := range []error{cryptomem.ErrNotFound, nil, nil, nil, nil, nil, cryptomem.ErrNotFound} {
-			if !errors.Is(rs[i].Err, want) {
-				t.Errorf("request %d, %v, ended in %v, want %v", i, rs[i].Command, quoted(rs[i].Err), quoted(want))
-			}
-		}
-		for i, want := range map[int][]byte{2: one, 4: two} {
-			if rs[i].Err == nil && !bytes.Equal(rs[i].Answer, want) {
-				t.Errorf("request %d answered %s, want %s", i, brief(rs[i].Answer), brief(want))
-			}
-		}
-	})
-	t.Run("errors", func(t *testing.T) {
-		there, value := s.live(t)
-		absent, other := s.name(), s.name()
-		sealed := s.seal(t, other, "other")
-		rs := []*cryptomem.Request{
-			{Command: cryptomem.CommandGet, Name: absent},
-			{Command: cryptomem.CommandDelete, Name: absent},
-			{Command: cryptomem.Command(200), Name: absent},
-			{Command: cryptomem.CommandGet, Name: there},
-			{Command: cryptomem.CommandSet, Name: other, Value: sealed, TTL: long},
-			{Command: cryptomem.CommandGet, Name: other},
-		}
-		s.doAll(t, rs)
-		for i, want := range []error{cryptomem.ErrNotFound, cryptomem.ErrNotFound, cryptomem.ErrNotSupported, nil, nil, nil} {
-			if !errors.Is(rs[i].Err, want) {
-				t.Errorf("request %d, %v, ended in %v, want %v", i, rs[i].Command, quoted(rs[i].Err), quoted(want))
-			}
-		}
-		if rs[3].Err == nil && !bytes.Equal(rs[3].Answer, value) || rs[5].Err == nil && !bytes.Equal(rs[5].Answer, sealed) {
-			t.Errorf("a batch with errors answered %s and %s, want %s and %s", brief(rs[3].Answer), brief(rs[5].Answer), brief(value), brief(sealed))
-		}
-	})
-	t.Run("large", func(t *testing.T) {
-		const n = 1000
-		sets, gets := make([]*cryptomem.Request, n), make([]*cryptomem.Request, n)
-		values := make([][]byte, n)
-		for i := range n {
-			name := s.name()
-			values[i] = s.seal(t, name, fmt.Sprint(i))
-			sets[i] = &cryptomem.Request{Command: cryptomem.CommandSet, Name: name, Value: values[i], TTL: long}
-			gets[i] = &cryptomem.Request{Command: cryptomem.CommandGet, Name: name}
-		}
-		s.doAll(t, sets)
-		s.doAll(t, gets)
-		for i := range n {
-			if sets[i].Err != nil || gets[i].Err != nil || !bytes.Equal(gets[i].Answer, values[i]) {
-				t.Fatalf("of %d, number %d: SET ended in %v, GET in %v with %s", n, i, quoted(sets[i].Err), quoted(gets[i].Err), brief(gets[i].Answer))
-			}
-		}
-	})
+	}
 }

@@ -2,6 +2,7 @@ package script
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,69 +13,31 @@ import (
 	"github.com/Zezezknight/cryptomem/testdata"
 )
 
+// maxCount is the largest count that may follow a verb.
+const maxCount = 1 << 20
+
 // arguments reads what stands behind an action's verb.
 func (p *parser) arguments(a *Action) error {
 	shape := verbs[a.Verb]
-	if shape.side {
-		switch w, _ := p.next(); w.text {
-		case "up":
-			a.Side = Up
-		case "down":
-			a.Side = Down
-		default:
-			return fmt.Errorf("%q is neither up nor down", w.text)
+	for _, part := range []struct {
+		wanted bool
+		read   func(*Action) error
+	}{
+		{shape.side, p.side},
+		{shape.identity, p.identity},
+		{shape.size, p.size},
+		{shape.key, p.key},
+		{shape.value, p.value},
+		{shape.n || shape.optionalN, p.count},
+		{shape.ttl && !shape.call, p.lasting},
+		{shape.hex, p.bytes},
+		{shape.dialogue, p.dialogue},
+	} {
+		if !part.wanted {
+			continue
 		}
-	}
-	if shape.identity {
-		if err := p.identity(a); err != nil {
+		if err := part.read(a); err != nil {
 			return err
-		}
-	}
-	if shape.size {
-		w, _ := p.next()
-		size, err := parseSize(w.text)
-		if err != nil {
-			return err
-		}
-		a.Value.Size = size
-	}
-	if shape.key && (!shape.optionalKey || len(p.words) > 0 && !p.atKeyword()) {
-		w, ok := p.next()
-		if !ok {
-			return fmt.Errorf("%s wants a key", a.Verb)
-		}
-		if w.suffix != "" {
-			return fmt.Errorf("a key with a colon stands in quotes")
-		}
-		a.Key = w.text
-	}
-	if shape.value {
-		if err := p.value(a); err != nil {
-			return err
-		}
-	}
-	if shape.n || shape.optionalN && len(p.words) > 0 {
-		w, _ := p.next()
-		n, err := strconv.Atoi(w.text)
-		if err != nil || n < 1 || n > 1<<20 {
-			return fmt.Errorf("%q is not a count from 1 to %d", w.text, 1<<20)
-		}
-		a.Count = n
-	}
-	if shape.ttl && !shape.call {
-		if err := p.lasting(a, shape.needTTL); err != nil {
-			return err
-		}
-	}
-	if shape.hex {
-		if err := p.bytes(a); err != nil {
-			return err
-		}
-	}
-	if shape.dialogue {
-		w, _ := p.next()
-		if a.Key = strings.TrimPrefix(w.text, "@"); a.Key == w.text || !isDialogue(a.Key) {
-			return fmt.Errorf("%q is none of the golden frames, which are written @set and so on", w.text)
 		}
 	}
 	if err := p.options(a, shape); err != nil {
@@ -127,6 +90,18 @@ func (p *parser) named(a *Action, shape shape) error {
 	return nil
 }
 
+func (p *parser) side(a *Action) error {
+	switch w, _ := p.next(); w.text {
+	case "up":
+		a.Side = Up
+	case "down":
+		a.Side = Down
+	default:
+		return fmt.Errorf("%q is neither up nor down", w.text)
+	}
+	return nil
+}
+
 // identity reads who of u1, u2 and so on is meant.
 func (p *parser) identity(a *Action) error {
 	w, _ := p.next()
@@ -135,6 +110,27 @@ func (p *parser) identity(a *Action) error {
 		return fmt.Errorf("%q is no identity here, there are %d", w.text, p.script.Config.Identities)
 	}
 	a.Count = n
+	return nil
+}
+
+func (p *parser) size(a *Action) (err error) {
+	w, _ := p.next()
+	a.Value.Size, err = parseSize(w.text)
+	return err
+}
+
+func (p *parser) key(a *Action) error {
+	if verbs[a.Verb].optionalKey && (len(p.words) == 0 || p.atKeyword()) {
+		return nil
+	}
+	w, ok := p.next()
+	if !ok {
+		return fmt.Errorf("%s wants a key", a.Verb)
+	}
+	if w.suffix != "" {
+		return errors.New("a key with a colon stands in quotes")
+	}
+	a.Key = w.text
 	return nil
 }
 
@@ -171,9 +167,22 @@ func (p *parser) value(a *Action) error {
 	return nil
 }
 
-func (p *parser) lasting(a *Action, needed bool) error {
+func (p *parser) count(a *Action) error {
+	if verbs[a.Verb].optionalN && len(p.words) == 0 {
+		return nil
+	}
+	w, _ := p.next()
+	n, err := strconv.Atoi(w.text)
+	if err != nil || n < 1 || n > maxCount {
+		return fmt.Errorf("%q is not a count from 1 to %d", w.text, maxCount)
+	}
+	a.Count = n
+	return nil
+}
+
+func (p *parser) lasting(a *Action) error {
 	if len(p.words) == 0 || p.atKeyword() {
-		if needed {
+		if verbs[a.Verb].needTTL {
 			return fmt.Errorf("%s wants a span of time", a.Verb)
 		}
 		return nil
@@ -208,6 +217,15 @@ func (p *parser) bytes(a *Action) error {
 			return fmt.Errorf("%q is not hex, text stands in quotes", w.text)
 		}
 		a.Bytes = append(a.Bytes, b...)
+	}
+	return nil
+}
+
+// dialogue reads the name of a golden frame.
+func (p *parser) dialogue(a *Action) error {
+	w, _ := p.next()
+	if a.Key = strings.TrimPrefix(w.text, "@"); a.Key == w.text || !isDialogue(a.Key) {
+		return fmt.Errorf("%q is none of the golden frames, which are written @set and so on", w.text)
 	}
 	return nil
 }
