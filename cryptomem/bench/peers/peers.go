@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -27,12 +28,31 @@ type peer struct {
 	get  func(goroutine, key int) error
 }
 
-// startPeers starts the server and the client of every peer, stores the keys
-// and returns the peers, cryptomem first, and what stops them all.
+// A contender is a server, and the client that makes a peer on it.
+type contender struct {
+	name   string
+	server string
+	args   func(port string) []string
+	client func(addr string, keys []string, value []byte, s *settings) (*peer, func(), error)
+}
+
+// contenders begins with cryptomem, which the others are compared with.
+var contenders = []contender{
+	{"cryptomem, sealed", os.Args[0], func(port string) []string { return []string{serveCommand, port} }, cryptomemPeer},
+	{"rueidis on redis-server", "redis-server", func(port string) []string {
+		return []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
+	}, rueidisPeer},
+	{"gomemcache on memcached", "memcached", func(port string) []string {
+		return []string{"-p", port, "-l", "127.0.0.1", "-t", "1", "-c", "4096", "-u", "nobody"}
+	}, memcachedPeer},
+}
+
+// startPeers starts the server and the client of every contender that is installed,
+// stores the keys and returns the peers, cryptomem first, and what stops them all.
 func startPeers(s *settings) (peers []*peer, stop func(), err error) {
 	var stops []func()
 	stop = func() {
-		for _, f := range stops {
+		for _, f := range slices.Backward(stops) {
 			f()
 		}
 	}
@@ -40,56 +60,48 @@ func startPeers(s *settings) (peers []*peer, stop func(), err error) {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("key:%020d", i)
 	}
-	start := func(path string, args ...string) error {
-		cmd := exec.Command(path, args...) //nolint:gosec // our own list of servers
-		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		stops = append(stops, func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-		return nil
-	}
-	for _, join := range []struct {
-		name   string
-		server string
-		args   func(port string) []string
-		client func(addr string, keys []string, value []byte, s *settings) (*peer, func(), error)
-	}{
-		{"cryptomem, sealed", os.Args[0], func(port string) []string { return []string{serveCommand, port} }, cryptomemPeer},
-		{"rueidis on redis-server", "redis-server", func(port string) []string {
-			return []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
-		}, rueidisPeer},
-		{"gomemcache on memcached", "memcached", func(port string) []string {
-			return []string{"-p", port, "-l", "127.0.0.1", "-t", "1", "-c", "4096", "-u", "nobody"}
-		}, memcachedPeer},
-	} {
-		path, err := exec.LookPath(join.server)
-		if !takesPart(s, join.name) || err != nil && !filepath.IsAbs(join.server) {
+	for _, c := range contenders {
+		path, err := exec.LookPath(c.server)
+		if !takesPart(s, c.name) || err != nil && !filepath.IsAbs(c.server) {
 			continue
 		}
-		port, err := freePort()
+		addr, stopServer, err := c.serve(path)
 		if err != nil {
-			return nil, stop, err
+			return nil, stop, fmt.Errorf("%s: %w", c.name, err)
 		}
-		if err := start(path, join.args(port)...); err != nil {
-			return nil, stop, err
-		}
-		addr := "127.0.0.1:" + port
-		if err := await(addr); err != nil {
-			return nil, stop, fmt.Errorf("%s: %w", join.name, err)
-		}
-		p, end, err := join.client(addr, keys, value, s)
+		stops = append(stops, stopServer)
+		p, closeClient, err := c.client(addr, keys, value, s)
 		if err != nil {
-			return nil, stop, fmt.Errorf("%s: %w", join.name, err)
+			return nil, stop, fmt.Errorf("%s: %w", c.name, err)
 		}
-		p.name = join.name
-		stops = append([]func(){end}, stops...)
+		stops = append(stops, closeClient)
+		p.name = c.name
 		peers = append(peers, p)
 	}
 	if len(peers) == 0 {
 		return nil, stop, errors.New("there is no server to compare with")
 	}
 	return peers, stop, nil
+}
+
+// serve starts the server at path and waits until it listens on addr.
+func (c *contender) serve(path string) (addr string, stop func(), err error) {
+	port, err := freePort()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command(path, c.args(port)...) //nolint:gosec // our own list of servers
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }
+	addr = "127.0.0.1:" + port
+	if err := await(addr); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return addr, stop, nil
 }
 
 func cryptomemPeer(addr string, keys []string, value []byte, s *settings) (*peer, func(), error) {

@@ -60,71 +60,84 @@ func goRedis(ctx context.Context, addr string) {
 		z, err := c.ZRangeWithScores(ctx, "z", 0, -1).Result()
 		check(len(z) == 1 && z[0].Score == 1.5, z, err)
 
-		pipe := c.Pipeline()
-		for i := range 10_000 {
-			pipe.Set(ctx, fmt.Sprint("p", i%50), i, 0)
-			pipe.Get(ctx, fmt.Sprint("p", i%50))
-		}
-		answers, err := pipe.Exec(ctx)
-		must(err)
-		for i, a := range answers {
-			if get, ok := a.(*redis.StringCmd); ok {
-				check(get.Val() == fmt.Sprint(i/2), get)
-			}
-		}
-
-		var clients sync.WaitGroup
-		for range 8 {
-			clients.Go(func() {
-				for range 25 {
-					for {
-						err := c.Watch(ctx, func(tx *redis.Tx) error {
-							n, err := tx.Get(ctx, "watched").Int()
-							if err != nil && !errors.Is(err, redis.Nil) {
-								return err
-							}
-							_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Set(ctx, "watched", n+1, 0).Err() })
-							return err
-						}, "watched")
-						if err == nil {
-							break
-						}
-						check(errors.Is(err, redis.TxFailedErr), err)
-					}
-				}
-			})
-		}
-		clients.Wait()
-		check(c.Get(ctx, "watched").Val() == "200", c.Get(ctx, "watched"))
-
-		limiter := redis_rate.NewLimiter(c)
-		for i := range 6 {
-			res, err := limiter.Allow(ctx, "me", redis_rate.PerHour(5))
-			must(err)
-			check((res.Allowed == 1) == (i < 5), i, res)
-		}
-
-		locker := redislock.New(c)
-		lock, err := locker.Obtain(ctx, "lock", time.Minute, nil)
-		must(err)
-		_, err = locker.Obtain(ctx, "lock", time.Minute, nil)
-		check(errors.Is(err, redislock.ErrNotObtained), err)
-		must(lock.Refresh(ctx, time.Minute, nil))
-		must(lock.Release(ctx))
-
-		mutex := redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour))
-		must(mutex.LockContext(ctx))
-		check(redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour)).LockContext(ctx) != nil, "two have the lock")
-		ok, err := mutex.ExtendContext(ctx)
-		check(ok, err)
-		ok, err = mutex.UnlockContext(ctx)
-		check(ok, err)
+		goRedisPipeline(ctx, c)
+		goRedisTransactions(ctx, c)
+		goRedisLimiter(ctx, c)
+		goRedisLocks(ctx, c)
 
 		err = c.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"a", "1"}}).Err()
 		check(err == nil == (os.Getenv("TARGET") == "redis") && (err == nil || strings.Contains(err.Error(), "unknown command")), err)
 		must(c.Ping(ctx).Err())
 		must(c.Close())
 	}
+}
+
+func goRedisPipeline(ctx context.Context, c *redis.Client) {
+	pipe := c.Pipeline()
+	for i := range 10_000 {
+		pipe.Set(ctx, fmt.Sprint("p", i%50), i, 0)
+		pipe.Get(ctx, fmt.Sprint("p", i%50))
+	}
+	answers, err := pipe.Exec(ctx)
+	must(err)
+	for i, a := range answers {
+		if get, ok := a.(*redis.StringCmd); ok {
+			check(get.Val() == fmt.Sprint(i/2), get)
+		}
+	}
+}
+
+func goRedisTransactions(ctx context.Context, c *redis.Client) {
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 25 {
+				for {
+					err := c.Watch(ctx, func(tx *redis.Tx) error {
+						n, err := tx.Get(ctx, "watched").Int()
+						if err != nil && !errors.Is(err, redis.Nil) {
+							return err
+						}
+						_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Set(ctx, "watched", n+1, 0).Err() })
+						return err
+					}, "watched")
+					if err == nil {
+						break
+					}
+					check(errors.Is(err, redis.TxFailedErr), err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	check(c.Get(ctx, "watched").Val() == "200", c.Get(ctx, "watched"))
+}
+
+func goRedisLimiter(ctx context.Context, c *redis.Client) {
+	limiter := redis_rate.NewLimiter(c)
+	for i := range 6 {
+		res, err := limiter.Allow(ctx, "me", redis_rate.PerHour(5))
+		must(err)
+		check((res.Allowed == 1) == (i < 5), i, res)
+	}
+}
+
+func goRedisLocks(ctx context.Context, c *redis.Client) {
+	locker := redislock.New(c)
+	lock, err := locker.Obtain(ctx, "lock", time.Minute, nil)
+	must(err)
+	_, err = locker.Obtain(ctx, "lock", time.Minute, nil)
+	check(errors.Is(err, redislock.ErrNotObtained), err)
+	must(lock.Refresh(ctx, time.Minute, nil))
+	must(lock.Release(ctx))
+
+	mutex := redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour))
+	must(mutex.LockContext(ctx))
+	check(redsync.New(syncredis.NewPool(c)).NewMutex("mutex", redsync.WithTries(1), redsync.WithExpiry(time.Hour)).LockContext(ctx) != nil, "two have the lock")
+	ok, err := mutex.ExtendContext(ctx)
+	check(ok, err)
+	ok, err = mutex.UnlockContext(ctx)
+	check(ok, err)
 }
 
 func viaRueidis(ctx context.Context, addr string) {
