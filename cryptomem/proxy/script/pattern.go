@@ -56,33 +56,14 @@ func (m *matcher) match(s, p int) int {
 			return m.open(s, p+1, openCapture)
 		case c == ')':
 			return m.close(s, p+1)
-		case c == '%' && p+1 < len(m.pat) && m.pat[p+1] == 'b':
-			if s = m.balance(s, p+2); s < 0 {
-				return -1
+		case c == '%':
+			if end, next, ok := m.escape(s, p+1); ok {
+				if end < 0 {
+					return -1
+				}
+				s, p = end, next
+				continue
 			}
-			p += 4
-			continue
-		case c == '%' && p+1 < len(m.pat) && m.pat[p+1] == 'f':
-			p += 2
-			if p >= len(m.pat) || m.pat[p] != '[' {
-				m.fail("missing '[' after '%%f' in pattern")
-			}
-			end := m.classEnd(p)
-			previous := byte(0)
-			if s > 0 {
-				previous = m.src[s-1]
-			}
-			if m.set(previous, p, end-1) || !m.set(m.byteAt(s), p, end-1) {
-				return -1
-			}
-			p = end
-			continue
-		case c == '%' && p+1 < len(m.pat) && isDigit(int(m.pat[p+1])):
-			if s = m.back(s, m.pat[p+1]); s < 0 {
-				return -1
-			}
-			p += 2
-			continue
 		case c == '$' && p+1 == len(m.pat):
 			if s == len(m.src) {
 				return s
@@ -119,6 +100,41 @@ func (m *matcher) match(s, p int) int {
 			s, p = s+1, end
 		}
 	}
+}
+
+// escape matches %b, %f or %1 to %9, whose letter or digit is at p. It returns where
+// the match ends, or -1, and where the pattern goes on. It reports false for any other
+// escape, which is a class of characters.
+func (m *matcher) escape(s, p int) (end, next int, ok bool) {
+	if p == len(m.pat) {
+		return 0, 0, false
+	}
+	switch c := m.pat[p]; {
+	case c == 'b':
+		return m.balance(s, p+1), p + 3, true
+	case c == 'f':
+		end, next = m.frontier(s, p+1)
+		return end, next, true
+	case isDigit(int(c)):
+		return m.back(s, c), p + 1, true
+	}
+	return 0, 0, false
+}
+
+// frontier matches the empty string before the first byte that is in the set at p.
+func (m *matcher) frontier(s, p int) (end, next int) {
+	if p >= len(m.pat) || m.pat[p] != '[' {
+		m.fail("missing '[' after '%%f' in pattern")
+	}
+	next = m.classEnd(p)
+	previous := byte(0)
+	if s > 0 {
+		previous = m.src[s-1]
+	}
+	if m.set(previous, p, next-1) || !m.set(m.byteAt(s), p, next-1) {
+		return -1, next
+	}
+	return s, next
 }
 
 func (m *matcher) byteAt(s int) byte {

@@ -162,66 +162,88 @@ func (f *structFormat) appendOrdered(b, digits []byte) []byte {
 
 func structUnpack(l *lua.LState) int {
 	f := &structFormat{l: l, format: cString(checkString(l, 1)), align: 1}
-	data := checkString(l, 2)
-	at := optInteger(l, 3, 1)
-	if at == 0 {
+	r := &structReader{structFormat: f, data: checkString(l, 2), at: optInteger(l, 3, 1)}
+	if r.at == 0 {
 		argError(l, 3, "offset must be 1 or greater")
 	}
-	at--
-	var values []lua.LValue
-	for f.format != "" {
-		option, size := f.next()
-		if at >= 0 {
-			at += f.padding(at, option, size)
-		}
-		enough := func() {
-			if size > len(data) || at < 0 || at > len(data)-size {
-				argError(l, 2, "data string too short")
-			}
-		}
-		enough()
-		if len(values) >= maxUnpack {
-			raise(l, "stack overflow (too many results)")
-		}
-		runOf(l).spend(l, 1)
-		switch option {
-		case 'b', 'B', 'h', 'H', 'l', 'L', 'T', 'i', 'I':
-			values = append(values, lua.LNumber(f.integer(data[at:at+size], option >= 'a')))
-		case 'x':
-		case 'f':
-			n := math.Float32frombits(uint32(f.bits(data[at : at+size])))
-			values = append(values, lua.LNumber(n))
-		case 'd':
-			values = append(values, lua.LNumber(math.Float64frombits(f.bits(data[at:at+size]))))
-		case 'c':
-			if size == 0 {
-				n, ok := 0.0, false
-				if len(values) > 0 {
-					n, ok = toNumber(values[len(values)-1])
-				}
-				if !ok {
-					raise(l, "format 'c0' needs a previous size")
-				}
-				values = values[:len(values)-1]
-				if size = int(truncate(n)); size < 0 {
-					size = math.MaxInt
-				}
-				enough()
-			}
-			values = append(values, lua.LString(data[at:at+size]))
-		case 's':
-			end := strings.IndexByte(data[at:], 0)
-			if end < 0 {
-				raise(l, "unfinished string in data")
-			}
-			values = append(values, lua.LString(data[at:at+end]))
-			size = end + 1
-		default:
-			f.control(option)
-		}
-		at += size
+	r.at--
+	for r.format != "" {
+		r.element()
 	}
-	return results(l, append(values, lua.LNumber(at+1))...)
+	return results(l, append(r.values, lua.LNumber(r.at+1))...)
+}
+
+// A structReader reads the elements of a format from data, the next one at the offset at.
+type structReader struct {
+	*structFormat
+	data   string
+	at     int
+	values []lua.LValue
+}
+
+func (r *structReader) element() {
+	option, size := r.next()
+	if r.at >= 0 {
+		r.at += r.padding(r.at, option, size)
+	}
+	r.require(size)
+	if len(r.values) >= maxUnpack {
+		raise(r.l, "stack overflow (too many results)")
+	}
+	runOf(r.l).spend(r.l, 1)
+	rest := r.data[r.at:]
+	switch option {
+	case 'b', 'B', 'h', 'H', 'l', 'L', 'T', 'i', 'I':
+		r.push(lua.LNumber(r.integer(rest[:size], option >= 'a')))
+	case 'x':
+	case 'f':
+		r.push(lua.LNumber(math.Float32frombits(uint32(r.bits(rest[:size])))))
+	case 'd':
+		r.push(lua.LNumber(math.Float64frombits(r.bits(rest[:size]))))
+	case 'c':
+		if size == 0 {
+			size = r.popSize()
+			r.require(size)
+		}
+		r.push(lua.LString(rest[:size]))
+	case 's':
+		end := strings.IndexByte(rest, 0)
+		if end < 0 {
+			raise(r.l, "unfinished string in data")
+		}
+		r.push(lua.LString(rest[:end]))
+		size = end + 1
+	default:
+		r.control(option)
+	}
+	r.at += size
+}
+
+func (r *structReader) push(v lua.LValue) { r.values = append(r.values, v) }
+
+// popSize takes back the last value, which is the size of a c0.
+func (r *structReader) popSize() int {
+	n, ok := 0.0, false
+	last := len(r.values) - 1
+	if last >= 0 {
+		n, ok = toNumber(r.values[last])
+	}
+	if !ok {
+		raise(r.l, "format 'c0' needs a previous size")
+	}
+	r.values = r.values[:last]
+	size := int(truncate(n))
+	if size < 0 {
+		return math.MaxInt
+	}
+	return size
+}
+
+// require raises an error unless size more bytes are there.
+func (r *structReader) require(size int) {
+	if size > len(r.data) || r.at < 0 || r.at > len(r.data)-size {
+		argError(r.l, 2, "data string too short")
+	}
 }
 
 // bits reads an integer; of a longer one, the low 64 bits.
