@@ -42,43 +42,67 @@ func score(args []string, out, errs io.Writer) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	missed, bySpecs, sizes := 0, 0, []int{}
-	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
 	clean, err := build(dir, "")
 	if err != nil {
 		fmt.Fprintln(errs, "sim score:", err)
 		return 2
 	}
+	board := newScoreboard(out, *seeds)
 	look := func(p *plant.Plant) (*finding, error) { return find(p, dir, clean, *seeds) }
 	for i, wait := range searchAll(plants, look) {
-		p, s := plants[i], wait()
-		found, err := s.found, s.err
-		switch {
-		case err != nil:
-			missed++
-			fmt.Fprintf(out, "%-32s %v\n", p.Name, err)
-		case found == nil && p.Specs != "":
-			missed++
-			fmt.Fprintf(out, "%-32s NOT FOUND by the specs of %s: %s\n", p.Name, p.Specs, p.Bug)
-		case p.Specs != "" && err == nil:
-			bySpecs++
-			fmt.Fprintf(out, "%-32s %s\n", p.Name, p.Specs)
-		case found == nil:
-			missed++
-			fmt.Fprintf(out, "%-32s NOT FOUND within %s: %s\n", p.Name, report.Count(*seeds, "seed"), p.Bug)
-		case !slices.Contains(p.Rules, found.Rule):
-			missed++
-			fmt.Fprintf(out, "%-32s %-13s is not what it breaks, which is %s: %s\n", p.Name, found.Rule, strings.Join(p.Rules, " or "), p.Bug)
-		default:
-			sizes = append(sizes, found.Actions)
-			fmt.Fprintf(out, "%-32s %-13s %5d %8d %8d\n", p.Name, found.Rule, p.Tier, found.Seed, found.Actions)
-		}
+		s := wait()
+		board.add(&plants[i], s.found, s.err)
 	}
-	slices.Sort(sizes)
-	if len(sizes) > 0 {
-		fmt.Fprintf(out, "%d of %d found; minimised, the median is %s\n", len(sizes)+bySpecs, len(plants), report.Count(sizes[len(sizes)/2], "action"))
+	board.sum()
+	return min(board.missed, 1)
+}
+
+// A scoreboard prints a line for each planted bug, and the sum of them.
+type scoreboard struct {
+	out   io.Writer
+	seeds int
+	// missed and bySpecs are how many bugs nothing, or specs, have found.
+	missed, bySpecs int
+	// sizes are the actions of the minimised runs that have found the others.
+	sizes []int
+}
+
+func newScoreboard(out io.Writer, seeds int) *scoreboard {
+	fmt.Fprintf(out, "%-32s %-13s %5s %8s %8s\n", "planted bug", "rule broken", "tier", "seed", "actions")
+	return &scoreboard{out: out, seeds: seeds}
+}
+
+func (b *scoreboard) add(p *plant.Plant, found *finding, err error) {
+	switch {
+	case err != nil:
+		b.miss(p, "%v", err)
+	case found == nil && p.Specs != "":
+		b.miss(p, "NOT FOUND by the specs of %s: %s", p.Specs, p.Bug)
+	case p.Specs != "":
+		b.bySpecs++
+		fmt.Fprintf(b.out, "%-32s %s\n", p.Name, p.Specs)
+	case found == nil:
+		b.miss(p, "NOT FOUND within %s: %s", report.Count(b.seeds, "seed"), p.Bug)
+	case !slices.Contains(p.Rules, found.Rule):
+		b.miss(p, "%-13s is not what it breaks, which is %s: %s", found.Rule, strings.Join(p.Rules, " or "), p.Bug)
+	default:
+		b.sizes = append(b.sizes, found.Actions)
+		fmt.Fprintf(b.out, "%-32s %-13s %5d %8d %8d\n", p.Name, found.Rule, p.Tier, found.Seed, found.Actions)
 	}
-	return min(missed, 1)
+}
+
+func (b *scoreboard) miss(p *plant.Plant, format string, args ...any) {
+	b.missed++
+	fmt.Fprintf(b.out, "%-32s %s\n", p.Name, fmt.Sprintf(format, args...))
+}
+
+func (b *scoreboard) sum() {
+	if len(b.sizes) == 0 {
+		return
+	}
+	slices.Sort(b.sizes)
+	found := len(b.sizes) + b.bySpecs
+	fmt.Fprintf(b.out, "%d of %d found; minimised, the median is %s\n", found, found+b.missed, report.Count(b.sizes[len(b.sizes)/2], "action"))
 }
 
 // find builds the simulator with the bug in it and runs seeds until one fails, which
