@@ -70,6 +70,11 @@ var _ = Describe("Check", func() {
 		Entry("a version from the future", "latest", func(s *shard) { s.version -= 5 }),
 		Entry("more live bytes than there are", "live bytes", func(s *shard) { segmentOf(s, records).live++ }),
 		Entry("pages that were not charged", "charged", func(s *shard) { segmentOf(s, records).pages++ }),
+		Entry("values in transit that were not counted", "in transit: 2 pages, 1 counted", func(s *shard) {
+			at := s.newSegment(chained)
+			s.segs[at].transit, s.segs[at].refs, s.segs[at].weight = true, 1, 2
+			s.memory[memTransit] = 1
+		}),
 		Entry("an index larger than it is", "index: ", func(s *shard) { s.memory[memIndex]++ }),
 		Entry("a chain shorter than its value", "segments for", func(s *shard) { segmentOf(s, chained).size = 3 * segmentSize }),
 		Entry("a bucket's count", "items, ", func(s *shard) {

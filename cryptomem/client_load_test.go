@@ -317,8 +317,17 @@ var _ = Describe("Typed", func() {
 
 	It("says why nothing could be loaded", func() {
 		failure := errors.New("no database")
-		got, err := users.GetOrLoad(ctx, "u", func(context.Context) (user, error) { return user{"Eve", 1}, failure })
+		loads := 0
+		load := func(context.Context) (user, error) { loads++; return user{"Eve", 1}, failure }
+		got, err := users.GetOrLoad(ctx, "u", load)
 		Expect(err).To(BeIdenticalTo(failure))
+		Expect(got).To(BeZero())
+		Expect(loads).To(Equal(1))
+
+		lenient := cryptomem.NewTyped(c, func(user) ([]byte, error) { return nil, nil },
+			func([]byte) (user, error) { return user{"Eve", 1}, nil })
+		got, err = lenient.GetOrLoad(ctx, "u", load)
+		Expect(err).To(BeIdenticalTo(failure), "even where nothing at all can be decoded")
 		Expect(got).To(BeZero())
 	})
 

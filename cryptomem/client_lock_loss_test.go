@@ -2,6 +2,8 @@ package cryptomem_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -49,6 +51,111 @@ var _ = Describe("Lock", func() {
 		Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 		held.release()
 		Eventually(func() error { _, err := hers.TryLock(ctx, key, cryptomem.TTL(time.Minute)); return err }).Should(Succeed())
+	})
+
+	Describe("that the store may have, though its caller does not", func() {
+		var (
+			c      *cryptomem.Client
+			mu     sync.Mutex
+			looked []time.Time
+		)
+
+		// lost has TryLock fail once, with the answer to its ADD lost. What the store then
+		// says to the nth look for the lock is its own answer if that of says is nil.
+		lost := func(says func(n int) error) {
+			GinkgoHelper()
+			inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+			Expect(err).NotTo(HaveOccurred())
+			added, broken := false, false
+			looked = nil
+			c, err = cryptomem.NewClient(&liar{Store: inner, lie: func(r *cryptomem.Request) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case r.Command == cryptomem.CommandAdd && !added:
+					added = true
+					_ = inner.Do(ctx, r)
+					r.Err = cryptomem.ErrMaybeApplied
+				case r.Command == cryptomem.CommandGetItem && !broken:
+					broken = true
+					r.Err = errors.New("broken")
+				case r.Command == cryptomem.CommandGetItem:
+					looked = append(looked, w.clock.Now())
+					r.Err = says(len(looked))
+				default:
+					return false
+				}
+				return r.Err != nil
+			}}, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(c.Close)
+			Expect(c.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError("broken"))
+		}
+		looks := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(looked)
+		}
+		// later returns how often it has been looked for a little later.
+		later := func() int {
+			for range 10 {
+				w.clock.Add(time.Millisecond)
+			}
+			return looks()
+		}
+		// muchLater lets it be looked for again as often as it may be.
+		muchLater := func() {
+			for range 40 {
+				w.clock.Add(time.Second)
+			}
+		}
+
+		It("is looked for three times, each time after a longer pause, in case it arrives late", func() {
+			lost(func(int) error { return cryptomem.ErrNotFound })
+			Eventually(later).Should(BeNumerically(">=", 3))
+			muchLater()
+			Expect(looked).To(HaveLen(3))
+			Expect(looked[1].Sub(looked[0])).To(BeNumerically(">=", 2500*time.Microsecond))
+			Expect(looked[2].Sub(looked[1])).To(BeNumerically(">=", 5*time.Millisecond))
+		})
+
+		It("is released once it has arrived, and then left alone", func() {
+			lost(func(n int) error {
+				if n < 3 {
+					return cryptomem.ErrNotFound
+				}
+				return nil
+			})
+			Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
+			Eventually(func() error {
+				later()
+				_, err := hers.TryLock(ctx, key, cryptomem.TTL(time.Hour))
+				return err
+			}).Should(Succeed())
+			muchLater()
+			Expect(looks()).To(Equal(3))
+		})
+
+		It("is looked for while the store does not answer, and no longer than it would be held", func() {
+			lost(func(int) error { return errors.New("no answer") })
+			Eventually(later).Should(BeNumerically(">", 5))
+			w.clock.Add(time.Minute)
+			before := looks()
+			muchLater()
+			Expect(looks()).To(BeNumerically("<=", before+1), "one may have been under way")
+		})
+
+		It("is free for its own client at once", func() {
+			lost(func(n int) error {
+				if n == 1 {
+					return errors.New("no answer")
+				}
+				return nil
+			})
+			Eventually(looks).Should(Equal(1))
+			Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
+			Expect(c.TryLock(ctx, key, cryptomem.TTL(time.Minute))).NotTo(BeNil())
+		})
 	})
 
 	It("says so when its time is over before it is there", func() {

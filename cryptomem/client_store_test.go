@@ -203,7 +203,9 @@ var _ = Describe("Client and Server", func() {
 			keys, _, err := c.ScanKeys(ctx, prefix, 0, 0)
 			Expect(err).To(matches)
 			Expect(keys).To(BeEmpty())
-			Expect(c.Flush(ctx, prefix)).Error().To(matches)
+			removed, err := c.Flush(ctx, prefix)
+			Expect(err).To(matches)
+			Expect(removed).To(BeZero())
 		}
 		Expect(c.Get(ctx, "a")).To(BeEmpty())
 	})
@@ -238,6 +240,15 @@ var _ = Describe("Client and Server", func() {
 		removed, err := closed.Flush(ctx, "")
 		Expect(err).To(MatchError(ContainSubstring("FLUSH is not enabled")))
 		Expect(removed).To(BeZero())
+	})
+
+	It("are not flushed, and none counted, by a prefix that a blind name does not have", func() {
+		blind := w.client(cryptomem.WithBlindNames())
+		Expect(blind.Set(ctx, "a1", []byte("v"))).To(Succeed())
+		removed, err := blind.Flush(ctx, "a")
+		Expect(err).To(MatchError("blind names have no prefix to flush by"))
+		Expect(removed).To(BeZero())
+		Expect(blind.Flush(ctx, "")).To(BeEquivalentTo(1))
 	})
 
 	It("flush one namespace and no other", func() {

@@ -110,6 +110,20 @@ var _ = Describe("a server that requires authentication", func() {
 		Expect(s.Cache().Stats().Items).To(BeZero())
 	})
 
+	It("executes nothing before, even what was handed to its guard without being admitted", func() {
+		near, far := net.Pipe()
+		DeferCleanup(near.Close)
+		g := server.NewGuard(&server.Handler{Cache: s.Cache()}, door, far)
+		DeferCleanup(g.Close)
+		set := &wire.Request{Command: wire.Set, Key: []byte("alice/k"), Value: []byte("v")}
+		refused := wire.AuthenticationRequired.Append(nil, wire.Set)
+		Expect(g.Handle(1, nil, set)).To(Equal(refused))
+		answer, ref := g.HandleLarge(1, nil, set, func(int) bool { return true })
+		Expect(answer).To(Equal(refused))
+		Expect(ref).To(BeNil())
+		Expect(s.Cache().Stats().Items).To(BeZero())
+	})
+
 	It("does not say whether the identity or the token is wrong", func() {
 		for _, wrong := range [][]byte{request(wire.Auth, "alice", "guess"), request(wire.Auth, "bob", "secret"), request(wire.Auth, "alice", "")} {
 			status, message := ask(c, wrong)

@@ -3,8 +3,11 @@ package serve_test
 import (
 	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,6 +41,31 @@ func (p *poor) Accept() (net.Conn, error) {
 		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", p.err)}
 	}
 	return p.Listener.Accept()
+}
+
+// lines keeps what a logger writes.
+type lines struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text += string(b)
+	return len(b), nil
+}
+
+// values returns what the lines say of a key, in order.
+func (l *lines) values(key string) (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for field := range strings.FieldsSeq(l.text) {
+		if value, ok := strings.CutPrefix(field, key+"="); ok {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 var _ = Describe("a server's connections", func() {
@@ -109,6 +137,40 @@ var _ = Describe("a server's connections", func() {
 		Entry("a firewall's objection", syscall.EPERM),
 		Entry("an error of the network", syscall.EPROTO),
 	)
+
+	It("are accepted after pauses that double from 5 ms to a second, until one is there", func() {
+		var said lines
+		start(serve.ServerConfig{Logger: slog.New(slog.NewTextHandler(&said, nil))})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		short := &poor{Listener: l, err: syscall.EMFILE}
+		pauses := func() []string { return said.values("retry_in") }
+		// moves lets each pause pass to its last nanosecond, and then its last one.
+		moves := func(before []string, through ...time.Duration) {
+			GinkgoHelper()
+			for _, pause := range through {
+				before = append(before, pause.String())
+				Eventually(pauses).Should(Equal(before))
+				lacks := short.lacks.Load()
+				clk.Add(pause - 1)
+				Expect(short.lacks.Load()).To(Equal(lacks), "nothing is accepted within %v", pause)
+				Eventually(func() int32 { clk.Add(1); return short.lacks.Load() }).Should(BeNumerically("<", lacks))
+			}
+		}
+		short.lacks.Store(11)
+		go func() { _ = s.Serve(short) }()
+		doubled := []time.Duration{5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000}
+		for i := range doubled {
+			doubled[i] *= time.Millisecond
+		}
+		moves(nil, doubled...)
+		dial(l.Addr().String())
+		Eventually(func() uint64 { return s.Stats().Accepted }).Should(BeEquivalentTo(1))
+		short.lacks.Store(1)
+		before := pauses()
+		dial(l.Addr().String()) // the call of Accept that already waits
+		moves(before, 5*time.Millisecond)
+	})
 
 	It("are no longer accepted once the listener is broken", func() {
 		start(serve.ServerConfig{})

@@ -41,11 +41,12 @@ var _ = Describe("the watchdog over deadlines", func() {
 			random := rand.New(rand.NewPCG(seed, 1))
 			clk := clock.NewMock()
 			s, conns := watched(clk, 50)
-			at := make([]int64, len(conns)) // 0: none, or over
+			at := make([]int64, len(conns)) // 0: none
+			over := make([]bool, len(conns))
 			for range 100 {
 				for range random.IntN(10) {
 					i := random.IntN(len(conns))
-					if conns[i] == nil || conns[i].Conn.(*interruptible).interrupted.Load() {
+					if conns[i] == nil || over[i] {
 						continue
 					}
 					switch random.IntN(10) {
@@ -62,14 +63,12 @@ var _ = Describe("the watchdog over deadlines", func() {
 				}
 				clk.Add(time.Duration(1 + random.IntN(5)))
 				for i, c := range conns {
-					if c == nil || c.Conn.(*interruptible).interrupted.Load() && at[i] == 0 {
+					if c == nil || over[i] {
 						continue
 					}
-					due := at[i] != 0 && at[i] <= s.config.Now()
-					if due {
+					if over[i] = at[i] != 0 && at[i] <= s.config.Now(); over[i] {
 						Eventually(c.Conn.(*interruptible).interrupted.Load).Should(BeTrue(), "seed %d", seed)
 						Expect(s.watchdog.set(c, 0)).To(BeFalse(), "it is being cut")
-						at[i] = 0
 						continue
 					}
 					Expect(c.Conn.(*interruptible).interrupted.Load()).To(BeFalse(), "seed %d", seed)
@@ -77,6 +76,25 @@ var _ = Describe("the watchdog over deadlines", func() {
 			}
 			s.watchdog.stop()
 		}
+	})
+
+	It("looks at an instant that has become nobody's deadline, and leaves the connection alone", func() {
+		clk := clock.NewMock()
+		s, conns := watched(clk, 1)
+		Expect(s.watchdog.set(conns[0], 1)).To(BeTrue())
+		Expect(s.watchdog.set(conns[0], 0)).To(BeTrue())
+		clk.Add(1)
+		s.watchdog.look()
+		Expect(s.watchdog.set(conns[0], 2)).To(BeTrue(), "it is not being cut")
+		Expect(conns[0].Conn.(*interruptible).interrupted.Load()).To(BeFalse())
+	})
+
+	It("knows every instant but 0, from the first of the clock on", func() {
+		clk := clock.NewMock()
+		s, conns := watched(clk, 1)
+		Expect(s.watchdog.set(conns[0], 1)).To(BeTrue())
+		clk.Add(1)
+		Eventually(conns[0].Conn.(*interruptible).interrupted.Load).Should(BeTrue())
 	})
 })
 

@@ -97,6 +97,7 @@ var _ = Describe("Conn", func() {
 		Expect(err).To(MatchError(net.ErrClosed))
 		_, err = near.ReadWithin(make([]byte, 1), time.Second)
 		Expect(err).To(MatchError(net.ErrClosed))
+		Expect(near.SetWriteDeadline(time.Time{})).To(MatchError(net.ErrClosed))
 	})
 
 	It("wakes a waiting reader and writer when it is closed", func() {

@@ -1,0 +1,140 @@
+package serve
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/Zezezknight/cryptomem/transport/session"
+	"github.com/Zezezknight/cryptomem/transport/wire"
+)
+
+// watchful is the system, and notes what it is told to poll.
+type watchful struct {
+	Kernel
+	// onAdd, if not nil, is called instead of adding, which is what add does.
+	onAdd func(add func() error) error
+
+	mu  sync.Mutex
+	ops []int
+}
+
+func (w *watchful) EpollCtl(epoll, op, fd int, events uint32) error {
+	w.mu.Lock()
+	w.ops = append(w.ops, op)
+	w.mu.Unlock()
+	control := func() error { return w.Kernel.EpollCtl(epoll, op, fd, events) }
+	if op == syscall.EPOLL_CTL_ADD && w.onAdd != nil {
+		return w.onAdd(control)
+	}
+	return control()
+}
+
+func (w *watchful) told() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.ops)
+}
+
+// ponged answers every request OK.
+type ponged struct{}
+
+func (ponged) Handle(_ int64, dst []byte, _ *wire.Request) []byte {
+	return wire.AppendResponse(dst, wire.OK, nil)
+}
+
+var _ = Describe("a connection that is given to a poller", func() {
+	var (
+		kernel *watchful
+		c      *serverConn
+		client net.Conn
+		fd     int
+	)
+
+	BeforeEach(func() {
+		kernel = &watchful{Kernel: System()}
+		s := NewServer(ServerConfig{NewHandler: func(net.Conn) session.Handler { return ponged{} }, Clock: clock.NewMock(), Kernel: kernel})
+		pollers, err := newPollers(s)
+		Expect(err).NotTo(HaveOccurred())
+		s.pollers = pollers
+		DeferCleanup(pollers.close)
+
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		defer l.Close() //nolint:errcheck // its one connection is there
+		client, err = net.Dial("tcp", l.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		accepted, err := l.Accept()
+		Expect(err).NotTo(HaveOccurred())
+		c = s.enter(accepted)
+		c.handler = ponged{}
+		c.initRead()
+		Expect(c.raw.Control(func(d uintptr) { fd = int(d) })).To(Succeed())
+		DeferCleanup(func() {
+			Expect(client.Close()).To(Succeed())
+			Eventually(func() int { return s.Stats().Connections }).Should(BeZero(), "it is noticed that the client has left")
+		})
+	})
+
+	// add has a poller wait for c, as its owner would.
+	add := func() bool {
+		GinkgoHelper()
+		return c.server.pollers.of(fd).add(fd, c)
+	}
+
+	It("belongs to that poller, which notices what comes", func() {
+		ping, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Ping})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(add()).To(BeTrue())
+		Expect(Attended(c.server)).To(BeZero())
+		_, err = client.Write(ping[:1])
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() int64 { return c.server.counters.received.Load() }).Should(BeEquivalentTo(1))
+	})
+
+	It("is told to the kernel once", func() {
+		Expect(add()).To(BeTrue())
+		Expect(kernel.told()).To(Equal([]int{syscall.EPOLL_CTL_ADD}))
+	})
+
+	It("stays with its owner if the kernel does not poll it", func() {
+		kernel.onAdd = func(func() error) error { return syscall.ENOSPC }
+		Expect(add()).To(BeFalse())
+		Expect(Attended(c.server)).To(Equal(1))
+		Expect(c.polled.Load()).To(BeFalse())
+		go c.resume(nil)
+	})
+
+	It("goes to a goroutine of its own, once, if it was interrupted and is not polled either", func() {
+		kernel.onAdd = func(func() error) error {
+			c.unpoll()
+			return syscall.EBADF
+		}
+		Expect(add()).To(BeTrue(), "it is no longer the caller's")
+		Expect(Attended(c.server)).To(Equal(1))
+	})
+
+	It("does not remain with the kernel if it was dropped just before it came there", func() {
+		kernel.onAdd = func(add func() error) error {
+			c.poller.remove(c)
+			return add()
+		}
+		Expect(add()).To(BeTrue())
+		Expect(kernel.told()).To(Equal([]int{syscall.EPOLL_CTL_ADD, syscall.EPOLL_CTL_DEL, syscall.EPOLL_CTL_DEL}))
+		c.unpoll()
+	})
+
+	It("ends at once if its time was over before it came there", func() {
+		c.deadline.at.Store(cut)
+		Expect(add()).To(BeTrue())
+		Expect(client.SetReadDeadline(time.Now().Add(10 * time.Second))).To(Succeed())
+		_, err := client.Read(make([]byte, 1))
+		Expect(err).To(MatchError("EOF"))
+	})
+})
