@@ -205,6 +205,35 @@ var _ = Describe("An account", func() {
 		Expect(err).To(MatchError(cache.ErrAccountFull), "which could never be stored")
 	})
 
+	It("bears what it uploads until that is released, and once only", func() {
+		const size = 200_000
+		alice.SetLimit(cost(size))
+		begin := func() *cache.Upload {
+			GinkgoHelper()
+			st, err := alice.Cache().BeginUpload(key, size)
+			Expect(err).NotTo(HaveOccurred())
+			return st
+		}
+		fill := func(st *cache.Upload) {
+			GinkgoHelper()
+			for st.Missing() > 0 {
+				b, err := st.Buffer()
+				Expect(err).NotTo(HaveOccurred())
+				st.Advance(len(b))
+			}
+		}
+		first := begin()
+		fill(first)
+		first.Release()
+		first.Release()
+		second, third := begin(), begin()
+		fill(second)
+		Expect(third.Buffer()).Error().To(MatchError(fmt.Sprintf(
+			"account limit reached: alice would have %d bytes on their way, limit %d", size+32<<10, cost(size))))
+		third.Release()
+		second.Release()
+	})
+
 	It("uploads what fits to the byte, in a new item's place or an old one's, and no byte more", func() {
 		const size = 200_000
 		begin := func(size int) error {

@@ -128,6 +128,21 @@ var _ = Describe("Large values", func() {
 			st.Release()
 		})
 
+		It("are nothing once released: no byte is missing, and there is no room for any", func() {
+			st, err := c.BeginUpload(key, 1<<20)
+			Expect(err).NotTo(HaveOccurred())
+			b, err := st.Buffer()
+			Expect(err).NotTo(HaveOccurred())
+			st.Advance(len(b))
+			for range 2 { // the second one changes nothing
+				st.Release()
+				Expect(st.Missing()).To(BeZero())
+				Expect(st.Buffer()).To(BeEmpty())
+				Expect(c.Stats().Memory.Transit).To(BeZero())
+				Expect(c.Check()).To(Succeed())
+			}
+		})
+
 		It("push nothing out before they are whole, however many there are", func() {
 			c, _ := newCache(cache.WithMaxMemory(4 << 20))
 			items := uint64(0)
