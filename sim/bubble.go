@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"net"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/benbjohnson/clock"
 
-	"github.com/Zezezknight/cryptomem/cache"
-
-	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sim/oracle"
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
@@ -57,8 +53,9 @@ type bubble struct {
 	// that they left to their client's goroutine.
 	ownReads, lateReads atomic.Int64
 	hash                uint64
-	// The server's.
-	machine *machineClock
+	// The servers, and the first of them.
+	processes []*process
+	first     *process
 	// Nil unless the server runs on a simulated kernel.
 	shell *shell
 	// Nil unless hostile.
@@ -83,22 +80,16 @@ type bubble struct {
 	// Guards everything below.
 	mu sync.Mutex
 	// door is nil without authentication.
-	door *doorkeeper
-	// Until when the server does nothing.
-	frozen time.Time
+	door   *doorkeeper
 	healed bool
+	// Nothing recurs any more.
+	over bool
 	// All users are there.
-	ready  bool
-	server *server.Server
-	// When it is started again.
-	back  time.Time
-	conns []*gatedConn
-	// Those that close their sending half once nothing is to be sent.
+	ready bool
+	// Connections that close their sending half once nothing is to be sent.
 	ending []*gatedConn
-	// Connections that each lane has made.
-	dials map[int]uint64
-	users []*user
-	raws  []*rawUser
+	users  []*user
+	raws   []*rawUser
 	// Calls and dialogues.
 	pending int
 	// A call has ended without its answer, so that the server may still be at it, or its
@@ -134,10 +125,13 @@ func runInBubble(s *script.Script, o Options) *Result {
 
 // newBubble returns a run that is about to begin.
 func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
-	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}, dials: map[int]uint64{}}
+	b := &bubble{script: s, clk: clk, gate: g, ledger: oracle.NewLedger(), values: map[string]script.Value{}}
 	b.start = b.clk.Now()
 	b.door = newDoorkeeper(&s.Config)
-	b.machine = &machineClock{Clock: clk, start: b.start, drift: int64(s.Config.Drift)}
+	for i := range s.Config.Servers {
+		b.processes = append(b.processes, newProcess(b, i))
+	}
+	b.first = b.processes[0]
 	if o.Record {
 		b.trace = &Trace{Lanes: []Lane{{"server", 0}}}
 	}
@@ -145,7 +139,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		a := &s.Actions[i]
 		b.corrupt = b.corrupt || a.Verb.Corrupts()
 		switch a.Verb {
-		case script.Cut, script.CutTorn, script.CutAnswer, script.Finish, script.Restart:
+		case script.Cut, script.CutTorn, script.CutAnswer, script.Finish, script.Restart, script.Unplug:
 			b.faults = true
 		}
 		b.suspect = b.suspect || a.Actor.Kind == script.Raw
@@ -171,7 +165,9 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 // run goes through the script, ends everything and judges.
 func (b *bubble) run(o Options) *Result {
 	s := b.script
-	b.open()
+	for _, p := range b.processes {
+		p.open()
+	}
 	b.users = make([]*user, s.Config.Clients)
 	for i := range b.users {
 		b.join(i)
@@ -220,73 +216,7 @@ func (b *bubble) join(i int) {
 func (b *bubble) elapsed() time.Duration { return b.clk.Since(b.start) }
 
 // moment is the server's time, which is what histories are written in.
-func (b *bubble) moment() int64 { return int64(b.machine.Since(b.start)) }
-
-// open starts a server with an empty store.
-func (b *bubble) open() {
-	c := &b.script.Config
-	eviction := cache.EvictNone
-	if c.Evict {
-		eviction = cache.EvictLeastUsed
-	}
-	config := server.Config{
-		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction, MaxInFlight: int64(c.InFlight),
-		AllowFlush: true, Clock: b.machine, HashKey: &[16]byte{byte(b.script.Seed), 2},
-	}
-	var err error
-	if b.door != nil {
-		b.mu.Lock()
-		config.Authenticator, err = b.door.enlist()
-		b.mu.Unlock()
-		if err != nil {
-			b.violate(RuleRefusal, err.Error())
-		}
-	}
-	b.shell.configure(&config)
-	srv, err := server.New(config)
-	if err != nil {
-		b.violate(RuleRefusal, err.Error())
-		return
-	}
-	b.mu.Lock()
-	b.server = srv
-	b.shell.serve(srv)
-	b.mu.Unlock()
-}
-
-// dial connects a user to the server.
-func (b *bubble) dial(lane int) (net.Conn, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.server == nil {
-		return nil, errNoListener
-	}
-	client, server := b.connect(lane)
-	serve := b.server.ServeConn
-	var end net.Conn = server
-	if b.liar != nil {
-		end = &lyingConn{Conn: server, liar: b.liar}
-	}
-	if b.shell == nil {
-		b.work.Go(func() { serve(end) })
-	} else if err := b.shell.connect(end, server, lane); err != nil {
-		return nil, errNoListener
-	}
-	b.conns = append(b.conns, client)
-	return &promptConn{gatedConn: client}, nil
-}
-
-// conn returns the user's connection made last, nil if it has none.
-func (b *bubble) conn(lane int) *gatedConn {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i := len(b.conns) - 1; i >= 0; i-- {
-		if b.conns[i].lane == lane {
-			return b.conns[i]
-		}
-	}
-	return nil
-}
+func (b *bubble) moment() int64 { return int64(b.first.clk.Since(b.start)) }
 
 // play goes through the script and then lets everything complete.
 func (b *bubble) play() {
@@ -323,7 +253,9 @@ func (b *bubble) heal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.healed = true
-	b.machine.idle.Store(0)
+	for _, p := range b.processes {
+		p.clk.idle.Store(0)
+	}
 }
 
 func (b *bubble) failed() bool {
@@ -395,7 +327,7 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if t.system && b.ready && !b.healed {
-		return b.frozen
+		return b.first.frozen
 	}
 	if !b.ready || b.healed || t.conn == nil {
 		return time.Time{}
@@ -409,17 +341,17 @@ func (b *bubble) heldUntil(t *ticket) time.Time {
 	if stalled := t.conn.stalledUntil(); stalled.After(until) {
 		until = stalled
 	}
-	if b.frozen.After(until) {
+	if frozen := t.conn.to.frozen; frozen.After(until) {
 		// nothing reaches a frozen server, and nothing leaves it
-		until = b.frozen
+		until = frozen
 	}
 	return until
 }
 
-// aimedAt is when a request of a user's is to reach the server, if it is the one
-// that an aimed call sends, and otherwise. It requires b.mu.
+// aimedAt is when a request of a user's is to reach the server that has its key, if it
+// is the one that an aimed call sends, and otherwise. It requires b.mu.
 func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
-	if lane >= rawLane || b.server == nil {
+	if lane >= rawLane || b.first.server == nil {
 		return otherwise
 	}
 	u := b.users[lane-1]
@@ -428,14 +360,13 @@ func (b *bubble) aimedAt(lane int, otherwise time.Time) time.Time {
 	}
 	a := u.aims[0]
 	u.aims = u.aims[1:]
-	store := b.server.Cache()
-	now := store.Now()
-	_, info, ok := store.GetAppend(now, nil, u.wireName(a.Key))
-	left := info.TTL + a.Aim.Offset
-	if !ok || info.TTL == 0 || left <= 0 || left > farAim {
-		return otherwise
+	for _, p := range b.processes {
+		kept := p.timeLeft(u.wireName(a.Key))
+		if left := kept + a.Aim.Offset; kept > 0 && left > 0 && left <= farAim {
+			return b.clk.Now().Add(left)
+		}
 	}
-	return b.clk.Now().Add(left)
+	return otherwise
 }
 
 // finishing closes the sending half of connections that are to end and have nothing more

@@ -18,7 +18,7 @@ func (b *bubble) act(step int, a *script.Action) {
 	case a.Actor.Kind == script.Raw:
 		b.raw(a.Actor.Index).act(step, a)
 	case a.Actor.Kind == script.Server:
-		b.befall(a, until)
+		b.processes[max(a.Actor.Index, 1)-1].befall(a, until)
 	case a.Verb.IsCall():
 		b.users[a.Actor.Index-1].call(step, a)
 	case a.Verb == script.Cancel:
@@ -36,40 +36,21 @@ func (b *bubble) act(step int, a *script.Action) {
 	}
 }
 
-// befall lets something happen to the server.
-func (b *bubble) befall(a *script.Action, until time.Time) {
-	switch {
-	case a.Verb.ChangesIdentity():
-		b.tell(a)
-	case a.Verb == script.Restart:
-		b.restart(a.TTL)
-	case a.Verb == script.Freeze:
+// strike lets something happen to a user's connection to each server, if there is one.
+func (b *bubble) strike(a *script.Action, until time.Time) {
+	for _, p := range b.processes {
 		b.mu.Lock()
-		b.frozen = until
+		c := p.conn(a.Actor.Index)
 		b.mu.Unlock()
-	case a.Verb == script.Starve:
-		b.machine.idle.Store(int64(b.elapsed() + a.TTL))
-	case a.Verb == script.Sweep:
-		b.mu.Lock()
-		if b.server != nil {
-			store := b.server.Cache()
-			store.Sweep(store.Now(), a.Count)
+		if c != nil {
+			c.strike(a, until)
 		}
-		b.mu.Unlock()
-	case a.Verb.IsLie() && b.liar != nil:
-		b.liar.mu.Lock()
-		b.liar.tell(a.Verb)
-		b.liar.mu.Unlock()
 	}
 }
 
-// strike lets something happen to a user's connection, if there is one.
-func (b *bubble) strike(a *script.Action, until time.Time) {
-	c := b.conn(a.Actor.Index)
-	if c == nil {
-		return
-	}
-	end := c
+// strike lets something happen to the connection, of which c is the user's end.
+func (c *gatedConn) strike(a *script.Action, until time.Time) {
+	b, end := c.b, c
 	if a.Side == script.Down {
 		end = c.other
 	}

@@ -1,52 +1,10 @@
 package sim
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"testing/synctest"
 	"time"
-
-	"github.com/Zezezknight/cryptomem/sim/oracle"
-	"github.com/Zezezknight/cryptomem/sim/script"
 )
-
-// restart loses everything that the server has.
-func (b *bubble) restart(back time.Duration) {
-	b.mu.Lock()
-	server, conns := b.server, b.conns
-	until := b.clk.Now().Add(back)
-	b.server, b.conns, b.back = nil, nil, until
-	b.shell.stop(true)
-	now := b.moment()
-	if server != nil {
-		b.done = append(b.done, ended{ops: []oracle.Op{{Verb: script.Flush, Call: now, Return: oracle.Never, Outcome: oracle.Unknown}}})
-	}
-	at := len(b.done) - 1
-	b.mu.Unlock()
-	for _, c := range conns {
-		c.reset()
-	}
-	if server == nil {
-		return
-	}
-	b.work.Go(func() {
-		err := server.Close()
-		if err != nil && !errors.Is(err, context.Canceled) {
-			b.violate(RuleRefusal, "the server does not close: "+err.Error())
-		}
-		if b.free != nil {
-			b.until(until)
-		} else {
-			b.clk.Sleep(back + 1)
-		}
-		b.mu.Lock()
-		op := &b.done[at].ops[0]
-		op.Outcome, op.Return = oracle.Done, b.moment()
-		b.mu.Unlock()
-		b.open()
-	})
-}
 
 // end closes everything and waits until no goroutine of the run is left.
 func (b *bubble) end() {
@@ -59,12 +17,14 @@ func (b *bubble) end() {
 		return
 	}
 	b.closeUsers()
-	if server := b.server; server != nil {
-		var closing sync.WaitGroup
-		// its connections are gone; what is left is the janitor
-		closing.Go(func() { _ = server.Close() })
-		b.finish(&closing, never)
+	var closing sync.WaitGroup
+	for _, p := range b.processes {
+		if p.server != nil {
+			// its connections are gone; what is left is the janitor
+			closing.Go(func() { _ = p.server.Close() })
+		}
 	}
+	b.finish(&closing, never)
 }
 
 func (b *bubble) closeUsers() {

@@ -220,8 +220,9 @@ func (g *gate) behind(t *ticket) bool {
 type gatedConn struct {
 	net.Conn
 	b    *bubble
+	to   *process
 	lane int
-	// Of the connections of its lane.
+	// Of the connections of its lane to its server.
 	number uint64
 	// side that it writes to.
 	side   script.Side
@@ -249,14 +250,14 @@ type gatedConn struct {
 	room atomic.Int64
 }
 
-// connect returns the two ends of a connection. It requires b.mu.
-func (b *bubble) connect(lane int) (client, server *gatedConn) {
+// connect returns the two ends of a connection. It requires bubble.mu.
+func (p *process) connect(lane int) (client, server *gatedConn) {
 	x, y := newDuplex()
-	b.dials[lane]++
+	p.dials[lane]++
 	closed, once := make(chan struct{}), new(sync.Once)
 	end := func(conn net.Conn, side script.Side) *gatedConn {
 		return &gatedConn{
-			Conn: conn, b: b, lane: lane, number: b.dials[lane], side: side,
+			Conn: conn, b: p.b, to: p, lane: lane, number: p.dials[lane], side: side,
 			closed: closed, once: once, tap: oracle.NewWiretap(inTheClear),
 		}
 	}
@@ -267,7 +268,12 @@ func (b *bubble) connect(lane int) (client, server *gatedConn) {
 
 // identity tells those who write apart: a user may have two connections for a while.
 func (c *gatedConn) identity() uint64 {
-	return c.number%(1<<10)<<32 | uint64(c.lane)<<1 | uint64(c.side)
+	return c.number%(1<<10)<<32 | c.link()
+}
+
+// link is one for each direction between a lane and a server.
+func (c *gatedConn) link() uint64 {
+	return uint64(c.to.index)<<20 | uint64(c.lane)<<1 | uint64(c.side)
 }
 
 // Write sends p in fragments, each in its turn and after its delay.
@@ -294,7 +300,7 @@ func (c *gatedConn) plan(t *ticket) {
 	c.mu.Lock()
 	c.written++
 	t.id = c.identity()<<20 | c.written
-	t.draw = script.Draw(c.b.script.Seed, uint64(c.lane)<<1|uint64(c.side), c.written)
+	t.draw = script.Draw(c.b.script.Seed, c.link(), c.written)
 	trickles := c.trickle.After(now)
 	c.mu.Unlock()
 	t.size = len(t.all) - t.sent

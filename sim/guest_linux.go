@@ -145,7 +145,7 @@ func (g *guest) live() {
 	b.gate.pass(&ticket{id: 1<<42 | object})
 	b.mu.Lock()
 	stops, err := g.sh.stops, errNoListener
-	if b.server != nil {
+	if b.first.server != nil {
 		g.peer, err = g.sh.listener.Dial(object, &net.TCPAddr{IP: net.IPv4(10, 9, 0, byte(g.index)), Port: 1024})
 	}
 	b.mu.Unlock()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim/script"
@@ -114,11 +115,11 @@ func (b *bubble) until(at time.Time) {
 	}
 }
 
-// returned waits for a server that is due to be there again.
+// returned waits for servers that are due to be there again.
 func (b *bubble) returned() {
 	for {
 		b.mu.Lock()
-		there := b.server != nil || b.back.After(b.clk.Now())
+		there := !slices.ContainsFunc(b.processes, func(p *process) bool { return p.server == nil && !p.back.After(b.clk.Now()) })
 		b.mu.Unlock()
 		if there || b.failed() {
 			return

@@ -105,7 +105,7 @@ func (r *rawUser) connected() bool {
 	if r.conn != nil && !r.closed {
 		return true
 	}
-	conn, err := r.b.dial(rawLane + r.index)
+	conn, err := r.b.first.dial(rawLane + r.index)
 	if err != nil {
 		return false
 	}
@@ -192,7 +192,7 @@ func (r *rawUser) play(name string) {
 	}
 	r.received, r.dialogue = nil, d
 	// as golden dialogues want it
-	r.b.machine.stop(true)
+	r.b.first.clk.stop(true)
 	r.b.mu.Lock()
 	r.b.pending++
 	r.b.mu.Unlock()
@@ -224,7 +224,7 @@ func (r *rawUser) converse() {
 // over ends the dialogue. It requires mu.
 func (r *rawUser) over() {
 	r.dialogue = nil
-	r.b.machine.stop(false)
+	r.b.first.clk.stop(false)
 	r.b.mu.Lock()
 	r.b.pending--
 	r.b.mu.Unlock()

@@ -105,7 +105,7 @@ func (sh *shell) busy(after *ticket) bool {
 	if what := sh.misuse.Load(); what != nil {
 		sh.b.violate(RuleDescriptor, *what)
 	}
-	return sh.b.frozen.Before(sh.b.clk.Now()) && sh.b.gate.system()
+	return sh.b.first.frozen.Before(sh.b.clk.Now()) && sh.b.gate.system()
 }
 
 // configure makes a server that is about to be made run on the kernel.
@@ -265,7 +265,7 @@ func (sh *shell) end() {
 	sh.assemble()
 	b.mu.Lock()
 	sh.stop(!graceful)
-	server := b.server
+	server := b.first.server
 	b.mu.Unlock()
 	var closing sync.WaitGroup
 	closing.Go(func() {
@@ -296,7 +296,7 @@ func (sh *shell) end() {
 // leave ends the clients.
 func (sh *shell) leave() {
 	sh.b.closeUsers()
-	for _, c := range sh.b.conns {
+	for _, c := range sh.b.first.conns {
 		// a call that never ended may have left one
 		c.reset()
 	}

@@ -74,7 +74,7 @@ func newUser(b *bubble, index int) *user {
 		cryptomem.WithKeyring(kr), cryptomem.WithClock(u.clk), cryptomem.WithSkew(skew), cryptomem.WithAttempts(c.Attempts),
 		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
 		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}, b}),
-		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.dial(index) }),
+		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.first.dial(index) }),
 		cryptomem.WithObserver(turnstile{b, index}), cryptomem.WithFreshness(tableOf(c)),
 		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)), cryptomem.WithMaxValueSize(c.MaxValueSize),
 	}
@@ -266,7 +266,7 @@ func (u *user) prolong(ctx context.Context, a *script.Action) error {
 	conn := u.wire
 	u.b.mu.Unlock()
 	if conn == nil || isOver(conn.Broken()) {
-		end, err := u.b.dial(u.index)
+		end, err := u.b.first.dial(u.index)
 		if err != nil {
 			return err
 		}
