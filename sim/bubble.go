@@ -90,6 +90,8 @@ type bubble struct {
 	ending []*gatedConn
 	users  []*user
 	raws   []*rawUser
+	// What rings look after servers by; does not change once the users are there.
+	looks []*look
 	// Calls and dialogues.
 	pending int
 	// A call has ended without its answer, so that the server may still be at it, or its
@@ -147,7 +149,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		b.loading = b.loading || a.Verb.IsLoading() || a.Verb.IsLocking()
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
-	if HasShell && (o.Shell || s.Config.Kernel > 0) {
+	if HasShell && (o.Shell || s.Config.Kernel > 0) && s.Config.Servers == 1 {
 		b.shell = newShell(b)
 	}
 	b.faults = b.faults || b.corrupt || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
@@ -189,7 +191,7 @@ func (b *bubble) run(o Options) *Result {
 	if o.Answers {
 		r.Answers = map[*script.Action]string{}
 		for _, d := range b.done {
-			if d.step > 0 {
+			if d.step > 0 && d.step <= len(s.Actions) {
 				r.Answers[&s.Actions[d.step-1]] = d.how
 			}
 		}
@@ -246,6 +248,7 @@ func (b *bubble) play() {
 	if !b.idle() && !b.failed() && !b.corrupt && b.liar == nil {
 		b.violate(RuleLiveness, "calls have no answer after "+time.Duration(peace).String()+" without faults")
 	}
+	b.healRings()
 }
 
 // heal ends all faults.

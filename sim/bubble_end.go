@@ -28,6 +28,9 @@ func (b *bubble) end() {
 }
 
 func (b *bubble) closeUsers() {
+	b.mu.Lock()
+	b.over = true
+	b.mu.Unlock()
 	for _, u := range b.users {
 		b.work.Go(u.close)
 	}

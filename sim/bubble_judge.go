@@ -38,7 +38,7 @@ func (b *bubble) judge(o Options) uint64 {
 	for _, ops := range oracle.ByKey(b.loads.History(history)) {
 		v := oracle.Zones(ops)
 		if v == nil && oracle.Tractable(ops) {
-			v = oracle.Linearizable(ops, b.script.Config.Evict)
+			v = oracle.Linearizable(ops, b.script.Config.Evict || len(b.processes) > 1)
 		}
 		if v != nil {
 			b.violate(v.Rule, v.Detail)

@@ -81,14 +81,14 @@ func (b *bubble) settle() {
 func (b *bubble) rests() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pending == 0 && !b.unanswered
+	return b.pending == 0 && !b.unanswered && !slices.ContainsFunc(b.looks, func(l *look) bool { return l.due > 0 })
 }
 
 // begin gets tier 3 to the time of an action.
 func (b *bubble) begin(a *script.Action, last time.Duration) {
 	if a.At > last {
 		b.settle()
-		b.free.advance(a.At)
+		b.lookUntil(a.At)
 		b.returned()
 	}
 	if !a.Aim.On {

@@ -25,10 +25,13 @@ var _ socket.PromptConn = (*promptConn)(nil)
 
 // ReadWithin implements socket.PromptConn.
 func (c *promptConn) ReadWithin(b []byte, atMost time.Duration) (int, error) {
-	if c.b.steps != nil {
+	now := c.b.clk.Now()
+	if c.b.free != nil {
+		now = c.b.timers().Now() // the script's time stands still
+	} else {
 		c.b.steps.expect(atMost)
 	}
-	_ = c.SetReadDeadline(c.b.clk.Now().Add(atMost)) // reading fails where this does
+	_ = c.SetReadDeadline(now.Add(atMost)) // reading fails where this does
 	n, err := c.Read(b)
 	switch {
 	case n > 0:

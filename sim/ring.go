@@ -31,8 +31,8 @@ func (c *client) joinRing() {
 	}
 	for _, to := range c.w.servers {
 		// Clients do not look at the same time.
-		first := int64(script.Draw(c.w.script.Seed, uint64(c.index), uint64(to.index)) % uint64(c.every()))
-		c.w.events.push(c.w.now+first+1, rankLook, c.index, func() { c.look(to) })
+		first := int64(firstLook(c.w.script, c.index, to.index, time.Duration(c.every())))
+		c.w.events.push(c.w.now+first, rankLook, c.index, func() { c.look(to) })
 	}
 }
 

@@ -70,19 +70,23 @@ func newUser(b *bubble, index int) *user {
 	if u.names, err = sealing.New(kr, named...); err != nil {
 		b.violate(RuleRefusal, err.Error())
 	}
+	if u.client, err = u.connect(kr); err != nil {
+		b.violate(RuleRefusal, err.Error())
+	}
+	return u
+}
+
+// connect makes the user's client, of the one server or of a ring of all.
+func (u *user) connect(kr *sealing.Keyring) (*cryptomem.Client, error) {
+	b := u.b
+	c := &b.script.Config
+	both := []cryptomem.Option{
+		cryptomem.WithClock(u.clk), cryptomem.WithMaxValueSize(c.MaxValueSize),
+		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(u.index))}, b}),
+	}
 	opts := []cryptomem.Option{
-		cryptomem.WithKeyring(kr), cryptomem.WithClock(u.clk), cryptomem.WithSkew(skew), cryptomem.WithAttempts(c.Attempts),
-		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
-		cryptomem.WithRandom(&userRandom{keyedReader{seed: script.Draw(b.script.Seed, uint64(index))}, b}),
-		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return b.first.dial(index) }),
-		cryptomem.WithObserver(turnstile{b, index}), cryptomem.WithFreshness(tableOf(c)),
-		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)), cryptomem.WithMaxValueSize(c.MaxValueSize),
-	}
-	if c.Deadline == 0 {
-		opts = append(opts, cryptomem.WithTimeout(24*time.Hour))
-	}
-	if c.Inflight > 0 {
-		opts = append(opts, cryptomem.WithInFlight(c.Inflight, 1<<20))
+		cryptomem.WithKeyring(kr), cryptomem.WithSkew(skew), cryptomem.WithAttempts(c.Attempts),
+		cryptomem.WithObserver(turnstile{b, u.index}), cryptomem.WithFreshness(tableOf(c)),
 	}
 	if c.Padding {
 		opts = append(opts, cryptomem.WithPadding())
@@ -90,17 +94,39 @@ func newUser(b *bubble, index int) *user {
 	if c.Blind {
 		opts = append(opts, cryptomem.WithBlindNames())
 	}
-	if b.shell.secures(index) {
+	if len(b.processes) == 1 {
+		return cryptomem.Dial(context.Background(), "sim", slices.Concat(both, opts, u.dialing(b.first))...)
+	}
+	ring, err := newUserRing(u, both)
+	if err != nil {
+		return nil, err
+	}
+	return cryptomem.NewClient(ring, slices.Concat(both, opts)...)
+}
+
+// dialing are the options of the user's connections to a server.
+func (u *user) dialing(to *process) []cryptomem.Option {
+	b := u.b
+	c := &b.script.Config
+	opts := []cryptomem.Option{
+		cryptomem.WithBackoff(1, 1), // calls that wait together would go on in an order that no gate decides
+		cryptomem.WithDialer(func(context.Context, string) (net.Conn, error) { return to.dial(u.index) }),
+		cryptomem.WithTimeout(max(c.Deadline, time.Millisecond)),
+	}
+	if c.Deadline == 0 {
+		opts = append(opts, cryptomem.WithTimeout(24*time.Hour))
+	}
+	if c.Inflight > 0 {
+		opts = append(opts, cryptomem.WithInFlight(c.Inflight, 1<<20))
+	}
+	if b.shell.secures(u.index) {
 		opts = append(opts, cryptomem.WithTLS(trusting()))
 	}
 	if c.Identities > 0 {
-		name := identityOf(c, index)
+		name := identityOf(c, u.index)
 		opts = append(opts, cryptomem.WithAuth(name, []byte(tokenOf(name))))
 	}
-	if u.client, err = cryptomem.Dial(context.Background(), "sim", opts...); err != nil {
-		b.violate(RuleRefusal, err.Error())
-	}
-	return u
+	return opts
 }
 
 func (u *user) name() string { return fmt.Sprintf("c%d", u.index) }

@@ -40,7 +40,7 @@ func stress(s *script.Script, o sim.Options) *sim.Result {
 	return sim.Stress(s, network, o)
 }
 
-var errOneTier = errors.New("this world, or something that happens in it, is tier 1's alone")
+var errNotHere = errors.New("this tier has not this world, or not all that happens in it")
 
 // A batch is many runs, and what is known of them together.
 type batch struct {
@@ -69,17 +69,23 @@ func newBatch(f *flags, out io.Writer) *batch {
 
 // playable returns the first seed, from the given one on, whose world the tier has.
 func (b *batch) playable(seed uint64) uint64 {
-	for b.tier > 1 && script.Generate(seed).OneTier() {
+	for !b.has(script.Generate(seed)) {
 		seed++
 	}
 	return seed
 }
 
+// has reports whether the tier has a seed's world. Of rings, tier 3 plays scenarios, and
+// the simulated kernel runs one server.
+func (b *batch) has(s *script.Script) bool {
+	return b.tier == 1 || !s.OneTier() && (s.Config.Servers == 1 || b.tier == 2 && !b.shell)
+}
+
 // seed runs the script of a seed.
 func (b *batch) seed(seed uint64) {
 	s := script.Generate(seed)
-	if s.OneTier() && b.tier > 1 {
-		b.err = fmt.Errorf("seed %d: %w", seed, errOneTier)
+	if !b.has(s) {
+		b.err = fmt.Errorf("seed %d: %w", seed, errNotHere)
 		return
 	}
 	if b.shell {

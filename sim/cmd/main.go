@@ -254,11 +254,11 @@ func (b *batch) scenario(file, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if s.OneTier() && b.tier > 1 {
+	if b.tier > 1 && (s.OneTier() || b.shell && s.Config.Servers > 1) {
 		if len(b.scenarios) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%s: %w", file, errOneTier)
+		return fmt.Errorf("%s: %w", file, errNotHere)
 	}
 	b.check(s, file, runners[b.tier])
 	return nil

@@ -117,7 +117,7 @@ var _ = Describe("the command", func() {
 		Entry("an unknown flag", "unknown flag: --speed", "--speed"),
 		Entry("a tier that is not there", "tier is 9, want 1, 2 or 3", "--tier", "9"),
 		Entry("a stray word", `unexpected "fast"`, "fast"),
-		Entry("several servers on another tier", "is tier 1's alone", "--tier", "3", "--scenario", "../../testdata/scenarios/server-in-doubt.txt"),
+		Entry("several servers of a seed on tier 3", "this tier has not this world", "--tier", "3", "--seed", "9"),
 		Entry("time on a tier where it stands still", "--for goes by the clock", "--tier", "2", "--for", "1s"),
 		Entry("runs to compare that cannot be repeated", "--twice compares runs", "--tier", "3", "--twice"),
 		Entry("coverage on another tier", "--coverage is about all scenarios and seeds", "--tier", "2", "--coverage"),
@@ -130,7 +130,7 @@ var _ = Describe("the command", func() {
 		Entry("worlds without workers", "there is nothing to run", "exhaust", "--workers", "0"),
 		Entry("worlds and no time for them", "not gone through to the end within 1ns", "exhaust", "--for", "1ns", "--worlds", "four at a time"),
 		Entry("a bug for small worlds that is not there", `no planted bug is called "none"`, "exhaust", "--planted", "none"),
-		Entry("a world by hand on another tier", "is tier 1's alone", "--tier", "3", "--scenario", "../../testdata/scenarios/by-hand.txt"),
+		Entry("a world by hand on another tier", "this tier has not this world", "--tier", "3", "--scenario", "../../testdata/scenarios/by-hand.txt"),
 		Entry("no mutants", "there is nothing to try", "mutate", "--n", "0"),
 		Entry("mutants of a package that is not there", "directory not found", "mutate", "--list", "./nowhere"),
 	)

@@ -268,6 +268,7 @@ type shape struct {
 	optionalKey, needTTL, call, fault, dialogue  bool
 	optionalN, identity, size, oneTier, corrupts bool
 	lock, load                                   bool
+	oneServer                                    bool // with several, only tier 1 has it
 }
 
 // verbs is the grammar: the parser, the printer and the generator read it.
@@ -281,17 +282,17 @@ var verbs = [...]shape{
 	GetDel:  {name: "getdel", key: true, call: true},
 	Delete:  {name: "delete", key: true, call: true},
 	Touch:   {name: "touch", key: true, ttl: true, call: true},
-	Ping:    {name: "ping", call: true},
+	Ping:    {name: "ping", call: true, oneServer: true},
 	Flush:   {name: "flush", key: true, optionalKey: true, call: true},
 
-	Prolong: {name: "prolong", key: true, ttl: true, call: true},
+	Prolong: {name: "prolong", key: true, ttl: true, call: true, oneServer: true},
 
 	Lock:   {name: "lock", key: true, ttl: true, needTTL: true, call: true, lock: true},
 	Extend: {name: "extend", key: true, ttl: true, call: true, lock: true},
 	Unlock: {name: "unlock", key: true, call: true, lock: true},
 
-	Load:     {name: "load", key: true, value: true, ttl: true, call: true, load: true},
-	LoadFail: {name: "load-failing", key: true, value: true, ttl: true, call: true, load: true},
+	Load:     {name: "load", key: true, value: true, ttl: true, call: true, load: true, oneServer: true},
+	LoadFail: {name: "load-failing", key: true, value: true, ttl: true, call: true, load: true, oneServer: true},
 
 	Cancel: {name: "cancel"},
 	Rotate: {name: "rotate"},
@@ -315,7 +316,7 @@ var verbs = [...]shape{
 	Freeze:  {name: "freeze", actor: Server, ttl: true, needTTL: true, fault: true},
 	Starve:  {name: "starve", actor: Server, ttl: true, needTTL: true, fault: true},
 	Sweep:   {name: "sweep", actor: Server, n: true, fault: true},
-	Unplug:  {name: "unplug", actor: Server, ttl: true, needTTL: true, fault: true, oneTier: true},
+	Unplug:  {name: "unplug", actor: Server, ttl: true, needTTL: true, fault: true},
 
 	Grant:     {name: "grant", actor: Server, identity: true, key: true, optionalKey: true, fault: true},
 	GrantRead: {name: "grant-read", actor: Server, identity: true, key: true, optionalKey: true, fault: true},

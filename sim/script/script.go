@@ -17,7 +17,7 @@ type Script struct {
 // Config describes the world a script runs in.
 type Config struct {
 	Clients int // connections of the product's client
-	Servers int // that share the keys; several are tier 1's alone
+	Servers int // that share the keys
 
 	Identities  int // u1 to uN that clients take turns in using; 0: no authentication
 	Connections int // of each client to each server
@@ -80,7 +80,11 @@ func DefaultConfig() Config {
 
 // OneTier reports whether only tier 1 has such a world, and all that happens in it.
 func (s *Script) OneTier() bool {
-	return s.Config.Servers > 1 || s.Config.ByHand || s.Config.Each > 0 || s.Config.Connections > 1 || slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier })
+	c := &s.Config
+	if c.ByHand || c.Each > 0 || c.Connections > 1 || c.Servers > 1 && (c.Identities > 0 || c.Kernel > 0) {
+		return true
+	}
+	return slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier || c.Servers > 1 && verbs[a.Verb].oneServer })
 }
 
 // Clone returns a copy that shares no slice of actions with s.
