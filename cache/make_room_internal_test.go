@@ -76,6 +76,40 @@ var _ = Describe("Room for a write", func() {
 		Entry("the fullest shard for a small value", 1, 1000, 0),
 	)
 
+	It("costs no more large values than it needs", func() {
+		for range 20 {
+			before := evicted()
+			write(1, large)
+			after := evicted()
+			Expect(after[1] - before[1]).To(BeNumerically("<=", 2), "of the same size, and what its record needs")
+		}
+	})
+
+	It("is made by what has expired in one shard, if a fuller one has nothing to give", func() {
+		var err error
+		c, err = New(clock.NewMock(), WithMaxMemory(limit), WithShards(shards), WithEviction(EvictNone))
+		Expect(err).NotTo(HaveOccurred())
+		write := func(now int64, shard int, ttl time.Duration) error {
+			GinkgoHelper()
+			for {
+				key := fmt.Append(nil, keys[shard])
+				keys[shard]++
+				if s, _ := c.shard(key); s == c.shards[shard] {
+					_, err := c.Set(now, key, make([]byte, large), ttl)
+					return err
+				}
+			}
+		}
+		for range 10 {
+			Expect(write(1, 1, time.Minute)).To(Succeed())
+		}
+		for err == nil {
+			err = write(1, 0, 0)
+		}
+		Expect(err).To(MatchError(ErrFull))
+		Expect(write(int64(time.Hour), 0, 0)).To(Succeed())
+	})
+
 	It("is made by what has expired, even after survivors of another segment found none", func() {
 		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1), WithEviction(EvictNone))
 		Expect(err).NotTo(HaveOccurred())

@@ -98,6 +98,11 @@ var _ = Describe("a connection that is given to a poller", func() {
 		Eventually(func() int64 { return c.server.counters.received.Load() }).Should(BeEquivalentTo(1))
 	})
 
+	It("may have the next descriptor after all that there were", func() {
+		c.server.pollers.of(fd).conns = make([]*serverConn, fd)
+		Expect(add()).To(BeTrue())
+	})
+
 	It("is told to the kernel once", func() {
 		Expect(add()).To(BeTrue())
 		Expect(kernel.told()).To(Equal([]int{syscall.EPOLL_CTL_ADD}))
