@@ -81,7 +81,7 @@ var _ = Describe("Room for a write", func() {
 			before := evicted()
 			write(1, large)
 			after := evicted()
-			Expect(after[1] - before[1]).To(BeNumerically("<=", 2), "of the same size, and what its record needs")
+			Expect(after[1]-before[1]).To(BeNumerically("<=", 2), "of the same size, and what its record needs")
 		}
 	})
 
