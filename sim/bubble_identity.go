@@ -52,9 +52,9 @@ func (b *bubble) tell(a *script.Action) {
 	}
 }
 
-// entitled judges whether a call was refused rightly for who made it, as far as
+// judgeRights judges whether a call was refused rightly for who made it, as far as
 // nothing changed for that one while it lasted. It requires b.mu.
-func (b *bubble) entitled(u *user, a *script.Action, op *oracle.Op, how string) {
+func (b *bubble) judgeRights(u *user, a *script.Action, op *oracle.Op, how string) {
 	d := b.door
 	if d == nil || b.free != nil || a.Verb == script.Flush {
 		return
@@ -76,7 +76,7 @@ func (b *bubble) entitled(u *user, a *script.Action, op *oracle.Op, how string) 
 		u.admitted = op.Call
 	}
 	e := d.registry.entry(name)
-	may := e.listed && (a.Key == "" || len(a.Key) >= len(e.prefix) && a.Key[:len(e.prefix)] == e.prefix) && (!e.readOnly || readsOnly(a.Verb))
+	may := e.permits(a)
 	switch denied := how == script.WantDenied; {
 	case denied && may && known:
 		b.fail(u.index, oracle.RuleAccess, fmt.Sprintf("%v of %s was denied", a, name))

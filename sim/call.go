@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/binary"
 	"errors"
-	"strings"
 
 	"github.com/Zezezknight/cryptomem/sealing"
 	"github.com/Zezezknight/cryptomem/sealing/freshness"
@@ -136,7 +135,7 @@ func refuses(c *script.Config) bool { return c.Identities > 0 || c.InFlight > 0 
 // mayRefuse reports whether an error may be an answer to a request that the protocol
 // allows.
 func (s *node) mayRefuse(a wire.Response) bool {
-	return s.model.MayRefuse || s.registry != nil && strings.Contains(string(a.Value), "account limit reached")
+	return s.model.MayRefuse || s.registry != nil && oracle.AccountFull(a)
 }
 
 // done finishes a call that succeeded.

@@ -32,7 +32,7 @@ type guest struct {
 	says, answers []byte
 	// Where in each of them the pings and their answers end.
 	bounds [][2]int
-	// How much of the answers it is due although the server ends.
+	// Bytes of answers that it gets although the server ends.
 	due int
 	// How much it reads at a time, in bytes.
 	gulp int
@@ -96,14 +96,13 @@ func (sh *shell) assemble() {
 		sh.b.once()
 	}
 	for _, g := range all {
-		g.due = g.entitled()
+		g.due = g.owed()
 	}
 }
 
-// entitled returns how much of the answers a guest is entitled to whose requests
-// have arrived before the server began to end: to those of whole requests, if it has
-// been welcomed.
-func (g *guest) entitled() int {
+// owed returns how many bytes of answers a guest gets although the server begins to
+// end: all up to those to the whole requests that have arrived, if it was welcomed.
+func (g *guest) owed() int {
 	if g.peer == nil || len(g.heard) == 0 {
 		return 0
 	}

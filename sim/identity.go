@@ -28,6 +28,12 @@ type entry struct {
 	quota            int
 }
 
+// permits reports whether the identity may make a call. A call may be several
+// requests, each of which the server judges by itself; for those, see oracle.Rights.
+func (e *entry) permits(a *script.Action) bool {
+	return e.listed && (a.Key == "" || strings.HasPrefix(a.Key, e.prefix)) && (!e.readOnly || readsOnly(a.Verb))
+}
+
 // newRegistry lists every identity of the world, which then may do everything.
 func newRegistry(c *script.Config) *registry {
 	r := &registry{each: c.Each, entries: make([]entry, c.Identities)}
@@ -75,7 +81,7 @@ func (r *registry) entry(name string) entry {
 // taken for a mistake.
 func (r *registry) text() []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "nobody:\n  tokens: [%q]\n  prefixes: [\"\"]\n", access.HashToken("of nobody"))
+	fmt.Fprintf(&b, "unused:\n  tokens: [%q]\n  prefixes: [\"\"]\n", access.HashToken("of unused"))
 	for i, e := range r.entries {
 		if !e.listed {
 			continue
@@ -233,9 +239,9 @@ func (e *serverEnd) Share() *session.Share {
 	return share
 }
 
-// entitled judges an executed request by what its sender may. It reports whether
-// the rest is the store's business.
-func (e *serverEnd) entitled(now int64, r *wire.Request, a wire.Response) bool {
+// judgeRights judges an executed request by what its sender may do. It reports whether
+// the model is to judge it, too.
+func (e *serverEnd) judgeRights(now int64, r *wire.Request, a wire.Response) bool {
 	if e.guarded == nil {
 		return true
 	}
@@ -269,7 +275,7 @@ func (e *serverEnd) entitled(now int64, r *wire.Request, a wire.Response) bool {
 	if other {
 		w.cover(StateOwnerChanged)
 	}
-	if a.Status == wire.Error && s.accounts.Limited(e.visitor.Name()) && strings.Contains(string(a.Value), "account limit") {
+	if s.accounts.Limited(e.visitor.Name()) && oracle.AccountFull(a) {
 		w.cover(StateQuotaFull)
 		return false
 	}
@@ -322,13 +328,13 @@ func (e *clientEnd) show(name, token string, shown func(well bool)) {
 // refusedAs returns what a script calls an answer that refuses because of who asks, or
 // because of what is held at the time; empty for any other.
 func refusedAs(a wire.Response) string {
-	if a.Status == wire.OK || a.Status == wire.NotFound {
+	if a.Status == wire.OK || a.Status == wire.NotFound || a.Status == wire.Exists {
 		return ""
 	}
-	switch text := string(a.Value); {
-	case a.Status == wire.Denied, a.Status == wire.Error && (strings.HasPrefix(text, "denied: ") || text == "authentication required"):
+	switch why := (wire.Refusal{Status: a.Status, Message: string(a.Value)}); {
+	case why.Denied():
 		return script.WantDenied
-	case a.Status == wire.Busy, a.Status == wire.Error && strings.HasPrefix(text, "busy: "):
+	case why.Busy():
 		return script.WantBusy
 	}
 	return ""

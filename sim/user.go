@@ -431,7 +431,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 			b.fail(u.index, oracle.RuleSealed, fmt.Sprintf("%v opened %d bytes that only begin like %q", a, len(value), how))
 		}
 	}
-	b.entitled(u, a, &op, how)
+	b.judgeRights(u, a, &op, how)
 	b.unanswered = b.unanswered || how == script.WantUnanswered || how == script.WantLost || a.Verb == script.Lock && op.Outcome == oracle.Unknown
 	if a.Verb.IsLocking() {
 		op.Outcome = oracle.Void // to all other oracles it is nothing

@@ -76,7 +76,7 @@ func (e *serverEnd) check(now int64, r *wire.Request, a wire.Response) {
 		m.Busy(r)
 		return
 	}
-	if !e.entitled(now, r, a) {
+	if !e.judgeRights(now, r, a) {
 		return
 	}
 	if a.Status == wire.Error {

@@ -88,6 +88,12 @@ func (l *Accounts) Check(now int64, owner string, r *wire.Request, a wire.Respon
 	return false, nil
 }
 
+// AccountFull reports whether an answer says that an identity's items would take more
+// than its quota. The text is what clients are promised, not what the product calls it.
+func AccountFull(a wire.Response) bool {
+	return a.Status == wire.Error && strings.Contains(string(a.Value), "account limit reached")
+}
+
 func (l *Accounts) write(now int64, owner, key string, cost int64, r *wire.Request, a wire.Response) (other bool, broken *Violation) {
 	least, most := l.Used(owner, now)
 	quota, before := l.quotas[owner], l.items[key]
@@ -105,7 +111,7 @@ func (l *Accounts) write(now int64, owner, key string, cost int64, r *wire.Reque
 		}
 		l.items[key] = &charged{owner, cost, deadline(now, r.TTL)}
 		return before != nil && before.owner != owner, nil
-	case a.Status == wire.Error && strings.Contains(string(a.Value), "account limit reached"):
+	case AccountFull(a):
 		if !strings.HasPrefix(string(a.Value), "full: ") {
 			return false, violation(RuleQuota, "%v %q of %s was refused in other words than for want of room: %s", r.Command, key, owner, a.Value)
 		}

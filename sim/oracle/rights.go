@@ -119,7 +119,8 @@ func (v *Visitor) Admits(c wire.Command, let bool) *Violation {
 }
 
 // Judge judges a request, which was let in, and its answer. It reports whether the
-// answer is that the identity may not.
+// answer is that the identity may not. What a denial looks like is written here once
+// more, so that a mistake in wire.Refusal is seen.
 func (v *Visitor) Judge(r *wire.Request, a wire.Response) (denied bool, broken *Violation) {
 	denied = a.Status == wire.Denied || a.Status == wire.Error && strings.HasPrefix(string(a.Value), "denied: ")
 	if denied && v.Revoked() {
