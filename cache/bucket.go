@@ -74,7 +74,7 @@ func (b *bucket) frame() frame {
 	if b.width == neverWidth {
 		return frame{}
 	}
-	return frame{start: b.number << b.width, expiryBytes: (int(b.width) + renewals + 7) / 8}
+	return frame{start: b.number << b.width, expiryBytes: uint8((b.width + renewals + 7) / 8)}
 }
 
 func (s *shard) slot(key bucketKey) *int32 {

@@ -2,7 +2,9 @@
 
 package cache
 
-// prefetch makes the processor load the cache line of b, and does not wait for it.
+// prefetch makes the processor load the first cache lines at each address, line by line
+// of all of them, and does not wait for it. A line has 64 bytes; one that is beyond the
+// end of memory does no harm.
 //
 //go:noescape
-func prefetch(b *byte)
+func prefetch(at []*byte, lines int)

@@ -3,4 +3,4 @@
 package cache
 
 // prefetch does nothing: there is no implementation for this processor.
-func prefetch(*byte) {}
+func prefetch([]*byte, int) {}

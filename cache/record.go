@@ -63,13 +63,13 @@ type frame struct {
 	base uint64
 	// start is that of the deadline bucket.
 	start int64
-	// expiryBytes is the size of an expiry in a record; 0 if items never expire.
-	expiryBytes int
-	// accounts is set if records name an account.
-	accounts bool
 	// keyLength and length are the key and value lengths of the first record. Records of the same
 	// lengths leave them out, as items are often of one size. 0 for none.
 	keyLength, length int32
+	// expiryBytes is the size of an expiry in a record; 0 if items never expire.
+	expiryBytes uint8
+	// accounts is set if records name an account.
+	accounts bool
 }
 
 // sameLengths reports whether the record need not say its lengths.
@@ -131,8 +131,8 @@ func (f *frame) parse(b []byte, r *record) {
 	}
 	r.expiry = 0
 	if f.expiryBytes != 0 {
-		r.expiry = f.start + int64(small(b[n:], f.expiryBytes))
-		n += f.expiryBytes
+		r.expiry = f.start + int64(small(b[n:], int(f.expiryBytes)))
+		n += int(f.expiryBytes)
 	}
 	if f.accounts {
 		r.account = binary.LittleEndian.Uint16(b[n:])
@@ -153,7 +153,7 @@ func (f *frame) parse(b []byte, r *record) {
 
 // sizeOf returns the size that the record will have in the frame.
 func (f *frame) sizeOf(r *record) int {
-	n := 1 + f.expiryBytes + len(r.key)
+	n := 1 + int(f.expiryBytes) + len(r.key)
 	if !f.sameLengths(r) {
 		n += uvarintSize(uint64(len(r.key))<<flagBits) + uvarintSize(uint64(r.length)) - 1
 	}
@@ -208,8 +208,8 @@ func (f *frame) putState(b []byte, r *record) (n int) {
 		n = 8
 		binary.LittleEndian.PutUint64(b, r.version)
 	}
-	putSmall(b[n:], f.expiryBytes, uint64(r.expiry-f.start))
-	n += f.expiryBytes
+	putSmall(b[n:], int(f.expiryBytes), uint64(r.expiry-f.start))
+	n += int(f.expiryBytes)
 	if f.accounts {
 		binary.LittleEndian.PutUint16(b[n:], r.account)
 		n += accountSize

@@ -37,7 +37,8 @@ const (
 	pools
 )
 
-// segment describes one unit of the shard's memory.
+// segment describes one unit of the shard's memory. It fills two cache lines, of which
+// reading a record needs the first.
 type segment struct {
 	frame
 	// used is the bytes written.
