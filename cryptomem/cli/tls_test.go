@@ -76,7 +76,7 @@ var _ = Describe("A certificate that is renewed under load", func() {
 		}
 		stop()
 		Expect(<-done + <-done).To(BeNumerically(">", 0))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 })
 
 var _ = Describe("A certificate that clients refuse for its dates", func() {

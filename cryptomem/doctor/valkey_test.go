@@ -23,7 +23,7 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		return valkeytest.Start(GinkgoTB(), append([]string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lfu"}, args...)...)
 	}
 	examine := func(addr string, change ...func(*doctor.Client)) []doctor.Finding {
-		c := doctor.Client{Addr: addr, Clock: clock.New(), Timeout: 10 * time.Second, Secret: secret}
+		c := doctor.Client{Addr: addr, Clock: clock.New(), Timeout: time.Minute, Secret: secret}
 		for _, f := range change {
 			f(&c)
 		}
@@ -116,7 +116,7 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		host, port, err := net.SplitHostPort(primary.Addr)
 		Expect(err).NotTo(HaveOccurred())
 		replica.Must("REPLICAOF", host, port)
-		Eventually(func() string { return replica.Text("INFO", "replication") }).WithTimeout(20 * time.Second).Should(ContainSubstring("master_link_status:up"))
+		Eventually(func() string { return replica.Text("INFO", "replication") }).Should(ContainSubstring("master_link_status:up"))
 		findings := examine("valkey://" + replica.Addr)
 		oneOf(findings, doctor.Problem, "server", "is a replica")
 	})
@@ -147,7 +147,7 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		}
 		oneOf(examine(strings.Replace(cluster.URL(), "://", "://app:hidden-word@", 1)), doctor.Problem, "rights", "lacks +asking:")
 		cluster.Nodes[2].Kill()
-		Eventually(func() string { return cluster.Nodes[0].Text("CLUSTER", "INFO") }).WithTimeout(20 * time.Second).Should(ContainSubstring("cluster_state:fail"))
+		Eventually(func() string { return cluster.Nodes[0].Text("CLUSTER", "INFO") }).Should(ContainSubstring("cluster_state:fail"))
 		Expect(wrong(examine(cluster.URL()))).To(ContainElement(And(HaveField("Subject", "cluster"), HaveField("Severity", doctor.Problem))))
 	})
 

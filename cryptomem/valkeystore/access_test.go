@@ -86,7 +86,7 @@ var _ = Describe("The rights in docs/valkey.md", func() {
 	}
 	try := func(s *valkeytest.Server) error {
 		GinkgoHelper()
-		return everything(open("valkey://app:pass@"+s.Addr, valkeystore.WithPrefix("app:"), valkeystore.WithBackoff(0, 0)))
+		return everything(openOnce("valkey://app:pass@"+s.Addr, valkeystore.WithPrefix("app:")))
 	}
 
 	It("are enough on one node, and none of them can be spared", func() {
@@ -107,7 +107,7 @@ var _ = Describe("The rights in docs/valkey.md", func() {
 		rights := rightsIn("ACL SETUSER app on >PASSWORD")
 		tried := func(rights []string) error {
 			grant(server, rights)
-			return everything(open("valkey://app:pass@"+server.Addr, valkeystore.WithPrefix("app:"), valkeystore.WithBackoff(0, 0), valkeystore.WithNearCache(budget)))
+			return everything(openOnce("valkey://app:pass@"+server.Addr, valkeystore.WithPrefix("app:"), valkeystore.WithNearCache(budget)))
 		}
 		Expect(tried(append(rights, rightsIn("With a near cache, also:")...))).To(Succeed())
 		Expect(tried(rights)).To(MatchError(cryptomem.ErrDenied))

@@ -28,14 +28,11 @@ var _ = Describe("What a server refuses", func() {
 	var c caller
 	var version uint64
 
-	// atOnce says of an error what it says, and not that it lasted.
-	atOnce := valkeystore.WithBackoff(0, 0)
-
 	// prepared starts a server with one value in it.
 	prepared := func(args ...string) {
 		GinkgoHelper()
 		server = startServer(args...)
-		c = caller{open("valkey://"+server.Addr, atOnce)}
+		c = caller{openOnce("valkey://" + server.Addr)}
 		Expect(c.set("name", "old", 0)).To(Succeed())
 		var err error
 		_, version, err = c.getv("name", false)
@@ -132,7 +129,7 @@ var _ = Describe("What a server refuses", func() {
 		Eventually(func() error { _, err = c.get("name"); return err }).Should(HaveOccurred())
 		surelyNot(err, "BUSY", cryptomem.ErrUnavailable)
 		surelyNot(c.set("name", "new", 0), "BUSY", cryptomem.ErrUnavailable)
-		other := caller{open("valkey://"+server.Addr, atOnce)}
+		other := caller{openOnce("valkey://" + server.Addr)}
 		surelyNot(other.set("name", "new", 0), "BUSY", cryptomem.ErrUnavailable)
 		server.Kill()
 	})
@@ -140,7 +137,7 @@ var _ = Describe("What a server refuses", func() {
 	It("is NOPERM without a right, naming the right", func() {
 		prepared()
 		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-set")
-		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		app := caller{openOnce("valkey://app:pass@" + server.Addr)}
 		surelyNot(app.set("name", "new", 0), "NOPERM", cryptomem.ErrDenied)
 		untouched()
 	})
@@ -148,7 +145,7 @@ var _ = Describe("What a server refuses", func() {
 	It("is NOPERM for a key outside of the user's prefix", func() {
 		prepared()
 		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~app:*", "+@all")
-		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		app := caller{openOnce("valkey://app:pass@" + server.Addr)}
 		surelyNot(app.set("name", "new", 0), "NOPERM", cryptomem.ErrDenied)
 		surelyNot(app.delete("name"), "NOPERM", cryptomem.ErrDenied)
 	})
@@ -156,7 +153,7 @@ var _ = Describe("What a server refuses", func() {
 	It("is not supported where scripts are forbidden, and the rest works", func() {
 		prepared()
 		server.Must("ACL", "SETUSER", "app", "on", ">pass", "~*", "+@all", "-@scripting")
-		app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+		app := caller{openOnce("valkey://app:pass@" + server.Addr)}
 		Expect(app.get("name")).To(Equal("old"))
 		Expect(app.cas("name", "new", version, 0, false)).Error().To(MatchError(cryptomem.ErrNotSupported))
 		Expect(app.add("lock", "me", time.Minute, true)).Error().To(MatchError(cryptomem.ErrNotSupported))
@@ -164,13 +161,13 @@ var _ = Describe("What a server refuses", func() {
 
 	It("is NOAUTH without a password", func() {
 		server = startServer("--requirepass", "secret")
-		surelyNot(caller{open("valkey://"+server.Addr, atOnce)}.set("name", "1", 0), "NOAUTH", cryptomem.ErrDenied)
-		Expect(caller{open("valkey://:secret@"+server.Addr, atOnce)}.set("name", "1", 0)).To(Succeed())
+		surelyNot(caller{openOnce("valkey://" + server.Addr)}.set("name", "1", 0), "NOAUTH", cryptomem.ErrDenied)
+		Expect(caller{openOnce("valkey://:secret@" + server.Addr)}.set("name", "1", 0)).To(Succeed())
 	})
 
 	It("is WRONGPASS with a wrong one", func() {
 		server = startServer("--requirepass", "secret")
-		err := caller{open("valkey://:hidden@"+server.Addr, atOnce)}.set("name", "1", 0)
+		err := caller{openOnce("valkey://:hidden@" + server.Addr)}.set("name", "1", 0)
 		surelyNot(err, "WRONGPASS", cryptomem.ErrDenied)
 		Expect(err).NotTo(MatchError(ContainSubstring("hidden")))
 	})
@@ -227,7 +224,7 @@ var _ = Describe("What a server refuses", func() {
 
 		It("is CLUSTERDOWN while no node serves a slot", func() {
 			server = cluster()
-			c = caller{open("valkey://"+server.Addr, atOnce)}
+			c = caller{openOnce("valkey://" + server.Addr)}
 			Expect(c.set("name", "old", 0)).To(Succeed())
 			server.Must("CLUSTER", "DELSLOTS", "1")
 			Eventually(func() string { return server.Text("CLUSTER", "INFO") }).WithTimeout(testTimeout).Should(ContainSubstring("cluster_state:fail"))
@@ -243,7 +240,7 @@ var _ = Describe("What a server refuses", func() {
 			other.DelSlots(0, 5797)
 			other.DelSlots(5799, 16383)
 			other.Must("CLUSTER", "MEET", "127.0.0.1", strings.Split(server.Addr, ":")[1])
-			app := caller{open("valkey://app:pass@"+server.Addr, atOnce)}
+			app := caller{openOnce("valkey://app:pass@" + server.Addr)}
 			var err error
 			Eventually(func() error { err = app.set("name", "1", 0); return err }).WithTimeout(testTimeout).Should(MatchError(ContainSubstring("MOVED")))
 			surelyNot(err, "+cluster|slots", cryptomem.ErrUnavailable)

@@ -38,6 +38,7 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 	}
 
 	It("that loses a primary goes on with its replica, which may lack what was acknowledged last", func() {
+		cluster.ReplaceSilent(true)
 		primary := cluster.Primary("w0/0")
 		replica := cluster.ReplicaOf(primary)
 		replica.Stop()                                    // on one machine it has everything otherwise,
@@ -81,6 +82,7 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 	It("whose node stands still until it is replaced, and comes back, shows nothing wrong", func() {
 		primary := cluster.Primary("w0/0")
 		replica := cluster.ReplicaOf(primary)
+		cluster.ReplaceSilent(true)
 		from := l.now()
 		primary.Stop()
 		Eventually(replica.IsPrimary).WithTimeout(testTimeout).Should(BeTrue())

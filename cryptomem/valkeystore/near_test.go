@@ -92,7 +92,7 @@ var _ = Describe("A near cache", func() {
 
 	It("shows own writes at once, 20,000 times, while other callers read", func() {
 		halt := spin(c, 2, 100)
-		ctx, stale := within(time.Minute), 0
+		ctx, stale := within(3*time.Minute), 0
 		for i := range 20_000 {
 			r := &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Value: []byte(strconv.Itoa(i))}
 			if err := c.store.Do(ctx, r); err != nil {

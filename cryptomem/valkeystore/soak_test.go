@@ -84,9 +84,11 @@ var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server) (served int6
 	},
 	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // kill -9, and a new start
 		replica := cluster.ReplicaOf(primary)
+		cluster.ReplaceSilent(true)
 		primary.Kill()
 		cluster.Promoted(replica)
 		served := l.now()
+		cluster.ReplaceSilent(false)
 		l.answered(300)
 		primary.Run()
 		cluster.Settle()
@@ -94,12 +96,14 @@ var faults = []func(*valkeytest.Cluster, *load, *valkeytest.Server) (served int6
 	},
 	func(cluster *valkeytest.Cluster, l *load, primary *valkeytest.Server) int64 { // SIGSTOP until it is replaced
 		replica := cluster.ReplicaOf(primary)
+		cluster.ReplaceSilent(true)
 		primary.Stop()
 		Eventually(replica.IsPrimary).WithTimeout(time.Minute).Should(BeTrue())
 		served := l.now()
 		l.answered(300)
 		primary.Continue()
 		Eventually(primary.IsPrimary).WithTimeout(testTimeout).Should(BeFalse())
+		cluster.ReplaceSilent(false)
 		cluster.Settle()
 		return served
 	},

@@ -204,7 +204,7 @@ var _ = Describe("A store on one node", Ordered, func() {
 	})
 
 	It("asks the sealer for a value only when it is about to send", func() {
-		c = caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(0, 0))}
+		c = caller{openOnce("valkey://" + server.Addr)}
 		server.Kill()
 		DeferCleanup(server.Run)
 		seals := 0

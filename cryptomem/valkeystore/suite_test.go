@@ -2,6 +2,7 @@ package valkeystore_test
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -12,5 +13,6 @@ import (
 func TestValkeyStore(t *testing.T) {
 	t.Parallel()
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "ValkeyStore")
 }

@@ -16,7 +16,7 @@ import (
 
 // testTimeout is for how long a call may take in specs that do not say otherwise: no
 // spec waits for it unless something is broken.
-const testTimeout = 20 * time.Second
+const testTimeout = 30 * time.Second
 
 func within(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -44,6 +44,14 @@ func open(address string, opts ...valkeystore.Option) *valkeystore.Store {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.Close)
 	return s
+}
+
+// openOnce is open for a store that tries nothing twice, so that an error says what it
+// says, and not that it lasted. Its one try to connect may take long: a busy machine is
+// no failure.
+func openOnce(address string, opts ...valkeystore.Option) *valkeystore.Store {
+	GinkgoHelper()
+	return open(address, append(opts, valkeystore.WithBackoff(0, 0), valkeystore.WithDialTimeout(testTimeout))...)
 }
 
 // seal returns an envelope of the value under the name.

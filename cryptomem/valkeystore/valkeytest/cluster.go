@@ -11,7 +11,7 @@ import (
 )
 
 // settle is how long servers may take to agree.
-const settle = 30 * time.Second
+const settle = 60 * time.Second
 
 // hashSlots is how many slots a cluster's names are divided into.
 const hashSlots = 16384
@@ -25,8 +25,8 @@ type Cluster struct {
 }
 
 // StartCluster runs a cluster of that many primaries, with one replica each if so
-// desired, and returns once all its nodes agree. A node that does not answer for a
-// second is replaced by its replica.
+// desired, and returns once all its nodes agree. A replica takes over only when it is
+// told to, by FailOver, unless ReplaceSilent says otherwise.
 func StartCluster(t testing.TB, primaries int, replicas bool, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -36,7 +36,7 @@ func StartCluster(t testing.TB, primaries int, replicas bool, args ...string) *C
 	}
 	for i := range n {
 		s := Start(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0", "--repl-timeout", "60",
+			"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0", "--cluster-replica-no-failover", "yes", "--repl-timeout", "60",
 		}, args...)...)
 		s.Must("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		c.Nodes = append(c.Nodes, s)
@@ -104,8 +104,21 @@ func (c *Cluster) Settle() {
 	}
 }
 
-// Restore runs the nodes that were killed, waits until the cluster is whole, and
-// empties it. Who is primary stays as it is.
+// ReplaceSilent sets whether a primary that does not answer for a second is replaced by
+// its replica. On a busy machine, any may be that slow.
+func (c *Cluster) ReplaceSilent(on bool) {
+	c.t.Helper()
+	stay := "yes"
+	if on {
+		stay = "no"
+	}
+	for _, s := range c.running() {
+		s.Must("CONFIG", "SET", "cluster-replica-no-failover", stay)
+	}
+}
+
+// Restore runs the nodes that were killed, waits until the cluster is whole, empties
+// it, and undoes ReplaceSilent. Who is primary stays as it is.
 func (c *Cluster) Restore() {
 	c.t.Helper()
 	for _, s := range c.Nodes {
@@ -114,6 +127,7 @@ func (c *Cluster) Restore() {
 		}
 	}
 	c.Settle()
+	c.ReplaceSilent(false)
 	for _, s := range c.Nodes {
 		if s.IsPrimary() {
 			s.Must("FLUSHALL")

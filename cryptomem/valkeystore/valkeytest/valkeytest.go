@@ -187,6 +187,7 @@ func (s *Server) client() valkey.Client {
 	if s.admin == nil {
 		c, err := valkey.NewClient(valkey.ClientOption{
 			InitAddress: []string{s.Addr}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1,
+			Dialer: net.Dialer{Timeout: settle}, ConnWriteTimeout: settle,
 			ReadBufferEachConn: 4096, WriteBufferEachConn: 4096, RingScaleEachConn: 4,
 		})
 		if err != nil {
