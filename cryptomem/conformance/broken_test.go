@@ -139,8 +139,8 @@ var _ = Describe("A server with one bug", func() {
 		var mu sync.Mutex
 		var both sync.WaitGroup // most of their cases wait
 		for _, setup := range []rules{
-			{frameTimeout: time.Second, writeTimeout: time.Second, idleTimeout: 3 * time.Second, maxConnections: 60},
-			{identity: "alice", token: "secret", prefix: "alice/", authTimeout: 3 * limit},
+			{frameTimeout: 4 * limit, writeTimeout: 2 * limit, idleTimeout: 6 * limit, maxConnections: 60},
+			{identity: "alice", token: "secret", prefix: "alice/", authTimeout: 6 * limit},
 		} {
 			_, target := serveSimple(setup)
 			target.Alone = setup.prefix == ""
