@@ -3,10 +3,12 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -42,6 +44,17 @@ func (l line) ended() {
 	GinkgoHelper()
 	_, err := l.in.ReadByte()
 	Expect(err).To(MatchError(io.EOF))
+}
+
+// slow is an upstream of which each call takes a second.
+type slow struct {
+	keyspace.Upstream
+	clock *clock.Mock
+}
+
+func (s slow) Do(ctx context.Context, rs []*keyspace.Request) {
+	s.clock.Add(time.Second)
+	s.Upstream.Do(ctx, rs)
 }
 
 var _ = Describe("A served proxy", func() {
@@ -92,6 +105,41 @@ var _ = Describe("A served proxy", func() {
 		Expect(other.next()).To(Equal("+PONG"))
 		Expect([]string{one.next(), one.next(), one.next(), one.next(), one.next()}).
 			To(Equal([]string{"+OK", ":2", "-ERR unknown command 'NOSUCH', with args beginning with: ", "$1", "2"}))
+	})
+
+	Describe("whose upstream takes its time", func() {
+		BeforeEach(func() {
+			limits.CommandTimeout = 3 * time.Second
+			settings.Space = func(int) (*keyspace.Space, error) {
+				return keyspace.New(keyspace.Config{Upstream: slow{keyspace.NewSealed(w.client("spec"), c), c}, Clock: c}), nil
+			}
+		})
+
+		It("counts the time of a command from when it could be read on", func() {
+			l := connect()
+			four := strings.Repeat("INCR a\r\nPING\r\n", 4) // one by one, since PING is in between
+			answered := func(n int) {
+				GinkgoHelper()
+				for i := range 4 {
+					Expect([]string{l.next(), l.next()}).To(Equal([]string{fmt.Sprint(":", n+i), "+PONG"}))
+				}
+			}
+			l.send(four + "INCR")
+			answered(1)
+			for i := range 3 {
+				c.Add(2 * time.Second)
+				l.send(" a\r\n" + four + "INCR")
+				Expect(l.next()).To(Equal(fmt.Sprint(":", 5*i+5)))
+				answered(5*i + 6)
+			}
+			before := srv.Stats().BytesReceived
+			l.send(" ")
+			Eventually(func() int64 { return srv.Stats().BytesReceived }).Should(Equal(before + 1))
+			Expect(srv.Stats().FrameTimeouts).To(BeZero())
+			Eventually(func() uint64 { c.Add(time.Second); return srv.Stats().FrameTimeouts }).Should(BeEquivalentTo(1))
+			Expect(l.next()).To(Equal("-ERR request did not arrive whole within 3s"))
+			l.ended()
+		})
 	})
 
 	It("executes nothing of what a web page has a browser send", func() {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
@@ -180,9 +181,13 @@ func (s *Session) Execute(now int64) error {
 	if s.start < s.end {
 		s.peer.active.Store(s.space.Now())
 	}
+	began := s.proxy.settings.Clock.Now()
 	for s.err == nil && s.Unsent() < highWater {
 		args, n, err := s.parser.Next(s.in[s.start:s.end])
 		s.start += n
+		if args != nil || err != nil {
+			s.begun = 0
+		}
 		switch {
 		case errors.Is(err, resp.ErrTooLarge):
 			s.refuseUnread("is", err)
@@ -197,17 +202,18 @@ func (s *Session) Execute(now int64) error {
 			s.dispatch(args)
 		case n == 0:
 			s.flush()
-			s.note(now)
+			s.note(now, began)
 			return s.err
 		}
 	}
 	s.flush()
-	s.note(now)
+	s.note(now, began)
 	return s.err
 }
 
-// note keeps the instant at which an unfinished command began.
-func (s *Session) note(now int64) {
+// note keeps the instant at which an unfinished command began. The instant now was at
+// began: what was executed since has taken its time, which is not the client's.
+func (s *Session) note(now int64, began time.Time) {
 	if !s.tx.open {
 		s.charge(&s.held.queued, 0)
 	}
@@ -218,7 +224,7 @@ func (s *Session) note(now int64) {
 	case !unfinished:
 		s.begun = 0
 	case s.begun == 0:
-		s.begun = now
+		s.begun = now + int64(s.proxy.settings.Clock.Since(began))
 	}
 }
 

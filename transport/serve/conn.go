@@ -115,6 +115,11 @@ func (c *serverConn) resume(err error) {
 		now = c.server.config.Now()
 		if n > 0 {
 			c.received(n, now)
+			if c.server.config.Blocking {
+				// The time that requests take is not the client's. Was it too late
+				// already, the next wait says so.
+				c.server.watchdog.set(c, 0)
+			}
 			began := now
 			if failed := c.answer(began); failed != nil {
 				err = failed
