@@ -4,20 +4,62 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 )
 
 // muteEvents returns an address behind which addr answers, but tells of no event
-// by itself: what it sends that begins with a RESP3 push is dropped.
+// by itself: its messages to subscribers are dropped.
 func muteEvents(addr string) string {
-	return between(addr, same, func(b []byte) []byte {
-		if len(b) > 13 && string(b[:4]) == ">3\r\n" && string(b[4:13]) == "$7\r\nmessa" {
-			return nil
+	return betweenEach(addr, func() (toServer, toClient func([]byte) []byte) {
+		var rest []byte
+		return same, func(b []byte) (kept []byte) {
+			rest = append(rest, b...)
+			for {
+				n := messageSize(rest)
+				if n == 0 {
+					return kept
+				}
+				if !bytes.HasPrefix(rest, []byte(">3\r\n$7\r\nmessage\r\n")) {
+					kept = append(kept, rest[:n]...)
+				}
+				rest = rest[n:]
+			}
 		}
-		return b
 	})
+}
+
+// messageSize is the size of the message that b begins with, 0 if it is not whole.
+func messageSize(b []byte) int {
+	line, _, whole := bytes.Cut(b, []byte("\r\n"))
+	if !whole {
+		return 0
+	}
+	size := len(line) + 2
+	n, _ := strconv.Atoi(string(line[1:])) // 0 where that is no number
+	switch line[0] {
+	case '$', '=', '!':
+		if n >= 0 {
+			size += n + 2
+		}
+	case '%':
+		n *= 2
+		fallthrough
+	case '*', '~', '>':
+		for range n {
+			one := messageSize(b[size:])
+			if one == 0 {
+				return 0
+			}
+			size += one
+		}
+	}
+	if size > len(b) {
+		return 0
+	}
+	return size
 }
 
 // agedServer returns an address behind which addr answers like a server before 7.0,
@@ -34,6 +76,12 @@ func same(b []byte) []byte { return b }
 // direction goes through a function.
 func between(addr string, toServer, toClient func([]byte) []byte) string {
 	GinkgoHelper()
+	return betweenEach(addr, func() (_, _ func([]byte) []byte) { return toServer, toClient })
+}
+
+// betweenEach is between with two functions for each connection.
+func betweenEach(addr string, functions func() (toServer, toClient func([]byte) []byte)) string {
+	GinkgoHelper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(l.Close)
@@ -48,6 +96,7 @@ func between(addr string, toServer, toClient func([]byte) []byte) string {
 				_ = client.Close()
 				continue
 			}
+			toServer, toClient := functions()
 			go pass(server, client, toServer)
 			go pass(client, server, toClient)
 		}
