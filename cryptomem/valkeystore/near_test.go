@@ -56,7 +56,9 @@ var _ = Describe("A near cache", func() {
 
 	It("answers what was read before without the server", func() {
 		Expect(c.isNear("name")).To(BeFalse())
-		Expect(c.isNear("name")).To(BeTrue())
+		c.warm("name")
+		before := c.near()
+		Expect(before).To(And(HaveField("Misses", Not(BeZero())), HaveField("Copies", 1)))
 		server.Stop()
 		DeferCleanup(server.Continue)
 		for range 100 {
@@ -65,7 +67,7 @@ var _ = Describe("A near cache", func() {
 			Expect(r.Near).To(BeTrue())
 			Expect(sealer.Open(nil, r.Name, r.Answer, time.Unix(2e9, 0))).To(BeEquivalentTo("old"))
 		}
-		Expect(c.near()).To(And(HaveField("Hits", uint64(101)), HaveField("Misses", uint64(1)), HaveField("Copies", 1)))
+		Expect(c.near()).To(And(HaveField("Hits", before.Hits+100), HaveField("Misses", before.Misses), HaveField("Copies", 1)))
 	})
 
 	It("hears of others' writes", func() {
