@@ -158,7 +158,7 @@ var _ = Describe("A key file", func() {
 		Entry("a primary that is not there", `"primary":"00000001"`, `"primary":"00000002"`, "no key 00000002"),
 		Entry("a primary that is retired", `"enabled","secret":"SECRET"`, `"retired"`, "key 00000001 is retired"),
 		Entry("a retired key's secret", `enabled`, `retired`, "a retired key has no secret"),
-		Entry("a state that is not known", `enabled`, `on`, `state is "on"`),
+		Entry("a state that is not known", `enabled`, `on`, `state is "on", must be "enabled" or "retired"`),
 		Entry("an id that is none", `"id":"00000001"`, `"id":"1"`, `"1" is not 8 hexadecimal digits`),
 		Entry("a short secret", `SECRET`, `bGVhaw==`, "secret is 4 bytes, must be exactly 32"),
 		Entry("no secret", `,"secret":"SECRET"`, ``, "secret is 0 bytes"),

@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"bytes"
 	"net"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -61,14 +63,20 @@ var _ = Describe("a large value", func() {
 		handler *warehouse
 		meter   *session.Meter
 		s       *session.Session
+		now     int64
 	)
 	value := strings.Repeat("0123456789", size/10)
 	ping, set := frame(wire.Ping, 0, "", "hi"), frame(wire.Set, 0, "k", value)
 
 	BeforeEach(func() {
 		handler, meter = &warehouse{stored: map[string]string{}}, session.NewMeter(false)
-		s = session.New(handler, session.Limits{Meter: meter})
-		DeferCleanup(func() { Expect(handler.open).To(BeZero(), "each is released once") })
+		memory := session.NewBudget(1 << 20)
+		s, now = session.New(handler, session.Limits{Meter: meter, Memory: memory}), 1
+		DeferCleanup(func() {
+			Expect(handler.open).To(BeZero(), "each is released once")
+			s.Close()
+			Expect(memory.Used()).To(BeZero())
+		})
 	})
 
 	// arrives has those bytes arrive and be executed, and returns what is answered, which
@@ -78,13 +86,13 @@ var _ = Describe("a large value", func() {
 			n := copy(s.Buffer(), input)
 			s.Received(n)
 			input = input[n:]
-			err = s.Execute(1)
+			err = s.Execute(now)
 		}
 		return s.Pending(), err
 	}
 
 	It("goes into its handler's memory, and is answered behind what came before it", func() {
-		answers, err := arrives(append(append([]byte{}, ping...), set...))
+		answers, err := arrives(slices.Concat(ping, set))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(answers[0])).To(Equal(string(wire.AppendResponse(wire.AppendResponse(nil, wire.OK, []byte("hi")), wire.OK, []byte("stored")))))
 		Expect(handler.stored).To(HaveKeyWithValue("k", value))
@@ -92,7 +100,7 @@ var _ = Describe("a large value", func() {
 	})
 
 	It("is counted once it is there: its command, how it went, and the bytes of both frames", func() {
-		answers, err := arrives(append(append([]byte{}, ping...), set...))
+		answers, err := arrives(slices.Concat(ping, set))
 		Expect(err).NotTo(HaveOccurred())
 		s.Sent(len(answers[0]))
 		_, err = arrives(frame(wire.Set, 0, "full/k", value))
@@ -113,16 +121,17 @@ var _ = Describe("a large value", func() {
 		Expect(err).NotTo(HaveOccurred())
 		_, begun := s.Begun()
 		Expect(begun).To(BeTrue())
-		_, err = arrives(append(set[len(set)-1:], ping[:5]...))
+		now = 7
+		_, err = arrives(append(bytes.Clone(set[len(set)-1:]), ping[:5]...))
 		Expect(err).NotTo(HaveOccurred())
 		since, begun := s.Begun()
 		Expect(begun).To(BeTrue(), "the next request has")
-		Expect(since).To(BeEquivalentTo(1))
+		Expect(since).To(BeEquivalentTo(7))
 	})
 
 	It("may be the last of its connection", func() {
 		handler.ended = true
-		answers, err := arrives(append(append([]byte{}, set...), ping...))
+		answers, err := arrives(slices.Concat(set, ping))
 		Expect(err).To(MatchError(session.ErrEnded))
 		Expect(string(answers[0])).To(HaveSuffix("stored"))
 		Expect(handler.requests).To(BeEmpty(), "what came after it is dropped")

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -99,6 +100,15 @@ var _ = Describe("a session", func() {
 		Expect(string(got)).To(ContainSubstring("value is 1048576 bytes, limit 10"))
 		Expect(string(got)).To(HaveSuffix("after"))
 		Expect(handler.requests).To(HaveLen(1))
+	})
+
+	It("goes on at once behind a request that it refused", func() {
+		s := session.New(&recorder{}, session.Limits{MaxValueSize: 10})
+		s.Received(copy(s.Buffer(), slices.Concat(frame(wire.Set, 0, "k", "12345678901"), frame(wire.Ping, 0, "", "after"))))
+		Expect(s.Execute(1)).To(Succeed())
+		pending := s.Pending()
+		Expect(pending).To(HaveLen(1))
+		Expect(string(pending[0])).To(And(ContainSubstring("value is 11 bytes, limit 10"), HaveSuffix("after")))
 	})
 
 	It("fails on the first byte that no frame has", func() {
