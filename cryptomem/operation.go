@@ -185,7 +185,13 @@ func (c *Client) again(ctx context.Context, op *operation, err error, attempt in
 	case errors.Is(err, ErrMaybeApplied):
 		return op.Command.Has(wire.Repeatable)
 	}
-	return errors.Is(err, ErrUnavailable)
+	return errors.Is(err, ErrUnavailable) && !retries(c.below)
+}
+
+// retries reports whether the store itself tries again what was not applied.
+func retries(s Store) bool {
+	r, ok := s.(Retrier)
+	return ok && r.Retries()
 }
 
 // outcome returns the error of an operation whose last attempt ended in err.
@@ -199,6 +205,8 @@ func (c *Client) outcome(ctx context.Context, op *operation, err error) error {
 		err = ErrClosed
 	case isFallbackTimeout(ctx) && errIsContext(ctx, err):
 		err = tooSlow()
+	case isFallbackTimeout(ctx) && errors.Is(err, ErrUnavailable):
+		err = fmt.Errorf("%w: %w", tooSlow(), err)
 	case ctx.Err() != nil && errors.Is(err, ErrUnavailable) && !errIsContext(ctx, err):
 		// no time was left to try again
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -195,7 +195,8 @@ func WithDialTimeout(d time.Duration) Option {
 }
 
 // WithAttempts limits how often a call is tried when connections break, including
-// the first attempt. Default: DefaultAttempts.
+// the first attempt. A store that is a Retrier does not count its own. Default:
+// DefaultAttempts.
 func WithAttempts(n int) Option {
 	return func(o *options) error {
 		o.attempts = n

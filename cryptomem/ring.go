@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,7 +75,7 @@ type ringStore struct {
 	background
 }
 
-var _ Store = (*ringStore)(nil)
+var _ Retrier = (*ringStore)(nil)
 
 // NewRing returns a Store that spreads names over servers by rendezvous hashing: an
 // added server takes its share of names from each of the others, and no other name
@@ -115,6 +116,11 @@ func NewRing(servers []RingServer, f Failover) (Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// Retries implements Retrier.
+func (s *ringStore) Retries() bool {
+	return !slices.ContainsFunc(s.stores, func(one Store) bool { return !retries(one) })
 }
 
 // Close implements Store.

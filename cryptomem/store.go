@@ -37,6 +37,15 @@ type Watcher interface {
 	Watch(name []byte) (changed <-chan struct{}, stop func())
 }
 
+// A Retrier is a Store that may itself try again what was not applied.
+type Retrier interface {
+	Store
+
+	// Retries reports whether it does, for as long as it may. Its ErrUnavailable is
+	// final then: the client does not try again.
+	Retries() bool
+}
+
 // A Swapper is a Store that can change several names in one step.
 type Swapper interface {
 	Store

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/command"
@@ -333,5 +334,10 @@ func (s *Session) conclude(b *batch, st *step, now int64) []byte {
 // with a word that clients act upon, such as LOADING or TRYAGAIN.
 func (s *Session) upstreamError(err error) []byte {
 	s.proxy.note(err)
-	return resp.AppendError(nil, "ERR "+err.Error())
+	return resp.AppendError(nil, "ERR "+upstreamReason(err))
+}
+
+// upstreamReason says why the upstream failed, to someone who knows no contexts.
+func upstreamReason(err error) string {
+	return strings.ReplaceAll(err.Error(), context.DeadlineExceeded.Error(), "the time of a command is over (upstream_timeout)")
 }

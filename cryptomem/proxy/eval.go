@@ -179,7 +179,7 @@ func (e *evaluation) call(args [][]byte, version resp.Version) resp.Reply {
 		}
 		entry, err := e.lookUp(args[i])
 		if err != nil {
-			return resp.ErrorReply("ERR " + err.Error())
+			return resp.ErrorReply("ERR " + upstreamReason(err))
 		}
 		ctx.Entries = append(ctx.Entries, entry)
 	}

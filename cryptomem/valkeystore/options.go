@@ -147,9 +147,9 @@ func WithNearTTL(d time.Duration) Option {
 
 // WithBackoff sets the pauses before a request that was surely not applied is sent
 // again. They double from first to longest, and up to half of each is random. Retries
-// go on until the caller's deadline, or for the timeout if there is none. If both are
-// 0, there are no retries. Defaults: cryptomem.DefaultMinBackoff,
-// cryptomem.DefaultMaxBackoff.
+// go on until the caller's deadline, or if there is none until the timeout has passed
+// since the call began. If both are 0, the store does not retry. Defaults:
+// cryptomem.DefaultMinBackoff, cryptomem.DefaultMaxBackoff.
 func WithBackoff(first, longest time.Duration) Option {
 	return func(o *options) error {
 		o.minBackoff, o.maxBackoff = first, longest

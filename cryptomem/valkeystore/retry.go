@@ -11,17 +11,20 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/backoff"
 )
 
+var _ cryptomem.Retrier = (*Store)(nil)
+
 // Do carries out one request, again while it was surely not applied and the time
 // suffices. See cryptomem.Store.
 func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 	if s.serveNear(ctx, r) {
 		return nil
 	}
+	p := s.newRetrier(ctx)
 	r.Err = s.do(ctx, r)
 	if r.Err == nil || !passes(r.Err) {
 		return r.Err
 	}
-	for p := s.newRetrier(ctx); p.wait(ctx); {
+	for p.wait(ctx) {
 		last := r.Err
 		if r.Err = s.do(ctx, r); r.Err == nil || !passes(r.Err) {
 			r.Err = because(r.Err, last)
@@ -34,21 +37,21 @@ func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 // DoAll carries out the requests in one go, on every node at once, and those again
 // that were surely not applied. See cryptomem.Store.
 func (s *Store) DoAll(ctx context.Context, rs []*cryptomem.Request) {
+	p := s.newRetrier(ctx)
 	for rs = s.serveAllNear(ctx, rs); len(rs) > 0; {
 		n := len(rs)
 		if b := s.backend.Load(); b == nil || b.cluster {
 			n = distinct(rs)
 		}
 		s.doAll(ctx, rs[:n])
-		s.repeat(ctx, rs[:n])
+		s.repeat(ctx, p, rs[:n])
 		rs = rs[n:]
 	}
 }
 
 // repeat carries out again what has to be. On one node that is all or nothing:
 // there, a request may name what a later one names that was carried out.
-func (s *Store) repeat(ctx context.Context, rs []*cryptomem.Request) {
-	p := s.newRetrier(ctx)
+func (s *Store) repeat(ctx context.Context, p retrier, rs []*cryptomem.Request) {
 	for {
 		var again []*cryptomem.Request
 		for _, r := range rs {
@@ -87,6 +90,9 @@ func passes(err error) bool {
 	return errors.Is(err, cryptomem.ErrUnavailable) && !errors.Is(err, cryptomem.ErrMaybeApplied)
 }
 
+// Retries implements cryptomem.Retrier.
+func (s *Store) Retries() bool { return s.opts.minBackoff > 0 }
+
 // A retrier says for how long, and with which pauses, something is tried again.
 type retrier struct {
 	store *Store
@@ -94,6 +100,7 @@ type retrier struct {
 	pause time.Duration
 }
 
+// newRetrier is called when the first try begins, whose time counts, too.
 func (s *Store) newRetrier(ctx context.Context) retrier {
 	end, ok := ctx.Deadline()
 	if !ok {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/benbjohnson/clock"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -177,6 +178,77 @@ var _ = Describe("What was surely not applied", func() {
 		}
 	})
 
+	It("is given up after the timeout since the call began, if the caller has no deadline: the client does not begin anew", func() {
+		server := startServer()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		clk := clock.NewMock()
+		c := sealedClient(open("valkey://"+server.Addr, valkeystore.WithClock(clk)), cryptomem.WithClock(clk))
+		Expect(c.Ping(context.Background())).To(Succeed())
+		for _, set := range []func() error{
+			func() error { return c.Set(context.Background(), "k", nil) },
+			func() error {
+				return errors.Join(c.SetMany(context.Background(), []cryptomem.Pair{{Key: "k"}, {Key: "l"}})...)
+			},
+			func() error {
+				return c.SwapAll(context.Background(), []*cryptomem.Access{{Command: cryptomem.CommandSet, Key: []byte("k")}})
+			},
+		} {
+			ended := make(chan error, 1)
+			began := clk.Now()
+			go func() { ended <- set() }()
+			var err error
+			Eventually(func() chan error {
+				clk.Add(100 * time.Millisecond)
+				return ended
+			}).WithTimeout(testTimeout).Should(Receive(&err))
+			Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+			Expect(clk.Since(began)).To(BeNumerically("<", valkeystore.DefaultTimeout+time.Second))
+		}
+	})
+
+	It("is not tried again when the first try took all the time", func() {
+		server := startServer()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		clk := clock.NewMock()
+		s := open("valkey://"+server.Addr, valkeystore.WithClock(clk))
+		seals := 0
+		slow := func() *cryptomem.Request {
+			return &cryptomem.Request{Command: wire.Set, Name: []byte("name"), Sealer: sealFunc(func(r *cryptomem.Request) error {
+				seals++
+				r.Value = []byte("value")
+				clk.Add(valkeystore.DefaultTimeout)
+				return nil
+			})}
+		}
+		Expect(s.Do(context.Background(), slow())).To(MatchError(cryptomem.ErrUnavailable))
+		Expect(seals).To(Equal(1))
+		r := slow()
+		s.DoAll(context.Background(), []*cryptomem.Request{r})
+		Expect(r.Err).To(MatchError(cryptomem.ErrUnavailable))
+		Expect(seals).To(Equal(2))
+	})
+
+	It("is a timeout, not the caller's doing, when the time of a call that can do without the store is over", func() {
+		server := startServer()
+		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
+		clk := clock.NewMock()
+		c := sealedClient(open("valkey://"+server.Addr, valkeystore.WithClock(clk)), cryptomem.WithClock(clk))
+		Expect(c.Ping(context.Background())).To(Succeed())
+		ctx, cancel := c.FallbackContext(context.Background())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- c.Set(ctx, "k", nil) }()
+		var err error
+		Eventually(func() chan error {
+			clk.Add(100 * time.Millisecond)
+			return ended
+		}).WithTimeout(testTimeout).Should(Receive(&err))
+		Expect(err).To(MatchError(cryptomem.ErrTimeout))
+		Expect(err).To(MatchError(cryptomem.ErrUnavailable))
+		Expect(err).To(MatchError(ContainSubstring("NOREPLICAS")))
+		Expect(err).NotTo(MatchError(context.Canceled))
+	})
+
 	It("is given up when the store is closed", func() {
 		server := startServer()
 		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
@@ -190,6 +262,15 @@ var _ = Describe("What was surely not applied", func() {
 		Eventually(ended).Should(Receive(MatchError(cryptomem.ErrUnavailable)))
 	})
 })
+
+// sealedClient returns a client of the store.
+func sealedClient(store cryptomem.Store, opts ...cryptomem.Option) *cryptomem.Client {
+	GinkgoHelper()
+	c, err := cryptomem.NewClient(store, append(opts, cryptomem.WithSecret([]byte("a secret that only specs may have"[:32])))...)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(c.Close)
+	return c
+}
 
 // hangUpOnce listens: to the first connection it says nothing and closes it, to later ones
 // it says nothing. It tells how many there were.

@@ -44,8 +44,9 @@ func (b *backend) together(n int, name func(int) []byte) bool {
 // SwapAll changes several names in one script, again while that was surely not
 // applied and the time suffices. See cryptomem.Swapper.
 func (s *Store) SwapAll(ctx context.Context, rs []*cryptomem.Request) error {
+	p := s.newRetrier(ctx)
 	err := s.swapAll(ctx, rs)
-	for p := s.newRetrier(ctx); passes(err) && p.wait(ctx); {
+	for passes(err) && p.wait(ctx) {
 		err = s.swapAll(ctx, rs)
 	}
 	for _, r := range rs {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -102,13 +103,26 @@ func (c *Context) Execute() {
 	}
 	before, start := value.Entry{Value: e.Clone(), Expires: e.Expires, Changed: e.Changed}, len(c.Out)
 	c.Command.Run(c)
-	if e.Changed && e.Type != value.String && (e.Len() > c.Limits.MaxMembers || e.Size() > c.Limits.MaxCollection) {
+	if excess := c.excess(e); excess != "" {
 		*e = before
 		c.Out = c.Out[:start]
-		c.fail("ERR value of '" + printableName(c.Args[c.Command.FirstKey]) + "' would exceed max_collection_size")
+		c.fail("ERR value of '" + printableName(c.Args[c.Command.FirstKey]) + "' would have " + excess)
 		return
 	}
 	c.settle()
+}
+
+// excess says of a changed collection what is over which limit, or nothing.
+func (c *Context) excess(e *value.Entry) string {
+	switch {
+	case !e.Changed || e.Type == value.String:
+		return ""
+	case e.Len() > c.Limits.MaxMembers:
+		return fmt.Sprintf("%d members, limit %d (max_collection)", e.Len(), c.Limits.MaxMembers)
+	case e.Size() > c.Limits.MaxCollection:
+		return fmt.Sprintf("%d bytes, limit %d (max_collection_size)", e.Size(), c.Limits.MaxCollection)
+	}
+	return ""
 }
 
 // mayExceed reports whether the arguments, as elements, could make the

@@ -103,10 +103,6 @@ func answerError(k Kind, err error) error {
 		return fmt.Errorf("%w: %w", ErrNotFound, err) // which tells why
 	case errors.Is(err, cryptomem.ErrNotFound):
 		return ErrNotFound
-	case errors.Is(err, cryptomem.ErrTooLarge):
-		return fmt.Errorf("%w: %w", ErrTooLarge, err)
-	case errors.Is(err, cryptomem.ErrNotSupported):
-		return fmt.Errorf("%w: %w", ErrNotSupported, err)
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package keyspace
 import (
 	"context"
 	"errors"
+
+	"github.com/Zezezknight/cryptomem/cryptomem"
 )
 
 // A Kind is what a Request asks for.
@@ -44,10 +46,10 @@ var (
 )
 
 // ErrTooLarge means that a value, sealed, is larger than the upstream takes.
-var ErrTooLarge = errors.New("too large")
+var ErrTooLarge = cryptomem.ErrTooLarge
 
 // ErrNotSupported means that the upstream cannot do that, whatever is tried.
-var ErrNotSupported = errors.New("not supported")
+var ErrNotSupported = cryptomem.ErrNotSupported
 
 // An Upstream keeps the values of one database, sealed. It is safe for
 // concurrent use.
