@@ -194,7 +194,15 @@ func run(ctx context.Context, c *console, args []string) int {
 	if !ok {
 		return c.exit(cmd, unknownCommand(name))
 	}
-	return c.exit(cmd, cmd.run(ctx, c, args))
+	return c.exit(cmd, interrupted(ctx, cmd.run(ctx, c, args)))
+}
+
+// interrupted makes an error that says that the command was cancelled say by what.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), context.Canceled.Error(), context.Cause(ctx).Error()))
 }
 
 // advising goes on to say what to run after a text, which may be a question.

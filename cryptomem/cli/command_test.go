@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"time"
@@ -15,6 +16,21 @@ import (
 )
 
 var _ = Describe("Every command", func() {
+	DescribeTable("says what has interrupted it:", func(args ...string) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cancel(errors.New("interrupt signal received"))
+		var stderr bytes.Buffer
+		c := &console{out: GinkgoWriter, err: &stderr, env: func(string) (string, bool) { return "", false }}
+		Expect(run(ctx, c, append(args, "--addr", "localhost:1"))).To(Equal(exitFailed))
+		Expect(stderr.String()).To(HavePrefix("cryptomem " + args[0] + ": "))
+		Expect(stderr.String()).To(ContainSubstring("interrupt signal received"))
+		Expect(stderr.String()).NotTo(ContainSubstring("context"))
+	},
+		Entry(nil, "ping", "--wait", "1h"),
+		Entry(nil, "stats"),
+		Entry(nil, "bench"),
+	)
+
 	It("is in the usage, and has a help that ends in a worked example", func() {
 		for _, c := range commands() {
 			Expect(usage).To(MatchRegexp(`(?m)^    cryptomem \[?` + c.name + `\b`))

@@ -143,8 +143,8 @@ var _ = Describe("What was surely not applied", func() {
 	It("ends in what it was refused with when the time is over", func() {
 		server := startServer()
 		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
-		s := open("valkey://" + server.Addr)
-		ctx, cancel := context.WithCancel(context.Background())
+		s := open("valkey://"+server.Addr, valkeystore.WithBackoff(time.Hour, time.Hour))
+		ctx, cancel := context.WithCancel(within(2 * time.Hour))
 		ended := make(chan error, 1)
 		go func() { ended <- s.Do(ctx, &cryptomem.Request{Command: wire.Set, Name: []byte("name")}) }()
 		Eventually(s.Counts).WithTimeout(testTimeout).Should(HaveKey("NOREPLICAS"))
