@@ -238,6 +238,20 @@ var _ = Describe("Client", func() {
 			Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
 		})
 
+		It("says, as Dial and the others do, that a Valkey is opened with valkeystore, without its password", func() {
+			for _, url := range []string{"valkey://me:secret@cache", "valkeys://cache:7000,b:7000", "redis://cache", "rediss://cache/2"} {
+				c := cryptomem.New(url, time.Minute, secret)
+				DeferCleanup(c.Close)
+				_, dialled := cryptomem.Dial(context.Background(), url, cryptomem.WithSecret([]byte(secret)))
+				_, opened := cryptomem.Open(url, cryptomem.WithSecret([]byte(secret)))
+				_, store := cryptomem.NewServerStore(url)
+				for _, err := range []error{c.Set("k", "v"), dialled, opened, store} {
+					Expect(err).To(MatchError(ContainSubstring("valkeystore.Open")), url)
+					Expect(err.Error()).NotTo(ContainSubstring("me:"))
+				}
+			}
+		})
+
 		It("says what is wrong to every call that can fail, and never panics", func() {
 			ctx := context.Background()
 			broken := cryptomem.New("localhost:1", -1, "short").Client()

@@ -55,6 +55,9 @@ func NewServerStore(addr string, opts ...Option) (Store, error) {
 	if err == nil && (o.keyring != nil || len(o.sealing) > 0 || o.observer != nil || o.ttl > 0) {
 		err = errors.New("NewServerStore: keys, namespace, TTL and observer are the client's, not the store's")
 	}
+	if err == nil {
+		err = refuseValkey(addr)
+	}
 	if err != nil {
 		return nil, err
 	}

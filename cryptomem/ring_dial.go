@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,6 +14,9 @@ import (
 
 // openServers returns the store of the server at addr, or the ring of several.
 func openServers(addr string, o *options, namespace string) (Store, error) {
+	if err := refuseValkey(addr); err != nil {
+		return nil, err
+	}
 	if !strings.Contains(addr, ",") {
 		if o.failover.Pause > 0 {
 			return nil, errors.New("WithFailover: there is only one server")
@@ -31,6 +35,16 @@ func openServers(addr string, o *options, namespace string) (Store, error) {
 	f.Clock = o.clock
 	f.Prefix = []byte(sealing.NamespacePrefix(namespace))
 	return NewRing(servers, f)
+}
+
+// refuseValkey refuses the URL of a Valkey or Redis. The error has nothing more of it,
+// since there may be a password.
+func refuseValkey(addr string) error {
+	scheme, _, ok := strings.Cut(addr, "://")
+	if ok && slices.Contains([]string{"valkey", "valkeys", "redis", "rediss"}, scheme) {
+		return fmt.Errorf("%s:// is a Valkey or Redis: give its URL to valkeystore.Open, and the store to NewClient", scheme)
+	}
+	return nil
 }
 
 // connectAll connects to the server, or to all of a ring.
