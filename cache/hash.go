@@ -39,7 +39,7 @@ func (h hasher) sum(b []byte) uint64 {
 		state = fold(le.Uint64(b)^h.k1, le.Uint64(b[8:])^state)
 		b = b[16:]
 	}
-	// the last 16 bytes at most; what is shorter is read twice in part
+	// At most 16 bytes are left. Where they are fewer, the reads overlap.
 	var lo, hi uint64
 	switch l := len(b); {
 	case l >= 8:

@@ -47,7 +47,8 @@ var _ = Describe("The store's memory", func() {
 			Expect(mixed.Set(1, numbered(i), make([]byte, 190+20*(i%2)), 0)).Error().NotTo(HaveOccurred())
 		}
 		Expect(same.Stats().Bytes).To(Equal(mixed.Stats().Bytes))
-		// Of the mixed records, half say their lengths: two bytes more; up to a page apart.
+		// Half of the mixed records hold their lengths, which are two bytes. Memory is
+		// counted in pages.
 		Expect(mixed.Stats().Memory.Records - same.Stats().Memory.Records).To(BeNumerically("~", items, 4096))
 		for i := range items {
 			value, _, found := mixed.GetAppend(1, nil, numbered(i))
@@ -91,8 +92,9 @@ var _ = Describe("The store's memory", func() {
 		Expect(c.Stats().Evicted).To(BeZero())
 	})
 
-	// fresh is a cache far from its limit, so that only compaction bounds it.
-	overwrite := func(rounds int, size func(r *rand.Rand) int, ttl time.Duration) (atRest float64) {
+	// overwrite overwrites 4,000 items and returns their memory as a multiple of their
+	// data. The cache is far from its limit, so that only compaction bounds it.
+	overwrite := func(rounds int, size func(r *rand.Rand) int, ttl time.Duration) (ratio float64) {
 		GinkgoHelper()
 		c, _ := newCache(cache.WithShards(1))
 		r := rand.New(rand.NewPCG(7, 7))
@@ -178,7 +180,7 @@ var _ = Describe("The store's memory", func() {
 		Expect(order(1)).NotTo(Equal(order(2)))
 	})
 
-	// The worst case for a store of segments: every deadline has its own.
+	// The worst case for segments of one deadline each: hardly two items share one.
 	DescribeTable("holds live data, with deadlines from a second to a day, in most of", func(limit, items int, least float64) {
 		c, _ := newCache(cache.WithMaxMemory(int64(limit)))
 		now := c.Now()

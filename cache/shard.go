@@ -199,8 +199,9 @@ func (s *shard) locate(p position, key []byte) (t *table, at int, ok bool) {
 }
 
 // advance returns the time of an operation that read the clock at now: that, or the
-// latest of an operation before it. Whoever waits between reading the clock and taking
-// the lock must not find, or prolong, what another has found expired meanwhile.
+// latest of an operation before it. An operation that waits between reading the clock
+// and taking the lock must not find, or prolong, an item that another one has found
+// expired meanwhile.
 func (s *shard) advance(now int64) int64 {
 	s.now = max(s.now, now)
 	return s.now

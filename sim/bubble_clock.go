@@ -12,7 +12,7 @@ import (
 
 // A bubbleClock is the clock of tier 2. Each step takes a nanosecond, and a bubble's own
 // time passes only when all goroutines sleep, which costs more than most steps do. So
-// this clock runs ahead of the bubble's while no timer is due, which nobody can tell: a
+// this clock runs ahead of the bubble's while no timer is due. No goroutine can tell: a
 // timer that is made meanwhile lasts longer by as much.
 //
 // Whatever fires at some time has to be made by this clock, or to be announced with
@@ -73,10 +73,10 @@ func (c *bubbleClock) WithDeadline(parent context.Context, t time.Time) (context
 	return c.WithTimeout(parent, c.Until(t))
 }
 
-// Ticker is not there: nobody announces its ticks.
+// Ticker panics: ticks are not announced to expect.
 func (c *bubbleClock) Ticker(time.Duration) *clock.Ticker { panic("sim: tier 2 has no tickers") }
 
-// Tick is not there either.
+// Tick panics, too.
 func (c *bubbleClock) Tick(time.Duration) <-chan time.Time { panic("sim: tier 2 has no tickers") }
 
 // step lets a nanosecond pass, and waits for what is due then. All other goroutines

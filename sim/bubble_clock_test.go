@@ -16,7 +16,7 @@ import (
 
 var _ = Describe("the clock of a bubble", func() {
 	// firing returns at which step something fires that is due after 300 steps, when the
-	// clock has made 200 without anybody waiting.
+	// clock has made 200 without any goroutine waiting.
 	firing := func(due func(clk clock.Clock, in time.Duration, fire func())) (at time.Duration, seen time.Duration) {
 		synctest.Test(suiteT, func(*testing.T) {
 			clk, step := sim.NewBubbleClock(clock.New())

@@ -13,8 +13,8 @@ import (
 )
 
 // A hold is a client's lock on tier 1, which makes the requests that the product's Lock
-// makes, one after the other: a mark is added, and who finds it there reads whose it
-// is. An empty mark is nobody's.
+// makes, one after the other: a mark is added, and a client that finds one there reads
+// whose it is. An empty mark is that of a free lock.
 type hold struct {
 	// Of all holders of the world, from 1.
 	holder int

@@ -13,7 +13,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 )
 
-// bareImage stands for every base image: this is about the Dockerfile.
+// bareImage stands for every base image, since only the Dockerfile is tested.
 type bareImage struct{}
 
 // ResolveImageConfig implements llb.ImageMetaResolver.
@@ -22,7 +22,7 @@ func (bareImage) ResolveImageConfig(_ context.Context, ref string, _ sourceresol
 }
 
 var _ = Describe("The Dockerfile", func() {
-	It("passes Docker's own checks, and makes an image that runs as nobody", func(ctx context.Context) {
+	It("passes Docker's own checks, and makes an image that does not run as root", func(ctx context.Context) {
 		text := read("Dockerfile")
 		var warnings []string
 		result, err := dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{

@@ -48,7 +48,7 @@ func alerts() []string {
 	return all
 }
 
-// rules returns the conditions of the file of rules.
+// rules returns the conditions in alerts.yaml.
 func rules() []string {
 	GinkgoHelper()
 	var file struct {
@@ -71,9 +71,10 @@ func exported() map[string]map[string]bool {
 	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join(top, "cryptomem/server/admin/testdata/metrics.txt"))
 	Expect(err).NotTo(HaveOccurred())
-	metrics := map[string]map[string]bool{"up": {"instance": true, "job": true}} // which is Prometheus' own
+	// Prometheus exports up itself, and adds two labels to every metric.
+	metrics := map[string]map[string]bool{"up": {"instance": true, "job": true}}
 	for _, m := range regexp.MustCompile(`(?m)^(\w+)(?:{(.*)})? \S+$`).FindAllStringSubmatch(string(text), -1) {
-		labels := map[string]bool{"instance": true, "job": true} // Prometheus adds these
+		labels := map[string]bool{"instance": true, "job": true}
 		for _, l := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(m[2], -1) {
 			labels[l[1]] = true
 		}
@@ -82,11 +83,13 @@ func exported() map[string]map[string]bool {
 	return metrics
 }
 
-var _ = Describe("The dashboard of Grafana, and the alerts that the documentation proposes", func() {
-	It("are the rules of the file", func() {
+var _ = Describe("The alerts that the documentation proposes", func() {
+	It("are those of alerts.yaml", func() {
 		Expect(rules()).To(Equal(alerts()))
 	})
+})
 
+var _ = Describe("The Grafana dashboard and the alerts", func() {
 	It("ask what Prometheus understands, about metrics and labels that there are", func() {
 		asked, metrics := expressions(), exported()
 		Expect(len(asked)).To(BeNumerically(">=", 25))

@@ -33,7 +33,8 @@ var _ = Describe("A server process under attack", Ordered, func() {
 	var addr string
 	var served atomic.Int64 // requests of a good client
 	failed := make(chan error, 1)
-	var before int64 // resident memory of the server when nobody has attacked it
+	// before is the resident memory of the server before the attack.
+	var before int64
 
 	// resident returns the process's resident memory, in bytes.
 	resident := func() int64 {

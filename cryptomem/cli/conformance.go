@@ -97,7 +97,7 @@ func newConformanceFlags(fs *pflag.FlagSet) *conformanceFlags {
 	return f
 }
 
-// nonconforming is how many cases failed. They are printed already.
+// nonconforming is the error of so many failed cases, which have been printed.
 type nonconforming int
 
 func (n nonconforming) Error() string {
@@ -146,7 +146,7 @@ func checkConformance(ctx context.Context, c *console, args []string) error {
 	return f.try(ctx, c, suite, want, len(cases))
 }
 
-// suite is what is to be tried, until end.
+// suite returns the suite that the flags ask for. end stops what it has started.
 func (f *conformanceFlags) suite(ctx context.Context, c *console, command []string) (suite *conformance.Suite, end func(), err error) {
 	if f.envelope {
 		implementation := conformance.Implementation{Clock: clock.New(), Timeout: f.client.timeout.duration()}
@@ -162,7 +162,7 @@ func (f *conformanceFlags) suite(ctx context.Context, c *console, command []stri
 	case f.maxConnections < 0:
 		return nil, nil, usageError(fmt.Sprintf("--max-connections is %d, the least is 0", f.maxConnections))
 	case f.maxValueSize < 1:
-		return nil, nil, usageError("--max-value-size must be 1 byte or more")
+		return nil, nil, usageError(fmt.Sprintf("--max-value-size is %d bytes, the least is 1", int(f.maxValueSize)))
 	}
 	server, err := f.server(c)
 	if err != nil {
@@ -171,12 +171,11 @@ func (f *conformanceFlags) suite(ctx context.Context, c *console, command []stri
 	return conformance.OfServer(server), func() {}, nil
 }
 
-// implementationWaitDelay is how long the output of an implementation that was killed is
-// still waited for.
+// implementationWaitDelay is how long an implementation's output is read after it was
+// killed.
 const implementationWaitDelay = time.Second
 
-// start starts an implementation of envelopes. What it says on standard error is for
-// its author.
+// start starts an implementation of envelopes. Its standard error goes to ours.
 func start(ctx context.Context, c *console, command []string, i *conformance.Implementation) (end func(), err error) {
 	ctx, stop := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: running it is the point
@@ -195,16 +194,15 @@ func start(ctx context.Context, c *console, command []string, i *conformance.Imp
 		return nil, fmt.Errorf("start the implementation: %w", err)
 	}
 	return func() {
-		// It is asked to end, and killed. A process that it has started may hold its
-		// output open.
+		// The end of its input asks it to end, then it is killed. Its exit code says
+		// nothing.
 		_ = in.Close()
 		stop()
-		// its exit code says nothing
 		_ = cmd.Wait()
 	}, nil
 }
 
-// server is the one that the flags name.
+// server returns the server that the flags name.
 func (f *conformanceFlags) server(c *console) (conformance.Server, error) {
 	var none conformance.Server
 	if err := f.client.ownServer(c, "conformance"); err != nil {
@@ -237,7 +235,7 @@ func (f *conformanceFlags) server(c *console) (conformance.Server, error) {
 	return server, nil
 }
 
-// dialer connects to a server as its settings say, TLS included.
+// dialer returns a function that connects to the server in s, by TLS if s says so.
 func dialer(s doctor.Client) (func(context.Context) (net.Conn, error), error) {
 	config, err := s.TLSConfig()
 	if err != nil {
@@ -264,8 +262,8 @@ func dialer(s doctor.Client) (func(context.Context) (net.Conn, error), error) {
 	}, nil
 }
 
-// explainGreeting says why a server cannot be tried, if the doctor knows. The suite took
-// half of --timeout to find out that it cannot.
+// explainGreeting says why a server cannot be tested, if the doctor finds out in the half
+// of --timeout that the suite has left.
 func (f *clientFlags) explainGreeting(ctx context.Context, c *console, err error) error {
 	if why := f.diagnose(ctx, c, f.timeout.duration()/2); why != "" {
 		return fmt.Errorf("%s: %w", why, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
 )
 
-// sealedElsewhere is an upstream whose values have keys that nobody here has.
+// sealedElsewhere is an upstream whose values are sealed with keys that no spec has.
 type sealedElsewhere struct{ keyspace.Upstream }
 
 func (sealedElsewhere) Do(_ context.Context, rs []*keyspace.Request) {

@@ -19,7 +19,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A simpleServer is a second server of the protocol, as somebody might write one
+// A simpleServer is a second server of the protocol, as another author might write one
 // from docs/protocol.md in an afternoon: a map, a lock, and a goroutine for each
 // connection. It keeps every rule, but for the one that bug is about.
 type simpleServer struct {

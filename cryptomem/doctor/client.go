@@ -166,8 +166,8 @@ func authorities(_ context.Context, v *clientReport) {
 	}
 }
 
-// clientCertificate asks whether the client can show who it is by certificate,
-// and whether anybody else could.
+// clientCertificate asks whether the client can authenticate by certificate, and
+// whether other users of the machine could read its key.
 func clientCertificate(_ context.Context, v *clientReport) {
 	const subject = "client certificate"
 	if v.Cert == "" && v.CertKey == "" {

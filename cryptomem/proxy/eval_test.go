@@ -177,7 +177,7 @@ func (t together) SwapAll(ctx context.Context, rs []*keyspace.Request) error {
 	return nil
 }
 
-// A rival changes a name right before somebody else's swap.
+// A rival changes a name right before another client's swap.
 type rival struct {
 	keyspace.Upstream
 

@@ -21,7 +21,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/serve"
 )
 
-// A line speaks to a served proxy as somebody who types does.
+// A line speaks to a served proxy as a person at a terminal does.
 type line struct {
 	net.Conn
 	in *bufio.Reader

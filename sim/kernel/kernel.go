@@ -59,7 +59,7 @@ const (
 	Close
 	Shut // the sending half
 	Deadline
-	WriteDeadline // alone: TLS sets it at its end, whoever sets the others
+	WriteDeadline // alone, as TLS sets it at its end
 )
 
 // A Kernel simulates the kernel of one machine. It implements serve.Kernel and is

@@ -70,14 +70,14 @@ var _ = Describe("the mutants of a package", func() {
 		}
 	})
 
-	It("are told where they are", func() {
+	It("say their file, line, function and kind", func() {
 		for _, m := range shop().Mutants() {
 			if m.Kind == Swapped && m.Func == "Price" {
 				Expect(m.String()).To(Equal("price.go:8 Price: swapped arguments"))
 				return
 			}
 		}
-		Fail("there is none")
+		Fail("Price has no mutant with swapped arguments")
 	})
 
 	It("reach the compiler as an overlay", func() {
@@ -89,9 +89,9 @@ var _ = Describe("the mutants of a package", func() {
 		Expect(err).NotTo(HaveOccurred())
 		var overlay struct{ Replace map[string]string }
 		Expect(json.Unmarshal(text, &overlay)).To(Succeed())
-		real, err := filepath.Abs("testdata/shop/price.go")
+		path, err := filepath.Abs("testdata/shop/price.go")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(os.ReadFile(overlay.Replace[real])).To(Equal(m.Apply()))
+		Expect(os.ReadFile(overlay.Replace[path])).To(Equal(m.Apply()))
 	})
 
 	It("come as patches that can be applied", func() {
@@ -106,7 +106,7 @@ var _ = Describe("the mutants of a package", func() {
 		}
 	})
 
-	It("are made of patches, too", func() {
+	It("can be made from patches", func() {
 		p := shop()
 		for _, m := range Draw([]*Package{p}, 4, 20) {
 			again, err := Patched([]*Package{p}, m.Patch())

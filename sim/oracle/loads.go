@@ -31,10 +31,10 @@ type Loading struct {
 
 // Loads judge values that are loaded:
 //
-//   - A value is served after its loader has made it, and the error of a loader to those
-//     alone who waited for it: a failure is not kept.
-//   - Who begins after the name was set or deleted is not served what was being loaded
-//     then.
+//   - A value is served after its loader has returned it, and a loader's error only to
+//     the calls that waited for it: a failure is not kept.
+//   - A call that begins after the name was set or deleted is not served what was being
+//     loaded then.
 //
 // And where the world is quiet, for names that are only loaded and read:
 //
@@ -42,12 +42,11 @@ type Loading struct {
 //   - What was loaded is served, without another load, until its time is over; then it
 //     is loaded again, and served no longer than its stale time.
 //
-// They see when loaders run and what clients see, and no leases. Where a client may have
-// waited for two loads, one after the other, it may load beside the second. Who has waited
-// for a load that is stale at once need not load it again, nor who gets it just before it
-// is gone. They miss
-// what lasts shorter than slack, and, of loads in the background, what became of their
-// values, since nobody is told.
+// They see when loaders run and what clients see, but no leases. A client that may have
+// waited for two loads, one after the other, may load beside the second. A client need
+// not load again what it waited for and was stale at once, nor what it got just before
+// it was gone. They miss what lasts shorter than slack, and the values of loads in the
+// background, which no call returns.
 type Loads struct {
 	// Quiet is that nothing goes wrong.
 	Quiet bool

@@ -37,18 +37,18 @@ func (c *Claim) String() string {
 // Locks judge what clients are told of locks:
 //
 //   - Fences of a name grow, from each success to every later one.
-//   - Whoever takes a lock, or extends it, finds nobody before who still has it:
-//     that one's time is over, or he has given it back.
-//   - A holder whose time is over, or whom another has followed, extends nothing.
-//   - A lock is refused only if somebody may have it, and one who has it is not told
-//     that he has not.
+//   - A client takes or extends a lock only if no earlier holder still has it: that
+//     one's time is over, or it has given the lock back.
+//   - A holder whose time is over, or whose lock another has taken, extends nothing.
+//   - A lock is refused only if another client may hold it, and a holder is not told
+//     that it is none.
 //
-// They see what clients see. So they miss a holder too many whose time may have been
-// over, by as long as a request takes; whatever happens to an attempt whose end is
-// unknown; and everything while the server loses what it has. They take a holder's
-// time to begin with his call: what a slow network takes from it is not judged.
+// They see what clients see. So they miss two holders at once where the time of the
+// first may have been over, by as long as a request takes; whatever happens to an
+// attempt of unknown outcome; and everything while the server loses items. A holder's
+// time begins with its call: what a slow network takes from it is not judged.
 type Locks struct {
-	// Loose is that somebody may lose a lock to another: items are evicted, or clocks
+	// Loose is that a holder may lose its lock to another: items are evicted, or clocks
 	// are stepped.
 	Loose bool
 	// Returning is that the server may have again what it had lost.
@@ -198,7 +198,7 @@ func (l *Locks) refused(c *Claim, all []*Claim) *Violation {
 	case c.Outcome != Exists:
 	case c.Verb == script.Lock:
 		if !c.fleeting() && !l.Returning && !slices.ContainsFunc(all, func(o *Claim) bool { return o != c && mayHave(o, c, all) }) {
-			return violation(RuleLock, "a lock that nobody has was refused:\n%v", c)
+			return violation(RuleLock, "a lock that no client holds was refused:\n%v", c)
 		}
 	case l.Loose:
 	default:

@@ -227,7 +227,7 @@ const (
 
 // What a client does with a lock, whose name is Key.
 const (
-	Lock   Verb = iota + 110 // takes it for TTL, if nobody has it
+	Lock   Verb = iota + 110 // takes it for TTL, if no client holds it
 	Extend                   // holds it for TTL from now, or for as long as before
 	Unlock                   // gives it back
 )

@@ -24,9 +24,9 @@ const inlineBytes = 32 << 10
 //	the reading goroutine    that has handed out several answers at once
 //	the writing goroutine    when a write might block, or a caller left something
 //
-// Whoever is handed an answer is likely to ask again. So the others leave it to the
-// reading goroutine to write for all whom it wakes: a write costs as much as ten of the
-// requests in it.
+// A caller that gets its answer is likely to call again. So when the reading goroutine
+// wakes several callers, it owns the sending side and writes for all of them: a write
+// costs as much as ten of the requests in it.
 type writing struct {
 	// owned is set while a party writes, or is about to.
 	owned bool
@@ -142,7 +142,7 @@ func (c *Conn) writeTurn() {
 	c.yield()
 	c.writing.turn = false
 	if !c.own() {
-		// Whoever owns the sending side writes for all.
+		// Its owner writes for all.
 		return
 	}
 	for !c.mayBlock() {

@@ -78,7 +78,7 @@ func (s *bareSocket) acquire() bool {
 // release ends a use of fd.
 func (s *bareSocket) release() {
 	if s.state.Add(^uint32(bareUser-1)) == bareClosed {
-		// nobody is left who could do something about it
+		// The last user has gone: there is no caller to tell of an error.
 		_ = s.closeDescriptor()
 	}
 }

@@ -60,7 +60,7 @@ type Parser struct {
 	// How many arguments are missing.
 	left  int
 	begun bool
-	// Length of the argument whose bytes come next, or noBody.
+	// Length of the argument whose bytes come next, or noArgument.
 	body int
 	// Bytes of all arguments declared so far.
 	total int
@@ -72,8 +72,8 @@ type Parser struct {
 	named bool
 }
 
-// noBody: what comes next is not an argument's bytes but its length.
-const noBody = -1
+// noArgument says that the length of an argument comes next, and not its bytes.
+const noArgument = -1
 
 // A span is where an argument lies. The command moves with the buffer that it
 // arrives in, its arguments' places in it do not.
@@ -155,7 +155,7 @@ func (p *Parser) Name() []byte { return p.name }
 // what a buffer with room for them all need not grow for again. It is at most
 // MaxCommand and some.
 func (p *Parser) Need() int {
-	if !p.begun || p.refusal != nil || p.body == noBody {
+	if !p.begun || p.refusal != nil || p.body == noArgument {
 		return 0
 	}
 	return p.pos + p.body + 2
@@ -170,7 +170,7 @@ func (p *Parser) Held() int { return cap(p.spans)*16 + cap(p.args)*24 }
 
 // begin notes that a command of count arguments begins.
 func (p *Parser) begin(count, size int) {
-	p.begun, p.left, p.pos, p.body = true, count, size, noBody
+	p.begun, p.left, p.pos, p.body = true, count, size, noArgument
 	p.named = false
 	if count > p.limits.MaxArgs {
 		p.refuse(nil, "command has %d arguments, limit %d", count, p.limits.MaxArgs)
@@ -191,7 +191,7 @@ func (p *Parser) Refuse(b []byte, err error) bool {
 	if len(p.spans) > 0 {
 		p.setName(b[p.spans[0].from:p.spans[0].to])
 	}
-	if p.body != noBody {
+	if p.body != noArgument {
 		p.body += len("\r\n")
 	}
 	return true
@@ -218,13 +218,13 @@ func (p *Parser) reset() {
 		p.args = nil
 	}
 	p.spans = p.spans[:0]
-	p.begun, p.pos, p.left, p.body, p.total, p.refusal = false, 0, 0, noBody, 0, nil
+	p.begun, p.pos, p.left, p.body, p.total, p.refusal = false, 0, 0, noArgument, 0, nil
 }
 
 // argument takes one step: an argument's length, or its bytes. It reports false
 // when these have not arrived.
 func (p *Parser) argument(b []byte) (bool, error) {
-	if p.body == noBody {
+	if p.body == noArgument {
 		rest := b[p.pos:]
 		if len(rest) == 0 {
 			return false, nil
@@ -263,7 +263,7 @@ func (p *Parser) argument(b []byte) (bool, error) {
 		return false, ProtocolError("expected CRLF behind an argument")
 	}
 	p.spans = append(p.spans, span{p.pos, end})
-	p.pos, p.body = end+2, noBody
+	p.pos, p.body = end+2, noArgument
 	p.left--
 	return true, nil
 }
@@ -279,7 +279,7 @@ func (p *Parser) skip(b []byte) bool {
 	if p.body > 0 {
 		return false
 	}
-	p.body = noBody
+	p.body = noArgument
 	p.left--
 	return true
 }
