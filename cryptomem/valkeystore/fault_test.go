@@ -119,7 +119,7 @@ var _ = Describe("A lone caller of a cluster", func() {
 				answered, handed := l.done.Load(), valkeystore.Handed(store)
 				l.answered(100)
 				return valkeystore.Handed(store)-handed < uint64(l.done.Load()-answered)
-			}).WithTimeout(testTimeout).Should(BeTrue())
+			}).WithTimeout(3 * testTimeout).Should(BeTrue())
 			l.answered(300)
 		}
 		past()
