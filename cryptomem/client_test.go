@@ -256,8 +256,8 @@ var _ = Describe("Client", func() {
 			ctx := context.Background()
 			broken := cryptomem.New("localhost:1", -1, "short").Client()
 			DeferCleanup(broken.Close)
-			value := func(_ []byte, err error) error { return err }
-			number := func(_ uint64, err error) error { return err }
+			value := func(b []byte, err error) error { Expect(b).To(BeEmpty()); return err }
+			number := func(n uint64, err error) error { Expect(n).To(BeZero()); return err }
 			_, taken := broken.TryLock(ctx, "k", cryptomem.TTL(time.Minute))
 			keys, _, scanned := broken.ScanKeys(ctx, "", 0, 0)
 			Expect(keys).To(BeEmpty())
