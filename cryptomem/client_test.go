@@ -239,7 +239,7 @@ var _ = Describe("Client", func() {
 		})
 
 		It("says, as Dial and the others do, that a Valkey is opened with valkeystore, without its password", func() {
-			for _, url := range []string{"valkey://me:secret@cache", "valkeys://cache:7000,b:7000", "redis://cache", "rediss://cache/2"} {
+			for _, url := range []string{"valkey://me:secret@cache", "valkeys://cache:7000,b:7000", "Redis://cache", "rediss://cache/2"} {
 				c := cryptomem.New(url, time.Minute, secret)
 				DeferCleanup(c.Close)
 				_, dialled := cryptomem.Dial(context.Background(), url, cryptomem.WithSecret([]byte(secret)))

@@ -41,7 +41,7 @@ func openServers(addr string, o *options, namespace string) (Store, error) {
 // since there may be a password.
 func refuseValkey(addr string) error {
 	scheme, _, ok := strings.Cut(addr, "://")
-	if ok && slices.Contains([]string{"valkey", "valkeys", "redis", "rediss"}, scheme) {
+	if ok && slices.Contains([]string{"valkey", "valkeys", "redis", "rediss"}, strings.ToLower(scheme)) {
 		return fmt.Errorf("%s:// is a Valkey or Redis: give its URL to valkeystore.Open, and the store to NewClient", scheme)
 	}
 	return nil

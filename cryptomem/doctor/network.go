@@ -85,7 +85,7 @@ func (r *serverReport) judgeServer(addr string, last wire.Response, asked time.T
 	const subject = "server"
 	r.fine(subject, "a server answers at %s in %v%s; if it is not the one of this configuration, a start will fail", addr, took.Round(time.Microsecond), whichServer(last))
 	if last.Status != wire.OK {
-		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN to such a one")
+		r.found(Unknown, "clock", "the server tells the time only to identities that may ask for statistics", "set CRYPTOMEM_IDENTITY and CRYPTOMEM_TOKEN_FILE to those of such a one")
 		return
 	}
 	said := r.statistics(last.Value)

@@ -62,6 +62,9 @@ func ParseAddress(address string) (Address, error) {
 func parseAddress(address string) (a Address, err error) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
+		if address == "" {
+			return a, errors.New("it is empty, write valkey://localhost:6379")
+		}
 		return a, errors.New("no scheme, an address begins with valkey://, valkeys://, redis://, rediss:// or unix://")
 	}
 	if strings.ContainsRune(rest, '#') {

@@ -50,6 +50,7 @@ var _ = Describe("An address", func() {
 			Expect(err).To(MatchError(ContainSubstring(why)))
 			Expect(err).NotTo(MatchError(ContainSubstring("secret")), "a password in an error ends in a log")
 		},
+		Entry("that is empty, as an unset variable is", "", "it is empty"),
 		Entry("without a scheme", "cache.example:6379", "valkey://"),
 		Entry("with another's scheme", "http://:secret@a", `scheme "http"`),
 		Entry("as those of web servers are", "http://u:secret@localhost:8080/", "write localhost:8080"),
