@@ -149,7 +149,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 		b.loading = b.loading || a.Verb.IsLoading() || a.Verb.IsLocking()
 		b.stepped = b.stepped || a.Verb == script.Clock
 	}
-	if HasShell && (o.Shell || s.Config.Kernel > 0) && s.Config.Servers == 1 {
+	if HasShell && (o.Shell || s.Config.Kernel > 0) && !s.PipesOnly() {
 		b.shell = newShell(b)
 	}
 	b.faults = b.faults || b.corrupt || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)

@@ -42,6 +42,31 @@ var _ = Describe("a run of real goroutines", func() {
 		Expect(late).To(BeNumerically(">", 0), "answers that callers have left to the goroutine")
 	})
 
+	It("is the same every time, also where connections of one identity are counted", func() {
+		var wrong []string // as above
+		busy := 0
+		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
+			for seed, ran := uint64(0), 0; ran < 4; seed++ {
+				s := script.Generate(seed)
+				if s.OneTier() || s.Config.Each == 0 {
+					continue
+				}
+				ran++
+				first, second := run(s, sim.Options{Answers: true}), run(s, sim.Options{})
+				if first.Failure != nil || first.Hash != second.Hash {
+					wrong = append(wrong, fmt.Sprintf("seed %d: %v, %x, %x", seed, first.Failure, first.Hash, second.Hash))
+				}
+				for _, answer := range first.Answers {
+					if answer == script.WantBusy {
+						busy++
+					}
+				}
+			}
+		})
+		Expect(wrong).To(BeEmpty())
+		Expect(busy).To(BeNumerically(">", 0), "calls of users who had no connection left")
+	})
+
 	It("is the same every time, also when a user has two connections at once", func() {
 		hashes := map[uint64]int{}
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {

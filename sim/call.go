@@ -80,6 +80,9 @@ func (e *clientEnd) answered(k *call) {
 		return
 	}
 	if how := refusedAs(k.Response); how != "" && honest && refuses(&w.script.Config) {
+		if how == script.WantDenied && e.turnedAway != "" {
+			how = e.turnedAway // the product waits for the answer to AUTH, and says that
+		}
 		k.finish(e.c, oracle.Void, how) // whether rightly so has been judged where it was said
 		return
 	}

@@ -38,6 +38,8 @@ type clientEnd struct {
 	moved int64
 	// The sending half closes once all is sent.
 	finishing bool
+	// What a script calls the answer to AUTH, if that was refused.
+	turnedAway string
 }
 
 // submit hands a call to the engine and sends what there is room for.

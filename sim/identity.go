@@ -318,7 +318,11 @@ func (e *clientEnd) introduce() {
 
 // show sends an AUTH.
 func (e *clientEnd) show(name, token string, shown func(well bool)) {
-	k := &call{action: &script.Action{Verb: script.Ping}, looked: shown}
+	k := &call{action: &script.Action{Verb: script.Ping}}
+	k.looked = func(well bool) {
+		e.turnedAway = refusedAs(k.Response)
+		shown(well)
+	}
 	k.Call = pipeline.Call{Request: wire.Request{Command: wire.Auth, Key: []byte(name), Value: []byte(token)}}
 	if err := e.submit(k); err != nil {
 		shown(false)

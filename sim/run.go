@@ -29,7 +29,7 @@ type Options struct {
 	// Answers keeps what came of every call.
 	Answers bool
 	// Shell runs the server of tier 2 with its own accepting, polling and ending, on
-	// a simulated kernel. It needs Linux.
+	// a simulated kernel. It needs Linux, and a script that is not for pipes only.
 	Shell bool
 }
 

@@ -19,7 +19,7 @@ var _ = Describe("a server on a simulated kernel", func() {
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
 			for seed := range uint64(10) {
 				s := script.Generate(seed)
-				if s.OneTier() || s.Config.Servers > 1 {
+				if s.OneTier() || s.PipesOnly() {
 					continue
 				}
 				ran++
@@ -45,7 +45,7 @@ var _ = Describe("a server on a simulated kernel", func() {
 		sim.InBubble(suiteT, func(run func(*script.Script, sim.Options) *sim.Result) {
 			for _, file := range scenarios {
 				s, err := script.Parse(file.Text)
-				if err != nil || s.OneTier() || s.Config.Servers > 1 || s.Config.Clients > 100 { // a thousand clients take the race detector a minute
+				if err != nil || s.OneTier() || s.PipesOnly() || s.Config.Clients > 100 { // a thousand clients take the race detector a minute
 					continue
 				}
 				ran++

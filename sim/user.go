@@ -94,7 +94,10 @@ func (u *user) connect(kr *sealing.Keyring) (*cryptomem.Client, error) {
 	if c.Blind {
 		opts = append(opts, cryptomem.WithBlindNames())
 	}
-	if len(b.processes) == 1 {
+	switch {
+	case c.Each > 0: // who comes too late is refused, and comes again
+		return cryptomem.Open("sim", slices.Concat(both, opts, u.dialing(b.first))...)
+	case len(b.processes) == 1:
 		return cryptomem.Dial(context.Background(), "sim", slices.Concat(both, opts, u.dialing(b.first))...)
 	}
 	ring, err := newUserRing(u, both)
@@ -419,7 +422,7 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.Is(err, freshness.ErrSuperseded) && !b.suspect && !b.stepped:
 		b.fail(u.index, RuleRefusal, a.String()+": an honest server's value is taken for one that was replaced")
-	case how == script.WantDenied, how == script.WantBusy && refuses(&b.script.Config), how == script.WantError && b.script.Config.Identities > 0 && errors.Is(err, cryptomem.ErrFull):
+	case how == script.WantDenied, refuses(&b.script.Config) && (how == script.WantBusy || how == script.WantLost), how == script.WantError && b.script.Config.Identities > 0 && errors.Is(err, cryptomem.ErrFull):
 	case errors.As(err, &server) && !b.suspect && a.TTL >= 0 && b.script.Config.MaxMemory >= roomy:
 		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):

@@ -75,10 +75,14 @@ func (b *batch) playable(seed uint64) uint64 {
 	return seed
 }
 
-// has reports whether the tier has a seed's world. Of rings, tier 3 plays scenarios, and
-// the simulated kernel runs one server.
+// has reports whether the tier has a seed's world. Of rings, tier 3 plays scenarios only.
 func (b *batch) has(s *script.Script) bool {
-	return b.tier == 1 || !s.OneTier() && (s.Config.Servers == 1 || b.tier == 2 && !b.shell)
+	return b.tier == 1 || b.plays(s) && (b.tier == 2 || s.Config.Servers == 1)
+}
+
+// plays reports whether the tier has a scenario's world.
+func (b *batch) plays(s *script.Script) bool {
+	return b.tier == 1 || !s.OneTier() && (!b.shell || !s.PipesOnly())
 }
 
 // seed runs the script of a seed.

@@ -254,7 +254,7 @@ func (b *batch) scenario(file, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if b.tier > 1 && (s.OneTier() || b.shell && s.Config.Servers > 1) {
+	if !b.plays(s) {
 		if len(b.scenarios) == 0 {
 			return nil
 		}

@@ -81,11 +81,16 @@ func DefaultConfig() Config {
 // OneTier reports whether only tier 1 has such a world, and all that happens in it.
 func (s *Script) OneTier() bool {
 	c := &s.Config
-	if c.ByHand || c.Each > 0 || c.Connections > 1 || c.Servers > 1 && (c.Identities > 0 || c.Kernel > 0) {
+	if c.ByHand || c.Connections > 1 || c.Servers > 1 && c.Identities > 0 || c.Kernel > 0 && s.PipesOnly() {
 		return true
 	}
 	return slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier || c.Servers > 1 && verbs[a.Verb].oneServer })
 }
+
+// PipesOnly reports whether the servers of such a world cannot run on a simulated
+// kernel: that has one server, and nobody decides there whether a connection that ends
+// is counted until another one begins.
+func (s *Script) PipesOnly() bool { return s.Config.Servers > 1 || s.Config.Each > 0 }
 
 // Clone returns a copy that shares no slice of actions with s.
 func (s *Script) Clone() *Script {
