@@ -138,7 +138,7 @@ func (f *mutateFlags) run(out io.Writer) (survived bool, err error) {
 	}
 	fmt.Fprintf(out, "\n%s %s\n\n%s", report.Count(len(drawn), "mutant"), f.origin(), mutate.Table(verdicts))
 	for _, file := range trial.LeftOut() {
-		fmt.Fprintf(out, "left out, since it fails while all mutants sleep: %s\n", file)
+		fmt.Fprintf(out, "left out, since it fails while no mutant is active: %s\n", file)
 	}
 	for i, v := range verdicts {
 		if !v.Survived() {

@@ -13,8 +13,8 @@
 //
 // A [Trial] builds by way of the compiler's -overlay flag, so the product's files
 // stay as they are. It shows a mutant to the simulator first and then to the
-// specs that call its function. All mutants sleep in the same programs, which are
-// built once; only one that survived is built alone, and so is one outside of
+// specs that call its function. All mutants are in the same programs, which are built
+// once, and an environment variable activates one; only one that survived is built alone, and so is one outside of
 // functions. A mutant that the compiler turns into the same program is
 // set aside as equivalent (Papadakis and others, ICSE 2015). Others that change
 // nothing a user could see are listed in equivalents.txt, each with the reason.

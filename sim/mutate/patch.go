@@ -55,7 +55,7 @@ func (p *Package) patched(file string, source []byte, patch string) (*Mutant, er
 	m := &Mutant{Package: p, File: file, Kind: ByHand, source: source, from: from, to: to, with: string(altered[from:end])}
 	before := string(source[:from])
 	m.Line, m.Column = strings.Count(before, "\n")+1, from-strings.LastIndex(before, "\n")
-	if f := (&hosts{p: p}).function(m); f != nil {
+	if f := (&mutatedPackage{p: p}).function(m); f != nil {
 		m.Func = functionName(f)
 		m.first, m.last = p.fset.Position(f.Pos()).Line, p.fset.Position(f.End()).Line
 	}

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// A schema is one program in which many mutants sleep, so that it is built once
-// for all of them (Untch, Offutt and Harrold, Mutation Analysis Using Mutant
-// Schemata, ISSTA 1993). The variable MUTANT of its environment wakes one up.
+// A schema is one program that holds many mutants, so that it is built once for all
+// of them (Untch, Offutt and Harrold, Mutation Analysis Using Mutant
+// Schemata, ISSTA 1993). The environment variable MUTANT activates one.
 // Each mutant is a copy of its function with the change in it:
 //
-//	func (s *shard) room(n int) bool { if mutantAwake == 7 { return s.mutant7_room(n) }
+//	func (s *shard) room(n int) bool { if mutantActive == 7 { return s.mutant7_room(n) }
 //		return n <= s.free
 //	}
 //
@@ -30,7 +30,7 @@ import (
 type schema struct {
 	// For the compiler.
 	overlay string
-	// Mutants that sleep in it, by ID, from 1. Those outside of functions do not.
+	// Numbers of the mutants in it, by ID, from 1. Mutants outside of functions are not.
 	numbers map[string]int
 }
 
@@ -41,20 +41,20 @@ const (
 	recording = "record"
 )
 
-// maxAsleep bounds the numbers of the mutants in a schema.
-const maxAsleep = 1 << 16
+// maxNumber is above the number of every mutant in a schema.
+const maxNumber = 1 << 16
 
 // newSchema writes a schema of the mutants to a directory.
 func newSchema(dir string, mutants []*Mutant) (*schema, error) {
 	s := &schema{overlay: filepath.Join(dir, "schema.json"), numbers: map[string]int{}}
-	in := map[*Package]*hosts{}
+	in := map[*Package]*mutatedPackage{}
 	for _, m := range mutants {
 		h := in[m.Package]
 		if h == nil {
-			h = &hosts{p: m.Package, by: map[*ast.FuncDecl][]sleeper{}}
+			h = &mutatedPackage{p: m.Package, by: map[*ast.FuncDecl][]numberedMutant{}}
 			in[m.Package] = h
 		}
-		if n := len(s.numbers) + 1; n < maxAsleep && s.numbers[m.ID()] == 0 && h.admit(m, n) {
+		if n := len(s.numbers) + 1; n < maxNumber && s.numbers[m.ID()] == 0 && h.admit(m, n) {
 			s.numbers[m.ID()] = n
 		}
 	}
@@ -75,25 +75,25 @@ func newSchema(dir string, mutants []*Mutant) (*schema, error) {
 	return s, os.WriteFile(s.overlay, text, 0o600)
 }
 
-// hosts are the functions of a package in which mutants sleep.
-type hosts struct {
+// A mutatedPackage is a package with the mutants of its functions.
+type mutatedPackage struct {
 	p  *Package
-	by map[*ast.FuncDecl][]sleeper
+	by map[*ast.FuncDecl][]numberedMutant
 }
 
-type sleeper struct {
+type numberedMutant struct {
 	m      *Mutant
 	number int
 }
 
 // admit takes a mutant in, unless it is in no function or would not compile as a
 // copy of it.
-func (h *hosts) admit(m *Mutant, number int) bool {
+func (h *mutatedPackage) admit(m *Mutant, number int) bool {
 	f := h.function(m)
 	if f == nil {
 		return false
 	}
-	h.by[f] = append(h.by[f], sleeper{m, number})
+	h.by[f] = append(h.by[f], numberedMutant{m, number})
 	if h.compiles() {
 		return true
 	}
@@ -101,7 +101,7 @@ func (h *hosts) admit(m *Mutant, number int) bool {
 	return false
 }
 
-func (h *hosts) function(m *Mutant) *ast.FuncDecl {
+func (h *mutatedPackage) function(m *Mutant) *ast.FuncDecl {
 	for _, file := range h.p.files {
 		if h.name(file) != filepath.Join(h.p.root, m.File) {
 			continue
@@ -115,13 +115,13 @@ func (h *hosts) function(m *Mutant) *ast.FuncDecl {
 	return nil
 }
 
-func (h *hosts) name(f *ast.File) string { return h.p.fset.Position(f.Package).Filename }
+func (h *mutatedPackage) name(f *ast.File) string { return h.p.fset.Position(f.Package).Filename }
 
-func (h *hosts) offset(at token.Pos) int { return h.p.fset.Position(at).Offset }
+func (h *mutatedPackage) offset(at token.Pos) int { return h.p.fset.Position(at).Offset }
 
-func (h *hosts) compiles() bool {
+func (h *mutatedPackage) compiles() bool {
 	var files []*ast.File
-	sources := h.files("var mutantAwake, mutantsRecord = 0, false\n\nfunc mutantsReached(...int) {}")
+	sources := h.files("var mutantActive, mutantsRecord = 0, false\n\nfunc mutantsReached(...int) {}")
 	for name, text := range sources {
 		f, err := parser.ParseFile(h.p.fset, name, text, parser.SkipObjectResolution)
 		if err != nil {
@@ -138,15 +138,15 @@ func (h *hosts) compiles() bool {
 }
 
 // files returns the altered files of the package by name, and one more with the
-// text that decides which mutant is awake.
-func (h *hosts) files(chooser string) map[string]string {
+// text that decides which mutant is active.
+func (h *mutatedPackage) files(chooser string) map[string]string {
 	all := map[string]string{filepath.Join(h.p.Dir, "mutant_schema.go"): "package " + h.p.files[0].Name.Name + "\n\n" + chooser + "\n"}
 	for _, file := range h.p.files {
 		var edits []edit
 		var copies strings.Builder
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok && len(h.by[f]) > 0 {
-				edits = append(edits, h.host(f, &copies)...)
+				edits = append(edits, h.embed(f, &copies)...)
 			}
 		}
 		if len(edits) > 0 {
@@ -157,8 +157,8 @@ func (h *hosts) files(chooser string) map[string]string {
 	return all
 }
 
-// host returns what makes a function the host of its mutants, and writes these.
-func (h *hosts) host(f *ast.FuncDecl, copies *strings.Builder) []edit {
+// embed returns the edits that let a function call its mutants, and writes these.
+func (h *mutatedPackage) embed(f *ast.FuncDecl, copies *strings.Builder) []edit {
 	named, call := h.call(f)
 	source := string(h.p.sources[h.p.fset.Position(f.Pos()).Filename])
 	begin, body := h.offset(f.Pos()), h.offset(f.Body.Lbrace)
@@ -171,7 +171,7 @@ func (h *hosts) host(f *ast.FuncDecl, copies *strings.Builder) []edit {
 		if f.Type.Results == nil {
 			hand = fmt.Sprintf(call, mutated) + "; return"
 		}
-		fmt.Fprintf(&choose, " if mutantAwake == %d { %s };", s.number, hand)
+		fmt.Fprintf(&choose, " if mutantActive == %d { %s };", s.number, hand)
 		signature := apply(source, begin, body, append([]edit{{h.offset(f.Name.Pos()), h.offset(f.Name.End()), mutated}}, named...))
 		end := h.offset(f.Body.End()) + len(s.m.with) - (s.m.to - s.m.from)
 		copies.WriteString("\n" + signature + string(s.m.Apply()[body:end]) + "\n")
@@ -180,7 +180,7 @@ func (h *hosts) host(f *ast.FuncDecl, copies *strings.Builder) []edit {
 }
 
 // numbers lists the mutants in a function.
-func (h *hosts) numbers(f *ast.FuncDecl) string {
+func (h *mutatedPackage) numbers(f *ast.FuncDecl) string {
 	var all []string
 	for _, s := range h.by[f] {
 		all = append(all, strconv.Itoa(s.number))
@@ -190,7 +190,7 @@ func (h *hosts) numbers(f *ast.FuncDecl) string {
 
 // call returns how a function calls its copy, whose name is left open, and what
 // gives names to the parameters that have none.
-func (h *hosts) call(f *ast.FuncDecl) (named []edit, call string) {
+func (h *mutatedPackage) call(f *ast.FuncDecl) (named []edit, call string) {
 	unnamed := 0
 	names := func(list *ast.FieldList) (all []string) {
 		for _, field := range list.List {
@@ -247,8 +247,8 @@ func apply(source string, from, to int, edits []edit) string {
 	return b.String() + source[from:to]
 }
 
-// chooser is the code that wakes a mutant up.
-func (h *hosts) chooser() string {
+// chooser is the code that activates a mutant.
+func (h *mutatedPackage) chooser() string {
 	return fmt.Sprintf(chooser, envMutant, recording, envRecord)
 }
 
@@ -259,7 +259,7 @@ const chooser = `import (
 )
 
 var (
-	mutantAwake, _ = strconv.Atoi(os.Getenv(%[1]q))
+	mutantActive, _ = strconv.Atoi(os.Getenv(%[1]q))
 	mutantsRecord  = os.Getenv(%[1]q) == %[2]q
 	mutantsKnown   [1 << 16]atomic.Bool
 )

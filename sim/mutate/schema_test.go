@@ -21,7 +21,7 @@ var _ = Describe("a schema", func() {
 
 		bin := filepath.Join(dir, "together")
 		sell(p, s.overlay, bin)
-		Expect(ask(bin)).To(Equal(ask(bin, envMutant+"=0")), "all sleep")
+		Expect(ask(bin)).To(Equal(ask(bin, envMutant+"=0")), "none is active")
 		differ := 0
 		for _, m := range mutants[:8] {
 			alone := filepath.Join(dir, "alone")

@@ -42,7 +42,7 @@ type Trial struct {
 	mu       sync.Mutex
 	flags    map[string]func() (specFlags, error)
 	controls map[string]func() (control, error)
-	asleep   map[string]func() (asleep, error)
+	inSchema map[string]func() (schemaSpecs, error)
 	// how long the specs of a package take.
 	took    map[string]time.Duration
 	leftOut []string
@@ -83,14 +83,14 @@ var errBuild = errors.New("does not build")
 // Prepare builds the simulator as it is, demands that it finds nothing, and
 // takes note of the code that it runs. Then it builds it with all the mutants.
 func (t *Trial) Prepare(mutants []*Mutant) error {
-	t.controls, t.asleep = map[string]func() (control, error){}, map[string]func() (asleep, error){}
+	t.controls, t.inSchema = map[string]func() (control, error){}, map[string]func() (schemaSpecs, error){}
 	t.took, t.flags = map[string]time.Duration{}, map[string]func() (specFlags, error){}
 	if !t.SpecsOnly {
 		if err := t.measure(); err != nil {
 			return err
 		}
 	}
-	return t.putToSleep(mutants)
+	return t.buildSchema(mutants)
 }
 
 // Try returns what comes of m. dir is empty and m's own.
@@ -103,7 +103,7 @@ func (t *Trial) Try(m *Mutant, dir string) (*Verdict, error) {
 		return nil, err
 	}
 	if number := t.schema.numbers[v.ID]; number > 0 {
-		if err := t.awake(m, number, v); err != nil || v.By != "" {
+		if err := t.tryInSchema(m, number, v); err != nil || v.By != "" {
 			return v, err
 		}
 		changed, err := t.changes(m, overlay, dir)

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// asleep are the specs of a package with the mutants of a schema in them, a file
-// at a time, the quickest first.
-type asleep struct {
+// schemaSpecs are the specs of a package, built with the mutants of a schema. They run
+// a file at a time, the quickest first.
+type schemaSpecs struct {
 	bin   string
 	took  time.Duration
 	files []specFile
@@ -30,31 +30,31 @@ type specFile struct {
 	reached map[int]bool
 }
 
-// putToSleep builds the simulator with the mutants in it, and demands that it
-// finds nothing while they sleep.
-func (t *Trial) putToSleep(mutants []*Mutant) (err error) {
+// buildSchema builds the simulator with the mutants in it, and demands that it
+// finds nothing while none is active.
+func (t *Trial) buildSchema(mutants []*Mutant) (err error) {
 	if t.schema, err = newSchema(t.Dir, mutants); err != nil {
 		return err
 	}
 	if t.SpecsOnly {
 		return nil
 	}
-	if err := t.build("build", t.schema.overlay, t.sleepingSim(), "./sim/cmd"); err != nil {
+	if err := t.build("build", t.schema.overlay, t.schemaSim(), "./sim/cmd"); err != nil {
 		return err
 	}
-	if how := t.simulate(t.sleepingSim(), nil); how != "" {
-		return fmt.Errorf("the simulator fails while all mutants sleep: %s", how)
+	if how := t.simulate(t.schemaSim(), nil); how != "" {
+		return fmt.Errorf("the simulator fails while no mutant is active: %s", how)
 	}
 	return nil
 }
 
-func (t *Trial) sleepingSim() string { return filepath.Join(t.Dir, "sim-asleep") }
+func (t *Trial) schemaSim() string { return filepath.Join(t.Dir, "sim-schema") }
 
-// awake tries a mutant of the schema.
-func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
-	wake := []string{envMutant + "=" + strconv.Itoa(number)}
+// tryInSchema tries a mutant of the schema.
+func (t *Trial) tryInSchema(m *Mutant, number int, v *Verdict) (err error) {
+	activate := []string{envMutant + "=" + strconv.Itoa(number)}
 	v.Run = t.runs(m)
-	if v.How = t.simulate(t.sleepingSim(), m, wake...); v.How != "" {
+	if v.How = t.simulate(t.schemaSim(), m, activate...); v.How != "" {
 		v.By = "simulator"
 		return nil
 	}
@@ -63,7 +63,7 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 		slices.SortStableFunc(judges[1:], func(a, b string) int { return cmp.Compare(t.usual(a), t.usual(b)) })
 	}
 	for _, pkg := range judges {
-		specs, err := t.specsAsleep(pkg)
+		specs, err := t.specsInSchema(pkg)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (t *Trial) awake(m *Mutant, number int, v *Verdict) (err error) {
 			if !file.reached[number] {
 				continue
 			}
-			if v.How, _, err = t.runSpecs(specs.bin, pkg, t.limit(file.took), wake, file.focus...); err != nil {
+			if v.How, _, err = t.runSpecs(specs.bin, pkg, t.limit(file.took), activate, file.focus...); err != nil {
 				return err
 			}
 			if v.How != "" {
@@ -93,21 +93,21 @@ func (t *Trial) usual(pkg string) time.Duration {
 	return math.MaxInt64
 }
 
-// specsAsleep builds the specs of a package with the schema, and runs them once
-// while all mutants sleep.
-func (t *Trial) specsAsleep(pkg string) (asleep, error) {
+// specsInSchema builds the specs of a package with the schema, and runs them once
+// while no mutant is active.
+func (t *Trial) specsInSchema(pkg string) (schemaSpecs, error) {
 	t.mu.Lock()
-	once := t.asleep[pkg]
+	once := t.inSchema[pkg]
 	if once == nil {
-		once = sync.OnceValues(func() (asleep, error) { return t.fallAsleep(pkg) })
-		t.asleep[pkg] = once
+		once = sync.OnceValues(func() (schemaSpecs, error) { return t.buildSpecs(pkg) })
+		t.inSchema[pkg] = once
 	}
 	t.mu.Unlock()
 	return once()
 }
 
-func (t *Trial) fallAsleep(pkg string) (asleep, error) {
-	a := asleep{bin: filepath.Join(t.Dir, "asleep-"+strings.ReplaceAll(pkg, "/", "-"))}
+func (t *Trial) buildSpecs(pkg string) (schemaSpecs, error) {
+	a := schemaSpecs{bin: filepath.Join(t.Dir, "specs-"+strings.ReplaceAll(pkg, "/", "-"))}
 	if err := t.build("test", t.schema.overlay, a.bin, pkg); err != nil {
 		return a, err
 	}
@@ -130,7 +130,7 @@ func (t *Trial) fallAsleep(pkg string) (asleep, error) {
 }
 
 // record finds out which mutants a file of specs reaches. If its specs fail while
-// all sleep, it cannot judge, and is left out.
+// none is active, it cannot judge, and is left out.
 func (t *Trial) record(bin, pkg string, file *specFile) error {
 	name := bin + "-" + file.name + ".reached"
 	said, took, err := t.runSpecs(bin, pkg, unhurried, []string{envMutant + "=" + recording, envRecord + "=" + name}, file.focus...)
@@ -154,7 +154,7 @@ func (t *Trial) record(bin, pkg string, file *specFile) error {
 	return nil
 }
 
-// LeftOut returns the files of specs that fail while all mutants sleep, and so
+// LeftOut returns the files of specs that fail while no mutant is active, and so
 // could not judge.
 func (t *Trial) LeftOut() []string {
 	t.mu.Lock()
