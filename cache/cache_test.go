@@ -476,6 +476,15 @@ var _ = Describe("Memory", func() {
 	})
 })
 
+var _ = DescribeTable("New takes",
+	func(opts ...cache.Option) {
+		c, err := cache.New(clock.NewMock(), opts...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Close()).To(Succeed())
+	},
+	Entry("as many shards as its memory is just enough for", cache.WithShards(32), cache.WithMaxMemory(2<<20)),
+)
+
 var _ = DescribeTable("New refuses",
 	func(text string, opts ...cache.Option) {
 		_, err := cache.New(clock.NewMock(), opts...)
@@ -483,6 +492,7 @@ var _ = DescribeTable("New refuses",
 	},
 	Entry("too little memory", "max memory is 5 bytes", cache.WithMaxMemory(5)),
 	Entry("a negative value size", "max value size is -1", cache.WithMaxValueSize(-1)),
+	Entry("more shards than its memory is enough for", "shards is 32, max memory of 2097151 bytes allows 31", cache.WithShards(32), cache.WithMaxMemory(2<<20-1)),
 	Entry("an odd number of shards", "shards is 3", cache.WithShards(3)),
 	Entry("an unknown policy", "eviction is eviction(9)", cache.WithEviction(9)),
 )

@@ -51,6 +51,13 @@ var _ = Describe("A key file", func() {
 		Expect(os.ReadFile(path)).To(Equal([]byte("precious")))
 	})
 
+	It("is written for people to read, too: indented, one field a line", func() {
+		Expect(fresh().CreateFile(path)).To(Succeed())
+		text, err := os.ReadFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(text)).To(MatchRegexp(`(?s)^\{\n  "version": 1,\n  "primary": "[0-9a-f]{8}",\n.*\n\}\n$`))
+	})
+
 	It("leaves nothing half written beside it", func() {
 		Expect(fresh().WriteFile(path)).To(Succeed())
 		Expect(fresh().WriteFile(filepath.Join(path, "not a directory"))).NotTo(Succeed())

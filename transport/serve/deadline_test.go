@@ -89,6 +89,15 @@ var _ = Describe("the watchdog over deadlines", func() {
 		Expect(conns[0].Conn.(*interruptible).interrupted.Load()).To(BeFalse())
 	})
 
+	It("ends with its server", func() {
+		s, conns := watched(clock.NewMock(), 1)
+		Expect(s.watchdog.set(conns[0], 1)).To(BeTrue())
+		s.leave(conns[0])
+		Expect(s.watchdog.stopped).To(BeFalse())
+		Expect(s.Close()).To(Succeed())
+		Expect(s.watchdog.stopped).To(BeTrue())
+	})
+
 	It("knows every instant but 0, from the first of the clock on", func() {
 		clk := clock.NewMock()
 		s, conns := watched(clk, 1)
