@@ -72,11 +72,7 @@ func (m *matcher) match(s, p int) int {
 		}
 		end := m.classEnd(p)
 		one := s < len(m.src) && m.single(m.src[s], p, end)
-		var suffix byte
-		if end < len(m.pat) {
-			suffix = m.pat[end]
-		}
-		switch suffix {
+		switch byteAt(m.pat, end) {
 		case '?':
 			if one {
 				if e := m.match(s+1, end+1); e >= 0 {
@@ -131,15 +127,16 @@ func (m *matcher) frontier(s, p int) (end, next int) {
 	if s > 0 {
 		previous = m.src[s-1]
 	}
-	if m.set(previous, p, next-1) || !m.set(m.byteAt(s), p, next-1) {
+	if m.set(previous, p, next-1) || !m.set(byteAt(m.src, s), p, next-1) {
 		return -1, next
 	}
 	return s, next
 }
 
-func (m *matcher) byteAt(s int) byte {
-	if s < len(m.src) {
-		return m.src[s]
+// byteAt returns the byte at i, or 0 at the end of s.
+func byteAt(s string, i int) byte {
+	if i < len(s) {
+		return s[i]
 	}
 	return 0
 }
