@@ -424,6 +424,21 @@ var _ = Describe("Memory", func() {
 		Expect(fill(c, 1000, 1000)).To(Succeed())
 	})
 
+	It("says how often it was written, and read with and without success", func() {
+		c, _ := newCache()
+		for i := range 7 {
+			_, err := c.Set(c.Now(), fmt.Append(nil, i), value, 0)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for i := range 12 {
+			_, _, found := c.GetAppend(c.Now(), nil, fmt.Append(nil, i))
+			Expect(found).To(Equal(i < 7))
+		}
+		Expect(c.Delete(c.Now(), []byte("0"))).To(BeTrue())
+		st := c.Stats()
+		Expect([]uint64{st.Sets, st.Hits, st.Misses, st.Deleted, st.Items}).To(Equal([]uint64{7, 7, 5, 1, 6}))
+	})
+
 	It("has a limit by default that the machine can hold", func() {
 		Expect(cache.DefaultMaxMemory()).To(BeNumerically(">", 0))
 	})
