@@ -20,6 +20,8 @@ type watchful struct {
 	Kernel
 	// onAdd, if not nil, is called instead of adding, which is what add does.
 	onAdd func(add func() error) error
+	// arrives, if not nil, fills what is read from a socket.
+	arrives func(b []byte)
 
 	mu  sync.Mutex
 	ops []int
@@ -34,6 +36,14 @@ func (w *watchful) EpollCtl(epoll, op, fd int, events uint32) error {
 		return w.onAdd(control)
 	}
 	return control()
+}
+
+func (w *watchful) Read(fd int, b []byte) (int, error) {
+	if w.arrives == nil {
+		return w.Kernel.Read(fd, b)
+	}
+	w.arrives(b)
+	return len(b), nil
 }
 
 func (w *watchful) told() []int {
@@ -133,6 +143,17 @@ var _ = Describe("a connection that is given to a poller", func() {
 		Expect(add()).To(BeTrue())
 		Expect(kernel.told()).To(Equal([]int{syscall.EPOLL_CTL_ADD, syscall.EPOLL_CTL_DEL, syscall.EPOLL_CTL_DEL}))
 		c.unpoll()
+	})
+
+	It("has no more of a large value read in one turn than is fair to others", func() {
+		set, err := wire.AppendRequest(nil, &wire.Request{Command: wire.Set, Key: []byte("k"), Value: make([]byte, 16*uploadTurn)})
+		Expect(err).NotTo(HaveOccurred())
+		kernel.arrives = func(b []byte) { set = set[copy(b, set):] }
+		c.session = session.New(ponged{}, session.Limits{MaxValueSize: 16 * uploadTurn})
+		Expect(c.raw.Control(c.serveReady)).To(Succeed())
+		Expect(c.server.counters.received.Load()).To(And(BeNumerically(">=", uploadTurn), BeNumerically("<=", 2*uploadTurn)))
+		kernel.arrives = nil
+		go c.resume(nil)
 	})
 
 	It("ends at once if its time was over before it came there", func() {
