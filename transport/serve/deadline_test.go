@@ -81,17 +81,18 @@ var _ = Describe("the watchdog over deadlines", func() {
 	It("looks at an instant that has become nobody's deadline, and leaves the connection alone", func() {
 		clk := clock.NewMock()
 		s, conns := watched(clk, 1)
-		Expect(s.watchdog.set(conns[0], 1)).To(BeTrue())
+		at := s.config.Now() + 1
+		Expect(s.watchdog.set(conns[0], at)).To(BeTrue())
 		Expect(s.watchdog.set(conns[0], 0)).To(BeTrue())
 		clk.Add(1)
 		s.watchdog.look()
-		Expect(s.watchdog.set(conns[0], 2)).To(BeTrue(), "it is not being cut")
+		Expect(s.watchdog.set(conns[0], at+1)).To(BeTrue(), "it is not being cut")
 		Expect(conns[0].Conn.(*interruptible).interrupted.Load()).To(BeFalse())
 	})
 
 	It("ends with its server", func() {
 		s, conns := watched(clock.NewMock(), 1)
-		Expect(s.watchdog.set(conns[0], 1)).To(BeTrue())
+		Expect(s.watchdog.set(conns[0], s.config.Now()+1)).To(BeTrue())
 		s.leave(conns[0])
 		Expect(s.watchdog.stopped).To(BeFalse())
 		Expect(s.Close()).To(Succeed())
