@@ -135,9 +135,9 @@ var _ = Describe("The lease of a load", func() {
 				waiting <- v
 			}()
 			for range 20 { // ten times the lease
-				before := seen.count(cryptomem.CommandSwap)
+				before, last := seen.count(cryptomem.CommandSwap), w.clock.Now()
 				Eventually(func() int {
-					w.clock.Add(100 * time.Millisecond)
+					w.towardsExtension(last, time.Second)
 					return seen.count(cryptomem.CommandSwap)
 				}).Should(BeNumerically(">", before))
 			}

@@ -193,8 +193,8 @@ var _ = Describe("Lock", func() {
 			l := take(mine)
 			alive := l.KeepAlive(ctx)
 			for range 20 {
-				before := l.Fence()
-				Eventually(func() uint64 { w.clock.Add(5 * time.Second); return l.Fence() }).Should(BeNumerically(">", before))
+				before, last := l.Fence(), w.clock.Now()
+				Eventually(func() uint64 { w.towardsExtension(last, time.Minute); return l.Fence() }).Should(BeNumerically(">", before))
 				Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 			}
 			Expect(alive.Err()).NotTo(HaveOccurred())

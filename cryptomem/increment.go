@@ -97,8 +97,9 @@ func (s *counters) withdraw(key string, in *increment) (int64, error) {
 	s.mu.Lock()
 	if in.batch == nil {
 		waiting := s.byKey[key]
-		i := slices.Index(waiting, in)
-		s.byKey[key] = slices.Delete(waiting, i, i+1)
+		if i := slices.Index(waiting, in); i >= 0 { // unless nextBatch has left it out
+			s.byKey[key] = slices.Delete(waiting, i, i+1)
+		}
 		s.mu.Unlock()
 		return 0, in.ctx.Err()
 	}
@@ -135,11 +136,12 @@ func (s *counters) run(c *Client, key string) {
 	}
 }
 
-// nextBatch returns all that wait, or ends the key's goroutine with nil.
+// nextBatch returns all that wait, or ends the key's goroutine with nil. It leaves out
+// those whose context has ended, whose callers are about to withdraw them.
 func (s *counters) nextBatch(key string) *increments {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.byKey[key]
+	all := slices.DeleteFunc(s.byKey[key], func(in *increment) bool { return in.ctx.Err() != nil })
 	if len(all) == 0 {
 		delete(s.byKey, key)
 		return nil
