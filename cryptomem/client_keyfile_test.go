@@ -58,7 +58,7 @@ var _ = Describe("A client of a key file", func() {
 		Expect(kr.Promote(id)).To(Succeed())
 		Expect(kr.WriteFile(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(Succeed())
+		Eventually(rekeyed).Should(Receive(Succeed()))
 
 		Expect(client.Get(ctx, "old")).To(Equal([]byte("1")))
 		Expect(client.Set(ctx, "new", []byte("2"))).To(Succeed())
@@ -72,7 +72,7 @@ var _ = Describe("A client of a key file", func() {
 		kr.SetNotBefore(w.clock.Now().Add(cryptomem.KeyFileInterval))
 		Expect(kr.WriteFile(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(Succeed())
+		Eventually(rekeyed).Should(Receive(Succeed()))
 		Expect(client.Get(ctx, "old")).To(Equal([]byte("1")))
 		w.clock.Add(sealing.DefaultClockBound)
 		Expect(client.Get(ctx, "old")).Error().To(MatchError(cryptomem.ErrStale))
@@ -108,15 +108,26 @@ var _ = Describe("A client of a key file", func() {
 	It("keeps its keys when the file cannot be read, until it can", func() {
 		Expect(os.WriteFile(path, []byte("half a key fi"), 0o600)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(MatchError(ContainSubstring("key.json")))
+		Eventually(rekeyed).Should(Receive(MatchError(ContainSubstring("key.json"))))
 		Expect(client.Set(ctx, "k", []byte("1"))).To(Succeed())
 		Expect(os.Remove(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(MatchError(os.ErrNotExist))
+		Eventually(rekeyed).Should(Receive(MatchError(os.ErrNotExist)))
 		Expect(kr.WriteFile(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(Succeed())
+		Eventually(rekeyed).Should(Receive(Succeed()))
 		Expect(client.Get(ctx, "k")).To(Equal([]byte("1")))
+	})
+
+	It("notices that the very same file is back", func() {
+		kept := path + ".kept"
+		Expect(os.Link(path, kept)).To(Succeed())
+		Expect(os.Remove(path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Eventually(rekeyed).Should(Receive(MatchError(os.ErrNotExist)))
+		Expect(os.Rename(kept, path)).To(Succeed())
+		w.clock.Add(cryptomem.KeyFileInterval)
+		Eventually(rekeyed).Should(Receive(Succeed()))
 	})
 
 	It("leaves the keys alone while the file stays as it is", func() {
@@ -134,7 +145,7 @@ var _ = Describe("A client of a key file", func() {
 		other := w.client(cryptomem.WithKeyFile(path), cryptomem.WithSecret([]byte(secret)), cryptomem.WithDefaultTTL(time.Hour))
 		Expect(os.Remove(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)
-		Expect(<-rekeyed).To(MatchError(os.ErrNotExist)) // the first client's
+		Eventually(rekeyed).Should(Receive(MatchError(os.ErrNotExist))) // the first client's
 		Expect(other.Set(ctx, "k", nil)).To(Succeed())
 	})
 })

@@ -39,7 +39,7 @@ func WithKeyFile(path string) Option {
 	}
 }
 
-// A keyFile is a key file and its state when it was last read.
+// A keyFile is a key file and its state when it was last read, nil if it could not be.
 type keyFile struct {
 	path string
 	seen os.FileInfo
@@ -47,6 +47,7 @@ type keyFile struct {
 
 // read reads the file and remembers which one it was.
 func (f *keyFile) read() (*sealing.Keyring, error) {
+	f.seen = nil
 	// before reading: what changes meanwhile is read again
 	seen, err := os.Stat(f.path)
 	if err != nil {
@@ -63,7 +64,7 @@ func (f *keyFile) read() (*sealing.Keyring, error) {
 // Kubernetes changes it to replace a secret, is followed.
 func (f *keyFile) changed() bool {
 	now, err := os.Stat(f.path)
-	return err != nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())
+	return err != nil || f.seen == nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())
 }
 
 // followKeyFile loads the file's keys whenever it has changed, until the client is
