@@ -82,6 +82,17 @@ func feed(s *proxy.Session, b []byte) (out []byte) {
 	}
 }
 
+// sessionOn returns a session on an upstream, which ends with the spec.
+func sessionOn(u keyspace.Upstream, clk clock.Clock) *proxy.Session {
+	GinkgoHelper()
+	space := keyspace.New(keyspace.Config{Upstream: u, Clock: clk})
+	p := proxy.New(proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: clk, Random: rand.IntN})
+	s, err := p.NewSession("", "")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(s.Close)
+	return s
+}
+
 func ask(s *proxy.Session, args ...string) resp.Reply {
 	GinkgoHelper()
 	r, n, err := resp.ParseReply(feed(s, commandBytes(args)))

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/cryptomem/proxy"
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/keyspace"
 )
 
@@ -31,14 +29,6 @@ var _ = Describe("A refusal", func() {
 		c = clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 0))
 	})
-	session := func(u keyspace.Upstream) *proxy.Session {
-		GinkgoHelper()
-		space := keyspace.New(keyspace.Config{Upstream: u, Clock: c})
-		s, err := proxy.New(proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN}).NewSession("", "")
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(s.Close)
-		return s
-	}
 	members := func(command, name string, n int) []string {
 		args := []string{command, name}
 		for i := range n {
@@ -48,7 +38,7 @@ var _ = Describe("A refusal", func() {
 	}
 
 	DescribeTable("says once what is over which limit:", func(want string, args []string) {
-		s := session(keyspace.NewSealed(newWorld(c).client("spec"), c))
+		s := sessionOn(keyspace.NewSealed(newWorld(c).client("spec"), c), c)
 		Expect(show(ask(s, args...))).To(Equal("-ERR " + want + "\r\n"))
 	},
 		Entry("members", "value of 'set' would have 1025 members, limit 1024 (max_collection)", members("SADD", "set", 1025)),
@@ -58,9 +48,12 @@ var _ = Describe("A refusal", func() {
 	)
 
 	DescribeTable("names the setting when the time of a command is over:", func(args ...string) {
-		s := session(stuck{})
+		s := sessionOn(stuck{}, c)
 		answer := make(chan string, 1)
-		go func() { answer <- show(ask(s, args...)) }()
+		go func() {
+			defer GinkgoRecover()
+			answer <- show(ask(s, args...))
+		}()
 		Eventually(func() chan string {
 			c.Add(keyspace.DefaultTimeout)
 			return answer

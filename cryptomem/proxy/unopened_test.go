@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -22,19 +21,11 @@ var _ = Describe("A value whose key is gone", func() {
 		c := clock.NewMock()
 		c.Set(time.Unix(1_700_000_000, 0))
 		w := newWorld(c)
-		session := func(u keyspace.Upstream) *proxy.Session {
-			GinkgoHelper()
-			space := keyspace.New(keyspace.Config{Upstream: u, Clock: c})
-			s, err := proxy.New(proxy.Settings{Space: func(int) (*keyspace.Space, error) { return space, nil }, Clock: c, Random: rand.IntN}).NewSession("", "")
-			Expect(err).NotTo(HaveOccurred())
-			DeferCleanup(s.Close)
-			return s
-		}
-		former := session(keyspace.NewSealed(w.client("spec", cryptomem.WithSecret([]byte("a secret that is not used any mo"))), c))
+		former := sessionOn(keyspace.NewSealed(w.client("spec", cryptomem.WithSecret([]byte("a secret that is not used any mo"))), c), c)
 		ask(former, "MSET", "session", "data", "n", "41")
 		ask(former, "SADD", "set", "member")
 		meter = keyspace.Meter{}
-		s = session(meter.Watch(keyspace.NewSealed(w.client("spec"), c), c))
+		s = sessionOn(meter.Watch(keyspace.NewSealed(w.client("spec"), c), c), c)
 	})
 
 	DescribeTable("is absent, whatever is asked,",
