@@ -113,6 +113,10 @@ func listenOn(ctx context.Context, addr string, mode os.FileMode) (listeners []n
 		listeners, err = listenLoopback(ctx, a.Port)
 	default:
 		l, err = new(net.ListenConfig).Listen(ctx, a.Network(), a.Target())
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // the address is said below
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)

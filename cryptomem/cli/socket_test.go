@@ -86,6 +86,16 @@ var _ = Describe("A Unix socket", func() {
 		Expect(l.Close()).To(Succeed())
 	})
 
+	It("is named once when it is TCP's and taken", func(ctx SpecContext) {
+		first, err := listenOn(ctx, "127.0.0.1:0", 0)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(first[0].Close)
+		addr := first[0].Addr().String()
+		_, err = listenOn(ctx, addr, 0)
+		Expect(err).To(MatchError(syscall.EADDRINUSE))
+		Expect(err).To(MatchError("listen on " + addr + ": bind: address already in use"))
+	})
+
 	It("does not replace a file that is something else", func(ctx SpecContext) {
 		Expect(os.WriteFile(path, []byte("precious"), 0o600)).To(Succeed())
 		_, err := listenUnix(ctx, path, 0o600)
