@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/Zezezknight/cryptomem/sim"
 	"github.com/Zezezknight/cryptomem/sim/script"
@@ -104,32 +105,54 @@ func turned(s *script.Script) (all []*script.Script) {
 
 var _ = Describe("a demand that is turned wrong", func() {
 	type runner = func(*script.Script, sim.Options) *sim.Result
-	DescribeTable("fails, for each demand of each scenario", func(tier int, with func(check func(runner))) {
-		var passed []string // no assertion inside: a bubble has no way to pass its failure on
-		demands := 0
-		with(func(run runner) {
-			for _, file := range scenarios() {
-				s, err := script.Parse(file.Text)
-				if isOneTier(file) && tier != 1 {
-					continue
-				}
-				if err != nil {
-					passed = append(passed, err.Error())
-					continue
-				}
-				for i, wrong := range turned(s) {
-					demands++
-					if r := run(wrong, sim.Options{}); r.Failure == nil || r.Failure.Rule != sim.RuleExpect {
-						passed = append(passed, fmt.Sprintf("%s, demand %d: %v", file.Name, i+1, r.Failure))
-					}
-				}
+	// each and together play all of them, one after the other or at the same time.
+	each := func(run runner, all []*script.Script) (failures []*sim.Failure) {
+		for _, s := range all {
+			failures = append(failures, run(s, sim.Options{}).Failure)
+		}
+		return failures
+	}
+	together := func(run runner, all []*script.Script) []*sim.Failure {
+		failures := make([]*sim.Failure, len(all))
+		var g errgroup.Group
+		g.SetLimit(8)
+		for i, s := range all {
+			g.Go(func() error {
+				failures[i] = run(s, sim.Options{}).Failure
+				return nil
+			})
+		}
+		_ = g.Wait() // none has an error
+		return failures
+	}
+
+	DescribeTable("fails, for each demand of each scenario", func(tier int, play func([]*script.Script) []*sim.Failure) {
+		var names []string
+		var all []*script.Script
+		for _, file := range scenarios() {
+			if isOneTier(file) && tier != 1 {
+				continue
 			}
-		})
+			for i, wrong := range turned(parse(file.Text)) {
+				names = append(names, fmt.Sprintf("%s, demand %d", file.Name, i+1))
+				all = append(all, wrong)
+			}
+		}
+		Expect(len(all)).To(BeNumerically(">", 200))
+		var passed []string
+		for i, failure := range play(all) {
+			if failure == nil || failure.Rule != sim.RuleExpect {
+				passed = append(passed, fmt.Sprintf("%s: %v", names[i], failure))
+			}
+		}
 		Expect(passed).To(BeEmpty())
-		Expect(demands).To(BeNumerically(">", 200))
 	},
-		Entry("on tier 1", 1, func(check func(runner)) { check(sim.Run) }),
-		Entry("on tier 2", 2, func(check func(runner)) { sim.InBubble(suiteT, check) }),
-		Entry("on tier 3", 3, func(check func(runner)) { check(sim.Play) }),
+		Entry("on tier 1", 1, func(all []*script.Script) []*sim.Failure { return each(sim.Run, all) }),
+		Entry("on tier 2", 2, func(all []*script.Script) (failures []*sim.Failure) {
+			sim.InBubble(suiteT, func(run runner) { failures = each(run, all) })
+			return failures
+		}),
+		// There, it waits most of the time.
+		Entry("on tier 3", 3, func(all []*script.Script) []*sim.Failure { return together(sim.Play, all) }),
 	)
 })

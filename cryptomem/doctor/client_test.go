@@ -90,8 +90,11 @@ func (v *visitor) pretend(serve func(net.Conn)) {
 			if err != nil {
 				return
 			}
-			DeferCleanup(conn.Close)
-			go serve(conn)
+			go func() {
+				serve(conn)
+				_, _ = io.Copy(io.Discard, conn) // until the client hangs up
+				_ = conn.Close()
+			}()
 		}
 	}()
 	v.Addr, v.CA, v.Identity, v.TokenFile = l.Addr().String(), "", "", ""

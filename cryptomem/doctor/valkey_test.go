@@ -162,7 +162,8 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		own.pretend(answering("HTTP/1.1 400 Bad Request\r\n\r\n"))
 		oneOf(examine("valkey://"+own.Addr), doctor.Problem, "server", "answers like an HTTP server, not like a Redis")
 		plain := start()
-		oneOf(examine("valkeys://"+plain.Addr), doctor.Problem, "server", "TLS")
+		soon := func(c *doctor.Client) { c.Timeout = time.Second } // no handshake is answered
+		oneOf(examine("valkeys://"+plain.Addr, soon), doctor.Problem, "server", "TLS")
 		oneOf(examine("valkey://"+plain.Addr, func(c *doctor.Client) { c.Identity = "app" }), doctor.Problem, "user", "identity")
 	})
 

@@ -73,10 +73,10 @@ var _ = Describe("A served proxy", func() {
 		c.Set(time.Unix(1_700_000_000, 0))
 		w = newWorld(c)
 		meter, limits = keyspace.Meter{}, proxy.Limits{}
+		sealed := keyspace.NewSealed(w.client("spec"), c)
 		settings = proxy.Settings{
 			Clock: c, Random: rand.IntN,
 			Space: func(int) (*keyspace.Space, error) {
-				sealed := keyspace.NewSealed(w.client("spec"), c)
 				return keyspace.New(keyspace.Config{Upstream: meter.Watch(sealed, c), Clock: c}), nil
 			},
 		}
@@ -110,8 +110,9 @@ var _ = Describe("A served proxy", func() {
 	Describe("whose upstream takes its time", func() {
 		BeforeEach(func() {
 			limits.CommandTimeout = 3 * time.Second
+			up := slow{keyspace.NewSealed(w.client("spec"), c), c}
 			settings.Space = func(int) (*keyspace.Space, error) {
-				return keyspace.New(keyspace.Config{Upstream: slow{keyspace.NewSealed(w.client("spec"), c), c}, Clock: c}), nil
+				return keyspace.New(keyspace.Config{Upstream: up, Clock: c}), nil
 			}
 		})
 
@@ -330,8 +331,8 @@ var _ = Describe("A served proxy", func() {
 
 	Context("where names are blind", func() {
 		BeforeEach(func() {
+			sealed := keyspace.NewSealed(w.client("spec", cryptomem.WithBlindNames()), c)
 			settings.Space = func(int) (*keyspace.Space, error) {
-				sealed := keyspace.NewSealed(w.client("spec", cryptomem.WithBlindNames()), c)
 				return keyspace.New(keyspace.Config{Upstream: sealed, Clock: c}), nil
 			}
 		})

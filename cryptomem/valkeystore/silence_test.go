@@ -3,6 +3,7 @@ package valkeystore_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -291,7 +292,10 @@ func hangUpOnce() (addr string, tries chan int) {
 				_ = conn.Close()
 				continue
 			}
-			DeferCleanup(conn.Close)
+			go func() {
+				_, _ = io.Copy(io.Discard, conn) // until the client hangs up
+				_ = conn.Close()
+			}()
 			tries <- n
 		}
 	}()

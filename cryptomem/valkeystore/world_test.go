@@ -18,9 +18,10 @@ import (
 // spec waits for it unless something is broken.
 const testTimeout = 30 * time.Second
 
+// within returns a context with a time limit. Any goroutine may call it.
 func within(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
-	DeferCleanup(cancel)
+	context.AfterFunc(ctx, cancel)
 	return ctx
 }
 

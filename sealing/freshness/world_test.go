@@ -416,7 +416,7 @@ var _ = Describe("In every course of events", func() {
 		x := explore(r)
 		Expect(x.alarm).To(BeEmpty())
 		Expect(len(x.met)).To(BeNumerically(">", least))
-		AddReportEntry("states", len(x.met))
+		AddReportEntry("states", len(x.met), ReportEntryVisibilityFailureOrVerbose)
 	}
 
 	It("no honest answer is refused", func() { expectQuiet(honest, 150_000) })

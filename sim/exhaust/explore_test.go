@@ -46,7 +46,7 @@ var _ = Describe("Going through a world", func() {
 			Expect(quick).To(Equal(whole))
 			Expect(r.Paths).To(BeNumerically("<", all.Paths))
 			Expect(len(quick)).To(BeNumerically(">", 3))
-			AddReportEntry(fmt.Sprintf("%d of %d paths", r.Paths, all.Paths))
+			AddReportEntry(fmt.Sprintf("%d of %d paths", r.Paths, all.Paths), ReportEntryVisibilityFailureOrVerbose)
 		})
 
 		It("misses no state by taking commuting moves once: "+w.Name, func() {

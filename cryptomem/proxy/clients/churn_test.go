@@ -17,7 +17,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore"
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
 	"github.com/Zezezknight/cryptomem/testdata/deadline"
@@ -133,15 +132,7 @@ var _ = Describe("Five clients at once, while the upstream comes and goes", func
 			p.installed()
 		}
 		redis := valkeytest.Start(GinkgoTB())
-		t := target{"proxy", serve(func(namespace string) *cryptomem.Client {
-			GinkgoHelper()
-			store, err := valkeystore.Open("redis://"+redis.Addr, valkeystore.WithBackoff(0, 0))
-			Expect(err).NotTo(HaveOccurred())
-			c, err := cryptomem.NewClient(store, append(clientOptions, cryptomem.WithNamespace(namespace))...)
-			Expect(err).NotTo(HaveOccurred())
-			DeferCleanup(c.Close)
-			return c
-		}), nil}
+		t := target{"proxy", serve(over("redis://"+redis.Addr, valkeystore.WithBackoff(0, 0))), nil}
 		var workers []*worker
 		for _, p := range programs {
 			workers = append(workers, startWorker(p.name, p.program, t, GinkgoT().TempDir(), p.args...))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -175,26 +176,43 @@ func run(dir string, env []string, name string, args ...string) {
 	Expect(err).NotTo(HaveOccurred(), string(out))
 }
 
+// A connect makes a client of a namespace.
+type connect func(namespace string) (*cryptomem.Client, error)
+
 // A target is what programs speak to.
 type target struct {
 	name   string
 	addr   string
-	shared func(namespace string) *cryptomem.Client // whose values are the same; nil for Redis
+	shared connect // whose clients have the same values; nil for Redis
 }
 
 var secret = []byte("the secret of these specs, no mor")[:32]
 
 // serve runs a proxy on TCP whose databases are the namespaces spec, spec/1, …
-func serve(client func(namespace string) *cryptomem.Client) string {
+func serve(client connect) string {
 	GinkgoHelper()
 	clk := clock.New()
+	var mu sync.Mutex
+	var clients []*cryptomem.Client // one for each database that was asked for
+	DeferCleanup(func() {
+		for _, c := range clients {
+			Expect(c.Close()).To(Succeed())
+		}
+	})
 	p := proxy.New(proxy.Settings{
 		Space: func(database int) (*keyspace.Space, error) {
 			namespace := "spec"
 			if database > 0 {
 				namespace += "/" + string(rune('0'+database))
 			}
-			return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(client(namespace), clk), Clock: clk}), nil
+			c, err := client(namespace)
+			if err != nil {
+				return nil, err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			clients = append(clients, c)
+			return keyspace.New(keyspace.Config{Upstream: keyspace.NewSealed(c, clk), Clock: clk}), nil
 		},
 		Clock: clk, Random: rand.IntN,
 		Commands: command.Limits{MaxString: 17 << 20}, Requests: resp.Limits{MaxArg: 17 << 20},
@@ -218,12 +236,8 @@ func onServer() target {
 	Expect(err).NotTo(HaveOccurred())
 	go func() { _ = s.Serve(l) }() // ends with the server
 	DeferCleanup(s.Close)
-	client := func(namespace string) *cryptomem.Client {
-		GinkgoHelper()
-		c, err := cryptomem.Open(l.Addr().String(), append(clientOptions, cryptomem.WithNamespace(namespace))...)
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(c.Close)
-		return c
+	client := func(namespace string) (*cryptomem.Client, error) {
+		return cryptomem.Open(l.Addr().String(), append(clientOptions, cryptomem.WithNamespace(namespace))...)
 	}
 	return target{"proxy", serve(client), client}
 }
@@ -232,16 +246,19 @@ func onServer() target {
 func onRedis() target {
 	GinkgoHelper()
 	addr := valkeytest.Start(GinkgoTB()).Addr
-	client := func(namespace string) *cryptomem.Client {
-		GinkgoHelper()
-		store, err := valkeystore.Open("redis://" + addr)
-		Expect(err).NotTo(HaveOccurred())
-		c, err := cryptomem.NewClient(store, append(clientOptions, cryptomem.WithNamespace(namespace))...)
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(c.Close)
-		return c
-	}
+	client := over("redis://" + addr)
 	return target{"proxy", serve(client), client}
+}
+
+// over connects clients to the store that a URL names.
+func over(url string, opts ...valkeystore.Option) connect {
+	return func(namespace string) (*cryptomem.Client, error) {
+		store, err := valkeystore.Open(url, opts...)
+		if err != nil {
+			return nil, err
+		}
+		return cryptomem.NewClient(store, append(clientOptions, cryptomem.WithNamespace(namespace))...)
+	}
 }
 
 // plain is a Redis itself.
@@ -278,7 +295,9 @@ var _ = Describe("A program that speaks Redis", func() {
 		programs["redis-cli"].installed()
 		for _, t := range []target{onServer(), onRedis()} {
 			ctx := context.Background()
-			c := t.shared("spec")
+			c, err := t.shared("spec")
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(c.Close)
 			ask := func(script string) {
 				t.speak(program{build: func(string) []string {
 					return []string{"sh", "-euc", `cli="redis-cli -h $REDIS_HOST -p $REDIS_PORT"; ` + script}

@@ -125,7 +125,7 @@ var _ = Describe("A save that is killed", func() {
 			before = generation
 		}
 		Expect(brokenOff).To(BeNumerically(">", 0), "no kill ever hit a save")
-		AddReportEntry("saves broken off", brokenOff)
+		AddReportEntry("saves broken off", brokenOff, ReportEntryVisibilityFailureOrVerbose)
 	},
 		Entry("the first 25", NodeTimeout(2*time.Minute)),
 		Entry("another 25", NodeTimeout(2*time.Minute)),
