@@ -5,8 +5,11 @@ package deadline
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -19,14 +22,40 @@ const Limit = 4 * time.Minute
 // Unlimited is the label of specs that go on for as long as they are told to.
 const Unlimited = "unlimited"
 
+var limit = Limit
+
+// Ginkgo takes what a process prints that runs specs beside others, and loses it
+// when the process crashes. Why it crashed is therefore also told to the standard
+// error of before, which Ginkgo's command prints.
+func init() {
+	if slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "--ginkgo.parallel.host=") }) {
+		if err := debug.SetCrashOutput(os.Stderr, debug.CrashOptions{}); err != nil {
+			panic(err)
+		}
+	}
+}
+
 var _ = ginkgo.BeforeEach(func() {
 	if slices.Contains(ginkgo.CurrentSpecReport().Labels(), Unlimited) {
 		return
 	}
 	name := ginkgo.CurrentSpecReport().FullText()
-	timer := time.AfterFunc(Limit, func() { //nolint:forbidigo // a spec that hangs does so in real time
+	timer := time.AfterFunc(limit, func() { //nolint:forbidigo // a spec that hangs does so in real time
 		debug.SetTraceback("all")
-		panic(fmt.Sprintf("spec %q has taken %v", name, Limit))
+		panic(fmt.Sprintf("spec %q has taken %v, and is here:\n%s", name, limit, nodes()))
 	})
 	ginkgo.DeferCleanup(func() { timer.Stop() })
 })
+
+// nodes returns the stacks of the spec itself, first of what may be hundreds.
+func nodes() string {
+	stacks := make([]byte, 1<<24)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	var nodes []string
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "created by github.com/onsi/ginkgo/v2/internal.(*Suite).runNode ") {
+			nodes = append(nodes, stack)
+		}
+	}
+	return strings.Join(nodes, "\n\n")
+}
