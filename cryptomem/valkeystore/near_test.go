@@ -285,7 +285,7 @@ var _ = Describe("A near cache", func() {
 		Entry("of a flush, or the loss of a connection", true),
 	)
 
-	It("hears of changes although readers never rest", func() {
+	It("hears of changes although readers never pause", func() {
 		c.warm("name")
 		defer spin(c, 64, 0)()
 		for i := range 20 {

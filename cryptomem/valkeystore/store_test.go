@@ -60,13 +60,13 @@ var _ = Describe("A store on one node", Ordered, func() {
 		Entry("a minute", time.Minute, 60001),
 	)
 
-	It("adds only what is not there", func() {
+	It("adds a value only if there is none", func() {
 		Expect(c.add("name", "1", 0, false)).Error().NotTo(HaveOccurred())
 		Expect(c.add("name", "2", 0, false)).Error().To(MatchError(cryptomem.ErrExists))
 		Expect(c.get("name")).To(Equal("1"))
 	})
 
-	It("replaces only what is there", func() {
+	It("replaces a value only if there is one", func() {
 		replace := func(value string) error {
 			return c.do(&cryptomem.Request{Command: wire.Replace, Name: []byte("name"), Value: seal("name", value, time.Time{})})
 		}
@@ -76,13 +76,13 @@ var _ = Describe("A store on one node", Ordered, func() {
 		Expect(c.get("name")).To(Equal("3"))
 	})
 
-	It("deletes, and tells whether there was something", func() {
+	It("deletes, and reports whether there was a value", func() {
 		Expect(c.set("name", "1", 0)).To(Succeed())
 		Expect(c.delete("name")).To(Succeed())
 		Expect(c.delete("name")).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("gets and deletes in one", func() {
+	It("gets and deletes in one step", func() {
 		Expect(c.set("name", "1", 0)).To(Succeed())
 		r := &cryptomem.Request{Command: wire.GetDel, Name: []byte("name")}
 		Expect(c.do(r)).To(Succeed())
