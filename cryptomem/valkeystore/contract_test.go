@@ -31,7 +31,7 @@ func TestTheContractOverSentinel(t *testing.T) {
 // name.
 func holdsTheContract(t *testing.T, url string, server func(name []byte) *valkeytest.Server) {
 	storetest.Run(t, func(t *testing.T) cryptomem.Store {
-		store, err := valkeystore.Open(url)
+		store, err := valkeystore.Open(url, valkeystore.WithTimeout(testTimeout), valkeystore.WithDialTimeout(testTimeout))
 		if err != nil {
 			t.Fatal(err)
 		}
