@@ -71,12 +71,12 @@ type ghost struct {
 
 // add remembers a hash. items is how many items the shard has, which sizes the table.
 func (g *ghost) add(h uint64, items int) {
-	size := 1 << bits.Len(uint(max(items, 1<<8)))
-	for size > g.limit && size > 1 {
-		size >>= 1
-	}
 	if g.limit == 0 {
 		return
+	}
+	size := 1 << bits.Len(uint(max(items, 1<<8)))
+	for size > g.limit {
+		size >>= 1
 	}
 	if size > len(g.tags) {
 		g.tags = make([]uint16, size)
