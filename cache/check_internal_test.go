@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -30,13 +31,22 @@ var _ = Describe("Check", func() {
 		}
 		return i
 	}
-	segmentOf := func(s *shard, k kind) *segment {
+	idOf := func(s *shard, k kind) int32 {
 		for i := range s.segs {
 			if s.segs[i].kind == k {
-				return &s.segs[i]
+				return int32(i)
 			}
 		}
-		return nil
+		return none
+	}
+	segmentOf := func(s *shard, k kind) *segment { return &s.segs[idOf(s, k)] }
+	// open returns a bucket with a deadline and an open segment in the admission queue.
+	open := func(s *shard) *bucket {
+		i := len(s.buckets) - 1
+		for s.buckets[i].first == none || s.buckets[i].width == neverWidth || s.buckets[i].open[admission] == none {
+			i--
+		}
+		return &s.buckets[i]
 	}
 
 	DescribeTable("names what is broken:", func(text string, damage func(s *shard)) {
@@ -87,6 +97,85 @@ var _ = Describe("Check", func() {
 		Entry("a grant that was kept", "grant of 3 pages", func(s *shard) { s.grant = 3 }),
 		Entry("an account that pays for nothing", "account alice", func(s *shard) { s.accountTable.of(1).charge(1) }),
 		Entry("an item of an account that does not exist", "account 1 of 0", func(s *shard) { s.accountTable.entries.Store(&[]*accountEntry{nil}) }),
+		Entry("a directory that is too short", "directory: 1 entries at depth 1", func(s *shard) {
+			s.index.depth++
+			s.index.dir[0].depth++
+			s.index.depths[1], s.index.depths[0] = 1, 0
+		}),
+		Entry("a table in the place of another", "is not of the table at 0", func(s *shard) {
+			other := *s.index.dir[0]
+			s.index.dir = []*table{s.index.dir[0], &other}
+			s.index.depth++
+		}),
+		Entry("a table that is counted twice", "1 tables of depth 0 too many", func(s *shard) { s.index.depths[0]++ }),
+		Entry("a directory that no table needs", "deeper than any table", func(s *shard) {
+			s.index.dir = []*table{s.index.dir[0], s.index.dir[0]}
+			s.index.depth++
+		}),
+		Entry("a word in a table that it is not of", "is of another table", func(s *shard) {
+			t := s.index.dir[0]
+			for i := firstWord(t); t.word(i)>>(bits.UintSize-1) == 0; i++ {
+				t.set(i, 0)
+			}
+			t.depth++
+			s.index.dir = []*table{t, t}
+			s.index.depth++
+		}),
+		Entry("a word that is not found from its home", "has home", func(s *shard) {
+			t := s.index.dir[0]
+			for i := t.cap() - 1; ; i-- {
+				if t.word(i) != 0 {
+					t.set(i+2, t.word(i))
+					t.set(i, 0)
+					return
+				}
+			}
+		}),
+		Entry("more words than a table may have", "limit", func(s *shard) { s.index.dir[0].pages = 1 }),
+		Entry("a table without an end", "nothing ends a search", func(s *shard) {
+			t := s.index.dir[0]
+			t.set(t.cap()-1, t.word(firstWord(t)))
+		}),
+		Entry("a record that runs over", "runs over its segment", func(s *shard) { segmentOf(s, records).used-- }),
+		Entry("an item that never ends in a bucket that does", ": expiry ", func(s *shard) {
+			for i := range s.buckets {
+				s.buckets[i].width = neverWidth
+			}
+		}),
+		Entry("a chain of another size than its value", "the item has 32768", func(s *shard) { segmentOf(s, chained).size-- }),
+		Entry("a chain that was given up", "no reference", func(s *shard) { segmentOf(s, chained).refs = 0 }),
+		Entry("large pages that no item has", "large pages", func(s *shard) { segmentOf(s, records).large++ }),
+		Entry("an empty segment that was not dropped", "is closed and empty", func(s *shard) {
+			b, _ := s.bucket(open(s).bucketKey)
+			s.segs[s.openSegment(b, protected, &record{key: []byte("k"), chain: none})].open = false
+		}),
+		Entry("fewer pages than bytes need", "bytes in", func(s *shard) { segmentOf(s, records).pages = 0 }),
+		Entry("large values that were not charged", "large values: ", func(s *shard) { s.memory[memLarge]++ }),
+		Entry("spare pages of an item", "spare pages", func(s *shard) { segmentOf(s, chained).spare++ }),
+		Entry("an item's chain that is in transit", "in transit true, an item has it true", func(s *shard) { segmentOf(s, chained).transit = true }),
+		Entry("spare pages that were not charged", "free: ", func(s *shard) { segmentOf(s, chained).spare = 10_000 }),
+		Entry("a free segment that is in use", "unused, ", func(s *shard) { s.freeSegs = append(s.freeSegs, make([]int32, 1000)...) }),
+		Entry("memory that has no use", "memory: ", func(s *shard) { s.pages.Add(1) }),
+		Entry("a warm segment in another's list", "listed with 3", func(s *shard) { s.warm.lists[3] = idOf(s, records) }),
+		Entry("warm pages that are in no list", "warm: 0 pages, 1 counted", func(s *shard) { s.warm.pages.Add(1) }),
+		Entry("a chain that weighs more than it has", "pages, 9 counted", func(s *shard) { segmentOf(s, chained).weight++ }),
+		Entry("a bucket that cannot be found", "is not found by its key", func(s *shard) { open(s).number += 12_345 }),
+		Entry("a segment of another bucket", "is not linked into bucket", func(s *shard) { s.segs[open(s).first].bucket-- }),
+		Entry("a link that leads nowhere back", "is not linked into bucket", func(s *shard) { s.segs[open(s).first].prev = 7 }),
+		Entry("an open segment that its bucket does not know", "open true, the bucket disagrees", func(s *shard) { open(s).open[admission] = none }),
+		Entry("a closed segment that its bucket writes to", "open false, the bucket disagrees", func(s *shard) {
+			s.segs[open(s).open[admission]].open = false
+		}),
+		Entry("a segment that writes its expiries otherwise", "does not write as bucket", func(s *shard) {
+			b, _ := s.bucket(open(s).bucketKey)
+			s.segs[s.openSegment(b, protected, &record{key: []byte("k"), chain: none})].expiryBytes++
+		}),
+		Entry("a segment that counts its expiries from another time", "does not write as bucket", func(s *shard) { s.segs[open(s).first].start++ }),
+		Entry("records that are in no bucket", "hold records", func(s *shard) { s.newSegment(records) }),
+		Entry("a segment in the queue of another pool", "is not linked into queue 0", func(s *shard) { s.segs[s.queues[admission].first].pool = protected }),
+		Entry("a queue that cannot be walked back", "is not linked into queue 0", func(s *shard) { s.segs[s.queues[admission].first].queuePrev = 7 }),
+		Entry("a queue with another end", "queue 0 ends elsewhere", func(s *shard) { s.queues[admission].last = none }),
+		Entry("a reserve that was left open", "a grant of 0 pages", func(s *shard) { s.reserve = true }),
 		Entry("more memory than allowed", "budget", func(s *shard) { s.budget.used.Add(1 << 20) }),
 	)
 })

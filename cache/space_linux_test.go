@@ -66,6 +66,12 @@ var _ = Describe("A store where address space is limited", func() {
 		Expect(mapped(128 * mib)).To(BeTrue())
 	})
 
+	It("starts with a limit that is more than its one shard has addresses for", func() {
+		c, err := cache.New(clock.NewMock(), cache.WithShards(1), cache.WithMaxMemory(64<<30))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Close()).To(Succeed())
+	})
+
 	It("is by default one that fits there", func() {
 		left(4000 * mib)
 		c, err := cache.New(clock.NewMock())

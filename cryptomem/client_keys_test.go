@@ -14,6 +14,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/sealing"
+	"github.com/Zezezknight/cryptomem/sealing/freshness"
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
@@ -108,6 +109,25 @@ var _ = Describe("Keys", func() {
 		Expect(expiry(after)).To(Equal(w.clock.Now().Add(time.Hour).UnixMilli()))
 		Expect(bytes.Equal(before[14:38], after[14:38])).To(BeFalse()) // the nonce
 		Expect(get(c, "key")).To(Equal("value"))
+	})
+
+	It("come with their cut, and not to a client that is closed", func() {
+		c := w.client(cryptomem.WithKeyring(kr))
+		Expect(c.Set(ctx, "key", nil)).To(Succeed())
+		kr.SetNotBefore(w.clock.Now().Add(time.Second))
+		Expect(c.Rekey(kr)).To(Succeed())
+		w.clock.Add(time.Second + freshness.DefaultClocks)
+		Expect(c.Get(ctx, "key")).Error().To(MatchError(cryptomem.ErrStale))
+
+		cut := w.clock.Now()
+		Expect(c.Set(ctx, "key", nil)).To(Succeed())
+		w.clock.Set(cut.Add(-time.Second))
+		Expect(c.Set(ctx, "key", nil)).To(Succeed())
+		w.clock.Set(cut)
+		Expect(c.Get(ctx, "key")).To(BeEmpty(), "a clock that is set back lets no seal fall behind the cut")
+
+		Expect(c.Close()).To(Succeed())
+		Expect(c.Rekey(kr)).To(MatchError(cryptomem.ErrClosed))
 	})
 
 	It("seal the expiry of whatever stores a value", func() {

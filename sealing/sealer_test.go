@@ -112,6 +112,15 @@ var _ = Describe("A sealer", func() {
 		Expect(opened).To(Equal(value))
 	})
 
+	It("does not allocate for what the tag covers, where the buffers have room for nothing else", func() {
+		name, value := []byte("user:00000000000000:data"), make([]byte, 1024)
+		envelope := make([]byte, 0, len(value)+sealing.Overhead)
+		opened := make([]byte, 0, len(value))
+		Expect(testing.AllocsPerRun(1000, func() { envelope, _ = s.Seal(envelope[:0], name, value, now, stamp) })).To(BeZero())
+		Expect(testing.AllocsPerRun(1000, func() { opened, _ = s.Open(opened[:0], name, envelope, now) })).To(BeZero())
+		Expect(opened).To(Equal(value))
+	})
+
 	It("prints no key under any verb", func() {
 		for _, v := range []any{s, keyring(secret)} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
