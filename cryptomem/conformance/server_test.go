@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/benbjohnson/clock"
@@ -126,6 +127,7 @@ var _ = Describe("The suite for servers", func() {
 
 	It("passes cryptomem's server with tight limits", func(ctx SpecContext) {
 		list, token := alice()
+		var all sync.WaitGroup // each of them waits
 		for name, c := range map[string]struct {
 			config server.Config
 			target conformance.Server
@@ -139,9 +141,13 @@ var _ = Describe("The suite for servers", func() {
 			target := c.target
 			at := serveReal(c.config)
 			target.Dial, target.Clock = at.Dial, at.Clock
-			all := results(ctx, conformance.OfServer(target), func(n string) bool { return n == name })
-			Expect(all[name].Verdict).To(Equal(conformance.Passed), name+": "+all[name].Why)
+			all.Go(func() {
+				defer GinkgoRecover()
+				found := results(ctx, conformance.OfServer(target), func(n string) bool { return n == name })
+				Expect(found[name].Verdict).To(Equal(conformance.Passed), name+": "+found[name].Why)
+			})
 		}
+		all.Wait()
 	})
 
 	It("passes a simple server that somebody else might write", func(ctx SpecContext) {
