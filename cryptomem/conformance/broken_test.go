@@ -144,10 +144,10 @@ var _ = Describe("A server with one bug", func() {
 		}{
 			{rules{maxConnections: 60}, "*/*"},
 			{rules{identity: "alice", token: "secret", prefix: "alice/"}, "*/*"},
-			{rules{frameTimeout: limit}, "connections/frame-timeout"},
-			{rules{writeTimeout: limit}, "connections/write-timeout"},
-			{rules{idleTimeout: limit}, "connections/idle-timeout"},
-			{rules{identity: "alice", token: "secret", authTimeout: limit}, "auth/timeout"},
+			{rules{frameTimeout: 2 * limit}, "connections/frame-timeout"},
+			{rules{writeTimeout: 2 * limit}, "connections/write-timeout"},
+			{rules{idleTimeout: 2 * limit}, "connections/idle-timeout"},
+			{rules{identity: "alice", token: "secret", authTimeout: 2 * limit}, "auth/timeout"},
 		} {
 			_, target := serveSimple(setup.rules)
 			target.Alone = setup.prefix == ""

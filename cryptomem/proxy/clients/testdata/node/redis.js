@@ -6,7 +6,7 @@ import * as redis6 from "redis";
 
 const versions = [[redis4, {}], [redis5, {}], [redis5, { RESP: 3 }], [redis6, {}], [redis6, { RESP: 2 }]];
 for (const [lib, options] of versions) {
-  const c = lib.createClient({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 }, ...options });
+  const c = lib.createClient({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 }, commandOptions: { timeout: 60_000 }, ...options });
   c.on("error", (e) => { throw e; });
   await c.connect();
   await c.flushDb();

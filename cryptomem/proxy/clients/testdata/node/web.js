@@ -12,7 +12,7 @@ import { createCache } from "cache-manager";
 import { Keyv } from "keyv";
 import KeyvRedis from "@keyv/redis";
 
-const client = await createClient({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 } }).connect();
+const client = await createClient({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 }, commandOptions: { timeout: 60_000 } }).connect();
 await client.flushDb();
 
 const app = express();
@@ -51,7 +51,7 @@ await assert.rejects(limiter.consume("me"));
 assert.equal((await limiter.get("me")).consumedPoints > 3, true);
 io.disconnect();
 
-const keyv = new Keyv(new KeyvRedis({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 } }), { namespace: "app" });
+const keyv = new Keyv(new KeyvRedis({ url: process.env.REDIS_URL, socket: { connectTimeout: 60_000 }, commandOptions: { timeout: 60_000 } }), { namespace: "app" });
 await keyv.set("a", { any: ["thing"] }, 60_000);
 assert.deepEqual(await keyv.get("a"), { any: ["thing"] });
 assert.deepEqual(await keyv.get(["a", "none"]), [{ any: ["thing"] }, undefined]);
