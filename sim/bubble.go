@@ -152,7 +152,7 @@ func newBubble(s *script.Script, clk clock.Clock, g *gate, o Options) *bubble {
 	if HasShell && (o.Shell || s.Config.Kernel > 0) && !s.PipesOnly() {
 		b.shell = newShell(b)
 	}
-	b.faults = b.faults || b.corrupt || s.Config.Deadline > 0 || s.Config.Hostile || refuses(&s.Config)
+	b.faults = b.faults || b.corrupt || s.Config.Deadline > 0 || s.Config.Hostile || s.Config.Refuses()
 	b.suspect = b.suspect || b.corrupt || s.Config.Hostile
 	if s.Config.Hostile {
 		b.liar = &sharedLiar{liar: newLiar(s.Seed, func(lie script.Verb, key []byte) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 
@@ -75,11 +76,16 @@ func (e *clientEnd) answered(k *call) {
 	w := e.c.w
 	k.op.Return, k.op.Ended = w.server.clk.elapsed(), w.turn
 	honest := !w.corrupt && w.server.liar == nil
+	if e.conn.server.turnedAway && k.Response.Status == wire.Error {
+		// the connection was ended in the middle of this request
+		k.finish(e.c, oracle.Void, cmp.Or(e.turnedAway, script.WantError))
+		return
+	}
 	if honest && k.place >= 0 && !e.paired(k) {
 		w.violate(RulePairing, "%v got %v %.20q, which was not the answer to it", k.action, k.Response.Status, k.Response.Value)
 		return
 	}
-	if how := refusedAs(k.Response); how != "" && honest && refuses(&w.script.Config) {
+	if how := refusedAs(k.Response); how != "" && honest && w.script.Config.Refuses() {
 		if how == script.WantDenied && e.turnedAway != "" {
 			how = e.turnedAway // the product waits for the answer to AUTH, and says that
 		}
@@ -131,9 +137,6 @@ func (e *clientEnd) paired(k *call) bool {
 	}
 	return false
 }
-
-// refuses reports whether servers of a world refuse for who asks, or for memory.
-func refuses(c *script.Config) bool { return c.Identities > 0 || c.InFlight > 0 }
 
 // mayRefuse reports whether an error may be an answer to a request that the protocol
 // allows.

@@ -179,6 +179,11 @@ func (e *clientEnd) complete() {
 func (e *clientEnd) failed(k *call) {
 	w := e.c.w
 	switch {
+	case e.conn.server.overLimit && e.turnedAway != "":
+		// the product waits for the answer to AUTH, and says that
+		k.finish(e.c, oracle.Void, e.turnedAway)
+	case e.conn.server.turnedAway:
+		k.finish(e.c, oracle.Void, unsentAs(k.action.Verb))
 	case k.lock != nil && k.Request.Command == wire.GetV, k.action.Verb == script.Touch && k.Request.Command == wire.GetV:
 		// nothing has been changed yet
 		k.finish(e.c, oracle.Void, script.WantLost)
@@ -195,6 +200,15 @@ func (e *clientEnd) failed(k *call) {
 		w.cover(StateUnsent)
 		k.finish(e.c, oracle.Void, script.WantUnsent)
 	}
+}
+
+// unsentAs is what a script calls the end of a call that was not sent: where nothing can
+// be changed, a client does not say whether it was.
+func unsentAs(v script.Verb) string {
+	if readsOnly(v) || v == script.Touch {
+		return script.WantLost
+	}
+	return script.WantUnsent
 }
 
 // readsOnly reports whether a verb changes nothing.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,11 @@ func (c *machineClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) 
 
 // AfterFunc calls f after d, later if the server starves then.
 func (c *machineClock) AfterFunc(d time.Duration, f func()) *clock.Timer {
-	return c.Clock.AfterFunc(d, func() { c.whenFed(f) })
+	t := c.Clock.AfterFunc(d, func() { c.whenFed(f) })
+	if s, ok := c.Clock.(*scriptClock); ok {
+		s.expect(t, d)
+	}
+	return t
 }
 
 func (c *machineClock) whenFed(f func()) {
@@ -101,12 +106,23 @@ func (c *machineClock) whenFed(f func()) {
 // A scriptClock is what tier 3 takes for time when it plays a scenario: it
 // stands still between one action of the script and the next, so that what
 // expires does so when the script says and not when the machine is busy. Its
-// timers are real ones.
+// timers are real ones, but those that are expected fire as soon as the script's time
+// is theirs.
 type scriptClock struct {
 	clock.Clock
 	start time.Time
 	// Nanoseconds after start.
 	now atomic.Int64
+
+	// Guards expected.
+	mu       sync.Mutex
+	expected []expectedTimer
+}
+
+// An expectedTimer is due at a time of the script, in nanoseconds after its start.
+type expectedTimer struct {
+	*clock.Timer
+	due int64
 }
 
 func newScriptClock() *scriptClock {
@@ -116,9 +132,29 @@ func newScriptClock() *scriptClock {
 
 // advance makes it at least t after the start.
 func (c *scriptClock) advance(t time.Duration) {
-	if int64(t) > c.now.Load() {
-		c.now.Store(int64(t))
+	if int64(t) <= c.now.Load() {
+		return
 	}
+	c.now.Store(int64(t))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expected = slices.DeleteFunc(c.expected, func(e expectedTimer) bool {
+		if e.due > int64(t) {
+			return false
+		}
+		if e.Stop() { // it has neither fired nor been stopped
+			e.Reset(0)
+		}
+		return true
+	})
+}
+
+// expect has a timer, which was made to fire after d, fire when the script's time is d
+// later, if that comes first.
+func (c *scriptClock) expect(t *clock.Timer, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expected = append(c.expected, expectedTimer{t, c.now.Load() + int64(d)})
 }
 
 // Now is the script's time.

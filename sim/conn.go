@@ -41,7 +41,7 @@ func (w *world) connect(lane int, to *node) *conn {
 	c := &conn{w: w, node: to, lane: lane}
 	c.up, c.down = newPipe(c, script.Up), newPipe(c, script.Down)
 	c.server = &serverEnd{w: w, conn: c}
-	c.server.guard()
+	c.server.enter()
 	c.server.session = session.New(c.server, session.Limits{MaxValueSize: w.script.Config.MaxValueSize, Memory: to.budget, Peer: to.share(lane)})
 	w.conns = append(w.conns, c)
 	return c

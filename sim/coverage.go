@@ -68,6 +68,8 @@ const (
 	StateAuthsUsedUp                   // for the last time on a connection
 	StateAuthAfterFailure              // a connection is accepted after a failure
 	StateCrowded                       // an identity has all its connections
+	StateOverLimit                     // a server has all the connections that it may have
+	StateAuthLate                      // a client does not authenticate in time
 	StateQuotaFull                     // a write is refused for its owner's quota
 	StateQuotaBelow                    // a quota is set below what is used
 	StateOwnerChanged                  // an item is overwritten by another identity
@@ -146,6 +148,8 @@ var stateNames = [numStates]string{
 	StateAuthsUsedUp:      "auths used up",
 	StateAuthAfterFailure: "auth at last",
 	StateCrowded:          "crowded",
+	StateOverLimit:        "over the limit",
+	StateAuthLate:         "auth too late",
 	StateQuotaFull:        "quota full",
 	StateQuotaBelow:       "quota below use",
 	StateOwnerChanged:     "owner changed",

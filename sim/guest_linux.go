@@ -65,7 +65,7 @@ func (sh *shell) invite() {
 		return
 	}
 	c := &sh.b.script.Config
-	if sh.orderly() || refuses(c) {
+	if sh.orderly() || c.Refuses() {
 		return
 	}
 	d := script.NewDice(script.Draw(sh.seed, 0x6e57))
@@ -81,7 +81,7 @@ func (sh *shell) invite() {
 // pings, which may have been answered, and wait.
 func (sh *shell) assemble() {
 	c := &sh.b.script.Config
-	if sh.orderly() || refuses(c) {
+	if sh.orderly() || c.Refuses() {
 		return
 	}
 	var all []*guest

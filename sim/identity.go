@@ -200,6 +200,10 @@ func (e *serverEnd) guard() {
 
 // Admit implements session.Gate.
 func (e *serverEnd) Admit(h *wire.Header) (wire.Refusal, bool) {
+	if e.overLimit {
+		e.answers = append(e.answers, anyAnswer)
+		return e.refusal(), false
+	}
 	if e.guarded == nil {
 		return wire.Refusal{}, true
 	}

@@ -81,7 +81,7 @@ func (b *bubble) settle() {
 func (b *bubble) rests() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pending == 0 && !b.unanswered && !slices.ContainsFunc(b.looks, func(l *look) bool { return l.due > 0 })
+	return b.pending == 0 && !b.unanswered && !slices.ContainsFunc(b.looks, func(l *look) bool { return l.due > 0 }) && !b.isBehind()
 }
 
 // begin gets tier 3 to the time of an action.

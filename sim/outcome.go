@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/sealing"
@@ -29,7 +30,8 @@ func (u *user) outcome(step int, a *script.Action, op oracle.Op, known *oracle.R
 		b.fail(u.index, oracle.RuleSealed, a.String()+": an honest server's value does not open")
 	case errors.Is(err, freshness.ErrSuperseded) && !b.suspect && !b.stepped:
 		b.fail(u.index, RuleRefusal, a.String()+": an honest server's value is taken for one that was replaced")
-	case how == script.WantDenied, refuses(&b.script.Config) && (how == script.WantBusy || how == script.WantLost), how == script.WantError && b.script.Config.Identities > 0 && errors.Is(err, cryptomem.ErrFull):
+	case how == script.WantDenied, b.script.Config.Refuses() && (how == script.WantBusy || how == script.WantLost), how == script.WantError && b.script.Config.Identities > 0 && errors.Is(err, cryptomem.ErrFull):
+	case how == script.WantError && b.script.Config.AuthTimeout > 0 && strings.Contains(err.Error(), "no successful AUTH"):
 	case errors.As(err, &server) && !b.suspect && a.TTL >= 0 && b.script.Config.MaxMemory >= roomy:
 		b.fail(u.index, RuleRefusal, a.String()+": "+err.Error())
 	case err == nil && readsValue(a.Verb):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/cache"
@@ -55,6 +56,7 @@ func (p *process) open() {
 	}
 	config := server.Config{
 		MaxMemory: int64(c.MaxMemory), MaxValueSize: c.MaxValueSize, Eviction: eviction, MaxInFlight: int64(c.InFlight),
+		MaxConnections: c.MaxConnections, AuthTimeout: c.AuthTimeout,
 		AllowFlush: true, Clock: p.clk, HashKey: &[16]byte{byte(b.script.Seed), 2},
 	}
 	var err error
@@ -110,6 +112,28 @@ func (p *process) conn(lane int) *gatedConn {
 		}
 	}
 	return nil
+}
+
+// isBehind reports whether a server has yet to notice that a connection has been made, has
+// ended or has sent something, where that matters. It requires b.mu.
+func (b *bubble) isBehind() bool {
+	if c := &b.script.Config; c.MaxConnections == 0 && c.AuthTimeout == 0 && c.InFlight == 0 {
+		return false
+	}
+	return slices.ContainsFunc(b.raws, func(r *rawUser) bool { return r.unsent.Load() > 0 }) ||
+		slices.ContainsFunc(b.processes, (*process).isBehind)
+}
+
+// isBehind requires bubble.mu.
+func (p *process) isBehind() bool {
+	open, busy := 0, false
+	for _, c := range p.conns {
+		if !isOver(c.closed) {
+			open++
+			busy = busy || c.other.room.Load() == 0 // it does not wait for more
+		}
+	}
+	return p.server != nil && (busy || p.server.Stats().Connections != open)
 }
 
 // befall lets something happen to the server.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
@@ -14,6 +15,8 @@ import (
 type rawUser struct {
 	b     *bubble
 	index int
+	// Actions whose bytes have not all been sent.
+	unsent atomic.Int64
 
 	// Guards everything below.
 	mu sync.Mutex
@@ -45,6 +48,7 @@ func (r *rawUser) act(step int, a *script.Action) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.connected() {
+			r.unsent.Add(1)
 			r.outgoing <- bytes.Clone(a.Bytes)
 		}
 	case script.Play:
@@ -69,16 +73,16 @@ func (r *rawUser) act(step int, a *script.Action) {
 }
 
 // await waits on tier 3, where it is unknown when all goroutines are idle, until
-// enough has arrived or a time limit has passed.
+// enough has arrived, the connection is closed or a time limit has passed.
 func (r *rawUser) await(enough func() bool) {
 	if r.b.gate.open == nil {
 		return
 	}
-	timer := r.b.clk.Timer(liberty)
+	timer := r.b.clk.Timer(patience)
 	defer timer.Stop()
 	for {
 		r.mu.Lock()
-		ready := enough()
+		ready := enough() || r.closed
 		r.mu.Unlock()
 		if ready {
 			return
@@ -113,12 +117,15 @@ func (r *rawUser) connected() bool {
 	r.conn, r.outgoing, r.closed = conn, outgoing, false
 	r.b.work.Go(func() {
 		for b := range outgoing {
-			if _, err := conn.Write(b); err != nil {
+			_, err := conn.Write(b)
+			r.unsent.Add(-1)
+			if err != nil {
 				break
 			}
 		}
 		// until it is closed
 		for range outgoing {
+			r.unsent.Add(-1)
 		}
 	})
 	r.b.work.Go(func() { r.read(conn, outgoing) })
@@ -205,6 +212,7 @@ func (r *rawUser) converse() {
 	d := r.dialogue
 	for said := d.say(); ; said = d.say() {
 		if len(said) > 0 {
+			r.unsent.Add(1)
 			r.outgoing <- said
 		}
 		before := d.step

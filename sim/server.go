@@ -39,6 +39,8 @@ type node struct {
 	budget     *session.Budget
 	shares     map[int]*session.Share
 	identities []*session.Share
+	// Connections that it serves, and those that it tells that they are too many.
+	entered, refusing int
 
 	// Crashed, and not restarted yet.
 	down bool

@@ -20,8 +20,11 @@ type serverEnd struct {
 	}
 	guarded guarded
 	visitor *oracle.Visitor
-	// The server has ended the connection behind an answer.
+	// The server has ended the connection, most often behind an answer.
 	over bool
+	// It was one too many, or its client has not authenticated in time; and it has given
+	// back its place.
+	overLimit, turnedAway, left bool
 	// A large value is arriving.
 	staging bool
 	// What is refused now was let in when it began.
@@ -39,6 +42,9 @@ type serverEnd struct {
 // receive hands bytes to the session and lets it execute. While answers wait
 // it takes nothing, which is how a client that does not read is held back.
 func (e *serverEnd) receive(b []byte) (n int) {
+	if e.over {
+		return len(b)
+	}
 	for n < len(b) && !e.backlog && !e.conn.gone {
 		buffer := e.session.Buffer()
 		if len(buffer) == 0 {
@@ -99,6 +105,10 @@ func (e *serverEnd) run() {
 			e.backlog = true
 			return
 		}
+		if e.overLimit {
+			e.close()
+			return
+		}
 	}
 }
 
@@ -133,6 +143,7 @@ func (e *serverEnd) lost(error) {
 		e.w.cover(StateCutBacklog)
 	}
 	e.session.Close()
+	e.leave()
 	if e.guarded != nil {
 		e.visitor.Leave()
 		_ = e.guarded.Close() // always nil

@@ -93,7 +93,7 @@ func (u *user) connect(kr *sealing.Keyring) (*cryptomem.Client, error) {
 		opts = append(opts, cryptomem.WithBlindNames())
 	}
 	switch {
-	case c.Each > 0: // who comes too late is refused, and comes again
+	case c.Each > 0, c.MaxConnections > 0: // who comes too late is refused, and comes again
 		return cryptomem.Open("sim", slices.Concat(both, opts, u.dialing(b.first))...)
 	case len(b.processes) == 1:
 		return cryptomem.Dial(context.Background(), "sim", slices.Concat(both, opts, u.dialing(b.first))...)

@@ -204,12 +204,17 @@ func parseSigned(d *time.Duration, s string, negative bool) error {
 	return nil
 }
 
-// bytes reads hex digits, in as many words as there are, and quoted text.
+// bytes reads hex digits, in as many words as there are, and quoted text, which is
+// repeated if it has a size.
 func (p *parser) bytes(a *Action) error {
 	for len(p.words) > 0 && !p.atKeyword() {
 		w, _ := p.next()
 		if w.quoted {
-			a.Bytes = append(a.Bytes, w.text...)
+			text, err := p.repeated(&w)
+			if err != nil {
+				return err
+			}
+			a.Bytes = append(a.Bytes, text...)
 			continue
 		}
 		b, err := hex.DecodeString(w.text)
@@ -219,6 +224,25 @@ func (p *parser) bytes(a *Action) error {
 		a.Bytes = append(a.Bytes, b...)
 	}
 	return nil
+}
+
+// repeated returns a word's text again and again, up to the size behind it, if there is
+// one.
+func (p *parser) repeated(w *word) (string, error) {
+	if w.suffix == "" {
+		return w.text, nil
+	}
+	size, err := parseSize(w.suffix)
+	switch {
+	case err != nil:
+		return "", err
+	case w.text == "":
+		return "", errors.New("no text cannot be repeated")
+	case size > maxRepeated-p.repeats:
+		return "", fmt.Errorf("%q of %d bytes: a script repeats text up to %d bytes in all", w.text, size, maxRepeated)
+	}
+	p.repeats += size
+	return strings.Repeat(w.text, size/len(w.text)+1)[:size], nil
 }
 
 // dialogue reads the name of a golden frame.

@@ -16,6 +16,7 @@ func (g *generator) aspects() {
 	if d.Chance(14) {
 		g.identities(d)
 	}
+	g.admission(NewDice(g.script.Seed ^ 0xad317))
 	if d.Chance(5) {
 		g.peers(d)
 	}
@@ -31,7 +32,7 @@ func (g *generator) aspects() {
 	if d.Chance(8) { // keys that change, and go
 		g.calls = append(g.calls, weighted{Rotate, 2}, weighted{Retire, 1})
 	}
-	if d.Chance(8) && g.script.Config.Identities == 0 && g.script.Config.InFlight == 0 {
+	if d.Chance(8) && !g.script.Config.Refuses() {
 		g.loaders(d)
 	}
 	if d.Chance(8) { // locks that clients want from each other
@@ -39,6 +40,9 @@ func (g *generator) aspects() {
 		g.calls = append(g.calls, weighted{Lock, 12}, weighted{Extend, 5}, weighted{Unlock, 6})
 	}
 }
+
+// Refuses reports whether servers refuse for who asks, or because a limit is reached.
+func (c *Config) Refuses() bool { return c.Identities > 0 || c.InFlight > 0 || c.MaxConnections > 0 }
 
 // identities has servers ask who their clients are, and changes what they may.
 func (g *generator) identities(d *Dice) {
@@ -64,6 +68,25 @@ func (g *generator) identities(d *Dice) {
 	g.faults = append(g.faults, befall...)
 	if g.strike == 0 || g.strike > 20 {
 		g.strike = 20
+	}
+}
+
+// admission has servers take few connections, and give their clients little time to
+// authenticate.
+func (g *generator) admission(d *Dice) {
+	c := &g.script.Config
+	if d.Chance(3) {
+		c.MaxConnections = d.Between(1, c.Clients)
+	}
+	if c.Identities == 0 {
+		return
+	}
+	if d.Chance(20) {
+		c.MaxConnections = d.Between(1, c.Clients)
+	}
+	if d.Chance(25) {
+		c.AuthTimeout = []time.Duration{time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond}[d.Below(3)]
+		g.faults = append(g.faults, weighted{Stall, 4}, weighted{Cut, 4})
 	}
 }
 

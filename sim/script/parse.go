@@ -12,6 +12,7 @@ import (
 const (
 	maxScriptSize = 16 << 20 // bytes
 	maxValueSize  = 64 << 20 // bytes of one value in a script
+	maxRepeated   = 16 << 20 // bytes of repeated text in all
 	maxActions    = 1 << 20
 )
 
@@ -49,6 +50,8 @@ type parser struct {
 	labels map[string]bool
 	// What a key is the name of.
 	kinds map[string]kind
+	// Bytes of repeated text so far.
+	repeats int
 	// Past the title.
 	begun bool
 	// words of the line, still to be read.

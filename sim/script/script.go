@@ -22,7 +22,10 @@ type Config struct {
 	Identities  int // u1 to uN that clients take turns in using; 0: no authentication
 	Connections int // of each client to each server
 	Each        int // connections that an identity may have; 0: any number
-	InFlight    int // bytes that requests on their way and unread answers may hold; 0: any number
+
+	MaxConnections int           // that a server has open at once; 0: as many as come
+	AuthTimeout    time.Duration // to authenticate in, from the start of a connection; zero means the product's default
+	InFlight       int           // bytes that requests on their way and unread answers may hold; 0: any number
 
 	Pause   time.Duration // until stand-ins are used for a server, and until it is believed again; zero means never
 	StandIn time.Duration // the longest TTL of what a stand-in is given
@@ -81,7 +84,7 @@ func DefaultConfig() Config {
 // OneTier reports whether only tier 1 has such a world, and all that happens in it.
 func (s *Script) OneTier() bool {
 	c := &s.Config
-	if c.ByHand || c.Connections > 1 || c.Servers > 1 && c.Identities > 0 || c.Kernel > 0 && s.PipesOnly() {
+	if c.ByHand || c.Connections > 1 || c.Servers > 1 && (c.Identities > 0 || c.MaxConnections > 0) || c.Kernel > 0 && s.PipesOnly() {
 		return true
 	}
 	return slices.ContainsFunc(s.Actions, func(a Action) bool { return verbs[a.Verb].oneTier || c.Servers > 1 && verbs[a.Verb].oneServer })

@@ -65,6 +65,12 @@ var _ = Describe("a script", func() {
 		Expect(string(s.Actions[0].Bytes)).To(Equal("CM\x02\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00k"))
 	})
 
+	It("repeats quoted text up to its size", func() {
+		s, err := script.Parse(`@0s raw1 send "CM":5 ff`)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(s.Actions[0].Bytes)).To(Equal("CMCMC\xff"))
+	})
+
 	It("allows comments between actions and behind them", func() {
 		s, err := script.Parse("clients 1\n# first\n@0s c1 get k # second\n")
 		Expect(err).NotTo(HaveOccurred())
@@ -96,6 +102,8 @@ var _ = Describe("a script", func() {
 		Entry("a lock for ever", "@0s c1 lock k", `line 1: lock wants a ttl, longer than 0`),
 		Entry("a name of two kinds", "@0s c1 lock k ttl 1s\n@1s c1 get k", `line 2: "k" is the name of a lock, not of a value`),
 		Entry("an open quote", `@0s c1 get "k`, `line 1: a quote is not closed`),
+		Entry("no text that is repeated", `@0s raw1 send "":5`, `line 1: no text cannot be repeated`),
+		Entry("text that is repeated too often", `@0s raw1 send "k":9MiB "k":9MiB`, `line 1: "k" of 9437184 bytes: a script repeats text up to 16777216 bytes in all`),
 		Entry("bytes that are not hex", `@0s raw1 send xy`, `line 1: "xy" is not hex, text stands in quotes`),
 	)
 })

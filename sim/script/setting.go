@@ -26,6 +26,8 @@ var settings = []setting{
 	number("identities", 0, 8, func(c *Config) *int { return &c.Identities }),
 	number("connections", 1, 8, func(c *Config) *int { return &c.Connections }),
 	number("each", 0, 1024, func(c *Config) *int { return &c.Each }),
+	number("max-connections", 0, 1024, func(c *Config) *int { return &c.MaxConnections }),
+	span("auth-timeout", func(c *Config) *time.Duration { return &c.AuthTimeout }),
 	size("in-flight", 0, func(c *Config) *int { return &c.InFlight }),
 	span("pause", func(c *Config) *time.Duration { return &c.Pause }),
 	span("stand-in", func(c *Config) *time.Duration { return &c.StandIn }),
