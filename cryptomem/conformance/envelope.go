@@ -52,7 +52,7 @@ func OfEnvelopes(i Implementation) *Suite {
 
 const (
 	openRule = "Associated data is the header, then the name: the key that the user gave, without namespace, before any blinding."
-	nameRule = "What the server sees as the key is prefixed(ns) if there is a namespace, and then the name; or, where names are blind, the first 16 bytes of HMAC-SHA256 of the name under the blind-name key."
+	nameRule = "The server sees as the key prefixed(ns), if there is a namespace, and then the name. Instead of the name, a client with blind names sends the first 16 bytes of HMAC-SHA256 of the name under the blind-name key."
 )
 
 // refusalRule is why a vector is refused.
@@ -65,7 +65,7 @@ func refusalRule(v testdata.Vector) string {
 		"unknown key":   "No enabled key of that id: unknown key.",
 		"not authentic": "The tag does not verify, for this name, in this namespace: not authentic.",
 		"expired":       "The expiry is not 0, and the time in milliseconds, rounded down, is at or after expiry + skew (which does not wrap): expired.",
-		"stale":         "Stale, where the bound is by how much clocks may differ, 5 s by default, and a cut is in force once the time has reached cut + bound:",
+		"stale":         "Here bound is how much clocks may differ, 5 s by default, and a cut is in force once the time has reached cut + bound.",
 	}[v.Error]
 }
 
