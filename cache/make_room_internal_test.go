@@ -110,16 +110,46 @@ var _ = Describe("Room for a write", func() {
 		Expect(write(int64(time.Hour), 0, 0)).To(Succeed())
 	})
 
-	It("is made by what has expired, even after survivors of another segment found none", func() {
+	It("is made by what has expired alone, though others were about to go", func() {
+		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1))
+		Expect(err).NotTo(HaveOccurred())
+		s := c.shards[0]
+		set := func(i, size int, ttl time.Duration) {
+			GinkgoHelper()
+			_, err := c.Set(1, fmt.Append(nil, i), make([]byte, size), ttl)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for i := range 40 {
+			set(i, large, 0)
+		}
+		for i := range 100 {
+			set(1000+i, 1000, time.Minute)
+		}
+		for i := 40; s.count.evicted == 0; i++ {
+			set(i, large, 0)
+		}
+		Expect(s.victim.reason).To(Equal(evicting))
+		Expect(s.victim.seg).NotTo(BeEquivalentTo(none))
+		before := s.count.evicted
+		c.Sweep(int64(time.Hour), 0)
+		Expect(s.count.expired).To(BeEquivalentTo(100))
+		Expect(s.count.evicted).To(Equal(before))
+		Expect(c.Check()).To(Succeed())
+	})
+
+	DescribeTable("is made by what has expired, even after survivors of another segment found none", func(size int) {
 		c, err := New(clock.NewMock(), WithMaxMemory(16<<20), WithShards(1), WithEviction(EvictNone))
 		Expect(err).NotTo(HaveOccurred())
 		key := func(i int) []byte { return fmt.Append(nil, i) }
 		for i := range 2000 {
-			ttl := time.Duration(0)
+			ttl, size := time.Duration(0), size
 			if i%10 == 0 {
 				ttl = time.Minute
 			}
-			_, err := c.Set(1, key(i), make([]byte, 1000), ttl)
+			if i%10 != 2 {
+				size = 1000
+			}
+			_, err := c.Set(1, key(i), make([]byte, size), ttl)
 			Expect(err).NotTo(HaveOccurred())
 		}
 		for i := 1; i < 2000; i += 2 {
@@ -132,5 +162,8 @@ var _ = Describe("Room for a write", func() {
 		Expect(c.Stats().Expired).NotTo(BeZero())
 		c.budget.used.Add(-taken)
 		Expect(c.Check()).To(Succeed())
-	})
+	},
+		Entry("which were small", 1000),
+		Entry("of which some were large", LargeValueSize),
+	)
 })

@@ -140,6 +140,24 @@ var _ = Describe("A store full of large values", func() {
 		Expect(c.Check()).To(Succeed())
 	})
 
+	DescribeTable("keeps memory for the next one, but takes little from others:", func(size, least, most int) {
+		const limit = 8 << 20
+		c, _ := newCache(cache.WithMaxMemory(limit), cache.WithShards(1))
+		kept := 0
+		for i := range 3 * limit / size {
+			_, err := c.Set(c.Now(), numbered(i), make([]byte, size), 0)
+			Expect(err).NotTo(HaveOccurred())
+			if i > limit/size {
+				kept = max(kept, int(c.Stats().Memory.Free))
+			}
+		}
+		Expect(kept).To(And(BeNumerically(">=", least), BeNumerically("<=", most)))
+	},
+		Entry("a 64th of the limit", 32<<10, 128<<10-32<<10, 128<<10),
+		Entry("as much as a larger value needs", 256<<10, 256<<10-128<<10, 256<<10),
+		Entry("a 16th of the limit for the largest", 1<<20, 512<<10-128<<10, 512<<10),
+	)
+
 	It("stores values of every size, whatever pages happen to be free", func() {
 		c, _ := newCache(cache.WithMaxMemory(8<<20), cache.WithShards(2))
 		r := rand.New(rand.NewPCG(3, 3))

@@ -184,6 +184,7 @@ var _ = Describe("Lock", func() {
 			l, err := lock(ctx, key, cryptomem.TTL(50*time.Millisecond))
 			Expect(l).To(BeNil())
 			Expect(err).To(MatchError(cryptomem.ErrNotHeld))
+			Expect(err).To(MatchError(ContainSubstring("its time of 50ms was over when it was taken, which took 1m0s")))
 		}
 		Expect(c.TryLock(ctx, key, cryptomem.TTL(time.Hour))).NotTo(BeNil())
 	})

@@ -104,7 +104,7 @@ func Turn(conn net.Conn, session Session, atLeast int) (arrived int, stays bool,
 	}
 	s.pollers = ps
 	defer ps.close()
-	c := &serverConn{Conn: conn, server: s, session: session}
+	c := &serverConn{Conn: conn, server: s, session: session, slot: servingSlot}
 	c.initRead()
 	c.setPrompt(true)
 	if c.ready == nil {

@@ -292,21 +292,41 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 	}
 	record := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
 
-	DescribeTable("takes a turn of so many records, however small they are", func(records int, stays bool) {
+	// shaken returns a server's connection after the handshake, and its client's.
+	shaken := func() (server, client *tls.Conn, below *splitting) {
+		GinkgoHelper()
 		near, far := pair()
 		serve.SetPrompt(near, false)
-		server := tls.Server(near, selfSigned())
-		shaken := make(chan error, 1)
-		go func() { shaken <- server.Handshake() }()
-		below := &splitting{Conn: far}
-		client := tls.Client(below, &tls.Config{InsecureSkipVerify: true})
+		server = tls.Server(near, selfSigned())
+		done := make(chan error, 1)
+		go func() { done <- server.Handshake() }()
+		below = &splitting{Conn: far}
+		client = tls.Client(below, &tls.Config{InsecureSkipVerify: true})
 		Expect(client.Handshake()).To(Succeed())
-		Expect(<-shaken).To(Succeed())
+		Expect(<-done).To(Succeed())
+		return server, client, below
+	}
+
+	It("needs no goroutine to write an answer that the socket takes, even of more than one record", func() {
+		server, client, below := shaken()
+		request := below.record(client, frame(wire.Ping, 0, "", strings.Repeat("a", 20<<10)))
+		Expect(below.Write(request)).To(Equal(len(request)))
+		_, kept, err := serve.Turn(server, session.New(echo{}, session.Limits{}), len(request))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kept).To(BeTrue())
+		answer := make([]byte, 21<<10)
+		n, err := io.ReadAtLeast(client, answer, 20<<10)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(answer[:n]).To(Equal(wire.AppendResponse(nil, wire.OK, bytes.Repeat([]byte("a"), 20<<10))))
+	})
+
+	DescribeTable("takes a turn of so many records, however small they are", func(records int, stays bool) {
+		server, client, below := shaken()
 		var all []byte
 		for range records {
 			all = append(all, below.record(client, []byte("a"))...)
 		}
-		Expect(far.Write(all)).To(Equal(len(all)))
+		Expect(below.Write(all)).To(Equal(len(all)))
 		part := &unfinished{room: make([]byte, 1<<10)}
 		_, kept, err := serve.Turn(server, part, len(all))
 		Expect(err).NotTo(HaveOccurred())
@@ -352,7 +372,8 @@ var _ = Describe("the socket below TLS, while it must not wait", func() {
 			if !serve.Flushing(near) {
 				return nil
 			}
-			_, err := near.Write([]byte("close notify"))
+			n, err := near.Write([]byte("close notify"))
+			Expect(n).To(BeZero())
 			return err
 		}).Should(MatchError("earlier bytes are being sent"))
 		Expect(near.Close()).To(Succeed())

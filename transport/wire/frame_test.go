@@ -64,6 +64,8 @@ var _ = Describe("a frame", func() {
 		Entry("a command", wire.GetDel.String(), "GETDEL"),
 		Entry("an unknown command", wire.Command(77).String(), "command 77"),
 		Entry("a status", wire.NotFound.String(), "not found"),
+		Entry("the last status", wire.Status(wire.StatusKinds-1).String(), "busy"),
+		Entry("the first unknown status", wire.Status(wire.StatusKinds).String(), "status 6"),
 		Entry("an unknown status", wire.Status(77).String(), "status 77"),
 	)
 
