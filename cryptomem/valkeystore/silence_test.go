@@ -233,12 +233,15 @@ var _ = Describe("What was surely not applied", func() {
 		server := startServer()
 		server.Must("CONFIG", "SET", "min-replicas-to-write", "1")
 		clk := clock.NewMock()
-		c := sealedClient(open("valkey://"+server.Addr, valkeystore.WithClock(clk)), cryptomem.WithClock(clk))
+		store := open("valkey://"+server.Addr, valkeystore.WithClock(clk),
+			valkeystore.WithBackoff(time.Hour, time.Hour), valkeystore.WithTimeout(2*time.Hour))
+		c := sealedClient(store, cryptomem.WithClock(clk))
 		Expect(c.Ping(context.Background())).To(Succeed())
 		ctx, cancel := c.FallbackContext(context.Background())
 		defer cancel()
 		ended := make(chan error, 1)
 		go func() { ended <- c.Set(ctx, "k", nil) }()
+		Eventually(store.Counts).WithTimeout(testTimeout).Should(HaveKey("NOREPLICAS"))
 		var err error
 		Eventually(func() chan error {
 			clk.Add(100 * time.Millisecond)
