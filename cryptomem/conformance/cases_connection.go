@@ -3,6 +3,7 @@ package conformance
 import (
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/testdata"
@@ -39,18 +40,38 @@ var connectionCases = []serverCase{
 		if err != nil {
 			t.fail("%w", err)
 		}
-		for sent := 0; t.err == nil; {
-			_ = p.conn.SetWriteDeadline(t.now().Add(10 * quiet)) // or Write tells
-			// A little at a time: a server that is only slow reads as much in time.
-			rest := ping[sent%len(ping):]
-			n, err := p.conn.Write(rest[:min(len(rest), 16<<10)])
-			if err != nil { // the server does not read, or no longer
-				return
+		if t.err != nil {
+			return
+		}
+		var sent atomic.Int64
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for rest := ping; ; {
+				if len(rest) == 0 {
+					rest = ping
+				}
+				n, err := p.conn.Write(rest[:min(len(rest), 16<<10)])
+				if rest = rest[n:]; err != nil { // the server reads no longer
+					return
+				}
+				sent.Add(int64(n))
 			}
-			if sent += n; sent > mostUnread {
-				t.fail("the server has read %d bytes of a client that reads no answer", sent)
+		}()
+		// Ten short waits, so that a server that is only slow has its turn between them.
+		for before, idle := int64(0), 0; t.err == nil && idle < 10; {
+			t.wait(quiet)
+			idle++
+			now := sent.Load()
+			if now > before {
+				before, idle = now, 0
+			}
+			if now > mostUnread {
+				t.fail("the server has read %d bytes of a client that reads no answer", now)
 			}
 		}
+		p.close()
+		<-ended
 	}},
 	{"connections/slow-reader", "Other clients do not notice.", func(t *trial) {
 		slow, other := t.connect(), t.connect()

@@ -102,6 +102,7 @@ type visit struct {
 	conn     net.Conn
 	in       *bufio.Reader
 	out      []byte // answers that are not sent
+	kept     [][]byte
 	late     []byte
 	mine     map[string]bool
 	guest    bool
@@ -112,9 +113,6 @@ type visit struct {
 
 func (s *simpleServer) serve(conn net.Conn) {
 	v := &visit{simpleServer: s, conn: conn, in: bufio.NewReaderSize(conn, 1<<16), mine: map[string]bool{}, guest: s.token != ""}
-	if s.has("keeps what nobody reads") {
-		v.out = make([]byte, 0, 80<<20) // without a pause in which it reads nothing
-	}
 	s.mu.Lock()
 	s.open++
 	s.all[conn] = true
@@ -197,7 +195,10 @@ func (v *visit) refuse(c wire.Command, s wire.Status, message string) bool {
 // another.
 func (v *visit) one() bool {
 	full := len(v.out) > 1<<20
-	if full && !v.has("keeps what nobody reads") || !full && v.in.Buffered() == 0 {
+	switch {
+	case full && v.has("keeps what nobody reads"):
+		v.kept, v.out = append(v.kept, v.out), nil // apart: a copy of all would be a pause
+	case full || v.in.Buffered() == 0:
 		v.flush()
 	}
 	if v.executed++; v.executed > 1000 && v.has("takes a thousand at a time") {
