@@ -74,7 +74,7 @@ var _ = Describe("Items", func() {
 		Expect(get(key)).To(BeNil())
 	})
 
-	It("live forever with a ttl of zero or one that overflows", func() {
+	It("never expire with a TTL of zero or one that overflows", func() {
 		store(0)
 		clk.Add(math.MaxInt64 / 4)
 		Expect(get(key)).To(Equal("value"))
@@ -84,7 +84,7 @@ var _ = Describe("Items", func() {
 		Expect(info.TTL).To(BeZero())
 	})
 
-	It("tell how much of their time is left", func() {
+	It("report how much of their TTL is left", func() {
 		store(time.Minute)
 		clk.Add(20 * time.Second)
 		_, info, _ := c.GetAppend(c.Now(), nil, key)
@@ -132,7 +132,7 @@ var _ = Describe("Items", func() {
 	)
 
 	Describe("Add", func() {
-		It("stores where nothing is", func() {
+		It("stores if there is no item", func() {
 			_, err := c.Add(c.Now(), key, value, 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(get(key)).To(Equal("value"))
@@ -152,13 +152,13 @@ var _ = Describe("Items", func() {
 	})
 
 	Describe("Replace", func() {
-		It("stores over a live item", func() {
+		It("replaces a live item", func() {
 			store(0)
 			_, err := c.Replace(c.Now(), key, other, 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(get(key)).To(Equal("another"))
 		})
-		It("refuses where nothing is", func() {
+		It("refuses if there is no item", func() {
 			_, err := c.Replace(c.Now(), key, other, 0)
 			Expect(err).To(MatchError(cache.ErrNotFound))
 			Expect(get(key)).To(BeNil())
@@ -185,7 +185,7 @@ var _ = Describe("Items", func() {
 			Expect(err).To(MatchError(cache.ErrExists))
 			Expect(get(key)).To(Equal("value"))
 		})
-		It("refuses where nothing is, or nothing any more", func() {
+		It("refuses if there is no item, or no longer", func() {
 			_, err := c.CompareAndSwap(c.Now(), key, other, 0, 1)
 			Expect(err).To(MatchError(cache.ErrNotFound))
 			expire()
@@ -424,7 +424,7 @@ var _ = Describe("Memory", func() {
 		Expect(fill(c, 1000, 1000)).To(Succeed())
 	})
 
-	It("says how often it was written, and read with and without success", func() {
+	It("counts writes, hits and misses", func() {
 		c, _ := newCache()
 		for i := range 7 {
 			_, err := c.Set(c.Now(), fmt.Append(nil, i), value, 0)

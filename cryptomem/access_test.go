@@ -29,7 +29,7 @@ var _ = Describe("Accesses", func() {
 		}
 	}
 
-	It("store until an instant and tell it with what they read", func() {
+	It("store a value until an instant, and return that instant when they read", func() {
 		until := server.Clock.Now().Add(time.Minute)
 		read := cryptomem.Access{Command: cryptomem.CommandGet, Key: []byte("a"), Value: []byte("room")}
 		all(&cryptomem.Access{Command: cryptomem.CommandSet, Key: []byte("a"), Value: []byte("1"), Expires: until},
@@ -44,7 +44,7 @@ var _ = Describe("Accesses", func() {
 		Expect(client.Get(ctx, "b")).To(Equal([]byte("2")), "the client's TTL is for those who say none")
 	})
 
-	It("swap what has a version, and remove it by swapping in what is over", func() {
+	It("swap a value by its version, and remove it by swapping in an expired one", func() {
 		all(&cryptomem.Access{Command: cryptomem.CommandAdd, Key: []byte("a"), Value: []byte("1")})
 		look := cryptomem.Access{Command: cryptomem.CommandGetItem, Key: []byte("a")}
 		all(&look)
@@ -61,7 +61,7 @@ var _ = Describe("Accesses", func() {
 		Expect(client.Add(ctx, "a", []byte("4"))).To(Succeed())
 	})
 
-	It("tell the version of what must not be used, so that it can be replaced", func() {
+	It("return the version of a value that must not be used, so that it can be replaced", func() {
 		all(&cryptomem.Access{Command: cryptomem.CommandSet, Key: []byte("a"), Expires: time.UnixMilli(1)})
 		look := cryptomem.Access{Command: cryptomem.CommandGetItem, Key: []byte("a")}
 		client.AccessAll(ctx, []*cryptomem.Access{&look})

@@ -46,7 +46,7 @@ func slotClient(opts ...cryptomem.Option) *cryptomem.Client {
 }
 
 var _ = Describe("A client's memory", func() {
-	It("takes no allocation on Get and Set", func() {
+	It("costs no allocation on Get and Set", func() {
 		c, ctx, room := slotClient(), context.Background(), make([]byte, 0, 64)
 		DeferCleanup(c.Close)
 		value := []byte("value")

@@ -151,7 +151,7 @@ var _ = Describe("A client that remembers", func() {
 			})
 		}
 
-		It("but not after it flushed some keys, of which this one need not be", func() {
+		It("but not after it flushed some keys, which may not include this one", func() {
 			set(other, "old")
 			w.clock.Add(time.Hour)
 			Expect(c.Flush(ctx, "no")).Error().NotTo(HaveOccurred())
@@ -237,19 +237,19 @@ var _ = Describe("A client that remembers", func() {
 			w.plant(key, old)
 		})
 
-		It("tells the version, by which it can be swapped", func() {
+		It("returns its version, so that it can be swapped", func() {
 			item, err := c.GetItem(ctx, key)
 			Expect(err).To(stale)
 			Expect(c.CompareAndSwap(ctx, key, []byte("new"), item.Version)).Error().NotTo(HaveOccurred())
 			Expect(get(c, key)).To(Equal("new"))
 		})
 
-		It("adds in its place", func() {
+		It("adds a value in its place", func() {
 			Expect(c.Add(ctx, key, []byte("new"))).To(Succeed())
 			Expect(get(c, key)).To(Equal("new"))
 		})
 
-		It("updates as if it were not there", func() {
+		It("updates as if there were no value", func() {
 			Expect(c.Update(ctx, key, func(_ []byte, found bool) ([]byte, error) {
 				Expect(found).To(BeFalse())
 				return []byte("new"), nil
@@ -257,20 +257,20 @@ var _ = Describe("A client that remembers", func() {
 			Expect(get(c, key)).To(Equal("new"))
 		})
 
-		It("counts from nothing", func() {
+		It("counts from 0", func() {
 			Expect(c.Increment(ctx, key, 5)).To(BeEquivalentTo(5))
 		})
 
-		It("touches nothing", func() {
+		It("does not touch it", func() {
 			Expect(c.Touch(ctx, key, none)).To(MatchError(cryptomem.ErrNotFound))
 		})
 
-		It("loads anew, and stores that", func() {
+		It("loads again, and stores the result", func() {
 			Expect(c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { return []byte("new"), nil })).To(Equal([]byte("new")))
 			Expect(get(c, key)).To(Equal("new"))
 		})
 
-		It("is told to the observer", func() {
+		It("is reported to the observer", func() {
 			o := new(withheld)
 			c = client(cryptomem.WithObserver(o))
 			set(c, "1")
@@ -322,7 +322,7 @@ var _ = Describe("A client that remembers", func() {
 		Expect(get(c, key)).To(Equal("3"))
 	})
 
-	It("remembers nothing if it is not to", func() {
+	It("remembers nothing if freshness is switched off", func() {
 		c = client(cryptomem.WithoutFreshness())
 		set(c, "old")
 		old := w.envelope(key)

@@ -44,14 +44,14 @@ var _ = Describe("A client of a key file", func() {
 		client = w.client(cryptomem.WithKeyFile(path), cryptomem.WithObserver(rekeyed))
 	})
 
-	It("follows it only if there is a client", func() {
+	It("does not follow it if the client could not be made", func() {
 		before := gleak.Goroutines()
 		_, err := cryptomem.Open("pipe", cryptomem.WithKeyFile(path), cryptomem.WithClock(w.clock), cryptomem.WithFailover(time.Second, time.Minute))
 		Expect(err).To(MatchError(ContainSubstring("only one server")))
 		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
 	})
 
-	It("takes part in a rotation that the file tells of", func() {
+	It("follows a rotation of the keys in the file", func() {
 		Expect(client.Set(ctx, "old", []byte("1"))).To(Succeed())
 		id, err := kr.Generate(w.clock.Now())
 		Expect(err).NotTo(HaveOccurred())
@@ -67,7 +67,7 @@ var _ = Describe("A client of a key file", func() {
 		Expect(header.KeyID).To(Equal(id))
 	})
 
-	It("makes the cut that the file tells of, once every clock has passed it", func() {
+	It("applies the cut in the file, once every clock has passed it", func() {
 		Expect(client.Set(ctx, "old", []byte("1"))).To(Succeed())
 		kr.SetNotBefore(w.clock.Now().Add(cryptomem.KeyFileInterval))
 		Expect(kr.WriteFile(path)).To(Succeed())
@@ -119,7 +119,7 @@ var _ = Describe("A client of a key file", func() {
 		Expect(client.Get(ctx, "k")).To(Equal([]byte("1")))
 	})
 
-	It("notices that the very same file is back", func() {
+	It("notices that the same file is back", func() {
 		kept := path + ".kept"
 		Expect(os.Link(path, kept)).To(Succeed())
 		Expect(os.Remove(path)).To(Succeed())
@@ -141,7 +141,7 @@ var _ = Describe("A client of a key file", func() {
 		Expect(err).To(MatchError(ContainSubstring("WithKeyFile")))
 	})
 
-	It("follows it no longer once other keys are given", func() {
+	It("stops following it once it is given other keys", func() {
 		other := w.client(cryptomem.WithKeyFile(path), cryptomem.WithSecret([]byte(secret)), cryptomem.WithDefaultTTL(time.Hour))
 		Expect(os.Remove(path)).To(Succeed())
 		w.clock.Add(cryptomem.KeyFileInterval)

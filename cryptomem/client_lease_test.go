@@ -44,7 +44,7 @@ var _ = Describe("The lease of a load", func() {
 		return string(got)
 	}
 
-	It("takes a look, a lease and a swap, one round trip each", func() {
+	It("takes three round trips: a read, the lease and a swap", func() {
 		Expect(c.GetOrLoad(ctx, key, value("v"))).To(Equal([]byte("v")))
 		Expect(seen.commands()).To(Equal([]cryptomem.Command{
 			cryptomem.CommandGet, cryptomem.CommandAdd, cryptomem.CommandGetItem, cryptomem.CommandSwap,
@@ -99,7 +99,7 @@ var _ = Describe("The lease of a load", func() {
 		Entry("set", func() error { return c.Set(ctx, key, []byte("new")) }, "new"),
 	)
 
-	It("is void for callers that come after the change, too: they load anew", func() {
+	It("is void for callers that come after the change, too: they load again", func() {
 		loading, release := make(chan struct{}), make(chan struct{})
 		first := make(chan string, 1)
 		go func() { first <- during(func() { close(loading); <-release }) }()
@@ -111,7 +111,7 @@ var _ = Describe("The lease of a load", func() {
 		Expect(c.Get(ctx, key)).To(Equal([]byte("new")))
 	})
 
-	It("is nothing to those who read the key", func() {
+	It("looks like a missing value to readers of the key", func() {
 		other := w.client()
 		during(func() {
 			Expect(other.Get(ctx, key)).Error().To(MatchError(cryptomem.ErrNotFound))
@@ -153,7 +153,7 @@ var _ = Describe("The lease of a load", func() {
 		Expect(far.Get(ctx, key)).To(Equal([]byte("v")))
 	})
 
-	It("is given back when its caller leaves before the store has answered", func() {
+	It("is released if its caller leaves before the store has answered", func() {
 		held := newHeldDialer(w.dial)
 		hasty := w.client(cryptomem.WithDialer(held.dial))
 		Expect(hasty.Ping(ctx)).To(Succeed())

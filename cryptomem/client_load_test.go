@@ -40,7 +40,7 @@ var _ = Describe("GetOrLoad", func() {
 		}
 	}
 
-	It("loads what is missing, stores it for its TTL, and finds it from then on", func() {
+	It("loads a missing value, stores it for its TTL, and finds it from then on", func() {
 		Expect(c.GetOrLoad(ctx, key, load("1"), cryptomem.TTL(time.Minute))).To(Equal([]byte("1")))
 		Expect(c.GetOrLoad(ctx, key, load("2"), cryptomem.TTL(time.Minute))).To(Equal([]byte("1")))
 		Expect(loads.Load()).To(BeEquivalentTo(1))
@@ -48,7 +48,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(c.GetOrLoad(ctx, key, load("3"), cryptomem.TTL(time.Minute))).To(Equal([]byte("3")))
 	})
 
-	It("loads once for all who wait, and gives each a value of its own", func() {
+	It("loads once for all waiting callers, and gives each its own copy", func() {
 		loading, release := make(chan struct{}), make(chan struct{})
 		slow := func(context.Context) ([]byte, error) {
 			loads.Add(1)
@@ -143,7 +143,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(c.Get(ctx, key)).To(Equal([]byte("v")))
 	})
 
-	It("serves a stale value at once while it is loaded anew", func() {
+	It("serves a stale value at once while it is reloaded", func() {
 		stale := cryptomem.Stale(time.Hour)
 		Expect(c.GetOrLoad(ctx, key, load("old"), cryptomem.TTL(time.Minute), stale)).To(Equal([]byte("old")))
 		w.clock.Add(time.Minute)
@@ -190,7 +190,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(err).To(MatchError("loader panicked: oops"))
 	})
 
-	It("goes on for the others when one caller leaves, and stops with the last", func() {
+	It("goes on for the others when one caller leaves, and stops when the last one does", func() {
 		loading, stopped := make(chan struct{}), make(chan struct{})
 		slow := func(ctx context.Context) ([]byte, error) {
 			close(loading)
@@ -219,7 +219,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(lost.GetOrLoad(ctx, key, load("v"), cryptomem.TTL(0))).To(Equal([]byte("v")))
 	})
 
-	It("loads nothing that it could not keep: its client, or the store below, has been closed", func() {
+	It("does not load if the client or its store has been closed", func() {
 		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
 		Expect(err).NotTo(HaveOccurred())
 		below := &liar{Store: inner}
@@ -242,7 +242,7 @@ var _ = Describe("GetOrLoad", func() {
 		Expect(loads.Load()).To(BeZero())
 	})
 
-	It("ends with the client", func() {
+	It("stops when the client is closed", func() {
 		loading := make(chan struct{})
 		ended := make(chan error, 1)
 		go func() {
@@ -297,7 +297,7 @@ var _ = Describe("Typed", func() {
 		Expect(times.Get(ctx, "t")).To(Equal(now))
 	})
 
-	It("stores many in one go, and says of each how it went", func() {
+	It("stores many in one call, with an error for each", func() {
 		odd := errors.New("odd")
 		numbers := cryptomem.NewTyped(c, func(n int) ([]byte, error) {
 			if n%2 == 1 {
@@ -355,13 +355,13 @@ var _ = Describe("Typed", func() {
 		Expect(stored()).To(Equal("{} <nil>"))
 	})
 
-	It("tells of a value that is no such type", func() {
+	It("reports a value of another type", func() {
 		Expect(c.Set(context.Background(), "u", []byte("no JSON"))).To(Succeed())
 		_, err := users.Get(ctx, "u")
 		Expect(err).To(HaveOccurred())
 	})
 
-	It("loads what is missing", func() {
+	It("loads a missing value", func() {
 		ada := user{"Ada", 36}
 		load := func(context.Context) (user, error) { return ada, nil }
 		Expect(users.GetOrLoad(ctx, "u", load, cryptomem.TTL(time.Minute))).To(Equal(ada))

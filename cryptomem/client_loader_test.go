@@ -41,7 +41,7 @@ var _ = Describe("A loader", func() {
 		}).Should(Receive(Equal([]byte("v"))))
 	})
 
-	It("says for how long its value is good", func() {
+	It("can set the TTL of its value", func() {
 		load := func(ctx context.Context) ([]byte, error) {
 			cryptomem.KeepFor(ctx, time.Second)
 			return []byte("v"), nil
@@ -141,7 +141,7 @@ var _ = Describe("A loader", func() {
 		held.release()
 	})
 
-	It("has its value handed out while it is being stored, to who cannot wait", func() {
+	It("returns its value to callers that cannot wait until it is stored", func() {
 		held := newHeldDialer(w.dial)
 		cut := w.client(cryptomem.WithDialer(held.dial))
 		leaving, leave := context.WithCancel(ctx)
@@ -191,7 +191,7 @@ var _ = Describe("A value that the codec cannot read", func() {
 		Expect(seen.errors()).To(ContainElement(MatchError(ContainSubstring("cannot be decoded"))))
 	})
 
-	It("counts as missing for who gets it, and is replaced by who changes it", func() {
+	It("counts as missing for Get, and is replaced by Add and Update", func() {
 		_, err := users.Get(ctx, "u")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(err).To(MatchError(ContainSubstring("cannot be decoded")))

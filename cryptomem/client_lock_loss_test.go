@@ -33,7 +33,7 @@ var _ = Describe("Lock", func() {
 		return l
 	}
 
-	It("is given back when its caller leaves before the store has answered", func() {
+	It("is released if its caller leaves before the store has answered", func() {
 		held := newHeldDialer(w.dial)
 		hasty := w.client(cryptomem.WithDialer(held.dial))
 		leaving, leave := context.WithCancel(ctx)
@@ -53,7 +53,7 @@ var _ = Describe("Lock", func() {
 		Eventually(func() error { _, err := hers.TryLock(ctx, key, cryptomem.TTL(time.Minute)); return err }).Should(Succeed())
 	})
 
-	Describe("that the store may have, though its caller does not", func() {
+	Describe("that may have been taken although its caller got an error", func() {
 		var (
 			c      *cryptomem.Client
 			mu     sync.Mutex
@@ -145,7 +145,7 @@ var _ = Describe("Lock", func() {
 			Expect(looks()).To(BeNumerically("<=", before+1), "one may have been under way")
 		})
 
-		It("is free for its own client at once", func() {
+		It("can be taken again by its own client at once", func() {
 			lost(func(n int) error {
 				if n == 1 {
 					return errors.New("no answer")
@@ -158,7 +158,7 @@ var _ = Describe("Lock", func() {
 		})
 	})
 
-	It("says so when its time is over before it is there", func() {
+	It("reports that its time was over before the answer came", func() {
 		far := w.client(cryptomem.WithDialer(w.far(30 * time.Millisecond)))
 		for _, lock := range []func(context.Context, string, ...cryptomem.StoreOption) (*cryptomem.Lock, error){far.TryLock, far.Lock} {
 			l, err := lock(ctx, key, cryptomem.TTL(50*time.Millisecond))
@@ -169,7 +169,7 @@ var _ = Describe("Lock", func() {
 		Expect(far.TryLock(ctx, key, cryptomem.TTL(time.Second))).NotTo(BeNil())
 	})
 
-	It("says so when its time is over before the store is asked whose it is", func() {
+	It("reports that its time was over before the client could check its owner", func() {
 		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
 		Expect(err).NotTo(HaveOccurred())
 		c, err := cryptomem.NewClient(&liar{Store: inner, lie: func(r *cryptomem.Request) bool {

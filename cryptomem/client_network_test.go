@@ -40,7 +40,7 @@ var _ = Describe("Client over the network", func() {
 		})
 	}
 
-	It("works as one writes it first", func() {
+	It("works in its simplest form", func() {
 		addr := listen(newServer(server.Config{}))
 		c := cryptomem.New(addr, 60*time.Second, "your-32-byte-very-secret-key-!!!")
 		DeferCleanup(c.Close)
@@ -90,7 +90,7 @@ var _ = Describe("Client over the network", func() {
 		}
 	})
 
-	It("says whom it could not reach", func() {
+	It("says which address it could not reach", func() {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
 		addr := l.Addr().String()

@@ -110,7 +110,7 @@ var _ = Describe("An outage", func() {
 		Eventually(func() error { mock.Add(500 * time.Millisecond); return get(c) }).Should(Succeed())
 	})
 
-	It("begins when a caller has waited in vain who can do without the server", func() {
+	It("begins when a caller that can do without the server has waited in vain", func() {
 		c := client(cryptomem.WithFallbackTimeout(time.Second))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
 		mute()
@@ -163,7 +163,7 @@ var _ = Describe("An outage", func() {
 		Eventually(patient).Should(Receive(And(MatchError(cryptomem.ErrTimeout), MatchError(cryptomem.ErrUnavailable))))
 	})
 
-	It("is over as soon as the connection that was silent says something", func() {
+	It("is over as soon as the silent connection receives anything", func() {
 		held := newHeldDialer(server.dial)
 		c := client(cryptomem.WithFallbackTimeout(time.Second), cryptomem.WithDialer(held.dial))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
@@ -195,7 +195,7 @@ var _ = Describe("An outage", func() {
 		back(c)
 	})
 
-	It("is what a server makes that accepts and closes: it is not hammered", func() {
+	It("also covers a server that accepts and closes: it is not dialled without pause", func() {
 		c := client()
 		server.mu.Lock()
 		server.answer = func(nc net.Conn, _ *wire.Request) bool { _ = nc.Close(); return false }
@@ -245,7 +245,7 @@ var _ = Describe("An outage", func() {
 		back(c)
 	})
 
-	It("is nothing that a client without pauses remembers", func() {
+	It("is not remembered by a client without pauses", func() {
 		c := client(cryptomem.WithBackoff(0, 0))
 		reach(noRoute)
 		server.restart()
@@ -254,7 +254,7 @@ var _ = Describe("An outage", func() {
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("leaves alone what other connections can still do", func() {
+	It("does not affect connections that still work", func() {
 		c := client(cryptomem.WithConnections(2))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))
 		Expect(get(c)).To(MatchError(cryptomem.ErrNotFound))

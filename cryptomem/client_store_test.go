@@ -98,13 +98,13 @@ var _ = Describe("Client and Server", func() {
 		}
 	})
 
-	It("add only where nothing is", func() {
+	It("add only if there is no value", func() {
 		Expect(c.Add(ctx, key, []byte("1"))).To(Succeed())
 		Expect(c.Add(ctx, key, []byte("2"))).To(MatchError(cryptomem.ErrExists))
 		Expect(value(key)).To(Equal("1"))
 	})
 
-	It("replace only where something is", func() {
+	It("replace only if there is a value", func() {
 		Expect(c.Replace(ctx, key, []byte("1"))).To(MatchError(cryptomem.ErrNotFound))
 		Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())
 		Expect(c.Replace(ctx, key, []byte("2"))).To(Succeed())
@@ -127,7 +127,7 @@ var _ = Describe("Client and Server", func() {
 		Expect(value(key)).To(Equal("3"))
 	})
 
-	It("tell when an item ends", func() {
+	It("tell when an item expires", func() {
 		Expect(c.Set(ctx, key, nil, cryptomem.TTL(time.Minute))).To(Succeed())
 		w.clock.Add(time.Second)
 		item, err := c.GetItem(ctx, key)
@@ -135,7 +135,7 @@ var _ = Describe("Client and Server", func() {
 		Expect(item.Expires.Sub(w.clock.Now())).To(Equal(59 * time.Second))
 	})
 
-	It("end when the last of several options says", func() {
+	It("use the last of several expiry options", func() {
 		end := w.clock.Now().Add(time.Minute)
 		Expect(c.Set(ctx, key, nil, cryptomem.TTL(-1), cryptomem.ExpiresAt(end))).To(Succeed())
 		item, err := c.GetItem(ctx, key)
@@ -155,14 +155,14 @@ var _ = Describe("Client and Server", func() {
 		Expect(c.Touch(ctx, key, cryptomem.TTL(time.Hour))).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("hand a value to one taker only", func() {
+	It("give a value that is read and deleted to one client only", func() {
 		Expect(c.Set(ctx, key, []byte("v"))).To(Succeed())
 		Expect(c.GetDelete(ctx, key)).To(Equal([]byte("v")))
 		_, err := c.GetDelete(ctx, key)
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("exchange signs of life and statistics", func() {
+	It("exchange pings and statistics", func() {
 		Expect(c.Ping(ctx)).To(Succeed())
 		Expect(c.Stats(ctx, "")).To(ContainSubstring(`"cache"`))
 		_, err := c.Stats(ctx, "weather")
@@ -221,7 +221,7 @@ var _ = Describe("Client and Server", func() {
 		Expect(c.Get(ctx, "a")).To(BeEmpty())
 	})
 
-	It("are not taken from an answer that nobody asked for", func() {
+	It("are not taken from an answer to another request", func() {
 		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(newWorld(server.Config{}).dial))
 		Expect(err).NotTo(HaveOccurred())
 		below := &liar{Store: inner}
@@ -244,7 +244,7 @@ var _ = Describe("Client and Server", func() {
 		}
 	})
 
-	It("say so where a server lists no names", func() {
+	It("report that a server does not list names", func() {
 		closed := newWorld(server.Config{NoScan: true}).client()
 		_, _, err := closed.ScanKeys(ctx, "", 0, 0)
 		Expect(err).To(MatchError("server: SCAN is not enabled on this server"))

@@ -138,7 +138,7 @@ var _ = Describe("Client", func() {
 		return c
 	}
 
-	It("gives back what was set, and the server never sees it", func() {
+	It("returns what was set, and the server never sees it", func() {
 		c := dial()
 		Expect(c.Set(context.Background(), "greeting", []byte("hello"))).To(Succeed())
 		Expect(c.Get(context.Background(), "greeting")).To(Equal([]byte("hello")))
@@ -149,7 +149,7 @@ var _ = Describe("Client", func() {
 		Expect(c.Delete(context.Background(), "greeting")).To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("tells an empty value from none", func() {
+	It("distinguishes an empty value from a missing one", func() {
 		c := dial()
 		Expect(c.Set(context.Background(), "empty", []byte(""))).To(Succeed())
 		Expect(c.Get(context.Background(), "empty")).To(Equal([]byte{}))
@@ -232,7 +232,7 @@ var _ = Describe("Client", func() {
 	})
 
 	Describe("New", func() {
-		It("does not fail, whatever it is given: the first call does", func() {
+		It("never fails: the first call reports what is wrong", func() {
 			c := cryptomem.New("localhost:1", -1, "short").Client()
 			DeferCleanup(c.Close)
 			Expect(c.Set(context.Background(), "k", []byte("v"))).To(MatchError(And(ContainSubstring("32"), ContainSubstring("ttl"))))
@@ -252,7 +252,7 @@ var _ = Describe("Client", func() {
 			}
 		})
 
-		It("says what is wrong to every call that can fail, and never panics", func() {
+		It("reports what is wrong from every call that can fail, and never panics", func() {
 			ctx := context.Background()
 			broken := cryptomem.New("localhost:1", -1, "short").Client()
 			DeferCleanup(broken.Close)
@@ -288,7 +288,7 @@ var _ = Describe("Client", func() {
 		})
 	})
 
-	It("carries the server's own words in its error", func() {
+	It("has the server's message in its error", func() {
 		server.answer = func(nc net.Conn, r *wire.Request) bool {
 			_, err := nc.Write(wire.AppendResponse(nil, wire.Error, []byte("out of memory")))
 			return err == nil

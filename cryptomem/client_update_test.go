@@ -65,7 +65,7 @@ var _ = Describe("Changing what is there", func() {
 	in := func(d time.Duration) time.Time { return w.clock.Now().Add(d) }
 
 	Describe("Update", func() {
-		It("returns what is there now, and gives a new value the client's TTL", func() {
+		It("returns the new value, and gives it the client's TTL if there was none", func() {
 			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("1")))
 			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
 			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("2")))
@@ -91,7 +91,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(expires()).To(BeTemporally("==", in(time.Minute)))
 		})
 
-		It("leaves everything as it was when change fails", func() {
+		It("changes nothing if the function returns an error", func() {
 			Expect(c.Set(ctx, key, []byte("1"))).To(Succeed())
 			failure := errors.New("no")
 			value, err := c.Update(ctx, key, func([]byte, bool) ([]byte, error) { return []byte("2"), failure })
@@ -125,14 +125,14 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Get(ctx, key)).To(Equal([]byte("1")))
 		})
 
-		It("lets others have their turn when change panics or ends its goroutine", func() {
+		It("lets others have their turn if the function panics or ends its goroutine", func() {
 			Expect(func() {
 				_, _ = c.Update(ctx, key, func([]byte, bool) ([]byte, error) { panic("change") })
 			}).To(PanicWith("change"))
 			Expect(c.Update(ctx, key, plusOne)).To(Equal([]byte("1")))
 		})
 
-		It("computes anew when another client was faster", func() {
+		It("calls the function again if another client was faster", func() {
 			other, calls := w.client(), 0
 			Expect(c.Update(ctx, key, func(value []byte, found bool) ([]byte, error) {
 				if calls++; calls == 1 {
@@ -143,7 +143,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(calls).To(Equal(2))
 		})
 
-		It("goes on until its context ends, and then says both", func() {
+		It("goes on until its context ends, and then returns both errors", func() {
 			other := w.client()
 			ending, cancel := context.WithCancel(ctx)
 			calls := 0
@@ -158,7 +158,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Get(ctx, key)).To(Equal([]byte("theirs")))
 		})
 
-		It("waits for its turn no longer than its context allows", func() {
+		It("waits for its turn until its context ends, and no longer", func() {
 			inside, leave, done := make(chan bool), make(chan bool), make(chan error)
 			go func() {
 				_, err := c.Update(ctx, key, func([]byte, bool) ([]byte, error) {
@@ -177,7 +177,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Touch(ctx, key)).To(Succeed())
 		})
 
-		It("does not have those who wait find out one by one that the store is away", func() {
+		It("lets callers wait for their turn no longer once the store is unavailable", func() {
 			away := awayStore{asked: make(chan bool), leave: make(chan bool)}
 			c, err := cryptomem.NewClient(away, cryptomem.WithSecret([]byte(secret)), cryptomem.WithAttempts(1))
 			Expect(err).NotTo(HaveOccurred())
@@ -199,7 +199,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Close()).To(Succeed())
 		})
 
-		It("succeeds always, however many want the same key at the same time", func() {
+		It("always succeeds in the end, however many callers update the same key", func() {
 			const goroutines, each = 100, 20
 			all := []*cryptomem.Client{c, c, c, w.client(), w.client()}
 			var failed sync.Map
@@ -222,7 +222,7 @@ var _ = Describe("Changing what is there", func() {
 	})
 
 	Describe("Touch", func() {
-		It("stores for the client's TTL, or the one given, and never what is not there", func() {
+		It("sets the client's TTL, or the given one, and never creates a value", func() {
 			Expect(c.Touch(ctx, key)).To(MatchError(cryptomem.ErrNotFound))
 			Expect(c.Set(ctx, key, []byte("v"), cryptomem.TTL(time.Minute))).To(Succeed())
 			Expect(c.Touch(ctx, key)).To(Succeed())
@@ -237,7 +237,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Set(ctx, key, []byte("1"), cryptomem.TTL(time.Minute))).To(Succeed())
 		})
 
-		It("is for all that replaces one value", func() {
+		It("works with every method that replaces one value", func() {
 			end := in(time.Minute)
 			Expect(c.Set(ctx, key, []byte("2"), cryptomem.KeepTTL())).To(Succeed())
 			Expect(expires()).To(BeTemporally("==", end))
@@ -253,7 +253,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Get(ctx, key)).To(Equal([]byte("4")))
 		})
 
-		It("means the client's TTL where there is nothing", func() {
+		It("means the client's TTL if there is no value", func() {
 			Expect(c.Remove(ctx, key)).To(Succeed())
 			Expect(c.Set(ctx, key, []byte("2"), cryptomem.KeepTTL())).To(Succeed())
 			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
@@ -262,14 +262,14 @@ var _ = Describe("Changing what is there", func() {
 			Expect(expires()).To(BeTemporally("==", in(time.Hour)))
 		})
 
-		It("is refused where nothing is read", func() {
+		It("is refused by methods that do not read the value", func() {
 			errs := c.SetMany(ctx, []cryptomem.Pair{{Key: key}}, cryptomem.KeepTTL())
 			Expect(errs[0]).To(MatchError(ContainSubstring("a batch cannot")))
 		})
 	})
 
 	Describe("Increment", func() {
-		It("counts from nothing, in whole numbers, up and down", func() {
+		It("counts from 0, in whole numbers, up and down", func() {
 			Expect(c.Increment(ctx, key, 1)).To(Equal(int64(1)))
 			Expect(c.Increment(ctx, key, 41)).To(Equal(int64(42)))
 			Expect(c.Increment(ctx, key, -43)).To(Equal(int64(-1)))
@@ -285,7 +285,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Increment(ctx, key, 1, cryptomem.TTL(time.Minute))).To(Equal(int64(1)))
 		})
 
-		It("refuses what is not a number, and a sum that is too large, and leaves it", func() {
+		It("refuses a value that is not a number, and a sum that is too large, and changes nothing", func() {
 			Expect(c.Set(ctx, key, []byte("one"))).To(Succeed())
 			_, err := c.Increment(ctx, key, 1)
 			Expect(err).To(MatchError("value is not a whole number of 64 bits"))
@@ -297,7 +297,7 @@ var _ = Describe("Changing what is there", func() {
 			Expect(err).To(MatchError("key is empty"))
 		})
 
-		It("gives each of many callers a sum of its own, in few swaps", func() {
+		It("gives each of many callers its own sum, in few swaps", func() {
 			const goroutines, each = 100, 50
 			sums := make(chan int64, goroutines*each)
 			var group sync.WaitGroup
@@ -354,14 +354,14 @@ var _ = Describe("Changing what is there", func() {
 			Expect(c.Get(ctx, key)).To(Equal([]byte("11")))
 		})
 
-		It("ends with the client", func() {
+		It("stops when the client is closed", func() {
 			Expect(c.Close()).To(Succeed())
 			_, err := c.Increment(ctx, key, 1)
 			Expect(err).To(MatchError(cryptomem.ErrClosed))
 		})
 	})
 
-	It("forgives, where it is asked to, that there is nothing", func() {
+	It("ignores a missing value if asked to", func() {
 		Expect(c.Remove(ctx, key)).To(Succeed())
 		Expect(c.Exists(ctx, key)).To(BeFalse())
 		Expect(c.Set(ctx, key, nil)).To(Succeed())
@@ -376,7 +376,7 @@ var _ = Describe("Changing what is there", func() {
 		Expect(len(err.Error())).To(BeNumerically("<", 300), "an error names a key, and does not repeat it")
 	})
 
-	It("tells its namespace, and that FLUSH is not enabled", func() {
+	It("knows its namespace, and that FLUSH is not enabled", func() {
 		Expect(c.Namespace()).To(BeEmpty())
 		Expect(w.client(cryptomem.WithNamespace("shop")).Namespace()).To(Equal("shop"))
 		_, err := newWorld(server.Config{}).client().Flush(ctx, "")
@@ -422,13 +422,13 @@ var _ = Describe("A client whose clock is ahead of the server's", func() {
 		Expect(ahead.Exists(ctx, "k")).To(BeFalse())
 	})
 
-	It("adds where the server alone still holds something", func() {
+	It("adds a value although the server still holds one", func() {
 		Expect(ahead.Add(ctx, "k", []byte("new"))).To(Succeed())
 		Expect(ahead.Get(ctx, "k")).To(Equal([]byte("new")))
 		Expect(ahead.Add(ctx, "k", []byte("newer"))).To(MatchError(cryptomem.ErrExists))
 	})
 
-	It("updates it as if nothing were there, in one go", func() {
+	It("updates as if there were no value, at the first attempt", func() {
 		calls := 0
 		Expect(ahead.Update(ctx, "k", func(value []byte, found bool) ([]byte, error) {
 			calls++
@@ -440,7 +440,7 @@ var _ = Describe("A client whose clock is ahead of the server's", func() {
 		Expect(ahead.Increment(ctx, "n", 1)).To(Equal(int64(1)))
 	})
 
-	It("touches nothing, and is told the version for a swap of its own", func() {
+	It("does not touch the value, and gets its version for a swap", func() {
 		Expect(ahead.Touch(ctx, "k")).To(MatchError(cryptomem.ErrNotFound))
 		item, err := ahead.GetItem(ctx, "k")
 		Expect(err).To(MatchError(cryptomem.ErrExpired))

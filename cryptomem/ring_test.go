@@ -223,7 +223,7 @@ var _ = Describe("A ring of servers", func() {
 		}
 	})
 
-	It("loads what a server that is down would have had", func() {
+	It("loads values that belong to a server that is down", func() {
 		key := w.keyOn(ctx, c, 1)
 		members[1].down.Store(true)
 		Expect(c.GetOrLoad(ctx, key, func(context.Context) ([]byte, error) { return []byte("loaded"), nil })).To(BeEquivalentTo("loaded"))
@@ -441,7 +441,7 @@ var _ = Describe("Dial with several addresses", func() {
 		return c, err
 	}
 
-	It("makes a ring of them, the same in whatever order", func() {
+	It("makes the same ring of them in any order", func() {
 		a, b := listen(newServer(server.Config{})), listen(newServer(server.Config{}))
 		one, err := dial(a + "," + b)
 		Expect(err).NotTo(HaveOccurred())
@@ -454,7 +454,7 @@ var _ = Describe("Dial with several addresses", func() {
 		}
 	})
 
-	It("needs one of them to be there", func() {
+	It("needs one of them to answer", func() {
 		a := listen(newServer(server.Config{}))
 		_, err := dial(a+",unix:/nobody/here", cryptomem.WithBackoff(0, 0))
 		Expect(err).NotTo(HaveOccurred())

@@ -29,7 +29,7 @@ var _ = Describe("A stamp", func() {
 })
 
 var _ = Describe("An envelope's id", func() {
-	It("is another for each", func() {
+	It("is different for each", func() {
 		s, seen := sealer(keyring(secret)), map[uint64]bool{}
 		for i := range 1000 {
 			envelope, err := s.Seal(nil, []byte("name"), []byte("value"), never, stamp*sealing.Stamp(i%2))

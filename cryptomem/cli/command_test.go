@@ -64,7 +64,7 @@ var _ = Describe("Every command", func() {
 		}
 	})
 
-	It("has one summary that fits a menu", func() {
+	It("has a one-line summary for a menu", func() {
 		for _, cmd := range commands() {
 			Expect(cmd.summary()).To(MatchRegexp(`^[A-Z][a-z]+ .*[^.]$`), cmd.name)
 		}
@@ -106,7 +106,7 @@ var _ = Describe("Every command", func() {
 		return "unix:" + addr
 	}
 
-	It("lets no server give orders to the terminal", func() {
+	It("lets no server control the terminal", func() {
 		const order = "\x1b[2Jgone\x07\u009b"
 		for _, hostile := range []struct {
 			status wire.Status
@@ -135,13 +135,13 @@ var _ = Describe("Every command", func() {
 		}
 	})
 
-	It("tells an age in seconds, and never as nothing", func() {
+	It("shows an age in seconds, and never as 0", func() {
 		for d, text := range map[time.Duration]string{0: "1ms", 400 * time.Millisecond: "400ms", 90*time.Second + 400*time.Millisecond: "1m30s"} {
 			Expect(age(d)).To(Equal(text))
 		}
 	})
 
-	It("says who answers where no cryptomem server does", func() {
+	It("says what answers if it is no cryptomem server", func() {
 		addr := filepath.Join(GinkgoT().TempDir(), "s")
 		l, err := net.Listen("unix", addr)
 		Expect(err).NotTo(HaveOccurred())

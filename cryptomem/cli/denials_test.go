@@ -70,7 +70,7 @@ var _ = Describe("Failed authentication", func() {
 		Expect(lines()[1]).To(HaveSuffix("times=1"))
 	})
 
-	It("is logged of those, too, whom a certificate makes known and who are too many", func() {
+	It("is also logged for clients with a certificate whose identity has too many connections", func() {
 		file := filepath.Join(GinkgoT().TempDir(), "identities.yaml")
 		Expect(os.WriteFile(file, []byte("web: {certificates: [web.example.com], prefixes: [''], max_connections: 1}"), 0o600)).To(Succeed())
 		list, err := access.Load(file)

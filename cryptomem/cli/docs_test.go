@@ -76,7 +76,7 @@ var judges = map[string]string{
 }
 
 var _ = Describe("The documents", func() {
-	It("link to files that there are, and all are in README's list", func() {
+	It("link to files that exist, and all pages are in README's list", func() {
 		all := documents()
 		for name, text := range all {
 			for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -89,7 +89,7 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
-	It("link to headings that there are", func() {
+	It("link to headings that exist", func() {
 		all := documents()
 		for name, text := range all {
 			for _, m := range regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -103,7 +103,7 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
-	It("have no block that nothing judges", func() {
+	It("have no block that no spec checks", func() {
 		for name, text := range documents() {
 			Expect(strings.Count(text, "\n```")).To(Equal(2*len(fence.FindAllString(text, -1))), "fences in "+name)
 			for _, m := range fence.FindAllStringSubmatch(text, -1) {
@@ -182,7 +182,7 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
-	It("give developers commands that there are", func() {
+	It("give developers commands that exist", func() {
 		for name, text := range documents() {
 			for _, block := range blocks(text, "sh") {
 				for line := range strings.Lines(block) {
@@ -198,7 +198,7 @@ var _ = Describe("The documents", func() {
 		}
 	})
 
-	It("name commands and flags that there are", func() {
+	It("name commands and flags that exist", func() {
 		var help strings.Builder
 		known := make(map[string]bool)
 		for _, c := range commands() {

@@ -15,7 +15,7 @@ import (
 )
 
 var _ = Describe("A log whose reader has stopped", func() {
-	It("holds nobody up, loses lines beyond a bound, and says how many", func() {
+	It("never blocks the server, loses lines beyond a bound, and says how many", func() {
 		reader, writer, err := os.Pipe()
 		Expect(err).NotTo(HaveOccurred())
 		defer writer.Close() //nolint:errcheck // only what was read counts

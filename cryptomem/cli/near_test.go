@@ -28,7 +28,7 @@ var _ = Describe("A proxy's near cache", func() {
 		return openUpstream(cfg, keyFile(), clock.New(), slog.New(slog.DiscardHandler))
 	}
 
-	It("answers reads on Valkey, and is in the figures", func() {
+	It("answers reads on Valkey, and has its own metrics", func() {
 		u, err := opened("valkey://"+valkeytest.Start(GinkgoTB()).Addr, valkeystore.MinNearCache)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(u.close)
@@ -41,7 +41,7 @@ var _ = Describe("A proxy's near cache", func() {
 		}).Should(BeNumerically(">", 10))
 	})
 
-	It("is off unless it is asked for, and refused where nobody tells of changes", func() {
+	It("is off by default, and refused for upstreams that do not report changes", func() {
 		u, err := opened("valkey://localhost:1", 0)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(u.near()).To(BeNil())

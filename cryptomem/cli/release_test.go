@@ -24,7 +24,7 @@ func first(file, pattern string) string {
 }
 
 var _ = Describe("What is written about a release", func() {
-	It("names the Go that go.mod asks for", func() {
+	It("names the Go version that go.mod requires", func() {
 		oldest := first("go.mod", `(?m)^go (\d+\.\d+)`)
 		Expect(first("README.md", `for Go (\S+)\s+and later`)).To(Equal(oldest))
 		Expect(first("docs/quickstart.md", `You need Go (\S+) `)).To(Equal(oldest))
@@ -39,7 +39,7 @@ var _ = Describe("What is written about a release", func() {
 		}
 	})
 
-	It("wears badges that say what can be looked up here", func() {
+	It("has badges that agree with the documents", func() {
 		readme, err := os.ReadFile(filepath.Join(top, "README.md"))
 		Expect(err).NotTo(HaveOccurred())
 		var worn []string

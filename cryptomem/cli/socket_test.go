@@ -41,7 +41,7 @@ var _ = Describe("A Unix socket", func() {
 		Expect(path).To(BeAnExistingFile())
 	}
 
-	It("lets nobody in before it has its mode, which no umask changes", func(ctx SpecContext) {
+	It("lets no client in before it has its mode, which no umask changes", func(ctx SpecContext) {
 		defer syscall.Umask(syscall.Umask(0))
 		l, err := listenWithoutRights(ctx, path)
 		Expect(err).NotTo(HaveOccurred())

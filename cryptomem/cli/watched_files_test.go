@@ -119,7 +119,7 @@ var _ = Describe("What is kept in files", func() {
 		Expect(reads).To(Equal(2))
 	})
 
-	It("is read whenever somebody asks, who is told each time what failed", func() {
+	It("is read on request, and the request reports what failed", func() {
 		Expect(f.reloadNow()).To(BeTrue())
 		failure = errors.New("line 1: wrong")
 		Expect(f.reloadNow()).To(BeFalse())

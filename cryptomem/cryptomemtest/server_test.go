@@ -21,7 +21,7 @@ var _ = Describe("Server", func() {
 		DeferCleanup(func() { Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before)) })
 	})
 
-	It("serves all its clients the same items, and time moves when the test says so", func() {
+	It("serves all its clients the same items, and its clock moves when the test says so", func() {
 		server := cryptomemtest.NewServer(GinkgoTB())
 		one, two := server.Client(), server.Client(cryptomem.WithDefaultTTL(time.Hour))
 		Expect(two.Set(context.Background(), "k", []byte("v"))).To(Succeed())
@@ -56,7 +56,7 @@ var _ = Describe("Faults", func() {
 		client = server.Client(cryptomem.WithAttempts(2))
 	})
 
-	It("let answers take their time, which the test advances", func() {
+	It("can delay answers until the test advances the clock", func() {
 		server.Delay(time.Second)
 		ended := make(chan error, 2)
 		for _, key := range []string{"a", "b"} {
@@ -74,7 +74,7 @@ var _ = Describe("Faults", func() {
 		Expect(<-ended).To(MatchError(context.Canceled))
 	})
 
-	It("refuse as many requests as the test says, in their turn", func() {
+	It("can refuse as many requests as the test says", func() {
 		server.Busy(2)
 		Expect(client.Set(ctx, "a", nil)).To(MatchError(cryptomem.ErrBusy))
 		b := client.Batch()
@@ -87,7 +87,7 @@ var _ = Describe("Faults", func() {
 		Expect(results[2].Err).NotTo(HaveOccurred())
 	})
 
-	It("lose answers to what has happened", func() {
+	It("can lose the answers of requests that were executed", func() {
 		Expect(client.Set(ctx, "a", []byte("1"))).To(Succeed())
 		server.LoseAnswers(1)
 		Expect(client.Set(ctx, "a", []byte("2"))).To(MatchError(cryptomem.ErrMaybeApplied))

@@ -168,7 +168,7 @@ func healthyClient() *visitor {
 }
 
 var _ = Describe("A client in good health", func() {
-	It("gives no reason to worry, and a list of what was looked at", func(ctx context.Context) {
+	It("reports no problem, and lists everything that was checked", func(ctx context.Context) {
 		v := healthyClient()
 		findings := doctor.ExamineClient(ctx, v.Client)
 		Expect(serious(findings)).To(BeEmpty())

@@ -133,7 +133,7 @@ func serious(findings []doctor.Finding) (list []doctor.Finding) {
 }
 
 var _ = Describe("A set-up in good health", func() {
-	It("gives no reason to worry, and a list of what was looked at", func(ctx context.Context) {
+	It("reports no problem, and lists everything that was checked", func(ctx context.Context) {
 		s := healthy()
 		findings := doctor.Examine(ctx, s.Setup)
 		Expect(serious(findings)).To(BeEmpty())

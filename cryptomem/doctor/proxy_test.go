@@ -32,7 +32,7 @@ var _ = Describe("A proxy", func() {
 		return doctor.Finding{}
 	}
 
-	It("is told who of this machine may connect", func() {
+	It("is told which users of this machine may connect", func() {
 		dir := GinkgoT().TempDir()
 		socket, password := "unix:"+filepath.Join(dir, "s"), filepath.Join(dir, "password")
 		Expect(os.WriteFile(password, []byte("a password that only specs may have\n"), 0o600)).To(Succeed())
@@ -53,7 +53,7 @@ var _ = Describe("A proxy", func() {
 		}
 	})
 
-	It("is told how to find who is there in its place, on a port or a socket", func() {
+	It("is told how to find out what listens in its place, on a port or a socket", func() {
 		mute := func(network, addr string) string {
 			l, err := net.Listen(network, addr)
 			Expect(err).NotTo(HaveOccurred())

@@ -151,7 +151,7 @@ var _ = Describe("A client of a Valkey or Redis", func() {
 		Expect(wrong(examine(cluster.URL()))).To(ContainElement(And(HaveField("Subject", "cluster"), HaveField("Severity", doctor.Problem))))
 	})
 
-	It("is told what is wrong with the address, or who does not answer", func() {
+	It("is told what is wrong with the address, or which server does not answer", func() {
 		oneOf(examine("http://localhost"), doctor.Problem, "address", "scheme")
 		server := start()
 		server.Kill()

@@ -59,7 +59,7 @@ var _ = Describe("Store", func() {
 		Expect(err).To(MatchError(ContainSubstring("key is a int")))
 	})
 
-	It("finds nothing where nothing is, was deleted or has expired", func() {
+	It("finds nothing if the value is missing, deleted or expired", func() {
 		missing(values, "key")
 		Expect(values.Set(ctx, "key", "value", store.WithExpiration(time.Minute))).To(Succeed())
 		server.Advance(time.Minute - time.Second)

@@ -68,7 +68,7 @@ var _ = Describe("Cache", func() {
 		Expect(cache.Unopened()).To(BeEquivalentTo(1))
 	})
 
-	It("asks again while the store is away, and tells who wants to know", func() {
+	It("asks again while the store is unavailable, and reports that to the error handler", func() {
 		var failures []error
 		cache := gqlcache.New(server.Client(), quiet, adapter.WithErrorHandler(func(err error) { failures = append(failures, err) }))
 		server.Down()

@@ -43,7 +43,7 @@ var _ = Describe("Observer", func() {
 		client = server.Client(cryptomem.WithObserver(observer), cryptomem.WithAttempts(1))
 	})
 
-	It("makes a span and a duration of every request", func() {
+	It("records a span and a duration for every request", func() {
 		Expect(client.Set(context.Background(), "k", []byte("v"))).To(Succeed())
 		Expect(client.Get(context.Background(), "k")).To(Equal([]byte("v")))
 		Expect(record.names()).To(Equal([]string{"SET", "GET"}))
@@ -59,7 +59,7 @@ var _ = Describe("Observer", func() {
 		Expect(record.durations).To(Equal([]float64{0, 0}))
 	})
 
-	It("does not take a miss for a failure", func() {
+	It("does not count a miss as a failure", func() {
 		_, err := client.Get(context.Background(), "none")
 		Expect(err).To(MatchError(cryptomem.ErrNotFound))
 		Expect(record.spans[0].status).To(Equal(codes.Unset))
@@ -84,7 +84,7 @@ var _ = Describe("Observer", func() {
 		Expect(record.durations).To(HaveLen(2))
 	})
 
-	DescribeTable("counts what nobody gets", func(err error, kind string) {
+	DescribeTable("counts withheld values by their reason", func(err error, kind string) {
 		observer, failed := otelcryptomem.New(otelcryptomem.WithMeterProvider(meters{r: record}))
 		Expect(failed).NotTo(HaveOccurred())
 		observer.Withheld(cryptomem.CommandGet, err)
@@ -100,7 +100,7 @@ var _ = Describe("Observer", func() {
 		Entry(nil, cryptomem.ErrNotAuthentic, "not authentic"),
 	)
 
-	It("is told by the client of what that withholds", func() {
+	It("is told by the client which values it withholds", func() {
 		Expect(client.Set(ctx, "k", []byte("v"))).To(Succeed())
 		stranger := server.Client(cryptomem.WithSecret([]byte("another-32-byte-long-secret-key!")))
 		Expect(stranger.Set(ctx, "k", []byte("forged"))).To(Succeed())

@@ -90,7 +90,7 @@ var _ = Describe("Scripts", func() {
 		Expect(show(ask(s, "MGET", "a", "b"))).To(Equal("*2\r\n$1\r\n1\r\n$1\r\n2\r\n"))
 	})
 
-	It("run again when somebody was faster, and lose nothing", func() {
+	It("run again if another client was faster, and lose no change", func() {
 		for _, keys := range [][]string{{"1", "n"}, {"2", "n", "m"}} {
 			rival := &rival{name: "n", value: value.AppendString(nil, []byte("100"))}
 			begin(func(u keyspace.Upstream) keyspace.Upstream {

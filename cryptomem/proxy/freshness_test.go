@@ -106,7 +106,7 @@ var _ = Describe("A proxy whose upstream takes something back", func() {
 	}
 	const missing = "_\r\n"
 
-	It("has nothing there for who asks, and counts why", func() {
+	It("reports a missing value to the program, and counts the reason", func() {
 		Expect(answer("SET", "k", "old")).To(Equal("+OK\r\n"))
 		store.planted = store.last
 		Expect(answer("GET", "k")).To(Equal("$3\r\nold\r\n"))
@@ -117,7 +117,7 @@ var _ = Describe("A proxy whose upstream takes something back", func() {
 		Expect(withheld()).To(HaveKeyWithValue("stale_superseded", BeNumerically(">=", 2)))
 	})
 
-	It("puts what is written in its place", func() {
+	It("replaces it with what the program writes", func() {
 		Expect(answer("SET", "k", "1")).To(Equal("+OK\r\n"))
 		old := store.last
 		Expect(answer("DEL", "k")).To(Equal(":1\r\n"))
@@ -128,7 +128,7 @@ var _ = Describe("A proxy whose upstream takes something back", func() {
 		Expect(answer("GET", "k")).To(Equal("$1\r\n2\r\n"))
 	})
 
-	It("tells what a cut ended, what a clock is too far ahead for, and what does not say its time", func() {
+	It("counts values ended by a cut, values from the future and values without a sealing time separately", func() {
 		Expect(answer("SET", "k", "v")).To(Equal("+OK\r\n"))
 		store.planted = store.last
 		client.NotBefore(clk.Now().Add(time.Second))
@@ -147,7 +147,7 @@ var _ = Describe("A proxy whose upstream takes something back", func() {
 		Expect(withheld()).To(Equal(map[string]int{"stale_unstamped": 1}))
 	})
 
-	It("knows nothing of it without freshness", func() {
+	It("does not notice it without freshness", func() {
 		open(cryptomem.WithoutFreshness())
 		Expect(answer("SET", "k", "old")).To(Equal("+OK\r\n"))
 		store.planted = store.last

@@ -51,7 +51,7 @@ var _ = Describe("Store", func() {
 		Expect(find("token")).To(BeNil())
 	})
 
-	It("forgets what was deleted, and does not mind what is not there", func() {
+	It("forgets what was deleted, and ignores what does not exist", func() {
 		Expect(store.Commit("token", []byte("session"), server.Clock.Now().Add(time.Hour))).To(Succeed())
 		Expect(store.Delete("token")).To(Succeed())
 		Expect(store.Delete("token")).To(Succeed())

@@ -92,7 +92,7 @@ var _ = Describe("a server that requires authentication", func() {
 		c = dial(listen(s))
 	})
 
-	It("executes nothing before, in words that every client knows", func() {
+	It("executes nothing before that, and answers with a status that every client knows", func() {
 		for command := wire.Set; command < wire.Auth; command++ {
 			value := ""
 			switch command {
@@ -110,7 +110,7 @@ var _ = Describe("a server that requires authentication", func() {
 		Expect(s.Cache().Stats().Items).To(BeZero())
 	})
 
-	It("executes nothing before, even what was handed to its guard without being admitted", func() {
+	It("executes nothing before that, even a request that skipped admission", func() {
 		near, far := net.Pipe()
 		DeferCleanup(near.Close)
 		g := server.NewGuard(&server.Handler{Cache: s.Cache()}, door, far)
@@ -190,7 +190,7 @@ var _ = Describe("a server that requires authentication", func() {
 		Entry(nil, wire.Flush, 0, wire.Denied),
 	)
 
-	It("says so when someone who may come in has to wait", func() {
+	It("says so when an identity has too many connections", func() {
 		door.full.Store(true)
 		late := dial(c.RemoteAddr().String())
 		status, message := ask(late, request(wire.Ping, "", ""))
@@ -282,7 +282,7 @@ var _ = Describe("a server that requires authentication", func() {
 		Expect(door.denied.Load()).To(BeEquivalentTo(3))
 	})
 
-	It("lets go of a permission when its connection ends or gets another", func() {
+	It("releases a permission when its connection ends or gets another", func() {
 		ask(c, login)
 		ask(c, login)
 		Expect(door.inside.Load()).To(BeEquivalentTo(1))

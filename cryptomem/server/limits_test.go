@@ -179,7 +179,7 @@ var _ = Describe("a server under attack", func() {
 		Eventually(func() uint64 { return s.Stats().WriteTimeouts }).Should(BeEquivalentTo(1))
 	})
 
-	It("spends nothing on values of 4 GiB that are only declared", func() {
+	It("spends no memory on values of 4 GiB that are only announced", func() {
 		start(server.Config{})
 		before := heap()
 		for range 64 {
@@ -192,7 +192,7 @@ var _ = Describe("a server under attack", func() {
 		expectService()
 	})
 
-	It("says busy to a large request when memory for those is used up, and stays in step", func() {
+	It("answers busy to a large request when memory for those is used up, and stays in step", func() {
 		start(server.Config{MaxInFlight: 1 << 20})
 		half := request(wire.Ping, "", strings.Repeat("v", 1<<20))
 		hogs := []*net.TCPConn{dial(addr), dial(addr)}
@@ -229,7 +229,7 @@ var _ = Describe("a server under attack", func() {
 		Expect(here.Close()).To(Succeed())
 	})
 
-	It("says busy to connections over the limit, in words that every client knows", func() {
+	It("answers busy to connections over the limit, with a status that every client knows", func() {
 		start(server.Config{MaxConnections: 2})
 		first, second := dial(addr), dial(addr)
 		ask(first, request(wire.Ping, "", ""))
@@ -291,7 +291,7 @@ var _ = Describe("a server under attack", func() {
 		Expect(io.ReadAll(c)).To(BeEmpty())
 	})
 
-	It("shrugs off garbage", func() {
+	It("survives garbage", func() {
 		start(server.Config{})
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 100 {

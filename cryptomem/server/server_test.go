@@ -82,7 +82,7 @@ var _ = Describe("a server", func() {
 		Expect(exchange(dial(addr), input)).To(Equal([]byte("CM\x01\x00\x00\x00\x00CM\x01\x00\x00\x00\x01v")))
 	})
 
-	It("tells an HTTP client why it hangs up", func() {
+	It("tells an HTTP client why it closes the connection", func() {
 		addr := listen(newServer(server.Config{}))
 		c := dial(addr)
 		_, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))

@@ -183,7 +183,7 @@ var _ = Describe("A connection", func() {
 })
 
 var _ = Describe("The tables of docs/valkey.md", func() {
-	It("names specs that there are", func() {
+	It("names specs that exist", func() {
 		text, err := os.ReadFile("../../docs/valkey.md")
 		Expect(err).NotTo(HaveOccurred())
 		var specs strings.Builder

@@ -74,7 +74,7 @@ var _ = Describe("A lone caller", func() {
 		}).WithTimeout(testTimeout).Should(BeZero())
 	})
 
-	It("reads what is large, and leaves writing it to who may be held", func() {
+	It("reads large values itself, and leaves writing them to a goroutine", func() {
 		large := strings.Repeat("v", 1<<20)
 		for range 5 {
 			Expect(c.set("large", large, 0)).To(Succeed())

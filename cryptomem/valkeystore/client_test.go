@@ -116,7 +116,7 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		Expect(server.Must("PTTL", "\x03appn").AsInt64()).To(BeNumerically("~", 60000, 5000))
 	})
 
-	It("counts, keeps expiries, and forgives what is not there", func() {
+	It("counts, keeps expiries, and ignores missing values where asked to", func() {
 		for i := range 3 {
 			Expect(c.Increment(ctx, "count", 2, cryptomem.TTL(time.Hour))).To(BeEquivalentTo(2 * (i + 1)))
 		}
@@ -167,13 +167,13 @@ var _ = Describe("A client on Valkey", Ordered, func() {
 		}
 	})
 
-	It("loads what is missing in three round trips", func() {
+	It("loads a missing value in three round trips", func() {
 		Expect(c.GetOrLoad(ctx, "name", func(context.Context) ([]byte, error) { return []byte("loaded"), nil })).To(BeEquivalentTo("loaded"))
 		Expect(store.trips.Load()).To(BeEquivalentTo(3))
 		Expect(c.Get(ctx, "name")).To(BeEquivalentTo("loaded"))
 	})
 
-	It("replaces what the server still holds and the seal calls expired", func() {
+	It("replaces a value that the server still holds although its sealed expiry has passed", func() {
 		hour := cryptomem.TTL(time.Hour)
 		for _, name := range []string{"add", "load", "update"} {
 			Expect(c.Set(ctx, name, []byte("old"), hour)).To(Succeed())

@@ -56,7 +56,7 @@ var _ = Describe("What a server refuses", func() {
 		Eventually(func() (string, error) { return c.get("name") }).Should(Equal("old"))
 	}
 
-	It("is OOM at maxmemory: full, and nothing applied", func() {
+	It("is OOM at maxmemory: the store is full, and nothing was applied", func() {
 		prepared("--maxmemory-policy", "noeviction")
 		server.Must("CONFIG", "SET", "maxmemory", "1")
 		refused("OOM", cryptomem.ErrFull, cryptomem.ErrUnavailable)
@@ -206,7 +206,7 @@ var _ = Describe("What a server refuses", func() {
 		}
 	})
 
-	It("is anything else: final, in the server's own words", func() {
+	It("is anything else: final, with the server's message", func() {
 		prepared("--rename-command", "GETDEL", "")
 		err := c.do(&cryptomem.Request{Command: wire.GetDel, Name: []byte("name")})
 		surelyNot(err, "unknown command")

@@ -109,7 +109,7 @@ var _ = Describe("Under load, a cluster", Ordered, ContinueOnFailure, func() {
 })
 
 var _ = Describe("A lone caller of a cluster", func() {
-	It("is shown nothing wrong, through a failover, a slot that moves and connections that are killed", func() {
+	It("sees no wrong value through a failover, a slot that moves and killed connections", func() {
 		cluster := valkeytest.StartCluster(GinkgoTB(), 3, true)
 		store := open(cluster.URL(), valkeystore.WithTimeout(time.Second), valkeystore.WithRefresh(time.Second))
 		l := startLoad(store, 1, 30)
@@ -244,7 +244,7 @@ var _ = Describe("Under load, a primary with sentinels", func() {
 		}).WithTimeout(testTimeout).Should(Equal("new"))
 	})
 
-	It("is followed even if no node told of it", func() {
+	It("is followed even if no node announced it", func() {
 		w := valkeytest.StartWatched(GinkgoTB(), 1)
 		muted := muteEvents(w.Sentinels[0].Addr)
 		store := open("valkey://"+muted+"?sentinel=main", valkeystore.WithRefresh(100*time.Millisecond))

@@ -104,7 +104,7 @@ var _ = Describe("A client with a near cache", func() {
 		}).WithTimeout(testTimeout).Should(BeEquivalentTo(1))
 	}
 
-	It("opens and checks what is near like what is not, and tells its observer which is which", func() {
+	It("opens and checks near copies like any value, and marks them for the observer", func() {
 		c := newClient()
 		Expect(c.Set(ctx, "name", []byte("value"))).To(Succeed())
 		warm(c, "name")
@@ -120,7 +120,7 @@ var _ = Describe("A client with a near cache", func() {
 		Expect(hits.asked.Load()).To(Equal(asked))
 	})
 
-	It("serves nothing past its sealed expiry, whatever is near", func() {
+	It("serves no near copy past its sealed expiry", func() {
 		c := newClient()
 		Expect(c.Set(ctx, "name", []byte("value"), cryptomem.TTL(2*time.Second))).To(Succeed())
 		warm(c, "name")
@@ -128,7 +128,7 @@ var _ = Describe("A client with a near cache", func() {
 		Expect(c.Get(ctx, "name")).Error().To(MatchError(cryptomem.ErrNotFound))
 	})
 
-	It("does not take a near copy that it knows to be replaced, and asks for what is", func() {
+	It("does not use a near copy that it knows to be replaced, and asks the server", func() {
 		c := newClient()
 		Expect(c.Set(ctx, "name", []byte("old"))).To(Succeed())
 		key := server.Text("RANDOMKEY")
@@ -145,7 +145,7 @@ var _ = Describe("A client with a near cache", func() {
 		Eventually(func() (string, error) { v, err := c.Get(ctx, "name"); return string(v), err }).Should(Equal("new"))
 	})
 
-	It("asks again for what is near under a key that it no longer has", func() {
+	It("asks the server again if a near copy is sealed with a key that it no longer has", func() {
 		c := newClient()
 		Expect(c.Set(ctx, "name", []byte("value"))).To(Succeed())
 		warm(c, "name")
@@ -157,7 +157,7 @@ var _ = Describe("A client with a near cache", func() {
 		Expect(hits.asked.Load()).To(Equal(asked + 1))
 	})
 
-	It("wakes who waits for another's load when the value is stored, by no clock at all", func() {
+	It("wakes callers that wait for another process's load as soon as the value is stored", func() {
 		loader := newClient()
 		waiter, waits := newWaiter()
 		loading := make(chan struct{})
@@ -188,7 +188,7 @@ var _ = Describe("A client with a near cache", func() {
 		Eventually(loaded).Should(Receive(BeNil()))
 	})
 
-	It("wakes who waits for a load that failed, who then loads", func() {
+	It("wakes a caller that waits for a load that failed, which then loads itself", func() {
 		loader := newClient()
 		waiter, waits := newWaiter()
 		loading := make(chan struct{})

@@ -159,7 +159,7 @@ var _ = Describe("A near cache", func() {
 		}
 	})
 
-	It("keeps what an add that found something found", func() {
+	It("drops no copy for an Add that found a value", func() {
 		c.warm("name")
 		_, err := c.add("name", "new", 0, false)
 		Expect(err).To(MatchError(cryptomem.ErrExists))
@@ -201,7 +201,7 @@ var _ = Describe("A near cache", func() {
 		Eventually(func() string { value, _ := c.read("name"); return value }).Should(Equal("new"))
 	})
 
-	It("asks the server who wants to know, and drops its copy", func() {
+	It("asks the server for a fresh read, and drops its copy", func() {
 		c.warm("name")
 		r := &cryptomem.Request{Command: wire.Get, Name: []byte("name"), Fresh: true}
 		Expect(c.do(r)).To(Succeed())
@@ -275,7 +275,7 @@ var _ = Describe("A near cache", func() {
 		}
 	})
 
-	DescribeTable("keeps no answer of a read that was under way when word came",
+	DescribeTable("keeps no answer of a read during which a change was reported",
 		func(all bool) {
 			across, otherwise := valkeystore.KeptAcross(all)
 			Expect(across).To(BeFalse())
@@ -319,7 +319,7 @@ var _ = Describe("A near cache", func() {
 		c.warm("name")
 	})
 
-	It("refuses what it cannot keep its promise with", func() {
+	It("refuses options under which it could not keep its promise", func() {
 		for _, opt := range []valkeystore.Option{
 			valkeystore.WithNearCache(valkeystore.MinNearCache - 1), valkeystore.WithNearTTL(0), valkeystore.WithNearTTL(valkeystore.MaxNearTTL + 1),
 		} {

@@ -115,7 +115,7 @@ var _ = Describe("What gets no answer", func() {
 })
 
 var _ = Describe("What was surely not applied", func() {
-	It("is sent again until it passes, single and in a batch, sealed anew", func() {
+	It("is sent again until it succeeds, alone and in a batch, and sealed again each time", func() {
 		server := startServer()
 		c := caller{open("valkey://"+server.Addr, valkeystore.WithBackoff(time.Millisecond, time.Millisecond))}
 		for _, send := range []func(*cryptomem.Request) error{
@@ -309,7 +309,7 @@ var _ = Describe("A node that does not answer", func() {
 	var server *valkeytest.Server
 	BeforeEach(func() { server = startServer() })
 
-	It("holds no caller beyond its deadline, however many there are, and has room for all afterwards", func() {
+	It("holds no caller beyond its deadline, however many there are, and serves all of them afterwards", func() {
 		c := caller{open("valkey://"+server.Addr, valkeystore.WithTimeout(time.Hour))}
 		Expect(c.set("name", "old", 0)).To(Succeed())
 		server.Stop()

@@ -331,13 +331,13 @@ var _ = Describe("The hash of names", func() {
 		}
 	})
 
-	It("is another under another key", func() {
+	It("differs between keys", func() {
 		Expect(newSipHash([16]byte{1}).sum([]byte("name"))).NotTo(Equal(newSipHash([16]byte{15: 1}).sum([]byte("name"))))
 	})
 })
 
 var _ = Describe("A table that is told nothing", func() {
-	It("keeps to what is documented", func() {
+	It("behaves as documented", func() {
 		Expect([]any{DefaultClocks, DefaultDelay, DefaultNames}).To(Equal([]any{5 * time.Second, 55 * time.Second, 65536}))
 	})
 })

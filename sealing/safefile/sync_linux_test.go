@@ -22,7 +22,7 @@ var _ = Describe("a new file", func() {
 		Expect(name).NotTo(BeAnExistingFile())
 	})
 
-	It("is there only once its name is on the disk, too", func() {
+	It("exists only once its name is on the disk, too", func() {
 		f, err := os.Create(filepath.Join(GinkgoT().TempDir(), "new"))
 		Expect(err).NotTo(HaveOccurred())
 		another, err := syscall.Dup(int(f.Fd()))

@@ -243,7 +243,7 @@ var _ = Describe("A bound of the table in docs/operations.md holds:", func() {
 		})
 	}
 
-	It("and there is no other one", func() {
+	It("and there is no other row", func() {
 		Expect(rows()).To(HaveLen(len(measures)))
 	})
 })

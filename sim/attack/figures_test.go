@@ -16,7 +16,7 @@ import (
 )
 
 // These have succeeded once, and each is here as it was.
-var _ = Describe("An attack that has succeeded once does not again:", func() {
+var _ = Describe("An attack that once succeeded no longer does:", func() {
 	// attack has so many peers do something, and returns them.
 	attack := func(s *server, identity string, n int, do func(i int, p *peer)) []*peer {
 		GinkgoHelper()

@@ -78,7 +78,7 @@ var behaviours = []behaviour{
 
 func deadline() time.Time { return moment(5 * time.Second) }
 
-var _ = Describe("No command, however it is abused, takes anything from others:", func() {
+var _ = Describe("No command, however it is abused, harms other clients:", func() {
 	flags := []string{
 		"--max-memory", fmt.Sprint(maxMemory, "B"), "--max-in-flight", fmt.Sprint(maxInFlight, "B"), "--max-value-size", fmt.Sprint(maxValue, "B"),
 		"--frame-timeout", "10m", "--write-timeout", "10m", "--auth-timeout", "10m",

@@ -39,7 +39,7 @@ var _ = Describe("the command", func() {
 		Expect(out.String()).To(ContainSubstring("partial frame"))
 	})
 
-	It("comes to the same hash on one worker and on three", func() {
+	It("gets the same hash with one worker and with three", func() {
 		hash := func(workers string) string {
 			out.Reset()
 			Expect(run([]string{"--seeds", "10", "--workers", workers}, &out, &errs)).To(Equal(0))
@@ -49,7 +49,7 @@ var _ = Describe("the command", func() {
 		Expect(hash("3")).To(Equal(hash("1")))
 	})
 
-	It("minimises a failure, writes it down and says how to see it again", func() {
+	It("minimises a failure, writes it down and says how to reproduce it", func() {
 		code := run([]string{"--scenario", failing(), "--write", dir, "--report", filepath.Join(dir, "page.html")}, &out, &errs)
 		Expect(code).To(Equal(1), errs.String())
 		kept := filepath.Join(dir, "expect-0.txt")
@@ -90,14 +90,14 @@ var _ = Describe("the command", func() {
 		Expect(out.String()).To(ContainSubstring("expect broken"))
 	})
 
-	It("prints what a small world breaks for machines", func() {
+	It("prints the failure of a small world as JSON", func() {
 		v := &exhaust.Violation{Failure: &sim.Failure{Rule: "model"}, Moves: 5, Calls: 2}
 		found := exhaustion{out: &out, json: true, best: v}
 		Expect(found.tell(&errs)).To(Equal(1))
 		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "model", "actions": 5, "of": 2}`))
 	})
 
-	It("prints failures for machines", func() {
+	It("prints failures as JSON", func() {
 		Expect(run([]string{"--scenario", failing(), "--json"}, &out, &errs)).To(Equal(1))
 		Expect(out.String()).To(MatchJSON(`{"seed": 0, "rule": "expect", "actions": 2, "of": 4}`))
 		found, err := first(&out, nil)

@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("a campaign", func() {
-	It("goes on where it was broken off, and keeps what survived", func() {
+	It("continues where it was interrupted, and keeps the survivors", func() {
 		m := Draw([]*Package{shop()}, 1, 3)
 		dir := GinkgoT().TempDir()
 		known := `{"ID":"` + m[0].ID() + `","File":"price.go","Run":true,"By":"specs","How":"shop"}
@@ -47,13 +47,13 @@ var _ = Describe("a program with a mutant in it", func() {
 		Expect(err).To(MatchError(errHangs))
 	})
 
-	It("is ended when it goes round and round, however busy the machine is", func() {
+	It("is ended when it loops forever, however busy the machine is", func() {
 		_, took, err := t.run(".", cost{time.Hour, lookEvery / 2}, nil, "sh", "-c", "while :; do :; done")
 		Expect(err).To(MatchError(errSpins))
 		Expect(took.cpu).To(BeNumerically(">", lookEvery/2))
 	})
 
-	It("is asked for its first failure in flags that it knows", func() {
+	It("is run with flags that make it stop at its first failure", func() {
 		t.Root = "../.."
 		f, err := t.listFlags(modulePath + "sim/mutate")
 		Expect(err).NotTo(HaveOccurred())
@@ -95,7 +95,7 @@ var _ = Describe("a program with a mutant in it", func() {
 })
 
 var _ = Describe("coverage", func() {
-	It("tells the code that was run from the rest", func() {
+	It("distinguishes code that was run from the rest", func() {
 		c := parseCoverage("mode: set\n" + modulePath + "cache/a.go:10.2,12.3 2 1\n" + modulePath + "cache/a.go:12.3,20.1 4 0\n")
 		at := func(line, column int) bool {
 			return c.runs(&Mutant{File: "cache/a.go", Func: "f", Line: line, Column: column})

@@ -57,7 +57,7 @@ var _ = Describe("Loads", func() {
 		return c
 	}
 
-	DescribeTable("find what cannot be",
+	DescribeTable("report impossible histories",
 		func(detail string, all ...any) { Expect(judge(all...)).To(HavePrefix("load: " + detail)) },
 		Entry(nil, "two loaders at a time", first, its, call(2, "b", 5, 40, "b"), run(2, "b", 15, 25)),
 		Entry(nil, "loaded again although it is there", first, its, call(2, "b", 40, 60, "b"), run(2, "b", 45, 50)),
@@ -73,7 +73,7 @@ var _ = Describe("Loads", func() {
 		Entry(nil, "a value that was being loaded when its name changed", first, its, set(12, 14), call(1, "b", 16, 30, "a")),
 	)
 
-	DescribeTable("let be what can be",
+	DescribeTable("accept possible histories",
 		func(all ...any) { Expect(judge(all...)).To(BeEmpty()) },
 		Entry("a call that waits for another's load", first, its, call(2, "b", 5, 40, "a")),
 		Entry("a stale value that is being loaded again", first, its, call(2, "b", 136, 137, "a"), run(2, "b", 140, 150)),

@@ -29,7 +29,7 @@ var _ = Describe("Locks", func() {
 	}
 	took := claim(script.Lock, 1, 100, 50, 7)
 
-	DescribeTable("find what cannot be",
+	DescribeTable("report impossible histories",
 		func(detail string, claims ...oracle.Claim) {
 			var locks oracle.Locks
 			for _, c := range claims {
@@ -54,7 +54,7 @@ var _ = Describe("Locks", func() {
 		Entry(nil, "a lock that no client holds was refused", took, claim(script.Unlock, 1, 110, 0, 0), claim(script.Lock, 2, 113, 50, 0)),
 	)
 
-	DescribeTable("let be what can be",
+	DescribeTable("accept possible histories",
 		func(claims ...oracle.Claim) {
 			var locks oracle.Locks
 			for _, c := range claims {
@@ -74,7 +74,7 @@ var _ = Describe("Locks", func() {
 		Entry("no lock any more after a shorter extension", took, claim(script.Extend, 1, 110, 1, 8), claim(script.Extend, 1, 120, 50, 0)),
 	)
 
-	It("know of restarts, after which fences begin anew, and of flushes", func() {
+	It("account for restarts, after which fences begin again, and for flushes", func() {
 		var locks oracle.Locks
 		locks.Claimed(took)
 		locks.Restarted(110, 120)
@@ -86,7 +86,7 @@ var _ = Describe("Locks", func() {
 		Expect(locks.Judge().Detail).To(HavePrefix("two holders at once"))
 	})
 
-	It("expect anything of who has it where items are lost, and nothing less of fences", func() {
+	It("allow any holder if items are lost, but still require growing fences", func() {
 		locks := oracle.Locks{Loose: true}
 		locks.Claimed(took)
 		locks.Claimed(claim(script.Lock, 2, 110, 50, 8))

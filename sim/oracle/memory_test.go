@@ -10,7 +10,7 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-var _ = Describe("What a client cannot but know", func() {
+var _ = Describe("What a client must know", func() {
 	const key = "k"
 	var (
 		ledger *oracle.Ledger

@@ -56,7 +56,7 @@ var _ = Describe("Seal", func() {
 })
 
 var _ = Describe("Wiretap", func() {
-	It("hears a text however it is cut", func() {
+	It("finds a text however it is cut", func() {
 		const text = "open secret"
 		stream := []byte("before " + text + " and behind")
 		for size := 1; size <= len(stream); size++ {
@@ -70,7 +70,7 @@ var _ = Describe("Wiretap", func() {
 		}
 	})
 
-	It("hears nothing where the text is not whole", func() {
+	It("finds nothing if the text is incomplete", func() {
 		t := oracle.NewWiretap("open secret")
 		for _, s := range []string{"open ", "secre", "T open secre", "", "T open", " sealed secret"} {
 			Expect(why(t.Sent([]byte(s)))).To(BeEmpty())

@@ -21,7 +21,7 @@ var _ = Describe("a report", func() {
 		r = &report.Report{Script: s, Result: sim.Run(s, sim.Options{Record: true}), Seed: 9, Whole: 70, Replay: "task sim -- --seed 9"}
 	})
 
-	It("tells in text what broke, where, and how to see it again", func() {
+	It("says in text what broke, where, and how to reproduce it", func() {
 		text := r.Text()
 		Expect(text).To(HavePrefix(`expect broken at step 3, 8ms: @6ms c2 get k => miss, and it came to "a"`))
 		Expect(text).To(ContainSubstring("seed 9, 3 of 70 actions"))
@@ -30,7 +30,7 @@ var _ = Describe("a report", func() {
 		Expect(text).To(MatchRegexp(`1ms ● +│ +· +c1 SET "k" → ok`))
 	})
 
-	It("is a page that needs nothing from elsewhere", func() {
+	It("is a page that loads nothing from elsewhere", func() {
 		var page strings.Builder
 		Expect(r.HTML(&page)).To(Succeed())
 		Expect(page.String()).To(ContainSubstring("<title>expect broken · seed 9</title>"))
@@ -48,7 +48,7 @@ var _ = Describe("a report", func() {
 		Expect(page.String()).To(MatchRegexp(`<text class="last"[^>]*>8ms<`))
 	})
 
-	It("draws calls that the run's end overtook", func() {
+	It("draws calls that had not ended when the run did", func() {
 		s, err := script.Parse("clients 2\ndelay 1ms\n@0s c1 set k a => miss\n@1.5ms c2 get k\n")
 		Expect(err).NotTo(HaveOccurred())
 		open := &report.Report{Script: s, Result: sim.Run(s, sim.Options{Record: true}), Whole: 2}
@@ -58,7 +58,7 @@ var _ = Describe("a report", func() {
 		Expect(open.Text()).To(MatchRegexp(`2ms ✗✗✗ +·|2ms · +✗✗✗ +│`))
 	})
 
-	It("lays no call over another, and shows times that can be told apart", func() {
+	It("draws no call over another, and shows times that can be distinguished", func() {
 		s, err := script.Parse("clients 1\ndelay 1ms\n@1.234567891s c1 set k a\n@1.234567892s c1 get k\n@1.2346s c1 get k\n")
 		Expect(err).NotTo(HaveOccurred())
 		clean := &report.Report{Script: s, Result: sim.Run(s, sim.Options{Record: true}), Seed: 9, Whole: 3}
@@ -74,7 +74,7 @@ var _ = Describe("a report", func() {
 		Expect(page.String()).To(ContainSubstring("<td>1.234567892s</td>"), "the table has them whole")
 	})
 
-	It("counts like people do", func() {
+	It("uses singular and plural correctly", func() {
 		Expect([]string{report.Count(0, "failure"), report.Count(1, "failure"), report.Count(2, "failure")}).To(Equal([]string{"0 failures", "1 failure", "2 failures"}))
 	})
 })

@@ -22,7 +22,7 @@ func (named) Network() string  { return "named" }
 func (n named) String() string { return string(n) }
 
 var _ = Describe("An address", func() {
-	DescribeTable("is read as people write it", func(text string, want address.Address) {
+	DescribeTable("can be written in the usual ways", func(text string, want address.Address) {
 		got, err := address.Parse(text)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got).To(Equal(want))
@@ -40,7 +40,7 @@ var _ = Describe("An address", func() {
 		Entry("the longest path", "unix:/"+strings.Repeat("p", address.MaxUnixPath-1), address.Address{Path: "/" + strings.Repeat("p", address.MaxUnixPath-1)}),
 	)
 
-	DescribeTable("that is none says what to write", func(text, reason, advice string) {
+	DescribeTable("that is malformed is refused, with what to write instead", func(text, reason, advice string) {
 		_, err := address.Parse(text)
 		Expect(err).To(Equal(&address.Error{Text: text, Reason: reason, Advice: advice}))
 	},

@@ -78,7 +78,7 @@ var _ = Describe("the watchdog over deadlines", func() {
 		}
 	})
 
-	It("looks at an instant that has become nobody's deadline, and leaves the connection alone", func() {
+	It("leaves a connection alone if its deadline has moved meanwhile", func() {
 		clk := clock.NewMock()
 		s, conns := watched(clk, 1)
 		at := s.config.Now() + 1

@@ -152,7 +152,7 @@ var _ = Describe("the end of a server", func() {
 		return done
 	}
 
-	DescribeTable("comes although clients keep their pipelines full, and each has an answer to all that had arrived",
+	DescribeTable("comes even if clients keep their pipelines full, and each request that has arrived is answered",
 		func(ctx context.Context, kind string, depth, size int) {
 			connect := start(kind)
 			clients := make([]*pipeliner, 6)
@@ -184,7 +184,7 @@ var _ = Describe("the end of a server", func() {
 		Entry("over Unix sockets, with larger requests", "unix", 64, 4000),
 	)
 
-	DescribeTable("comes although clients send without end, and each sees it behind its last answer",
+	DescribeTable("comes even if clients never stop sending, and each sees it after its last answer",
 		func(ctx context.Context, kind string) {
 			connect := start(kind)
 			clients := make([]*pipeliner, 3)
@@ -248,7 +248,7 @@ var _ = Describe("the end of a server", func() {
 		Expect(<-done).To(Succeed())
 	})
 
-	It("cuts a client that sends on and on when its context ends", func(ctx context.Context) {
+	It("cuts off a client that never stops sending when its context ends", func(ctx context.Context) {
 		c := start("tcp")()
 		stop := make(chan struct{})
 		DeferCleanup(func() { close(stop) })

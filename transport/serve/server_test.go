@@ -98,7 +98,7 @@ var _ = Describe("a server", func() {
 	ping := frame(wire.Ping, 0, "", "hello")
 	pong := wire.AppendResponse(nil, wire.OK, []byte("hello"))
 
-	It("lets no connection wait for another one's long request", func() {
+	It("does not let one connection's long request delay another", func() {
 		h := slowStats{begun: make(chan struct{}), answer: make(chan struct{})}
 		_, addr := start(h)
 		slow := dial(addr)
@@ -133,7 +133,7 @@ var _ = Describe("a server", func() {
 		Expect(s.Stats().WriteTimeouts).To(BeZero())
 	})
 
-	It("goes on with a client that stopped reading for a while", func() {
+	It("continues with a client that stopped reading for a while", func() {
 		_, addr := start(echo{})
 		c := dial(addr)
 		// After the first round, the system may let the client buffer all answers of the

@@ -195,7 +195,7 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(revoked()).To(BeTrue())
 	})
 
-	It("strands nobody who was missing for a while", func() {
+	It("lets clients of an identity that was missing for a while go on", func() {
 		const rules = "prefixes: [a], max_connections: 1"
 		Expect(replace(web("one", rules))).To(Succeed())
 		permission.(server.RequestCounter).Count(true)
@@ -241,7 +241,7 @@ var _ = Describe("A replaced identities file", func() {
 		Expect(permission.Allows(wire.Get, []byte("a"))).To(BeTrue())
 	})
 
-	It("locks nobody out by being empty", func() {
+	It("is refused if it is empty, so that no client is locked out", func() {
 		for _, text := range []string{"", "# web: {}\n", "{}", "---\n"} {
 			Expect(replace(text)).To(MatchError(ContainSubstring(file+":1:1: the file names no identity")), text)
 			Expect(permission.Allows(wire.Get, []byte("a"))).To(BeTrue(), text)
@@ -268,7 +268,7 @@ var _ = Describe("An identities file", func() {
 		Expect(err).To(MatchError(ContainSubstring("not a regular file")))
 	})
 
-	It("that is another file by mistake is refused in some tens of lines, before it fills the memory", func() {
+	It("that is some other file is refused in a few dozen lines, before it fills the memory", func() {
 		many := new(strings.Builder)
 		for i := range 10_000 {
 			fmt.Fprintf(many, "line%d: {colour: blue}\n", i)

@@ -111,7 +111,7 @@ cn:     {certificates: [Old Name], prefixes: [""]}
 		Expect(list.Greet(connected(ca, x509.Certificate{Subject: old, DNSNames: []string{"x"}}))).To(BeNil())
 	})
 
-	It("is needed: a connection without one is nobody's", func() {
+	It("is needed: a connection without one has no identity", func() {
 		here, _ := net.Pipe()
 		Expect(load(rules).Greet(here)).To(BeNil())
 	})

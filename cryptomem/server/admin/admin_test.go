@@ -112,7 +112,7 @@ var _ = Describe("The admin listener", func() {
 		return string(text)
 	}
 
-	It("says that the process lives, and whether clients should come", func() {
+	It("says whether the process is alive, and whether it is ready for clients", func() {
 		Expect(get("http://localhost/healthz")).To(HaveHTTPStatus(http.StatusOK))
 		Expect(get("http://localhost/readyz")).To(HaveHTTPStatus(http.StatusOK))
 		config.Ready = func() error { return errors.New("loading the snapshot") }
@@ -122,7 +122,7 @@ var _ = Describe("The admin listener", func() {
 		Expect(body(r)).To(Equal("loading the snapshot\n"))
 	})
 
-	It("answers only under names that no stranger's web page can have", func() {
+	It("answers only under host names that another site's page cannot use", func() {
 		for _, host := range []string{"localhost:8081", "127.0.0.1:8081", "[::1]:8081", "10.1.2.3", "LOCALHOST:8081", "Localhost", "localhost.", "localhost.:8081"} {
 			Expect(get("http://"+host+"/healthz")).To(HaveHTTPStatus(http.StatusOK), host)
 		}
@@ -151,7 +151,7 @@ var _ = Describe("The admin listener", func() {
 		}
 	})
 
-	It("serves profiles to those who mean to have them", func() {
+	It("serves profiles only for a deliberate request", func() {
 		config.Pprof = true
 		for _, path := range []string{"", "goroutine", "cmdline", "profile", "trace", "symbol"} {
 			r := get("http://localhost/debug/pprof/" + path)
@@ -185,7 +185,7 @@ var _ = Describe("The admin listener", func() {
 		Entry("and what a program asks", "GET", "/metrics", http.Header{}, 200),
 	)
 
-	It("lets nothing be changed", func() {
+	It("allows no changes", func() {
 		for _, path := range []string{"/", "/stats", "/metrics", "/healthz", "/events"} {
 			w := httptest.NewRecorder()
 			start().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost"+path, strings.NewReader("x")))

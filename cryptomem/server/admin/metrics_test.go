@@ -63,7 +63,7 @@ var _ = Describe("The metrics", func() {
 		return page(func() *stats.Report { return r }, clock.NewMock())
 	}
 
-	It("are these, and mean this", func() {
+	It("are exactly these, with these help texts", func() {
 		want, err := os.ReadFile("testdata/metrics.txt")
 		Expect(err).NotTo(HaveOccurred())
 		written := slices.Collect(strings.Lines(string(want)))
@@ -73,7 +73,7 @@ var _ = Describe("The metrics", func() {
 		Expect(own(scrape())).To(Equal(written))
 	})
 
-	It("show every number that server and store tell of themselves", func() {
+	It("show every number in the report of server and store", func() {
 		nothing := own(scrapeOf(new(stats.Report)))
 		for _, field := range numbers("", reflect.ValueOf(new(stats.Report)).Elem()) {
 			r := new(stats.Report)
@@ -86,7 +86,7 @@ var _ = Describe("The metrics", func() {
 		}
 	})
 
-	It("are named as Prometheus asks", func() {
+	It("are named as Prometheus recommends", func() {
 		problems, err := promlint.New(strings.NewReader(scrape())).Lint()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(problems).To(BeEmpty())

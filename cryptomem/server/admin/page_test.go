@@ -170,7 +170,7 @@ var _ = Describe("The page", Serial, func() {
 		source = newExample(clk)
 	})
 
-	It("shows what the server does, and goes on without being loaded again", func(ctx context.Context) {
+	It("shows what the server does, and updates itself", func(ctx context.Context) {
 		s := admin.New(admin.Config{Report: source.report, Clock: clk})
 		source.tick(60)
 		v := open(ctx, s, 1300)
@@ -285,7 +285,7 @@ var _ = Describe("The page", Serial, func() {
 		Eventually(v.text("live"), patience).Should(Equal("live"))
 	}, NodeTimeout(3*time.Minute))
 
-	It("fits a telephone, and a server that has nothing to do", func(ctx context.Context) {
+	It("fits a phone, and shows an idle server", func(ctx context.Context) {
 		idle := &stats.Report{About: stats.About{Started: clk.Now(), Now: clk.Now()}, Server: serve.ServerStats{MaxConnections: 10}}
 		idle.Cache.MaxMemory = 64 << 20
 		s := admin.New(admin.Config{Clock: clk, Report: func() *stats.Report {

@@ -99,7 +99,7 @@ var _ = Describe("A server's certificates", func() {
 		Expect(client).NotTo(HaveOccurred())
 	})
 
-	It("are shown to nobody who speaks less", func() {
+	It("are not shown to clients of older TLS versions", func() {
 		server, client := shake(load(), &tls.Config{ServerName: "one.example.com", MaxVersion: tls.VersionTLS12})
 		Expect(server).To(MatchError(ContainSubstring("unsupported versions")))
 		Expect(client).To(HaveOccurred())
@@ -146,13 +146,13 @@ var _ = Describe("A server's certificates", func() {
 			return &tls.Config{ServerName: "one.example.com", Certificates: certificates}
 		}
 
-		It("let in who shows a certificate of theirs", func() {
+		It("let in clients with a certificate of theirs", func() {
 			server, client := shake(load(), config(client(ca, valid)))
 			Expect(server).NotTo(HaveOccurred())
 			Expect(client).NotTo(HaveOccurred())
 		})
 
-		It("refuse who shows none, one of a stranger, or one that has expired", func() {
+		It("refuse clients without a certificate, or with a foreign or expired one", func() {
 			source := load()
 			for _, c := range []*tls.Config{config(), config(client(newAuthority(), valid)), config(client(ca, past))} {
 				server, client := shake(source, c)
@@ -161,7 +161,7 @@ var _ = Describe("A server's certificates", func() {
 			}
 		})
 
-		It("let in who shows none where that is optional, but not who shows a wrong one", func() {
+		It("let in clients without a certificate if that is optional, but not clients with a wrong one", func() {
 			files.Optional = true
 			source := load()
 			server, _ := shake(source, config())

@@ -38,7 +38,7 @@ var _ = Describe("A configuration", func() {
 		return c
 	}
 
-	It("listens on loopback when it was told nothing", func() {
+	It("listens on loopback by default", func() {
 		c := load(config.Sources{Env: nothing})
 		Expect(c.Addr).To(Equal([]string{"localhost:8080"}))
 		Expect(c.Origin("addr")).To(Equal("default"))
@@ -79,7 +79,7 @@ var _ = Describe("A configuration", func() {
 		Expect(err).To(MatchError(ContainSubstring("missing.yaml")))
 	})
 
-	It("takes an empty file, and one of comments only, as nothing said", func() {
+	It("accepts an empty file, and one with only comments", func() {
 		for _, text := range []string{"", "# nothing\n", "---\n"} {
 			write("config.yaml", text)
 			Expect(load(config.Sources{Env: nothing}).Addr).To(Equal([]string{"localhost:8080"}))
@@ -178,7 +178,7 @@ var _ = Describe("A configuration file", func() {
 		Expect(err).To(MatchError(ContainSubstring(`size "1G" can be read in two ways; write 1GB or 1GiB`)))
 	})
 
-	It("is told some tens of problems and that there are more, whatever it is", func() {
+	It("reports a few dozen problems and that there are more, whatever the file is", func() {
 		file := filepath.Join(GinkgoT().TempDir(), "config.yaml")
 		wrong := new(strings.Builder)
 		for i := range 20_000 {
@@ -247,7 +247,7 @@ var _ = Describe("The table of settings", func() {
 		Expect([]string{s.Name, s.Flag(), s.Env()}).To(Equal([]string{"unix_mode", "unix-mode", "CRYPTOMEM_UNIX_MODE"}))
 	})
 
-	It("is told to somebody who names a setting that is not in it", func() {
+	It("suggests the setting that a user may have meant", func() {
 		Expect(config.Meant("ca", []string{"scan"})).To(BeEmpty(), "half of a short word is nothing to go by")
 		Expect(config.Suggest("max_memroy", []string{"flush", "max_memory"})).To(Equal("did you mean max_memory?"))
 		Expect(config.Suggest("colour", []string{"flush", "max_memory"})).To(Equal("allowed: flush, max_memory"))

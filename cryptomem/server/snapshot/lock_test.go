@@ -78,7 +78,7 @@ var _ = Describe("The path of a snapshot", func() {
 		Expect(said).To(Equal("acquired\n"))
 	})
 
-	It("stays free when somebody only asks", func(ctx context.Context) {
+	It("stays free if another process only asks", func(ctx context.Context) {
 		for range 3 {
 			Expect(snapshot.InUse(path)).To(Succeed())
 		}
@@ -86,7 +86,7 @@ var _ = Describe("The path of a snapshot", func() {
 		Expect(said).To(Equal("acquired\n"))
 	})
 
-	It("stays taken when the process that has it asks, or tries to take it again", func(ctx context.Context) {
+	It("stays taken if its own process asks, or tries to take it again", func(ctx context.Context) {
 		lock, err := snapshot.Acquire(path)
 		Expect(err).NotTo(HaveOccurred())
 		own := "in use by process " + strconv.Itoa(os.Getpid())
@@ -99,7 +99,7 @@ var _ = Describe("The path of a snapshot", func() {
 		Expect(snapshot.InUse(path)).To(Succeed())
 	})
 
-	It("is in use whatever the lock file says, and free whatever it says", func() {
+	It("is in use or free regardless of what the lock file says", func() {
 		lock, err := snapshot.Acquire(path)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(path+".lock", []byte("nobody\n"), 0o600)).To(Succeed())

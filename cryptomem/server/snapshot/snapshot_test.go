@@ -154,7 +154,7 @@ var _ = Describe("A snapshot", func() {
 		Expect(loaded.Whole).To(BeTrue())
 	})
 
-	It("is loaded no further when somebody has it end", func(ctx context.Context) {
+	It("stops loading when its context ends", func(ctx context.Context) {
 		for i := range 32 {
 			put(c, fmt.Sprint(i), strings.Repeat("x", 60<<10), 0)
 		}
