@@ -3,7 +3,6 @@ package cryptomem_test
 import (
 	"net"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,7 +13,6 @@ import (
 
 func TestCryptomem(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "cryptomem")
 }
 

@@ -2,7 +2,6 @@ package conformance_test
 
 import (
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -12,6 +11,5 @@ import (
 
 func TestConformance(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "cryptomem/conformance")
 }

@@ -16,7 +16,6 @@ import (
 
 func TestCryptomemtest(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "cryptomemtest")
 }
 

@@ -1,6 +1,7 @@
 // Package deadline gives every spec of a suite that imports it a time limit: a
 // spec that hangs ends the run, with its name and what all goroutines do, and
-// not only when the whole suite has taken too long.
+// not only when the whole suite has taken too long. What its specs wait for with
+// Eventually may take Patience.
 package deadline
 
 import (
@@ -13,16 +14,23 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
 )
 
 // Limit is how long a spec may take. It is generous: several suites share a
 // machine, under the race detector.
 const Limit = 4 * time.Minute
 
+// Patience is how long Eventually waits: a busy machine is no failure.
+const Patience = 30 * time.Second
+
 // Unlimited is the label of specs that go on for as long as they are told to.
 const Unlimited = "unlimited"
 
 var limit = Limit
+
+// The tests of a suite that are not specs read it at the same time as the specs.
+func init() { gomega.SetDefaultEventuallyTimeout(Patience) }
 
 // Ginkgo takes what a process prints that runs specs beside others, and loses it
 // when the process crashes. Why it crashed is therefore also told to the standard

@@ -3,7 +3,6 @@ package snapshot_test
 import (
 	"os"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,6 +20,5 @@ func TestSnapshot(t *testing.T) {
 		return
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second) // a busy machine is no failure
 	RunSpecs(t, "Snapshot Suite")
 }
