@@ -290,6 +290,16 @@ var _ = Describe("Typed", func() {
 		Expect(users.Delete(ctx, "u")).To(MatchError(cryptomem.ErrNotFound))
 	})
 
+	It("looks at what is there only where Add finds something", func() {
+		seen := &recorder{}
+		users := cryptomem.JSON[user](newWorld(server.Config{}).client(cryptomem.WithObserver(seen)))
+		Expect(users.Add(ctx, "u", user{})).To(Succeed())
+		Expect(users.Add(ctx, "v", user{Name: strings.Repeat("x", cryptomem.DefaultMaxValueSize)})).To(MatchError(cryptomem.ErrTooLarge))
+		Expect(seen.commands()).To(Equal([]cryptomem.Command{cryptomem.CommandAdd}))
+		Expect(users.Add(ctx, "u", user{})).To(MatchError(cryptomem.ErrExists))
+		Expect(seen.count(cryptomem.CommandGetItem)).NotTo(BeZero())
+	})
+
 	It("stores values that encode themselves", func() {
 		times := cryptomem.Binary[time.Time](c)
 		now := time.Unix(1_800_000_000, 17).UTC()

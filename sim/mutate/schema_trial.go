@@ -2,8 +2,10 @@ package mutate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -133,6 +135,9 @@ func (t *Trial) buildSpecs(pkg string) (schemaSpecs, error) {
 // none is active, it cannot judge, and is left out.
 func (t *Trial) record(bin, pkg string, file *specFile) error {
 	name := bin + "-" + file.name + ".reached"
+	if err := openToAll(name); err != nil {
+		return err
+	}
 	said, took, err := t.runSpecs(bin, pkg, unhurried, []string{envMutant + "=" + recording, envRecord + "=" + name}, file.focus...)
 	if err != nil {
 		return err
@@ -144,14 +149,25 @@ func (t *Trial) record(bin, pkg string, file *specFile) error {
 		t.leftOut = append(t.leftOut, file.name+" of "+said)
 		return nil
 	}
-	// there is no such file if they reach none
-	text, _ := readText(name)
+	text, err := readText(name)
+	if err != nil {
+		return err
+	}
 	for _, field := range strings.Fields(text) {
 		if n, err := strconv.Atoi(field); err == nil {
 			file.reached[n] = true
 		}
 	}
 	return nil
+}
+
+// openToAll makes an empty file that anyone may write to: specs run their own program as
+// other users, too.
+func openToAll(name string) error {
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(name, 0o666), os.Chmod(filepath.Dir(name), 0o711)) //nolint:gosec // G302: it holds numbers
 }
 
 // LeftOut returns the files of specs that fail while no mutant is active, and so

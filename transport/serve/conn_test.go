@@ -101,6 +101,39 @@ var _ = Describe("a server's connections", func() {
 		Expect(statusFrom("2001:db8:1:3::1")).To(Equal(wire.OK))
 	})
 
+	It("are told why they are over the limit, 64 at a time, and any further one is closed at once", func() {
+		start(serve.ServerConfig{MaxConnections: 1})
+		connect := func() (client net.Conn) {
+			client, server := net.Pipe()
+			DeferCleanup(client.Close)
+			before := s.Stats().Accepted + s.Stats().Refused
+			go s.ServeConn(server)
+			Eventually(func() uint64 { return s.Stats().Accepted + s.Stats().Refused }).Should(BeNumerically(">", before))
+			return client
+		}
+		serving, told := connect(), connect()
+		for range 63 {
+			connect()
+		}
+		Expect(s.Stats().Connections).To(Equal(65))
+		ended := make(chan error, 1)
+		further := connect()
+		go func() {
+			_, err := further.Read(make([]byte, 1))
+			ended <- err
+		}()
+		Eventually(ended).Should(Receive(MatchError(io.EOF)))
+		Expect(s.Stats().Refused).To(BeEquivalentTo(65))
+		Expect(s.Stats().Connections).To(Equal(65))
+
+		busy := wire.AppendResponse(nil, wire.Busy, []byte("busy: 1 connections are open, limit 1"))
+		converse(told, frame(wire.Ping, 0, "", ""), busy)
+		Expect(io.ReadAll(told)).To(BeEmpty())
+		Eventually(func() int { return s.Stats().Connections }).Should(Equal(64))
+		converse(connect(), frame(wire.Ping, 0, "", ""), busy)
+		converse(serving, frame(wire.Ping, 0, "", "x"), wire.AppendResponse(nil, wire.OK, []byte("x")))
+	})
+
 	It("may not take forever to shake hands", func() {
 		start(serve.ServerConfig{})
 		client, server := net.Pipe()
