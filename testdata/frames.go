@@ -26,6 +26,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed frames/*.hex
@@ -59,8 +60,14 @@ type Part struct {
 // VariableSize is the size of a variable, in bytes.
 const VariableSize = 8
 
-// Dialogues returns the golden files in the order of their names.
-func Dialogues() ([]Dialogue, error) {
+// Dialogues returns the golden files in the order of their names. All callers share
+// them, and change nothing of them.
+func Dialogues() ([]Dialogue, error) { return dialogues() }
+
+// The simulator asks for a dialogue at every line of a scenario that names one.
+var dialogues = sync.OnceValues(readDialogues)
+
+func readDialogues() ([]Dialogue, error) {
 	entries, err := frames.ReadDir("frames")
 	if err != nil {
 		return nil, err

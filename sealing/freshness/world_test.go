@@ -141,6 +141,7 @@ type explorer struct {
 	met   map[uint64]struct{} // hashes of worlds
 	alarm string              // the first honest answer refused, or lie believed
 	trace []func() string     // what happened, put into words only for an alarm
+	path  []*world            // the worlds that led here, and room for those beyond
 }
 
 func explore(r rules) *explorer { return exploreWindow(r, int64(r.clocks+r.delay)) }
@@ -152,12 +153,12 @@ func exploreWindow(r rules, window int64) *explorer {
 	Expect(err).NotTo(HaveOccurred())
 	t.window = window
 	x := &explorer{rules: r, table: t, seed: maphash.MakeSeed(), met: map[uint64]struct{}{}}
-	x.visit(world{clients: [2]memory{unknown, unknown}})
+	x.visit(&world{clients: [2]memory{unknown, unknown}})
 	return x
 }
 
-func (x *explorer) visit(w world) {
-	key := maphash.Comparable(x.seed, w)
+func (x *explorer) visit(w *world) {
+	key := maphash.Comparable(x.seed, *w)
 	if _, met := x.met[key]; met || x.alarm != "" {
 		return
 	}
@@ -179,21 +180,26 @@ func (x *explorer) visit(w world) {
 			x.step(w, func() string { return fmt.Sprintf("call %d is answered", i) }, func(w *world) bool { return x.answer(w, i) })
 		}
 	}
-	x.step(w, func() string { return "the store evicts" }, func(w *world) bool {
-		ok := x.evicts && !w.evicted && w.stored != 0
-		w.evicted, w.stored = true, 0
-		return ok
-	})
-	x.step(w, func() string { return "client 0 starts again" }, func(w *world) bool {
-		ok := x.restarts && !w.restart
-		w.restart, w.clients[0], w.read[0] = true, unknown, 0
-		for i := w.waiting - 1; i >= 0; i-- {
-			if w.calls[i].client == 0 {
-				w.end(i)
+	if x.evicts && !w.evicted && w.stored != 0 {
+		x.step(w, func() string { return "the store evicts" }, func(w *world) bool {
+			w.evicted, w.stored = true, 0
+			return true
+		})
+	}
+	if x.restarts && !w.restart {
+		x.step(w, func() string { return "client 0 starts again" }, func(w *world) bool {
+			w.restart, w.clients[0], w.read[0] = true, unknown, 0
+			for i := w.waiting - 1; i >= 0; i-- {
+				if w.calls[i].client == 0 {
+					w.end(i)
+				}
 			}
-		}
-		return ok
-	})
+			return true
+		})
+	}
+	if w.now == x.until {
+		return
+	}
 	x.step(w, func() string { return "a millisecond passes" }, func(w *world) bool {
 		w.now++
 		for i := range w.waiting {
@@ -202,12 +208,20 @@ func (x *explorer) visit(w world) {
 				return false // it is applied before, or lost
 			}
 		}
-		return w.now <= x.until
+		return true
 	})
 }
 
-func (x *explorer) step(w world, what func() string, do func(*world) bool) {
-	if x.alarm != "" || !do(&w) {
+func (x *explorer) step(from *world, what func() string, do func(*world) bool) {
+	if x.alarm != "" {
+		return
+	}
+	if len(x.path) == len(x.trace) {
+		x.path = append(x.path, new(world))
+	}
+	w := x.path[len(x.trace)]
+	*w = *from
+	if !do(w) {
 		return
 	}
 	x.trace = append(x.trace, what)
