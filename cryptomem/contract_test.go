@@ -7,18 +7,22 @@ import (
 	"time"
 
 	"github.com/benbjohnson/clock"
+	. "github.com/onsi/ginkgo/v2"
 
 	"github.com/Zezezknight/cryptomem/cryptomem"
 	"github.com/Zezezknight/cryptomem/cryptomem/server"
 	"github.com/Zezezknight/cryptomem/cryptomem/storetest"
+	"github.com/Zezezknight/cryptomem/testdata/plain"
 )
 
 // patience is for how long a server may be silent, by a real clock: a busy machine is no
 // failure.
 const patience = time.Minute
 
-func TestOurServerOverTCPKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+var _ = DescribeTable("The contract of stores is kept by", func(newStore func(*testing.T) cryptomem.Store) {
+	plain.Test("contract", func(t *testing.T) { storetest.Run(t, newStore) })
+},
+	Entry("our server over TCP", func(t *testing.T) cryptomem.Store {
 		s := startServer(t, clock.New())
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -26,21 +30,15 @@ func TestOurServerOverTCPKeepsTheContract(t *testing.T) {
 		}
 		go s.Serve(l) //nolint:errcheck // which ends with the server
 		return serverStore(t, l.Addr().String())
-	})
-}
-
-func TestOurServerOverAPipeKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+	}),
+	Entry("our server over a pipe", func(t *testing.T) cryptomem.Store {
 		mock := clock.NewMock()
 		mock.Set(time.Unix(1_800_000_000, 0))
 		s := startServer(t, mock)
 		dial := func(context.Context, string) (net.Conn, error) { return pipeTo(s), nil }
 		return clockedStore{serverStore(t, "pipe", cryptomem.WithDialer(dial), cryptomem.WithClock(mock)), mock}
-	})
-}
-
-func TestARingOfOurServersKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+	}),
+	Entry("a ring of our servers", func(t *testing.T) cryptomem.Store {
 		mock := clock.NewMock()
 		mock.Set(time.Unix(1_800_000_000, 0))
 		var servers []cryptomem.RingServer
@@ -51,11 +49,8 @@ func TestARingOfOurServersKeepsTheContract(t *testing.T) {
 			servers = append(servers, cryptomem.RingServer{Name: name, Store: store})
 		}
 		return clockedStore{ringOf(t, servers, cryptomem.Failover{}), mock}
-	})
-}
-
-func TestARingWithFailoverKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) cryptomem.Store {
+	}),
+	Entry("a ring with failover", func(t *testing.T) cryptomem.Store {
 		var servers []cryptomem.RingServer
 		for i := range 3 {
 			s := startServer(t, clock.New())
@@ -68,8 +63,8 @@ func TestARingWithFailoverKeepsTheContract(t *testing.T) {
 			servers = append(servers, cryptomem.RingServer{Name: addr, Weight: float64(i + 1), Store: serverStore(t, addr)})
 		}
 		return ringOf(t, servers, cryptomem.Failover{Pause: patience, Prefix: []byte("all")})
-	})
-}
+	}),
+)
 
 func ringOf(t *testing.T, servers []cryptomem.RingServer, f cryptomem.Failover) cryptomem.Store {
 	t.Helper()

@@ -15,18 +15,20 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/adapter"
 	"github.com/Zezezknight/cryptomem/cryptomem/cryptomemtest"
 	"github.com/Zezezknight/cryptomem/cryptomem/httpcachedriver"
+	"github.com/Zezezknight/cryptomem/testdata/plain"
 )
 
-// TestAcceptance is what httpcache itself asks of a cache.
-func TestAcceptance(t *testing.T) {
-	acceptance.Run(t, acceptance.FactoryFunc(func() (driver.Conn, func()) {
-		conn, err := httpcachedriver.New(cryptomemtest.NewServer(t).Client()).Open(&url.URL{Scheme: "cryptomem"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn, func() {}
-	}))
-}
+var _ = It("does what httpcache itself asks of a cache", func() {
+	plain.Test("acceptance", func(t *testing.T) {
+		acceptance.Run(t, acceptance.FactoryFunc(func() (driver.Conn, func()) {
+			conn, err := httpcachedriver.New(cryptomemtest.NewServer(t).Client()).Open(&url.URL{Scheme: "cryptomem"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn, func() {}
+		}))
+	})
+})
 
 var _ = Describe("Driver", func() {
 	var (
