@@ -7,12 +7,12 @@ import (
 
 // A record is one item in a segment:
 //
-//	uvarint  key length << 2 | large << 1 | full version; of key length 0 if both
-//	         lengths are those of the segment's first record
-//	uvarint  value length; not if both are
-//	3 bytes  version less the segment's base; 8 bytes and absolute if full
+//	n bytes  flags, in the low 2 bits; above them the version less the segment's base, or
+//	         if full the version, absolute, in 8 bytes after the first. n is the segment's, 3 or 4
 //	n bytes  expiry less the segment's start; n is the segment's, 0 to 8
 //	2 bytes  number of the account; only in a cache with accounts
+//	uvarint  key length << 1 | large; not if both lengths are those of the segment's first record
+//	uvarint  value length; not if both are
 //	         key
 //	         value; if large, 4 bytes that name the chain that holds it
 //
@@ -31,18 +31,23 @@ type record struct {
 	chain int32
 	// size is that of the whole record.
 	size int
-	// at is the offset of the version within the record.
-	at int
 }
 
+// Flags of a record.
 const (
 	fullVersion = 1 << iota
-	largeValue
+	sameLengths
 	flagBits = 2
+)
 
-	// versionBits of a version are kept relative to the segment's base.
-	versionBits = 24
-	chainSize   = 4
+const (
+	// largeValue is set in the key's length.
+	largeValue = 1
+	largeBits  = 1
+
+	// fullSize is what flags and a full version take.
+	fullSize  = 1 + 8
+	chainSize = 4
 )
 
 // alive reports whether the item is visible.
@@ -66,6 +71,8 @@ type frame struct {
 	// keyLength and length are the key and value lengths of the first record. Records of the same
 	// lengths leave them out, as items are often of one size. 0 for none.
 	keyLength, length int32
+	// versionBytes is the size of flags and a short version in a record.
+	versionBytes uint8
 	// expiryBytes is the size of an expiry in a record; 0 if items never expire.
 	expiryBytes uint8
 	// accounts is set if records name an account.
@@ -77,9 +84,12 @@ func (f *frame) sameLengths(r *record) bool {
 	return len(r.key) == int(f.keyLength) && r.length == int(f.length) && r.chain == none
 }
 
+// versions returns how many versions, from base on, the short form tells apart.
+func (f *frame) versions() uint64 { return 1 << (8*f.versionBytes - flagBits) }
+
 // fits reports whether the version can be kept in the short form.
 func (f *frame) fits(version uint64) bool {
-	return version >= f.base && version-f.base < 1<<versionBits
+	return version >= f.base && version-f.base < f.versions()
 }
 
 // holds reports whether the expiry can be written in the frame.
@@ -90,44 +100,30 @@ func (f *frame) holds(expiry int64) bool {
 	return expiry >= f.start && uint64(expiry-f.start)>>(8*f.expiryBytes) == 0
 }
 
-// small reads a little-endian integer of n < 8 bytes; b has 8 or more.
+// small reads a little-endian integer of n bytes, 1 to 8; b has 8 or more.
 func small(b []byte, n int) uint64 {
-	return binary.LittleEndian.Uint64(b) & (1<<(8*n) - 1)
+	// The processor takes shifts modulo 64; said here, it costs no comparison.
+	above := (64 - 8*n) & 63
+	return binary.LittleEndian.Uint64(b) << above >> above
 }
 
-// putSmall writes the low n bytes of v.
+// putSmall writes the low n <= 8 bytes of v and leaves those behind them as they were;
+// b has 8 or more.
 func putSmall(b []byte, n int, v uint64) {
-	for i := range n {
-		b[i] = byte(v >> (8 * i))
-	}
+	mask := uint64(1)<<(8*n) - 1
+	binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)&^mask|v&mask)
 }
 
 // parse reads the record at b's start into r. It returns no record, because every
 // read would then copy it twice. b must reach 8 bytes beyond the record's key, which
 // every segment does.
 func (f *frame) parse(b []byte, r *record) {
-	head, n := uint64(b[0]), 1
-	if head >= 0x80 {
-		head, n = binary.Uvarint(b)
-	}
-	keyLength := int(head >> flagBits)
-	if keyLength == 0 {
-		keyLength, r.length = int(f.keyLength), int(f.length)
+	flags, n := b[0], int(f.versionBytes)
+	if flags&fullVersion == 0 {
+		r.version = f.base + small(b, n)>>flagBits
 	} else {
-		length, m := uint64(b[n]), 1
-		if length >= 0x80 {
-			length, m = binary.Uvarint(b[n:])
-		}
-		n += m
-		r.length = int(length)
-	}
-	r.at = n
-	if head&fullVersion != 0 {
-		r.version = binary.LittleEndian.Uint64(b[n:])
-		n += 8
-	} else {
-		r.version = f.base + small(b[n:], versionBits/8)
-		n += versionBits / 8
+		r.version = binary.LittleEndian.Uint64(b[1:])
+		n = fullSize
 	}
 	r.expiry = 0
 	if f.expiryBytes != 0 {
@@ -138,9 +134,14 @@ func (f *frame) parse(b []byte, r *record) {
 		r.account = binary.LittleEndian.Uint16(b[n:])
 		n += accountSize
 	}
+	keyLength, large := int(f.keyLength), false
+	r.length = int(f.length)
+	if flags&sameLengths == 0 {
+		keyLength, r.length, large, n = lengths(b, n)
+	}
 	end := n + keyLength
 	r.key = b[n:end:end]
-	if head&largeValue != 0 {
+	if large {
 		r.chain = int32(binary.LittleEndian.Uint32(b[end:]))
 		r.size = end + chainSize
 		r.value = nil
@@ -151,16 +152,29 @@ func (f *frame) parse(b []byte, r *record) {
 	r.value = b[end:r.size:r.size]
 }
 
+// lengths reads the lengths at b[n:] and returns where the key begins.
+func lengths(b []byte, n int) (key, value int, large bool, at int) {
+	k, m := uint64(b[n]), 1
+	if k >= 0x80 {
+		k, m = binary.Uvarint(b[n:])
+	}
+	n += m
+	v, m := uint64(b[n]), 1
+	if v >= 0x80 {
+		v, m = binary.Uvarint(b[n:])
+	}
+	return int(k >> largeBits), int(v), k&largeValue != 0, n + m
+}
+
 // sizeOf returns the size that the record will have in the frame.
 func (f *frame) sizeOf(r *record) int {
-	n := 1 + int(f.expiryBytes) + len(r.key)
-	if !f.sameLengths(r) {
-		n += uvarintSize(uint64(len(r.key))<<flagBits) + uvarintSize(uint64(r.length)) - 1
+	n := int(f.versionBytes)
+	if !f.fits(r.version) {
+		n = fullSize
 	}
-	if f.fits(r.version) {
-		n += versionBits / 8
-	} else {
-		n += 8
+	n += int(f.expiryBytes) + len(r.key)
+	if !f.sameLengths(r) {
+		n += uvarintSize(uint64(len(r.key))<<largeBits) + uvarintSize(uint64(r.length))
 	}
 	if f.accounts {
 		n += accountSize
@@ -174,22 +188,15 @@ func (f *frame) sizeOf(r *record) int {
 // put writes the record at b's start; key and value may lie elsewhere in the
 // same memory, before b.
 func (f *frame) put(b []byte, r *record) {
-	same := f.sameLengths(r)
-	head := uint64(len(r.key)) << flagBits
-	if same {
-		head = 0
-	}
-	if r.chain != none {
-		head |= largeValue
-	}
-	if !f.fits(r.version) {
-		head |= fullVersion
-	}
-	n := binary.PutUvarint(b, head)
-	if !same {
+	n := f.putState(b, r)
+	if !f.sameLengths(r) {
+		key := uint64(len(r.key)) << largeBits
+		if r.chain != none {
+			key |= largeValue
+		}
+		n += binary.PutUvarint(b[n:], key)
 		n += binary.PutUvarint(b[n:], uint64(r.length))
 	}
-	n += f.putState(b[n:], r)
 	n += copy(b[n:], r.key)
 	if r.chain != none {
 		binary.LittleEndian.PutUint32(b[n:], uint32(r.chain))
@@ -198,15 +205,20 @@ func (f *frame) put(b []byte, r *record) {
 	copy(b[n:], r.value)
 }
 
-// putState writes the fields that can change while key and length stay, and returns
-// their size.
+// putState writes the fields that can change while key and length stay, which come
+// first, and returns their size.
 func (f *frame) putState(b []byte, r *record) (n int) {
+	flags := uint64(0)
+	if f.sameLengths(r) {
+		flags = sameLengths
+	}
 	if f.fits(r.version) {
-		n = versionBits / 8
-		putSmall(b, n, r.version-f.base)
+		n = int(f.versionBytes)
+		putSmall(b, n, (r.version-f.base)<<flagBits|flags)
 	} else {
-		n = 8
-		binary.LittleEndian.PutUint64(b, r.version)
+		n = fullSize
+		b[0] = byte(flags | fullVersion)
+		binary.LittleEndian.PutUint64(b[1:], r.version)
 	}
 	putSmall(b[n:], int(f.expiryBytes), uint64(r.expiry-f.start))
 	n += int(f.expiryBytes)

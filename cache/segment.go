@@ -77,6 +77,16 @@ type segment struct {
 	weight int
 }
 
+// The sizes of a short version, flags included. A shard with few items takes the
+// shorter one: an item is then most likely moved several times before the shard has
+// given out all the versions that 22 bits tell apart.
+const (
+	fewItemsVersion  = 3
+	manyItemsVersion = 4
+	// manyItems is from how many items on a shard takes the longer one.
+	manyItems = 1 << 18
+)
+
 // list is a doubly linked list of segments, by their queue links.
 type list struct{ first, last int32 }
 
@@ -304,9 +314,13 @@ func (s *shard) openSegment(b int32, q pool, r *record) int32 {
 	if r.chain == none {
 		f.keyLength, f.length = int32(len(r.key)), int32(r.length)
 	}
+	f.versionBytes = fewItemsVersion
+	if s.index.n >= manyItems {
+		f.versionBytes = manyItemsVersion
+	}
 	// Half the range lies below the current version, for older records that
 	// compaction moves here.
-	if half := uint64(1) << (versionBits - 1); s.version > half {
+	if half := f.versions() / 2; s.version > half {
 		f.base = s.version - half
 	}
 	pages := pagesOf(f.sizeOf(r))

@@ -59,7 +59,7 @@ type shard struct {
 	skip  uint
 	hash  hasher
 	index index
-	// version is the latest one given out.
+	// version is the greatest one given out.
 	version uint64
 	// bytes is the size of all items' keys and values.
 	bytes int
@@ -315,7 +315,7 @@ func (s *shard) write(now int64, h uint64, key []byte, v value, ttl time.Duratio
 	if found && !visible {
 		s.count.expired++
 	}
-	return s.version, nil
+	return r.version, nil
 }
 
 // touch moves the deadline of a visible item.
@@ -328,7 +328,7 @@ func (s *shard) touch(now int64, h uint64, key []byte, ttl time.Duration) (uint6
 	r := e.record
 	r.version, r.expiry = s.version+1, expiry(now, ttl)
 	if s.overwrite(now, &e, &r) {
-		return s.version, nil
+		return r.version, nil
 	}
 	if r.chain != none {
 		// The old record's reference passes to the new one.
@@ -343,24 +343,27 @@ func (s *shard) touch(now int64, h uint64, key []byte, ttl time.Duration) (uint6
 		}
 		return 0, errNoSpace
 	}
-	return s.version, nil
+	return r.version, nil
 }
 
-// overwrite writes r's version and expiry over e's record if they fit there:
-// the record keeps its size, and its bucket neither starts after the new
+// overwrite writes r's expiry over e's record, with the key's next version, if they fit
+// there: the record keeps its size, and its bucket neither starts after the new
 // deadline nor is wider than the new time to live allows.
+//
+// The next version is relative to the item's, not to the shard's, so that it stays within
+// reach of the segment's base however often other items are changed.
 func (s *shard) overwrite(now int64, e *entry, r *record) bool {
 	seg := &s.segs[e.pos.segment()]
-	short := seg.fits(e.version)
-	if r.length != e.length || r.chain != e.chain || seg.fits(r.version) != short || !seg.holds(r.expiry) {
+	next := e.version + 1
+	if r.length != e.length || r.chain != e.chain || seg.fits(next) != seg.fits(e.version) || !seg.holds(r.expiry) {
 		return false
 	}
 	if r.expiry != 0 && widthFor(r.expiry-now) < s.buckets[seg.bucket].width {
 		return false
 	}
-	b := s.space.unit(e.pos.segment())[e.pos.offset()+e.record.at:]
-	seg.putState(b, r)
-	s.version++
+	r.version = next
+	seg.putState(s.space.unit(e.pos.segment())[e.pos.offset():], r)
+	s.version = max(s.version, next)
 	if w := e.table.word(e.at); w.use() < maxUse {
 		e.table.set(e.at, w+useOne)
 	}
