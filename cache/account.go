@@ -172,8 +172,9 @@ func (c *Cache) Account(name string) (*Account, error) {
 	return a, nil
 }
 
-// Close gives the account up: once none of its items is left, its entry is free for
-// another account. Opened again before that, it still has its items and its limit.
+// Close closes the account. Its entry is reused for another account once none of its
+// items is left. If it is opened again before that, it still has its items and its
+// limit.
 func (a *Account) Close() error {
 	opened := &a.cache.opened
 	opened.mu.Lock()
@@ -201,9 +202,8 @@ func (a *Account) Name() string { return a.name }
 // the account. Everything else, Account, Start and Close included, is the same.
 func (a *Account) Cache() *Cache { return a.cache }
 
-// SetLimit bounds what the account's items use, in bytes; 0 is no bound. A
-// bound below what they use already removes none of them, but nothing that
-// adds to them is stored.
+// SetLimit bounds what the account's items use, in bytes; 0 is no bound. A bound below
+// what they use removes none of them, but no write that adds to them is stored.
 func (a *Account) SetLimit(bytes int64) { a.limit.Store(bytes) }
 
 // Limit returns the bound in bytes, 0 for none.

@@ -9,7 +9,7 @@ import (
 // they shrink, and merge with their neighbour, at half load. Every step is one
 // pass over at most two tables.
 
-// scratch holds the words of two tables while they are laid out anew.
+// scratch holds the words of two tables while they are rebuilt.
 type scratch [2 * tableWords]word
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

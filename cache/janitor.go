@@ -28,14 +28,14 @@ type janitor struct {
 	done chan struct{}
 }
 
-// due tells the janitor of an item's expiry; 0 is none.
+// due tells the janitor when an item expires; 0 means never.
 func (j *janitor) due(now, expiry int64) {
 	if expiry != 0 && bucketFor(now, expiry).end() < j.wake.Load() {
 		j.signal()
 	}
 }
 
-// poke tells the janitor that something may be due. Its capacity is 1.
+// poke wakes the janitor because something may be due. Its capacity is 1.
 type poke chan struct{}
 
 func (p poke) signal() {

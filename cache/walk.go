@@ -97,9 +97,9 @@ type Item struct {
 // budget / 512; it returns the cursor of the next call. The walk begins with cursor 0
 // and is over when Scan returns 0.
 //
-// An item that does not change between the first call and the last is visited
-// exactly once. One that is stored, changed or removed in between may be
-// visited or not, and twice if it was stored anew.
+// An item that does not change between the first call and the last is visited exactly
+// once. One that is stored, changed or removed in between may be visited or not, and
+// twice if it was stored again.
 //
 // visit may run under a lock that requests wait for, unless the value is in Large:
 // it must copy what it needs, return soon and not call the cache. Visiting counts

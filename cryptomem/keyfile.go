@@ -13,20 +13,19 @@ import (
 // KeyFileInterval is how often a client checks whether its key file has changed.
 const KeyFileInterval = 10 * time.Second
 
-// A KeyObserver is an Observer that is also told how a client follows the file of
-// WithKeyFile.
+// A KeyObserver is an Observer that is also notified when the file of WithKeyFile is
+// read again.
 type KeyObserver interface {
 	Observer
 
-	// Rekeyed is called when the file has changed, with nil once its keys are in
-	// use. With an error the client goes on with the keys it has, and looks again
-	// after KeyFileInterval.
+	// Rekeyed is called when the file has changed, with nil once its keys are in use.
+	// With an error the client keeps its keys, and tries again after KeyFileInterval.
 	Rekeyed(err error)
 }
 
-// WithKeyFile seals and opens with the keys in a file made by "cryptomem keygen".
-// A key that is added, promoted or retired in the file takes effect within
-// KeyFileInterval, in every process that reads the file. A KeyObserver is told.
+// WithKeyFile seals and opens with the keys in a file made by "cryptomem keygen". A key
+// that is added, promoted or retired in the file takes effect within KeyFileInterval,
+// in every process that reads the file. A KeyObserver is notified.
 func WithKeyFile(path string) Option {
 	return func(o *options) error {
 		f := &keyFile{path: path}
@@ -60,8 +59,8 @@ func (f *keyFile) read() (*sealing.Keyring, error) {
 	return kr, err
 }
 
-// changed reports whether the path may have other keys by now. A link, as
-// Kubernetes changes it to replace a secret, is followed.
+// changed reports whether the path may have other keys now. A link, as Kubernetes
+// changes it to replace a secret, is followed.
 func (f *keyFile) changed() bool {
 	now, err := os.Stat(f.path)
 	return err != nil || f.seen == nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())

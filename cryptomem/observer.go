@@ -19,7 +19,7 @@ type Observer interface {
 	Begin(ctx context.Context, command Command) (context.Context, func(Outcome))
 }
 
-// A WithheldObserver is an Observer that is also told of values that the store
+// A WithheldObserver is an Observer that is also notified of values that the store
 // returned and the client withheld.
 type WithheldObserver interface {
 	Observer

@@ -19,7 +19,7 @@ const (
 // nothing that another processor reads. Only a subkey that opened an authentic
 // value is kept, so made-up envelopes cost a derivation each and evict nothing.
 type aeadCache struct {
-	// The time in which least recently is told.
+	// A counter that orders the uses.
 	fills atomic.Uint32
 	// Held while a subkey is put into its set.
 	fill sync.Mutex

@@ -53,8 +53,8 @@ const (
 	minSize = unstampedSize + offText + tagSize
 )
 
-// A Header is what an envelope says in the clear. It is only to be believed of
-// an envelope that Open has accepted.
+// A Header is the unencrypted part of an envelope. Do not trust it before Open has
+// accepted the envelope.
 type Header struct {
 	Version byte
 	Padded  bool
@@ -119,8 +119,8 @@ func Expiry(envelope []byte) (time.Time, error) {
 	return h.Expiry(), err
 }
 
-// ID tells the envelope from all others, whatever their names and versions: it is
-// eight bytes of the nonce that are drawn anew for each. It is never 0.
+// ID identifies the envelope, whatever its name and version: it is eight bytes of the
+// nonce that are drawn for each envelope. It is never 0.
 func (h *Header) ID() uint64 { return max(h.id, 1) }
 
 // size is how many bytes the header takes.

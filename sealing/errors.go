@@ -14,8 +14,8 @@ var (
 	// ErrExpired: the value is authentic, and past the expiry sealed with it.
 	ErrExpired = errors.New("sealing: value has expired")
 
-	// ErrUnknownKey: the keyring has no enabled key of the envelope's key id.
-	// The error is a *KeyError, which tells the id.
+	// ErrUnknownKey: the keyring has no enabled key of the envelope's key id. The error
+	// is a *KeyError, which has the id.
 	ErrUnknownKey = errors.New("sealing: unknown key")
 
 	// ErrStale: the value is authentic and has not expired, but is refused for its

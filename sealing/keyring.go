@@ -31,8 +31,8 @@ const (
 // every process before the next: Add, so that all can read; Promote, so that all
 // write with it; Retire the old one, once what it sealed has expired.
 //
-// A keyring of root keys opens every namespace. [Keyring.Derive] makes one that
-// opens a single namespace, for a tenant who is not to read the others.
+// A keyring of root keys opens every namespace. [Keyring.Derive] makes one that opens a
+// single namespace, for a tenant that must not read the others.
 //
 // A Sealer copies what it needs out of a keyring; changes reach it by
 // [Sealer.Rekey]. A Keyring is for one goroutine at a time.
@@ -102,10 +102,10 @@ func NewKeyring(now time.Time) (*Keyring, error) {
 	return kr, err
 }
 
-// KeyringFromSecret returns a keyring of one key: secret, which must be exactly
-// 32 bytes, drawn at random and not typed by a person (for a passphrase there is
-// [KeyringFromPassphrase]). The secret is copied. The key's id is derived from it,
-// so a process with another secret is told [ErrUnknownKey].
+// KeyringFromSecret returns a keyring of one key: secret, which must be exactly 32
+// bytes, drawn at random and not typed by a person (for a passphrase there is
+// [KeyringFromPassphrase]). The secret is copied. The key's id is derived from it, so a
+// process with another secret gets [ErrUnknownKey].
 func KeyringFromSecret(secret []byte) (*Keyring, error) {
 	kr := &Keyring{}
 	if _, err := kr.Add(secret); err != nil {

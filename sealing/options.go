@@ -117,8 +117,8 @@ func WithRandom(r io.Reader) Option {
 	return func(c *config) error { c.random = &lockedReader{r: r}; return nil }
 }
 
-// WithClock sets the clock that SubkeyLifetime is measured with. Default: the real
-// one. Open is told the time by its caller.
+// WithClock sets the clock that SubkeyLifetime is measured with. Default: the real one.
+// Open gets the time from its caller.
 func WithClock(clk clock.Clock) Option {
 	return func(c *config) error { c.clock = clk; return nil }
 }

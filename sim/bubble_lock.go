@@ -18,7 +18,7 @@ type held struct {
 // errNoLock is the error of a user that has never had the lock.
 var errNoLock = cryptomem.ErrNotHeld
 
-// lock makes a call about a lock, and tells the oracle how it ended.
+// lock makes a call about a lock, and reports to the oracle how it ended.
 func (u *user) lock(ctx context.Context, a *script.Action, began int64) error {
 	b := u.b
 	b.mu.Lock()
@@ -43,7 +43,7 @@ func (u *user) lock(ctx context.Context, a *script.Action, began int64) error {
 	return err
 }
 
-// claimed tells the oracle of an attempt. It requires b.mu.
+// claimed reports an attempt to the oracle. It requires b.mu.
 func (b *bubble) claimed(c *oracle.Claim) {
 	if c.Outcome == oracle.Unknown {
 		c.Return = oracle.Never

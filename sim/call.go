@@ -173,8 +173,8 @@ func (c *client) done(k *call) {
 // maxTouches is how often a touch reads and swaps before it gives up.
 const maxTouches = 16
 
-// touched goes on with a touch, which is two requests: the value is read, sealed
-// anew with another expiry, and swapped in. It reports whether that is not over.
+// touched continues a touch, which is two requests: the value is read, sealed again
+// with another expiry, and swapped in. It reports whether a request is still to come.
 func (c *client) touched(k *call) bool {
 	w, status := c.w, k.Response.Status
 	c.name = c.seal().AppendWireName(c.name[:0], []byte(k.action.Key))

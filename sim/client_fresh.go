@@ -110,7 +110,7 @@ func (c *client) openFresh(k *call, envelope []byte) (plain []byte, stamp sealin
 	return plain, e.Stamp, err
 }
 
-// identify returns what the product tells an envelope by.
+// identify returns what the product identifies an envelope by.
 func identify(envelope []byte) (freshness.Envelope, error) {
 	h, err := sealing.ParseHeader(envelope)
 	return freshness.Envelope{Stamp: h.Stamp, ID: h.ID()}, err
@@ -139,7 +139,7 @@ func (c *client) recall(key string) *oracle.Recall {
 	return c.memory.Begin(key, c.wall())
 }
 
-// forgo tells the oracle how a call ended.
+// forgo reports to the oracle how a call ended.
 func (c *client) forgo(k *call) {
 	if k.recall != nil {
 		c.memory.End(k.recall, &k.op)

@@ -333,8 +333,8 @@ func (e *clientEnd) show(name, token string, shown func(well bool)) {
 	}
 }
 
-// refusedAs returns what a script calls an answer that refuses because of who asks, or
-// because of what is held at the time; empty for any other.
+// refusedAs returns what a script calls an answer that refuses because of the client's
+// identity, or because of what is held at the time; empty for any other.
 func refusedAs(a wire.Response) string {
 	if a.Status == wire.OK || a.Status == wire.NotFound || a.Status == wire.Exists {
 		return ""

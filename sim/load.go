@@ -26,7 +26,7 @@ type found struct {
 	kind    foundKind
 	label   string
 	version uint64
-	// Of the one who is loading it.
+	// State of the client that is loading it.
 	mark []byte
 }
 
@@ -55,7 +55,7 @@ type flight struct {
 	since int64
 	// Of the stale value.
 	stale uint64
-	// Whom it has waited for.
+	// The loader that it has waited for.
 	waited []byte
 	pause  int64
 	races  int
@@ -64,7 +64,7 @@ type flight struct {
 	unstored bool
 }
 
-// aside sends a request beside the calls of the script.
+// aside sends a request that is no call of the script.
 func (c *client) aside(r wire.Request, answered func(*call)) {
 	k := &call{action: &script.Action{Verb: script.Ping}}
 	k.Call = pipeline.Call{Request: r}

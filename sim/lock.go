@@ -28,7 +28,7 @@ type hold struct {
 // A locking is a call about a lock under way.
 type locking struct {
 	*hold
-	// How often it has begun anew, since another one was faster.
+	// How often it was repeated because another client was faster.
 	races int
 	// Virtual time of its beginning.
 	began int64
@@ -121,8 +121,8 @@ func (c *client) whose(k *call) {
 	k.lock.requests++
 }
 
-// locked goes on with a call about a lock. It reports whether the answer was one of
-// those that it expects.
+// locked continues a call about a lock. It reports whether the answer was one of those
+// that it expects.
 func (c *client) locked(k *call) bool {
 	status, value := k.Response.Status, k.Response.Value
 	if status != wire.OK && status != wire.Exists && status != wire.NotFound {
@@ -162,7 +162,7 @@ func (c *client) goOn(k *call) {
 	c.send(k)
 }
 
-// markRead decides by the mark that is there. It reports whether the call goes on.
+// markRead decides by the current mark. It reports whether the call continues.
 func (c *client) markRead(k *call, status wire.Status, value []byte) bool {
 	w := c.w
 	if status == wire.NotFound {
@@ -195,7 +195,7 @@ func (c *client) markRead(k *call, status wire.Status, value []byte) bool {
 	return true
 }
 
-// outrun goes on where the lock is not as it was. It reports whether the call does.
+// outrun continues a call whose lock has changed. It reports whether the call goes on.
 func (c *client) outrun(k *call) bool {
 	w := c.w
 	if k.action.Verb != script.Lock {
@@ -251,7 +251,7 @@ func (c *client) giveBack(key string, h *hold) {
 	})
 }
 
-// claimed tells the oracle how a call about a lock ended.
+// claimed reports to the oracle how a call about a lock ended.
 func (k *call) claimed(c *client) {
 	if k.lock == nil {
 		return

@@ -61,7 +61,7 @@ func (c *client) place(k *call) *node {
 	return c.w.servers[i]
 }
 
-// tellRing tells the ring how a call to the end's server ended.
+// tellRing reports to the ring how a call to the end's server ended.
 func (e *clientEnd) tellRing(k *call) {
 	switch {
 	case e.c.ring == nil || k.looked != nil:

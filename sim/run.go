@@ -26,14 +26,14 @@ type Options struct {
 	// NoHistory leaves out the oracles that see a run from outside, and with
 	// them what they cost.
 	NoHistory bool
-	// Answers keeps what came of every call.
+	// Answers keeps the result of every call.
 	Answers bool
 	// Shell runs the server of tier 2 with its own accepting, polling and ending, on
 	// a simulated kernel. It needs Linux, and a script that is not for pipes only.
 	Shell bool
 }
 
-// A Result is what came of a run.
+// A Result is the result of a run.
 type Result struct {
 	// Hash of everything that happened, in order.
 	Hash uint64

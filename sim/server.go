@@ -39,7 +39,7 @@ type node struct {
 	budget     *session.Budget
 	shares     map[int]*session.Share
 	identities []*session.Share
-	// Connections that it serves, and those that it tells that they are too many.
+	// Connections that it serves, and those that it refuses because they are too many.
 	entered, refusing int
 
 	// Crashed, and not restarted yet.
@@ -171,7 +171,7 @@ func (s *node) cutAll(why string) {
 	}
 }
 
-// unplug makes the server unreachable for a while. It keeps what it has.
+// unplug makes the server unreachable for a while. It keeps its items.
 func (s *node) unplug(until int64) {
 	s.away = max(s.away, until)
 	s.cutAll("unplugged")

@@ -205,7 +205,7 @@ func interrupted(ctx context.Context, err error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), context.Canceled.Error(), context.Cause(ctx).Error()))
 }
 
-// advising goes on to say what to run after a text, which may be a question.
+// advising adds to a text, which may be a question, which command to run.
 func advising(text string) string {
 	if strings.HasSuffix(text, "?") {
 		return text + " Or run"

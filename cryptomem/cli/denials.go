@@ -26,7 +26,7 @@ type loggedAccess struct {
 	denials *denials
 }
 
-// Greet denies only whom it knows: everybody else may yet send an AUTH.
+// Greet denies only clients that it knows: all others may still send an AUTH.
 func (a loggedAccess) Greet(conn net.Conn) (server.Permission, error) {
 	p, err := a.List.Greet(conn)
 	if limit := (*access.LimitError)(nil); errors.As(err, &limit) {

@@ -7,15 +7,15 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-// What systemd is told about the server (sd_notify(3)). Without systemd,
-// notifications go nowhere.
+// Messages to systemd about the server (sd_notify(3)). Without systemd, notifications
+// go nowhere.
 const (
 	ready    = systemd.SdNotifyReady
 	stopping = systemd.SdNotifyStopping
 	alive    = systemd.SdNotifyWatchdog
 )
 
-// notifyReloading tells when the reload began, by the clock that systemd's units of
+// notifyReloading reports when the reload began, by the clock that systemd's units of
 // Type=notify-reload go by, where this system has it.
 func notifyReloading() {
 	state := systemd.SdNotifyReloading

@@ -182,7 +182,7 @@ func (o *operations) report() *stats.Report {
 	return r
 }
 
-// sections is what STATS answers beside the server's own two sections.
+// sections are what STATS answers in addition to the server's own two sections.
 func (o *operations) sections() map[string]any {
 	about := o.about
 	about.Now = o.clk.Now()

@@ -38,7 +38,7 @@ const (
 	quietIntervals = 5
 )
 
-// A scavenger keeps small what the process has in memory beside what it stores.
+// A scavenger keeps the memory that the process needs in addition to its items small.
 //
 // It notices that clients have left who took memory with them, or that many have
 // begun. Go's runtime keeps such memory for minutes; a server that was flooded, or

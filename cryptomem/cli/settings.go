@@ -80,7 +80,7 @@ func unexpected(fs *pflag.FlagSet, args []string, operand string) error {
 	return usageError(text)
 }
 
-// judged tells a configuration that is wrong from one that is not there.
+// judged distinguishes a wrong configuration from a missing one.
 func judged(err error) error {
 	var problems config.Problems
 	if err != nil && !errors.As(err, &problems) {

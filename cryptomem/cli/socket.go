@@ -29,7 +29,7 @@ type socket struct {
 	err error
 }
 
-// listenUnix makes the socket at path for those whom mode lets in. Where
+// listenUnix makes the socket at path, with the mode that says who may connect. Where
 // another server listens there it returns an error.
 func listenUnix(ctx context.Context, path string, mode os.FileMode) (net.Listener, error) {
 	unlock, err := lockDirectory(ctx, filepath.Dir(path))

@@ -313,7 +313,7 @@ type unopened struct {
 	at time.Time
 }
 
-// unopenedInterval is how often it is said that values do not open.
+// unopenedInterval is how often the log may say that values do not open.
 const unopenedInterval = time.Minute
 
 // warnOfUnopened says so if values count as missing because no key here

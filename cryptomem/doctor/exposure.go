@@ -7,7 +7,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
-// exposure asks who can reach the server, and what they may do then.
+// exposure checks who can reach the server, and what they may do.
 func exposure(_ context.Context, r *serverReport) {
 	const subject = "who can connect"
 	c := r.Config
@@ -54,7 +54,7 @@ func listing(addr string) string {
 	return "ss -ltnp"
 }
 
-// adminExposure asks who can look in.
+// adminExposure checks who can reach the admin page.
 func adminExposure(_ context.Context, r *serverReport) {
 	const subject = "admin address"
 	c := r.Config

@@ -14,7 +14,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/address"
 )
 
-// identitiesFile asks whether those who may come are listed as they should be.
+// identitiesFile checks the identities file.
 func identitiesFile(_ context.Context, r *serverReport) {
 	const subject = "identities"
 	file := r.Config.Identities
@@ -74,7 +74,7 @@ func clientAuthorities(_ context.Context, r *serverReport) {
 	}
 }
 
-// privateKeyMode asks who can pretend to be the server.
+// privateKeyMode checks who could read the key, and so pretend to be the server.
 func privateKeyMode(_ context.Context, r *serverReport) {
 	file := r.Config.TLSKey
 	if _, err := os.Stat(file); err != nil {

@@ -133,8 +133,8 @@ func adminTaken(ctx context.Context, r *serverReport) {
 		"find out who listens there ("+listing(addr)+"), or choose another admin address")
 }
 
-// handshake speaks TLS and compares the certificate that is shown with the one
-// that is configured. Whom to trust is not the question here.
+// handshake speaks TLS and compares the certificate that is shown with the one that is
+// configured. Trust is checked elsewhere.
 func (r *serverReport) handshake(ctx context.Context, addr string, conn net.Conn) (net.Conn, bool) {
 	c := tls.Client(conn, &tls.Config{
 		MinVersion:         tls.VersionTLS13,

@@ -55,7 +55,7 @@ func ExamineProxy(ctx context.Context, p Proxy) []Finding {
 	return r.list
 }
 
-// proxyReach asks who can read everything.
+// proxyReach checks who can connect to the proxy, and so read everything.
 func proxyReach(_ context.Context, r *proxyReport) {
 	const subject = "who can connect"
 	c := r.Config

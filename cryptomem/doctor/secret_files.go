@@ -98,7 +98,7 @@ func (r *findings) expired(subject, file string, cert *x509.Certificate, renew s
 // inUTC writes a time so that it means the same everywhere, and on its own day.
 func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
-// whose says who may read a secret file that is in order.
+// whose says which users may read a secret file that is in order.
 func whose(file string) string {
 	if info, err := os.Stat(file); err == nil && info.Mode()&othersAll != 0 {
 		return "root's, and a group of this process may read it, as in a secret that Kubernetes mounts with fsGroup"

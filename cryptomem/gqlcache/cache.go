@@ -4,11 +4,10 @@
 //
 //	srv.Use(extension.AutomaticPersistedQuery{Cache: gqlcache.New(client)})
 //
-// A query is kept under its hash, which gqlgen checks when a client sends both;
-// the cache checks it again when it returns one. So no one who can write to the
-// store, not even a holder of the key, can have another query run. A query that
-// is gone, cannot be opened or cannot be fetched in time is sent once more by
-// the client.
+// A query is kept under its hash, which gqlgen checks when a client sends both; the
+// cache checks it again when it returns one. So no client that can write to the store,
+// not even a holder of the key, can have another query run. A query that is gone,
+// cannot be opened or cannot be fetched in time is sent once more by the client.
 package gqlcache
 
 import (

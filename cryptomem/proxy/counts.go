@@ -68,23 +68,23 @@ type Stats struct {
 	Clients int `json:"clients"` // now
 	// So far.
 	Connections int64 `json:"connections"`
-	// By name, those that were answered with an error included. A command before AUTH does
-	// not count.
+	// By name, including those that were answered with an error. Commands before AUTH
+	// do not count.
 	Commands map[string]int64 `json:"commands"`
-	// Commands that an upstream's error was the answer to.
+	// Commands that failed because of the upstream.
 	Failures int64 `json:"failures"`
-	// Commands that are not spoken, or spoken wrongly.
+	// Unknown commands, and wrong arguments.
 	Refused []Refused `json:"refused"`
 	// Changes that went along with another one.
 	Coalesced int64 `json:"coalesced"`
 	// Swaps that came too late and were done again.
 	Lost int64 `json:"lost"`
-	// Bytes of commands and answers on their way now, and how many there may be.
+	// Bytes of incomplete commands and unsent answers, and their limit.
 	InFlight    int64 `json:"in_flight"`
 	MaxInFlight int64 `json:"max_in_flight"`
 }
 
-// Refused counts what a client was refused.
+// Refused counts how often a command of a client was refused.
 type Refused struct {
 	// Its name, or its library's.
 	Client  string `json:"client"`

@@ -2,8 +2,8 @@ package proxy
 
 import "fmt"
 
-// DefaultMaxInFlight bounds, in bytes, what all sessions together hold of commands
-// and answers on their way.
+// DefaultMaxInFlight limits, in bytes, the incomplete commands and unsent answers of
+// all sessions together.
 const DefaultMaxInFlight = 256 << 20
 
 // An inFlightError is why a command was skipped.

@@ -13,10 +13,10 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
 )
 
-// RedisVersion is the version of Redis whose commands are spoken.
+// RedisVersion is the version of Redis whose commands the proxy supports.
 const RedisVersion = "7.0.15"
 
-// A Proxy is what all sessions share. It is safe for concurrent use.
+// A Proxy has the state that all sessions share. It is safe for concurrent use.
 type Proxy struct {
 	settings Settings
 	started  time.Time
@@ -77,7 +77,7 @@ func (p *Proxy) space(database int) (*keyspace.Space, error) {
 	return p.spaces[database], nil
 }
 
-// enter makes s one of the sessions that CLIENT LIST tells.
+// enter adds s to the sessions that CLIENT LIST shows.
 func (p *Proxy) enter(s *Session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

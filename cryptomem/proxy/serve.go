@@ -14,18 +14,17 @@ import (
 // is only one.
 type Limits struct {
 	MaxConnections int
-	// CommandTimeout for a command to arrive whole once begun.
+	// CommandTimeout is for a command to arrive completely after its first byte.
 	CommandTimeout time.Duration
 	// WriteTimeout for a client to take its answers.
 	WriteTimeout time.Duration
-	// IdleTimeout for the next command to begin.
+	// IdleTimeout is for the next command to begin.
 	IdleTimeout time.Duration
-	// AuthTimeout for the password, where one is asked for.
+	// AuthTimeout is for the password, if there is one.
 	AuthTimeout time.Duration
 }
 
-// ServerConfig returns the limits as a serve.Server is told them, also by
-// SetLimits.
+// ServerConfig returns the limits in the form that serve.Server and SetLimits take.
 func (l Limits) ServerConfig() serve.ServerConfig {
 	return serve.ServerConfig{
 		MaxConnections:           l.MaxConnections,
@@ -78,6 +77,6 @@ func (s *Session) Authenticated() bool { return s.trusted }
 // ExecuteQuick implements serve.Session. Everything may wait for the upstream.
 func (s *Session) ExecuteQuick(int64) (all bool, err error) { return false, nil }
 
-// Measure implements serve.Session. What takes time is the upstream, which is
-// measured where it is asked.
+// Measure implements serve.Session. It does nothing, because the time goes into calls
+// to the upstream, which are measured elsewhere.
 func (s *Session) Measure(began, ended int64) {}

@@ -78,8 +78,8 @@ type peer struct {
 	libraryVer string
 }
 
-// NewSession returns a session for a connection between the addresses, which are
-// for people to read. It is to be closed.
+// NewSession returns a session for a connection between the addresses, which are only
+// shown to people. The caller has to close it.
 func (p *Proxy) NewSession(remote, local string) (*Session, error) {
 	space, err := p.space(0)
 	if err != nil {
@@ -153,8 +153,8 @@ func (s *Session) recycleInput() {
 // Received says that n bytes have arrived in Buffer.
 func (s *Session) Received(n int) { s.end += n }
 
-// Release gives the input buffer back if it holds next to nothing, so that an
-// idle connection costs none. The next Buffer borrows one again.
+// Release gives the input buffer back if it holds next to nothing, so that an idle
+// connection needs none. The next call of Buffer borrows one again.
 func (s *Session) Release() {
 	const maxKept = 1 << 10
 	switch rest := s.in[s.start:s.end]; {
@@ -167,13 +167,13 @@ func (s *Session) Release() {
 	}
 }
 
-// Hold says that the answers have to wait for their reader. If it reports false all
-// sessions hold as much as they may, and the connection is to be closed.
+// Hold charges the answers that wait for their reader. If it reports false, all
+// sessions together are at their limit, and the connection has to be closed.
 func (s *Session) Hold() bool { return s.charge(&s.held.output, cap(s.out)) }
 
-// Execute executes whole commands until input runs dry or enough answers are
-// pending. The instant now is for Begun. After an error the connection is to be
-// closed once Pending has been sent.
+// Execute executes complete commands until the input is used up or enough answers are
+// pending. The instant now is for Begun. After an error, send Pending and then close
+// the connection.
 func (s *Session) Execute(now int64) error {
 	if s.in == nil {
 		return s.err
@@ -334,8 +334,8 @@ func (s *Session) Sent(n int) {
 // were seen, and false if none is unfinished.
 func (s *Session) Begun() (since int64, ok bool) { return s.begun, s.begun != 0 }
 
-// Abort gives the unfinished command up: it is answered with reason, and nothing
-// further is executed.
+// Abort gives up the unfinished command: it is answered with reason, and nothing more
+// is executed.
 func (s *Session) Abort(reason error) {
 	if s.err == nil {
 		s.fail("ERR " + reason.Error())

@@ -11,7 +11,7 @@ import (
 	"github.com/Zezezknight/cryptomem/cryptomem/proxy/script"
 )
 
-// DefaultDatabases is how many databases SELECT knows.
+// DefaultDatabases is the number of databases that SELECT accepts.
 const DefaultDatabases = 16
 
 // Settings say how sessions answer. Space, Clock and Random must be set.
@@ -27,21 +27,21 @@ type Settings struct {
 	// Nil discards.
 	Logger *slog.Logger
 
-	// What commands may make of values.
+	// Limits of the values that commands make.
 	Commands command.Limits
-	// What one command may be.
+	// Limits of a single command.
 	Requests resp.Limits
-	// Bytes that all sessions together may hold of commands and answers on their way,
-	// what is below 16 KiB aside. 0 means DefaultMaxInFlight.
+	// Bytes that all sessions together may hold of incomplete commands and unsent
+	// answers, beyond 16 KiB for each session. 0 means DefaultMaxInFlight.
 	MaxInFlight int64
-	// What scripts may take.
+	// Limits of scripts.
 	Scripts script.Limits
 
 	// Empty: none is asked for.
 	Password string
 
-	// EmptyScans has SCAN and KEYS answer nothing, instead of an error, where
-	// names are blind: some clients lose step after an error.
+	// EmptyScans makes SCAN and KEYS return nothing instead of an error if names are
+	// blind, because some clients cannot handle the error.
 	EmptyScans bool
 	// AllowFlushAll turns FLUSHALL on.
 	AllowFlushAll bool

@@ -52,7 +52,7 @@ func (f Failover) Lend(ttl time.Duration) time.Duration {
 // State returns what the ring thinks of a server.
 func (r *Ring) State(server int) State { return State(r.states[server].Load()) }
 
-// Answered is told that a server has answered, whatever it said.
+// Answered is called when a server has answered, whatever the answer is.
 func (r *Ring) Answered(server int) {
 	if s := r.State(server); s == Up || s == Back {
 		return
@@ -68,7 +68,7 @@ func (r *Ring) Answered(server int) {
 	}
 }
 
-// Failed is told that a server could not be reached, or did not answer.
+// Failed is called when a server could not be reached, or did not answer.
 func (r *Ring) Failed(server int) {
 	if r.failover.Pause == 0 {
 		return
@@ -91,8 +91,8 @@ func (r *Ring) Failed(server int) {
 	}
 }
 
-// Refused is told that a server has answered, and does nothing for those who ask.
-// Others may be served: it is not away, and is used again as one that was.
+// Refused is called when a server has answered, but refuses this client. Others may be
+// served: it is not away, and is used again as one that was.
 func (r *Ring) Refused(server int) {
 	if r.failover.Pause == 0 {
 		return

@@ -78,8 +78,8 @@ type Ring struct {
 	members
 }
 
-// New returns a ring of the servers, all of which it takes to be there. now tells
-// the time; it is only asked for with a Failover.
+// New returns a ring of the servers, and takes all of them to be up. now tells the
+// time; it is only asked for with a Failover.
 func New(servers []Server, f Failover, now func() time.Time) (*Ring, error) {
 	if n := len(servers); n == 0 || n > MaxServers {
 		return nil, fmt.Errorf("%d servers do not make a ring, limits 1 and %d", n, MaxServers)

@@ -17,28 +17,27 @@ const (
 	MaxTokenSize    = 4 << 10
 )
 
-// MaxFailedAuths is how many AUTHs may fail on one connection. The last one's
-// answer closes it, so that guessing costs connections.
+// MaxFailedAuths is how many AUTHs may fail on one connection. The answer to the last
+// one closes it, so that guessing costs connections.
 const MaxFailedAuths = 3
 
 // An Authenticator decides who a server's clients are. It is called from many
-// connections at once. An error that is, or wraps, a wire.Refusal is told
-// to the client; the text of any other stays in the server.
+// connections at once. If an error is, or wraps, a wire.Refusal, the client gets its
+// text; the text of any other error stays in the server.
 type Authenticator interface {
 	// Greet returns what conn may do without AUTH, for instance because of its
 	// TLS certificate, or nil if it has to authenticate first. After an error
 	// that, too, is all it can do. The TLS handshake is done.
 	Greet(conn net.Conn) (Permission, error)
-	// Authenticate checks an AUTH request, in a time that tells nothing about
-	// the token, and returns what conn may do from then on, in place of
-	// current, which is nil if it could do nothing before. After an error
-	// current stays.
+	// Authenticate checks an AUTH request, in a time that reveals nothing about the
+	// token, and returns what conn may do from then on, in place of current, which is
+	// nil if it could do nothing before. After an error current stays.
 	Authenticate(conn net.Conn, current Permission, identity, token []byte) (Permission, error)
 }
 
-// A Permission says what one connection may do. Allows is all that is needed; one
-// that is also an Owner, ShareHolder, RequestCounter, ValueLimit or Revocable does more, and an
-// io.Closer is closed when it is replaced or the connection ends.
+// A Permission says what one connection may do. Only Allows is required. A Permission
+// can also be an Owner, ShareHolder, RequestCounter, ValueLimit or Revocable. If it is
+// an io.Closer, it is closed when it is replaced or the connection ends.
 type Permission interface {
 	// Allows reports whether the command may be executed on the key: for FLUSH
 	// a prefix, for STATS a section, for PING anything. It is asked before the
@@ -50,8 +49,8 @@ type Permission interface {
 // A RequestCounter is a Permission that counts the requests.
 type RequestCounter interface {
 	Permission
-	// Count is called once for every request but AUTH that is executed or is
-	// not allowed; not for what the protocol or a limit refuses.
+	// Count is called once for every request that is executed or denied, except AUTH.
+	// It is not called for requests that the protocol or a limit refuses.
 	Count(allowed bool)
 }
 
@@ -59,10 +58,9 @@ type RequestCounter interface {
 // open.
 type Revocable interface {
 	Permission
-	// Revoked reports whether there is nothing left that the connection may do.
-	// It is asked when a request was denied, whose answer is then the last one:
-	// the connection's place is free for others, and its client authenticates
-	// anew if it can.
+	// Revoked reports whether the connection may do nothing any more. It is asked after
+	// a request was denied. If it reports true, that answer is the last one: the
+	// connection's place is free for others, and its client can authenticate again.
 	Revoked() bool
 }
 
@@ -82,23 +80,23 @@ type Accountant interface {
 	OpenAccounts(c *cache.Cache) error
 }
 
-// An Owner is a Permission that has what its connection stores charged to an
-// account, and so bounded by the account's limit.
+// An Owner is a Permission whose connection stores items on an account, which limits
+// them.
 type Owner interface {
 	Permission
 	// Nil charges no account.
 	Account() *cache.Account
 }
 
-// A ShareHolder is a Permission of an identity: what all its connections hold of
-// requests that are arriving and answers that are not read is bounded together.
+// A ShareHolder is a Permission of an identity: the incomplete requests and unread
+// answers of all its connections have one common limit.
 type ShareHolder interface {
 	Permission
 	Share() *session.Share
 }
 
-// A Guard is the Handler of one connection where an Authenticator decides. Like a
-// session it is for one goroutine at a time; Close gives its permission back.
+// A Guard is the Handler of one connection whose rights an Authenticator decides. Like
+// a session it is for one goroutine at a time. Close releases its permission.
 type Guard struct {
 	// Its Cache charges the permission's account.
 	Handler
@@ -197,7 +195,7 @@ func (g *Guard) HandleLarge(now int64, dst []byte, r *wire.Request, reserve func
 	return g.Handler.HandleLarge(now, dst, r, reserve)
 }
 
-// Prefetch implements session.Prefetcher: who may do nothing costs nothing.
+// Prefetch implements session.Prefetcher: a client that may do nothing costs nothing.
 func (g *Guard) Prefetch(keys [][]byte) {
 	if g.permission != nil {
 		g.Handler.Prefetch(keys)

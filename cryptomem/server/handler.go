@@ -112,7 +112,7 @@ func (h *Handler) flush(now int64, dst, prefix []byte) []byte {
 	return appendNumber(dst, h.Cache.Flush(now, prefix))
 }
 
-// Names that SCAN tells at a time: unless the client says otherwise, and at most.
+// How many names SCAN returns at a time: by default, and at most.
 const (
 	defaultNames = 100
 	maxNames     = 1000
@@ -187,7 +187,7 @@ func appendError(dst []byte, err error) []byte {
 	return refusal(err).Append(dst, 0)
 }
 
-// refusal returns what a client is told of err.
+// refusal returns the answer that a client gets for err.
 func refusal(err error) wire.Refusal {
 	if errors.Is(err, cache.ErrFull) || errors.Is(err, cache.ErrAccountFull) {
 		return wire.RefuseFull("%v", err)

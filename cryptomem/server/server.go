@@ -1,6 +1,6 @@
-// Package server is what keeps the sealed values: it executes the protocol's
-// requests on a bounded cache and serves them over any net.Conn. It has no keys
-// and never sees a value in clear.
+// Package server keeps the sealed values: it executes the protocol's requests on a
+// bounded cache and serves them over any net.Conn. It has no keys and never sees a
+// plain value.
 package server
 
 import (
@@ -26,9 +26,9 @@ var ErrServerClosed = serve.ErrServerClosed
 // off.
 const Unlimited = serve.Unlimited
 
-// A Config says what a Server stores and whom it serves. The zero value
-// is a good server for a trusted network: every zero field means its default,
-// and Unlimited (-1) switches a limit or a timeout off.
+// A Config says what a Server stores and which clients it serves. The zero value is a
+// good server for a trusted network: every zero field means its default, and Unlimited
+// (-1) switches a limit or a timeout off.
 type Config struct {
 	// Bound on everything the store holds, in bytes; default cache.DefaultMaxMemory().
 	MaxMemory int64
@@ -47,22 +47,24 @@ type Config struct {
 	MaxConnections int
 	// MaxConnectionsPerAddress of those, from one IPv4 address or IPv6 /64; default 12,288.
 	MaxConnectionsPerAddress int
-	// Bytes held by large requests on their way and large answers not read, over all connections; default 256 MiB.
+	// Bytes of incomplete requests and unread answers, over all connections; default
+	// 256 MiB.
 	MaxInFlight int64
 
-	// FrameTimeout for a request to arrive whole once begun; default 30 s.
+	// FrameTimeout is for a request to arrive completely after its first byte; default
+	// 30 s.
 	FrameTimeout time.Duration
 	// WriteTimeout for a client to take its answers; default 30 s.
 	WriteTimeout time.Duration
-	// IdleTimeout for the next request to begin; default 10 min.
+	// IdleTimeout is for the next request to begin; default 10 min.
 	IdleTimeout time.Duration
-	// AuthTimeout for a successful AUTH where one is required; default 10 s.
+	// AuthTimeout is for a successful AUTH, if one is required; default 10 s.
 	AuthTimeout time.Duration
 
 	// Who may do what; nil lets everyone do everything.
 	Authenticator Authenticator
 
-	// Whether Stats tells the keys of the slowest and largest requests.
+	// Whether Stats shows the keys of the slowest and largest requests.
 	RecordKeys bool
 	// Sections returns what STATS reports beside "cache" and "server", by
 	// section name: values that encoding/json can marshal. Nil means nothing.
@@ -141,10 +143,9 @@ func (c *Config) limits() serve.ServerConfig {
 	}
 }
 
-// SetLimits replaces the limits of connections and memory in flight, and the
-// timeouts, by those of c, where a zero field means its default; it ignores the
-// rest of c. Connections that are open stay, and are held to a new timeout from
-// their next request on.
+// SetLimits replaces the limits of connections and memory in flight, and the timeouts,
+// by those of c, where a zero field means its default; it ignores the rest of c. Open
+// connections stay open; a new timeout applies from their next request on.
 func (s *Server) SetLimits(c Config) { s.transport.SetLimits(c.limits()) }
 
 func newCache(c *Config) (*cache.Cache, error) {
@@ -196,10 +197,10 @@ func (s *Server) Serve(l net.Listener) error { return s.transport.Serve(l) }
 // ServeConn serves one connection until it ends, and closes it.
 func (s *Server) ServeConn(conn net.Conn) { s.transport.ServeConn(conn) }
 
-// Shutdown stops accepting, lets each connection answer the requests that have
-// arrived whole by then, ends it behind the last answer, and stops the janitor.
-// It waits for up to two seconds for clients to end their side. When ctx ends
-// first, Shutdown cuts the remaining connections and returns ctx's error.
+// Shutdown stops accepting, lets each connection answer the requests that have arrived
+// completely by then, closes it after the last answer, and stops the janitor. It waits
+// for up to two seconds for clients to end their side. When ctx ends first, Shutdown
+// cuts the remaining connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.transport.Shutdown(ctx), s.cache.Close())
 }

@@ -27,7 +27,7 @@ type answers struct {
 	far bool
 }
 
-// answers returns the next n answers, for the caller who has sent n commands.
+// answers returns the next n answers, for the caller that has sent n commands.
 func (a *aside) answers(n int, patience time.Duration) answers {
 	return answers{aside: a, left: n, in: a.in[:0], patience: patience, wait: socket.LoneWait + time.Duration(n-1)*socket.LoneWait/loneBatch}
 }
@@ -80,7 +80,7 @@ func (r *answers) read(size int) error {
 	return err
 }
 
-// end ends the turn of a caller who has all answers.
+// end ends the turn of a caller that has all its answers.
 func (r *answers) end() {
 	a := r.aside
 	a.conn.network.heard(r.far)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// longestWait is what socket.LoneWait grows to for a caller who has waited for a
+	// longestWait is what socket.LoneWait grows to for a caller that has waited for a
 	// while.
 	longestWait = time.Millisecond
 
@@ -293,7 +293,7 @@ func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, pat
 	return r, !r.refused, nil
 }
 
-// finish ends a caller's turn; more is what it has read besides its answer.
+// finish ends a caller's turn; more is what it has read after its answer.
 func (a *aside) finish(more []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -308,8 +308,8 @@ func (a *aside) finish(more []byte) {
 	}
 }
 
-// giveUp ends the turn of a caller who waits no longer for so many answers, with a
-// part of the first.
+// giveUp ends the turn of a caller that stops waiting for so many answers, with a part
+// of the first.
 func (a *aside) giveUp(answers int, part []byte, size int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -142,7 +142,7 @@ func (s *Store) hear(ctx context.Context, b *backend, part *share) (refused []*c
 	return refused, err
 }
 
-// putBack ends the turn of a caller who has sent nothing.
+// putBack ends the turn of a caller that has sent nothing.
 func (a *aside) putBack() {
 	a.finish(nil)
 	a.writing.Unlock()

@@ -53,8 +53,7 @@ var refusals = [...]refusal{
 // errFull matches ErrFull, and ErrUnavailable since nothing was applied.
 var errFull = fmt.Errorf("%w: %w", cryptomem.ErrFull, cryptomem.ErrUnavailable)
 
-// A ServerError is what a server answered instead of doing what it was asked to.
-// Nothing was applied.
+// A ServerError is an error that the server answered with. Nothing was applied.
 type ServerError struct {
 	// The first word, such as "OOM".
 	Code string
@@ -64,7 +63,7 @@ type ServerError struct {
 	advice  string
 }
 
-// Error returns the server's words and what they mean.
+// Error returns the server's message and what it means.
 func (e *ServerError) Error() string {
 	if e.advice == "" {
 		return "server: " + e.Message

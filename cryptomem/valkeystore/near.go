@@ -226,8 +226,8 @@ func (s *nearShard) remove(c *nearCopy) {
 	s.used -= c.size()
 }
 
-// void drops what is kept under the name, and what reads will bring that are under
-// way, and wakes who waits for a change.
+// void drops what is kept under the name, and what reads will bring that are under way,
+// and wakes the callers that wait for a change.
 func (n *near) void(name []byte) {
 	hash := maphash.Bytes(n.seed, name)
 	s := n.shard(hash)

@@ -20,7 +20,7 @@ const (
 	// short, since the dial is retried and a cluster has other nodes.
 	DefaultDialTimeout = time.Second
 
-	// DefaultNearTTL is for how long a near copy may be served, at the most, when
+	// DefaultNearTTL is how long a near copy may be served at most when
 	// nothing is heard of a change.
 	DefaultNearTTL = 10 * time.Second
 
@@ -30,8 +30,8 @@ const (
 	// MinNearCache is the smallest budget of a near cache, in bytes.
 	MinNearCache = 1 << 20
 
-	// DefaultRefresh is how often the topology is asked for, besides whenever a
-	// node or a sentinel tells of a change.
+	// DefaultRefresh is how often a store asks for the topology. It also asks whenever
+	// a node or a sentinel reports a change.
 	DefaultRefresh = 5 * time.Second
 )
 
@@ -104,9 +104,9 @@ func WithDialTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRefresh sets how often the topology of a cluster or of sentinels is asked
-// for. It bounds how long a change goes unnoticed of which no node or sentinel has
-// told. Default: DefaultRefresh.
+// WithRefresh sets how often the store asks for the topology of a cluster or of
+// sentinels. A change that no node or sentinel reports goes unnoticed for that long at
+// most. Default: DefaultRefresh.
 func WithRefresh(d time.Duration) Option {
 	return func(o *options) error {
 		o.refresh = d
@@ -116,12 +116,12 @@ func WithRefresh(d time.Duration) Option {
 
 // WithNearCache keeps the sealed envelopes of frequently read names in this process,
 // within that many bytes of memory for all connections. A read that finds its name
-// there asks no server; its envelope is opened and checked like any other.
+// there needs no server; its envelope is opened and checked like any other.
 //
 // Reads see this store's own writes at once. They see those of others once the server
-// has told of them (CLIENT TRACKING), normally within a round trip, or after
-// WithNearTTL if the server is stopped or cut off. A lost connection empties the
-// cache. A value larger than a 256th of the budget is not kept.
+// has reported them (CLIENT TRACKING), normally within a round trip, or after
+// WithNearTTL if the server is stopped or cut off. A lost connection empties the cache.
+// A value larger than a 256th of the budget is not kept.
 func WithNearCache(bytes int64) Option {
 	return func(o *options) error {
 		o.near = bytes
@@ -133,7 +133,7 @@ func WithNearCache(bytes int64) Option {
 }
 
 // WithNearTTL sets how long a near copy may be served, counted from when it was
-// requested, unless the server tells of a change earlier. Default: DefaultNearTTL; at
+// requested, unless the server reports a change earlier. Default: DefaultNearTTL; at
 // most MaxNearTTL.
 func WithNearTTL(d time.Duration) Option {
 	return func(o *options) error {

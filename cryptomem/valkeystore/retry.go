@@ -13,8 +13,8 @@ import (
 
 var _ cryptomem.Retrier = (*Store)(nil)
 
-// Do carries out one request, again while it was surely not applied and the time
-// suffices. See cryptomem.Store.
+// Do carries out one request. If it was surely not applied, Do tries again until the
+// time is over. See cryptomem.Store.
 func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 	if s.serveNear(ctx, r) {
 		return nil
@@ -34,8 +34,8 @@ func (s *Store) Do(ctx context.Context, r *cryptomem.Request) error {
 	return r.Err
 }
 
-// DoAll carries out the requests in one go, on every node at once, and those again
-// that were surely not applied. See cryptomem.Store.
+// DoAll carries out the requests on all nodes at once, and tries those again that were
+// surely not applied. See cryptomem.Store.
 func (s *Store) DoAll(ctx context.Context, rs []*cryptomem.Request) {
 	p := s.newRetrier(ctx)
 	for rs = s.serveAllNear(ctx, rs); len(rs) > 0; {

@@ -60,14 +60,13 @@ func New(a Address, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// FromClient returns a store on a client that the caller has made, and keeps:
-// Close leaves it open. Its options decide what is promised. With its defaults
-// (several connections a node, retries of its own, no bound on calls in flight) a
-// cancelled write may overtake a later one, a caller may wait beyond its deadline
-// while a node is stopped or dialled, and a killed connection costs
-// ErrMaybeApplied on its next use.
+// FromClient returns a store on the caller's own client, which Close leaves open. The
+// client's options decide which promises hold. With its defaults (several connections a
+// node, retries of its own, no bound on calls in flight) a cancelled write may overtake
+// a later one, a caller may wait beyond its deadline while a node is stopped or
+// dialled, and a killed connection costs ErrMaybeApplied on its next use.
 //
-// Never make commands of it retryable: an envelope that may have been applied
+// Do not make the client's commands retryable: an envelope that may have been applied
 // must not be sent again.
 func FromClient(c valkey.Client, opts ...Option) (*Store, error) {
 	if c == nil {
@@ -103,6 +102,6 @@ func (s *Store) Close() error {
 }
 
 // Counts returns how often servers answered with each error, by its first word:
-// WRONGTYPE tells of names that others use for something else, OOM of a full
+// WRONGTYPE counts names that other programs use for other types, OOM writes to a full
 // server.
 func (s *Store) Counts() map[string]uint64 { return s.counts.byCode() }

@@ -41,8 +41,8 @@ func (b *backend) together(n int, name func(int) []byte) bool {
 	return true
 }
 
-// SwapAll changes several names in one script, again while that was surely not
-// applied and the time suffices. See cryptomem.Swapper.
+// SwapAll changes several names in one script. If that was surely not applied, it tries
+// again until the time is over. See cryptomem.Swapper.
 func (s *Store) SwapAll(ctx context.Context, rs []*cryptomem.Request) error {
 	p := s.newRetrier(ctx)
 	err := s.swapAll(ctx, rs)

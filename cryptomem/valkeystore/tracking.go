@@ -41,7 +41,7 @@ func (s *Store) invalidated(keys []valkey.ValkeyMessage) {
 	}
 }
 
-// Watch implements cryptomem.Watcher. Without a near cache nothing is heard of
+// Watch implements cryptomem.Watcher. Without a near cache the server reports no
 // changes, and the channel is nil.
 func (s *Store) Watch(name []byte) (changed <-chan struct{}, stop func()) {
 	if s.near == nil {
@@ -50,7 +50,7 @@ func (s *Store) Watch(name []byte) (changed <-chan struct{}, stop func()) {
 	return s.near.await(name)
 }
 
-// NearStats says how the near cache does; all zero without one.
+// NearStats returns the counters of the near cache, all zero without one.
 func (s *Store) NearStats() NearStats {
 	if s.near == nil {
 		return NearStats{}

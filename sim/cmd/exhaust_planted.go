@@ -92,7 +92,7 @@ func exhaustPlanted(names []string, drawn int, commit string, out, errs io.Write
 	return min(failed, 1)
 }
 
-// shown returns the line that tells what came of a bug.
+// shown returns the line that says how a bug was found.
 func shown(p *plant.Plant, s search) (line string, missed bool) {
 	switch why := cannotShow(p); {
 	case why != "":

@@ -50,14 +50,14 @@ func named(plants []plant.Plant, names []string) ([]plant.Plant, error) {
 	return some, nil
 }
 
-// A search is what came of looking for a bug: nothing was found if both are nil.
+// A search is the result of looking for a bug: nothing was found if both are nil.
 type search struct {
 	found *finding
 	err   error
 }
 
-// searchAll looks for every bug, as many at a time as there are processors, and
-// returns functions that wait for what came of it, in the order of the plants.
+// searchAll looks for every bug, as many at a time as there are processors, and returns
+// functions that wait for the results, in the order of the plants.
 func searchAll(plants []plant.Plant, look func(*plant.Plant) (*finding, error)) []func() search {
 	room := make(chan struct{}, runtime.GOMAXPROCS(0))
 	all := make([]func() search, len(plants))

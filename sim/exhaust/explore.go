@@ -18,11 +18,11 @@ type Options struct {
 	AllOrders bool
 	// AllPaths does not recognise states, and so goes through every course of events.
 	AllPaths bool
-	// Ending is told of every path that was run to its end.
+	// Ending is called for every path that was run to its end.
 	Ending func(fingerprint uint64)
 }
 
-// A Result is what came of a search.
+// A Result is the result of a search.
 type Result struct {
 	// Distinct ones; each was run to its end and judged.
 	States int

@@ -28,7 +28,7 @@ type past struct {
 	ticks, cuts, splits, sweeps, cancels, restarts, lies uint8
 }
 
-// hash tells states apart.
+// hash identifies a state.
 func (p *past) hash() uint64 {
 	h := chain(uint64(p.now), p.store, p.returns,
 		uint64(p.ticks)<<48|uint64(p.cuts)|uint64(p.splits)<<8|uint64(p.sweeps)<<16|uint64(p.cancels)<<24|uint64(p.restarts)<<32|uint64(p.lies)<<40)
@@ -41,7 +41,7 @@ func (p *past) hash() uint64 {
 // chain hashes numbers in their order.
 func chain(h uint64, numbers ...uint64) uint64 { return script.Draw(h, numbers...) }
 
-// A step is what came of a move: how many requests were executed, and which calls
+// A step is the result of a move: how many requests were executed, and which calls
 // ended.
 type step struct {
 	executed int

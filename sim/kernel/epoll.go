@@ -17,9 +17,9 @@ import (
 type epoll struct {
 	k    *Kernel
 	file file
-	// Of who waits without a thread.
+	// For callers that wait without a thread.
 	parking parking
-	// Of who waits with one; one token: something has come.
+	// For callers that wait with one; a token means that something has come.
 	news chan struct{}
 	// In the order of their objects.
 	watched []*Socket
@@ -62,7 +62,7 @@ func (e *epoll) gone() {
 	e.watched = nil
 }
 
-// tell wakes who waits for any of what is watched.
+// tell wakes the callers that wait for a watched socket.
 func (e *epoll) tell() {
 	e.parking.tell()
 	e.wake()

@@ -320,7 +320,7 @@ func (k *Kernel) transfer(call Call, name string, fd int, move func(*Socket) (in
 	return move(f.socket)
 }
 
-// objectOf tells who waits for the turn of a call on a descriptor.
+// objectOf identifies the goroutine that waits for the turn of a call on a descriptor.
 func (k *Kernel) objectOf(fd int) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -21,7 +21,7 @@ type parking struct {
 
 func newParking() parking { return parking{changed: make(chan struct{}, 1)} }
 
-// tell wakes who waits.
+// tell wakes the waiting callers.
 func (p *parking) tell() {
 	p.ready = true
 	p.poke()

@@ -25,7 +25,7 @@ type Socket struct {
 	out buffer
 	// The peer sends no more, and takes no more.
 	finished, deaf bool
-	// The connection is broken, and who has not been told.
+	// The connection is broken, and which of the two sides has not been told.
 	reset, resetTold bool
 	// The server sends no more.
 	shut bool
@@ -70,7 +70,7 @@ func (s *Socket) broken() {
 	s.peer.poke()
 }
 
-// news tells who waits for the socket to be readable. It requires k.mu.
+// news wakes the callers that wait for the socket to be readable. It requires k.mu.
 func (s *Socket) news() {
 	s.reading.tell()
 	if s.watcher != nil && s.poll() != 0 {

@@ -30,7 +30,7 @@ const (
 // depend on what else runs. As a limit, no time of processors is any.
 type cost struct{ time, cpu time.Duration }
 
-// unhurried is what a program may take of which nothing is known yet.
+// unhurried is how long a program may take if nothing is known about it yet.
 var unhurried = cost{time: 10 * time.Minute}
 
 // limit is what a program may take that takes so much without a mutant.

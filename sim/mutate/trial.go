@@ -54,7 +54,7 @@ type control struct {
 	took cost
 }
 
-// A Verdict says what came of a mutant.
+// A Verdict says whether and how a mutant was found.
 type Verdict struct {
 	ID   string
 	File string
@@ -93,7 +93,7 @@ func (t *Trial) Prepare(mutants []*Mutant) error {
 	return t.buildSchema(mutants)
 }
 
-// Try returns what comes of m. dir is empty and m's own.
+// Try returns the verdict on m. dir is empty and m's own.
 func (t *Trial) Try(m *Mutant, dir string) (*Verdict, error) {
 	v := &Verdict{ID: m.ID(), File: m.File, Line: m.Line, Func: m.Func, Kind: m.Kind}
 	began := t.Clock.Now()

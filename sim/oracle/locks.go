@@ -16,7 +16,7 @@ import (
 type Claim struct {
 	Verb script.Verb
 	Name string
-	// Holder is whom the lock names: each attempt to take it is a new one.
+	// Holder is the holder that the lock names: each attempt to take it is a new one.
 	Holder int
 	TTL    time.Duration
 	Call   int64
@@ -34,7 +34,7 @@ func (c *Claim) String() string {
 	return fmt.Sprintf("holder %s fence %d", strings.TrimPrefix(o.String(), "c"), c.Fence)
 }
 
-// Locks judge what clients are told of locks:
+// Locks judge what clients learn about locks:
 //
 //   - Fences of a name grow, from each success to every later one.
 //   - A client takes or extends a lock only if no earlier holder still has it: that
@@ -62,7 +62,7 @@ type Locks struct {
 type loss struct {
 	prefix   string
 	from, to int64
-	// Fences begin anew.
+	// Fences start over.
 	anew bool
 }
 
@@ -74,7 +74,7 @@ func (l *Locks) Flushed(prefix string, from, to int64) {
 	l.losses = append(l.losses, loss{prefix, from, to, false})
 }
 
-// Restarted notes that all locks have gone, and that fences begin anew.
+// Restarted notes that all locks are gone, and that fences start over.
 func (l *Locks) Restarted(from, to int64) {
 	l.losses = append(l.losses, loss{"", from, to, true})
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// Rights are what a server was told of identities: who is listed, which names it
-// may touch, how many connections it may have. Each AUTH, and each request with its
-// answer, is shown to them at the instant of its execution.
+// Rights are the identities file as a server has it: which identities are listed, which
+// names each may touch, how many connections it may have. Each AUTH, and each request
+// with its answer, is shown to them at the instant of its execution.
 //
 // They cannot see what is executed for a client that is allowed to ask for it, nor
 // how long the server takes to tell one identity from another.

@@ -41,7 +41,8 @@ func (g *generator) aspects() {
 	}
 }
 
-// Refuses reports whether servers refuse for who asks, or because a limit is reached.
+// Refuses reports whether servers refuse requests because of the client's identity or a
+// limit.
 func (c *Config) Refuses() bool { return c.Identities > 0 || c.InFlight > 0 || c.MaxConnections > 0 }
 
 // identities has servers ask who their clients are, and changes what they may.

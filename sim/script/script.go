@@ -91,7 +91,7 @@ func (s *Script) OneTier() bool {
 }
 
 // PipesOnly reports whether the servers of such a world cannot run on a simulated
-// kernel: that has one server, and nobody decides there whether a connection that ends
+// kernel: that has one server, and nothing there decides whether a connection that ends
 // is counted until another one begins.
 func (s *Script) PipesOnly() bool { return s.Config.Servers > 1 || s.Config.Each > 0 }
 

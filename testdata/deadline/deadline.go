@@ -24,7 +24,7 @@ const Limit = 4 * time.Minute
 // Patience is how long Eventually waits: a busy machine is no failure.
 const Patience = 30 * time.Second
 
-// Unlimited is the label of specs that go on for as long as they are told to.
+// Unlimited is the label of specs without a time limit.
 const Unlimited = "unlimited"
 
 var limit = Limit

@@ -6,10 +6,10 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A Call is one request on its way through an Engine and the answer it came
-// back with. The zero value with a Request is ready to submit; after it is
-// complete, a Call may be used again. Between Submit and completion it belongs
-// to the engine: only Cancel may be called with it.
+// A Call is one request in an Engine, and the answer that it came back with. The zero
+// value with a Request is ready to submit; after it is complete, a Call may be used
+// again. Between Submit and completion it belongs to the engine: only Cancel may be
+// called with it.
 type Call struct {
 	// Request is encoded by Submit, which keeps nothing of it.
 	Request wire.Request

@@ -80,9 +80,9 @@ func after(since int64, limit time.Duration) int64 {
 	return since + int64(limit)
 }
 
-// Overdue completes the calls that have taken too long by now, with ErrSlow;
-// their answers are read and dropped like those of cancelled ones. An error,
-// ErrSilent or ErrSlow, says that the connection has to be failed and closed.
+// Overdue completes the calls that have taken too long, with ErrSlow; their answers are
+// read and dropped like those of cancelled ones. An error, ErrSilent or ErrSlow, says
+// that the connection has to be failed and closed.
 func (e *Engine) Overdue(now int64) error {
 	if e.err != nil || e.InFlight() == 0 {
 		return nil

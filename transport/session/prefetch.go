@@ -6,7 +6,7 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/wire"
 )
 
-// A Prefetcher is a Handler that is told of requests before they are executed.
+// A Prefetcher is a Handler that learns of requests before they are executed.
 type Prefetcher interface {
 	Handler
 	// Prefetch gets the keys of requests that have arrived together, at most

@@ -221,7 +221,7 @@ func (s *Session) refuseUnfinished() bool {
 // Hold is called when the answers have to wait for the client to read, and charges what
 // they hold; Pending has to be called again. It reports false if there is no memory for
 // that, and the connection is to be closed. A short answer is always kept, so that a
-// client that is told that the server is busy is not cut off.
+// client that gets the answer busy is not cut off.
 func (s *Session) Hold() bool {
 	if s.reserveWith(0) {
 		return true

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A PromptConn is a connection on which a read can wait for a very short time, so
-// that a caller who is alone can read its own answer instead of waking a goroutine
-// for it. On Linux, a *Conn is one.
+// A PromptConn is a connection on which a read can wait for a very short time, so that
+// a single caller can read its own answer instead of waking a goroutine for it. On
+// Linux, a *Conn is one.
 type PromptConn interface {
 	net.Conn
 

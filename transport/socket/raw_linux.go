@@ -17,13 +17,12 @@ const (
 
 // Read reads from a non-blocking socket.
 //
-// A usual system call tells the runtime when it begins and ends, and the runtime
-// takes the processor away if it is not back within 20 µs. Sending through the
-// loopback interface often is not, although it never waits; the processor then
-// changes hands twice per request for nothing. Calls that cannot block need none
-// of that: without it a request costs 4% less CPU time, and the slowest
-// one in a thousand takes a quarter of the time. The race detector needs the usual
-// calls, hence the build tag.
+// A normal system call tells the runtime when it begins and ends, and the runtime takes
+// the processor away if it is not back within 20 µs. Sending through the loopback
+// interface often is not, although it never waits; the processor then changes hands
+// twice per request for nothing. Calls that cannot block need none of that: without it
+// a request costs 4% less CPU time, and the slowest one in a thousand takes a quarter
+// of the time. The race detector needs the usual calls, hence the build tag.
 func Read(fd int, b []byte) (int, error) {
 	if len(b) == 0 || len(b) > rawRead {
 		return syscall.Read(fd, b)

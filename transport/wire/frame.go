@@ -21,8 +21,8 @@ const magic0, magic1 = 'C', 'M'
 // unknown where the next frame starts, so the connection has to be closed.
 var ErrFraming = errors.New(`bad magic, a frame starts with "CM"`)
 
-// A Request is one frame on its way to the server. A parsed one aliases the
-// bytes it was parsed from.
+// A Request is a frame from a client to the server. A parsed one aliases the bytes it
+// was parsed from.
 type Request struct {
 	Command Command
 	// TTL counts from the execution of the request; 0 means that the item never expires.
@@ -33,8 +33,8 @@ type Request struct {
 	Value []byte
 }
 
-// A Response is one frame on its way back to the client. A parsed one aliases the
-// bytes it was parsed from.
+// A Response is a frame from the server to the client. A parsed one aliases the bytes
+// it was parsed from.
 type Response struct {
 	Status Status
 	Value  []byte

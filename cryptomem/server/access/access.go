@@ -41,7 +41,7 @@ import (
 // for some 50,000 of them.
 const MaxFileSize = 16 << 20
 
-// Why a client is denied. It is told of its connections alone; the rest is for
+// Why a client is denied. The client learns only about its connections; the rest is for
 // the server's log.
 var (
 	ErrUnknownIdentity    = errors.New("unknown identity")

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// MaxUses is how many identities are told of one by one: an answer, a
-// page or a scrape stays small, however many there are.
+// MaxUses is how many identities are reported one by one: an answer, a page or a scrape
+// stays small, however many there are.
 const MaxUses = 100
 
-// A Use is what one identity did since it was listed. It begins anew where an
-// identity without a connection is listed again. One without a name is all the others together.
+// A Use is what one identity did since it was listed. It starts over if an identity
+// without a connection is listed again. One without a name is all the others together.
 type Use struct {
 	Identity string `json:"identity"`
 	// How many identities this sums up, 0 for one that has a name.

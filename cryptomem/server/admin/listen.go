@@ -157,7 +157,7 @@ func (r *connLimiter) evict() (wait time.Duration, changed <-chan struct{}) {
 	return 0, nil
 }
 
-// tell wakes who waits for room; it needs the lock.
+// tell wakes the callers that wait for room; it needs the lock.
 func (r *connLimiter) tell() {
 	close(r.changed)
 	r.changed = make(chan struct{})

@@ -48,9 +48,9 @@ type Keeper struct {
 	status Status
 }
 
-// NewKeeper returns a Keeper that saves c to path every interval once it is
-// started; 0 means only on Close. report is told how each attempt went; it may
-// be nil.
+// NewKeeper returns a Keeper that saves c to path every interval once it is started; 0
+// means only on Close. report is called with the outcome of each attempt; it may be
+// nil.
 func NewKeeper(path string, interval time.Duration, c *cache.Cache, clk clock.Clock, report func(Saved, error)) *Keeper {
 	k := &Keeper{path: path, interval: interval, cache: c, clk: clk, report: report}
 	k.ctx, k.cancel = context.WithCancel(context.Background())

@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// A block of one item may be a gigabyte. One of more than maxPayload is read in
-// pieces, twice: first to see whether it is whole, then by whom it is for.
+// A block of one item may be a gigabyte. One of more than maxPayload is read in pieces,
+// twice: first to see whether it is whole, then to copy it.
 
 // pieceSize is what is read of a large item at once, in bytes.
 const pieceSize = 128 << 10
