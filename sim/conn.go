@@ -32,7 +32,10 @@ type conn struct {
 	gone     bool
 }
 
-const rawLane = 1 << 12 // lanes of raw connections begin here
+const (
+	rawLane = 1 << 12 // lanes of raw connections begin here
+	maxRaws = 64
+)
 
 var errCut = errors.New("connection reset")
 

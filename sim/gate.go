@@ -266,6 +266,27 @@ func (p *process) connect(lane int) (client, server *gatedConn) {
 	return client, server
 }
 
+// addressOf is where a lane's connections come from; lane 0 is the server's. A Unix socket
+// of a client has no address.
+func addressOf(c *script.Config, lane int) net.Addr {
+	switch {
+	case c.Unix && lane == 0:
+		return &net.UnixAddr{Net: "unix", Name: "/run/server"}
+	case c.Unix:
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return &net.TCPAddr{IP: net.IPv4(10, 0, byte(lane>>8), byte(lane)), Port: 1024}
+}
+
+// laneAt is the lane whose connections come from an address that is no Unix socket's.
+func laneAt(addr net.Addr) int {
+	ip := addr.(*net.TCPAddr).IP.To4()
+	return int(ip[2])<<8 | int(ip[3])
+}
+
+// RemoteAddr implements net.Conn: limits on what one address may have go by it.
+func (c *gatedConn) RemoteAddr() net.Addr { return addressOf(&c.b.script.Config, c.lane) }
+
 // identity tells those who write apart: a user may have two connections for a while.
 func (c *gatedConn) identity() uint64 {
 	return c.number%(1<<10)<<32 | c.link()

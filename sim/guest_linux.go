@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/Zezezknight/cryptomem/sim/kernel"
@@ -145,7 +144,7 @@ func (g *guest) live() {
 	b.mu.Lock()
 	stops, err := g.sh.stops, errNoListener
 	if b.first.server != nil {
-		g.peer, err = g.sh.listener.Dial(object, &net.TCPAddr{IP: net.IPv4(10, 9, 0, byte(g.index)), Port: 1024})
+		g.peer, err = g.sh.listener.Dial(object, addressOf(&b.script.Config, rawLane+maxRaws+1+g.index))
 	}
 	b.mu.Unlock()
 	if err != nil {

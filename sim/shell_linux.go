@@ -76,7 +76,7 @@ func newShell(b *bubble) *shell {
 	}
 	sh.seed, sh.kernel = seed, kernel.New(c)
 	// who lies, and flips bits, does so to what can be read
-	if !sh.orderly() && !b.script.Config.Hostile && !b.corrupt && d.Chance(40) {
+	if !sh.orderly() && !b.script.Config.Unix && !b.script.Config.Hostile && !b.corrupt && d.Chance(40) {
 		sh.certified = certified()
 	}
 	return sh
@@ -120,7 +120,7 @@ func (sh *shell) serve(s *server.Server) {
 	if sh == nil {
 		return
 	}
-	l := sh.kernel.Listen()
+	l := sh.kernel.Listen(addressOf(&sh.b.script.Config, 0))
 	sh.listener = l
 	sh.serving.Go(func() {
 		if err := s.Serve(entrance{l, sh}); !errors.Is(err, server.ErrServerClosed) {
@@ -139,7 +139,7 @@ type entrance struct {
 // Accept implements net.Listener.
 func (e entrance) Accept() (net.Conn, error) {
 	conn, err := e.Listener.Accept()
-	if err != nil || !e.sh.secures(laneAt(conn.RemoteAddr())) {
+	if err != nil || e.sh.certified == nil || !e.sh.secures(laneAt(conn.RemoteAddr())) {
 		return conn, err
 	}
 	return serve.NewTLSListener(accepted{e.Listener, conn}, e.sh.certified).Accept()
@@ -154,18 +154,6 @@ type accepted struct {
 // Accept implements net.Listener.
 func (a accepted) Accept() (net.Conn, error) { return a.conn, nil }
 
-// addressOf is where a lane's connections come from.
-func addressOf(lane int) net.IP { return net.IPv4(10, 0, byte(lane>>8), byte(lane)) }
-
-// laneAt is the lane whose connections come from an address: a guest's is a raw one.
-func laneAt(addr net.Addr) int {
-	ip := addr.(*net.TCPAddr).IP.To4()
-	if ip[1] != 0 {
-		return rawLane
-	}
-	return int(ip[2])<<8 | int(ip[3])
-}
-
 // stop notes that the server is about to be stopped, by which connections may be cut.
 // It requires b.mu.
 func (sh *shell) stop(cut bool) {
@@ -177,8 +165,7 @@ func (sh *shell) stop(cut bool) {
 // connect makes a connection of the kernel's from the end of one of the network's.
 // what is end, or lies over it. It requires b.mu.
 func (sh *shell) connect(what net.Conn, end *gatedConn, lane int) error {
-	from := &net.TCPAddr{IP: addressOf(lane), Port: 1024 + int(end.number)}
-	peer, err := sh.listener.Dial(uint64(lane)<<16|end.number, from)
+	peer, err := sh.listener.Dial(uint64(lane)<<16|end.number, addressOf(&sh.b.script.Config, lane))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -24,12 +25,16 @@ type far interface {
 }
 
 // realFar is one of the operating system's.
-type realFar struct{ *net.TCPConn }
+type realFar struct{ net.Conn }
 
-func (f realFar) CloseWrite() { Expect(f.TCPConn.CloseWrite()).To(Succeed()) }
+func (f realFar) CloseWrite() {
+	Expect(f.Conn.(interface{ CloseWrite() error }).CloseWrite()).To(Succeed())
+}
 
 func (f realFar) Reset() {
-	Expect(f.SetLinger(0)).To(Succeed())
+	if tcp, ok := f.Conn.(*net.TCPConn); ok {
+		Expect(tcp.SetLinger(0)).To(Succeed())
+	}
 	Expect(f.Close()).To(Succeed())
 }
 
@@ -41,6 +46,8 @@ type socket struct {
 	epoll  serve.Epoll
 	far    far
 	said   []string
+	// What epoll tells once the peer has reset the connection.
+	afterReset uint32
 }
 
 // says notes what came of a call.
@@ -95,23 +102,33 @@ func lent(e serve.Epoll, f func(epoll int)) {
 	Expect(raw.Control(func(fd uintptr) { f(int(fd)) })).To(Succeed())
 }
 
+// tcp and unix are where servers listen.
+var (
+	tcp  = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	unix = &net.UnixAddr{Net: "unix", Name: "server"}
+)
+
 // onSystem returns a connection of the operating system's.
-func onSystem() *socket {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func onSystem(at net.Addr) *socket {
+	where := at.String()
+	if at == net.Addr(unix) {
+		where = filepath.Join(GinkgoT().TempDir(), unix.Name)
+	}
+	l, err := net.Listen(at.Network(), where)
 	Expect(err).NotTo(HaveOccurred())
 	defer l.Close() //nolint:errcheck // its one connection is there
-	dialled, err := net.Dial("tcp", l.Addr().String())
+	dialled, err := net.Dial(at.Network(), l.Addr().String())
 	Expect(err).NotTo(HaveOccurred())
 	accepted, err := l.Accept()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { _, _ = dialled.Close(), accepted.Close() })
-	return open(serve.System(), accepted, realFar{dialled.(*net.TCPConn)})
+	return open(serve.System(), accepted, realFar{dialled})
 }
 
 // onSimulated returns one of a simulated kernel's that has no faults.
-func onSimulated() *socket {
+func onSimulated(at net.Addr) *socket {
 	k := kernel.New(kernel.Config{Clock: clock.NewMock(), Receive: 64 << 10, Send: 64 << 10, Misuse: func(what string) { Fail(what) }})
-	l := k.Listen()
+	l := k.Listen(at)
 	peer, err := l.Dial(1, l.Addr())
 	Expect(err).NotTo(HaveOccurred())
 	accepted, err := l.Accept()
@@ -127,15 +144,22 @@ func open(k serve.Kernel, conn net.Conn, other far) *socket {
 	s.epoll, err = k.EpollCreate()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { _ = s.epoll.Close() })
+	s.afterReset = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLHUP
+	if conn.LocalAddr().Network() == "tcp" {
+		s.afterReset |= syscall.EPOLLERR
+	}
 	return s
 }
 
 var _ = Describe("a simulated kernel", func() {
 	DescribeTable("does as the real one", func(play func(s *socket)) {
-		real, simulated := onSystem(), onSimulated()
-		play(real)
-		play(simulated)
-		Expect(simulated.said).To(Equal(real.said), strings.Join(real.said, "\n"))
+		for _, at := range []net.Addr{tcp, unix} {
+			By(at.Network())
+			real, simulated := onSystem(at), onSimulated(at)
+			play(real)
+			play(simulated)
+			Expect(simulated.said).To(Equal(real.said), strings.Join(real.said, "\n"))
+		}
 	},
 		Entry("when nothing is there", func(s *socket) {
 			s.control(syscall.EPOLL_CTL_ADD)
@@ -171,10 +195,25 @@ var _ = Describe("a simulated kernel", func() {
 		Entry("when the peer resets the connection", func(s *socket) {
 			s.control(syscall.EPOLL_CTL_ADD)
 			s.far.Reset()
-			s.settles(syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLERR | syscall.EPOLLHUP)
+			s.settles(s.afterReset)
 			s.read(3)
 			s.read(3)
 			s.write("bye")
+		}),
+		Entry("when the peer goes, and the server has read and written", func(s *socket) {
+			s.control(syscall.EPOLL_CTL_ADD)
+			_, err := s.far.Write([]byte("hello"))
+			Expect(err).NotTo(HaveOccurred())
+			s.settles(syscall.EPOLLIN)
+			s.read(5)
+			s.write("bye")
+			_, err = io.ReadFull(s.far, make([]byte, 3))
+			Expect(err).NotTo(HaveOccurred())
+			s.far.Reset()
+			s.settles(s.afterReset)
+			s.write("more")
+			s.write("more")
+			s.read(3)
 		}),
 		Entry("when the server ends its half", func(s *socket) {
 			s.control(syscall.EPOLL_CTL_ADD)
@@ -197,9 +236,26 @@ var _ = Describe("a simulated kernel", func() {
 		}),
 	)
 
+	It("delivers what was sent over a Unix socket before it tells that the peer has not read all", func() {
+		play := func(s *socket) []string {
+			s.control(syscall.EPOLL_CTL_ADD)
+			s.write("bye")
+			_, err := s.far.Write([]byte("hello"))
+			Expect(err).NotTo(HaveOccurred())
+			s.far.Reset()
+			s.settles(s.afterReset | syscall.EPOLLERR)
+			s.read(9)
+			s.read(9)
+			s.read(9)
+			s.write("more")
+			return s.said
+		}
+		Expect(play(onSimulated(unix))).To(Equal(play(onSystem(unix))))
+	})
+
 	It("takes the lowest descriptor that is free, at once", func() {
 		k := kernel.New(kernel.Config{Clock: clock.NewMock(), Receive: 1, Send: 1})
-		l := k.Listen()
+		l := k.Listen(tcp)
 		var conns [3]net.Conn
 		for i := range conns {
 			_, err := l.Dial(uint64(i), l.Addr())
@@ -220,7 +276,7 @@ var _ = Describe("a simulated kernel", func() {
 	It("tells of calls on a descriptor that is not lent", func() {
 		var misuse []string
 		k := kernel.New(kernel.Config{Clock: clock.NewMock(), Receive: 1, Send: 1, Misuse: func(what string) { misuse = append(misuse, what) }})
-		l := k.Listen()
+		l := k.Listen(tcp)
 		_, err := l.Dial(1, l.Addr())
 		Expect(err).NotTo(HaveOccurred())
 		conn, err := l.Accept()

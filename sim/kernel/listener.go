@@ -14,16 +14,17 @@ import (
 // A Listener is a socket that connections come to. It implements net.Listener.
 type Listener struct {
 	k       *Kernel
-	addr    *net.TCPAddr
+	addr    net.Addr
 	parking parking
 	// Connections that wait to be accepted. The kernel's lock guards it.
 	waiting []*Socket
 	closed  bool
 }
 
-// Listen returns a Listener.
-func (k *Kernel) Listen() *Listener {
-	l := &Listener{k: k, addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, parking: newParking()}
+// Listen returns a Listener at an address: a *net.TCPAddr, or a *net.UnixAddr for the
+// sockets of one machine.
+func (k *Kernel) Listen(at net.Addr) *Listener {
+	l := &Listener{k: k, addr: at, parking: newParking()}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.listeners = append(k.listeners, l)
@@ -39,6 +40,7 @@ func (l *Listener) Dial(object uint64, from net.Addr) (*Peer, error) {
 		return nil, syscall.ECONNREFUSED
 	}
 	s := &Socket{k: l.k, local: l.addr, remote: from, reading: newParking(), writing: newParking()}
+	_, s.unix = l.addr.(*net.UnixAddr)
 	s.file.object, s.file.socket = object, s
 	s.peer = Peer{s, make(chan struct{}, 1), make(chan struct{}, 1)}
 	l.waiting = append(l.waiting, s)
@@ -56,10 +58,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return s, nil
 		}
 		if err != nil {
-			return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: err}
+			return nil, &net.OpError{Op: "accept", Net: l.addr.Network(), Addr: l.addr, Err: err}
 		}
 		if err := l.k.park(&l.parking); err != nil {
-			return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: err}
+			return nil, &net.OpError{Op: "accept", Net: l.addr.Network(), Addr: l.addr, Err: err}
 		}
 	}
 }

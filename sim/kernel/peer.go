@@ -56,12 +56,14 @@ func (p *Peer) read(b []byte) (n int, err error, wait bool) {
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
 	switch n = min(len(b), s.out.len()); {
-	case s.reset || s.k.halted:
+	case s.k.halted:
 		return 0, syscall.ECONNRESET, false
 	case n > 0:
 		s.out.take(b[:n])
 		s.writing.tell()
 		return n, nil, false
+	case s.reset:
+		return 0, syscall.ECONNRESET, false
 	case s.shut:
 		return 0, io.EOF, false
 	}
@@ -102,10 +104,10 @@ func (p *Peer) write(b []byte) (int, error) {
 	s := p.s
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
-	if s.isGone() && !s.reset {
+	if s.isGone() && !s.reset && !s.unix {
 		s.broken()
 	}
-	if s.reset || s.finished || s.k.halted {
+	if s.isGone() || s.reset || s.finished || s.k.halted {
 		return 0, syscall.EPIPE
 	}
 	n := min(len(b), max(s.k.config.Receive-s.in.len(), 0))
@@ -134,13 +136,18 @@ func (p *Peer) Close() {
 	s.finished, s.deaf = true, true
 	if s.out.len() > 0 {
 		s.broken()
+		s.out = buffer{}
 		return
 	}
 	s.news()
 }
 
-// Reset breaks the connection.
+// Reset breaks the connection. A Unix socket has no other way than to be closed.
 func (p *Peer) Reset() {
+	if p.s.unix {
+		p.Close()
+		return
+	}
 	p.s.k.mu.Lock()
 	defer p.s.k.mu.Unlock()
 	p.s.broken()

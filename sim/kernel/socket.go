@@ -17,7 +17,10 @@ type Socket struct {
 	k             *Kernel
 	file          file
 	local, remote net.Addr
-	peer          Peer
+	// It is a Unix socket: what was sent has arrived, whatever comes after, and writing
+	// to a peer that is gone fails at once.
+	unix bool
+	peer Peer
 
 	// Bytes from the peer that the server has not read.
 	in buffer
@@ -61,10 +64,12 @@ func (s *Socket) gone() {
 // isGone requires k.mu.
 func (s *Socket) isGone() bool { return s.file.closing && s.file.lent == 0 }
 
-// broken is a reset: what is on its way is lost. It requires k.mu.
+// broken is a reset: what is on its way is lost, if it has a way. It requires k.mu.
 func (s *Socket) broken() {
 	s.reset = true
-	s.in, s.out = buffer{}, buffer{}
+	if !s.unix {
+		s.in, s.out = buffer{}, buffer{}
+	}
 	s.news()
 	s.writing.tell()
 	s.peer.poke()
@@ -90,6 +95,9 @@ func (s *Socket) poll() (is uint32) {
 	if s.reset {
 		is |= syscall.EPOLLERR | syscall.EPOLLHUP
 	}
+	if s.unix && s.deaf {
+		is |= syscall.EPOLLHUP
+	}
 	return is
 }
 
@@ -100,7 +108,7 @@ func (s *Socket) read(b []byte) (int, error) {
 	switch {
 	case strikes(draw, 1, faults.Interrupt):
 		return -1, syscall.EINTR
-	case s.reset && !s.resetTold:
+	case s.reset && !s.resetTold && s.in.len() == 0:
 		s.resetTold = true
 		return -1, syscall.ECONNRESET
 	case s.in.len() == 0 && (s.finished || s.reset):
@@ -132,7 +140,7 @@ func (s *Socket) write(b []byte) (int, error) {
 	case s.reset && !s.resetTold:
 		s.resetTold = true
 		return -1, syscall.ECONNRESET
-	case s.reset || s.shut:
+	case s.reset, s.shut, s.unix && s.deaf:
 		return -1, syscall.EPIPE
 	case s.deaf:
 		// the peer's machine answers with a reset
@@ -207,7 +215,7 @@ func (s *Socket) explain(op string, err error) error {
 	if errors.As(err, &number) {
 		err = os.NewSyscallError(op, number)
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: s.local, Addr: s.remote, Err: err}
+	return &net.OpError{Op: op, Net: s.local.Network(), Source: s.local, Addr: s.remote, Err: err}
 }
 
 // Close implements net.Conn.

@@ -17,6 +17,7 @@ func (g *generator) aspects() {
 		g.identities(d)
 	}
 	g.admission(NewDice(g.script.Seed ^ 0xad317))
+	g.script.Config.Unix = NewDice(g.script.Seed ^ 0x0a1c).Chance(15)
 	if d.Chance(5) {
 		g.peers(d)
 	}

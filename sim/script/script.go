@@ -48,6 +48,7 @@ type Config struct {
 	Padding  bool          // of values
 	Blind    bool          // names
 	Hostile  bool          // the server may lie: only what clients can prove is demanded
+	Unix     bool          // clients and servers are on one machine, and use a Unix socket
 	Kernel   int           // that the server of tier 2 runs on, by its number; zero means pipes, if nothing else is said
 	ByHand   bool          // nothing arrives until the script delivers it
 

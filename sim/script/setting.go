@@ -55,6 +55,7 @@ var settings = []setting{
 	flag("padding", func(c *Config) *bool { return &c.Padding }),
 	flag("blind", func(c *Config) *bool { return &c.Blind }),
 	flag("hostile", func(c *Config) *bool { return &c.Hostile }),
+	flag("unix", func(c *Config) *bool { return &c.Unix }),
 	number("kernel", 0, math.MaxInt, func(c *Config) *int { return &c.Kernel }),
 	flag("by-hand", func(c *Config) *bool { return &c.ByHand }),
 	span("clock-bound", func(c *Config) *time.Duration { return &c.ClockBound }),
