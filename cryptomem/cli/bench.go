@@ -26,12 +26,12 @@ const benchUsage = `Usage:
     cryptomem bench --trace FILE [flags]
 
 Puts load on a server and shows how long its answers take. It stores its own
-keys there: k00...0 and so on.
+keys there, from k00...0 on.
 
     --protocol NAME      sealed: a cryptomem server through the client, with a
                          random key (default); cryptomem: its protocol without
                          sealing; memcached, redis: their protocols
-    --connections N      in use at once (default 1)
+    --connections N      number of connections (default 1)
     --depth N            requests in flight on each connection: sealed uses as
                          many goroutines, the other protocols one write
                          (default 16)
@@ -39,7 +39,7 @@ keys there: k00...0 and so on.
                          keeps up; latency counts from when they are due.
                          Without it, each connection waits for its answers
     --duration DURATION  how long to measure (default 10s)
-    --warmup DURATION    how long to put load on before that (default 1s)
+    --warmup DURATION    how long to run the load before that (default 1s)
     --gets PERCENT       share of GET; the rest is SET (default 90)
     --keys N             number of keys, all stored first (default 100000)
     --key-size SIZE      (default 24)
@@ -56,20 +56,20 @@ keys there: k00...0 and so on.
     --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)
 
-Identities, namespaces and the address of a Valkey or Redis, where each node
-gets one connection, are for the sealed protocol only. The exit code is 3 if
-requests failed.
+Identities, namespaces and addresses of Valkey or Redis work with the sealed
+protocol only. Each node of a Valkey or Redis gets one connection. The exit code
+is 3 if requests failed.
 
-With --compare, it starts cryptomem, and memcached and redis-server where they
-are installed, each on its own port and processor. It puts the same load on one
-after the other, and prints the medians and how they compare.
+With --compare, it starts cryptomem, and memcached and redis-server if they are
+installed, each on its own port and processor. It puts the same load on one
+after the other, and prints the medians and their ratios.
 
     --rounds N           rounds for each server (default 5)
     --report FILE        also write an HTML page, in one file. Also for --table
                          and --trace
 
 With --table, it compares them under several loads, from one connection to 20
-million items. For each it prints the ratio of cryptomem's figure to the better
+million items. For each load it prints cryptomem's figure divided by the better
 figure of the others, and the target.
 
     --rows NAMES         only these loads, separated by commas; "none" for none

@@ -49,8 +49,8 @@ const usage = `Usage:
     cryptomem help [COMMAND | --man]
     cryptomem version
 
-cryptomem is a cache that cannot read its values: the client seals them before
-they leave it, and the server keeps them in memory until they expire.
+cryptomem is a cache that cannot read its values: the client seals each value
+before it sends it, and the server keeps it in memory until it expires.
 "cryptomem serve" starts the server, by default on localhost:8080.
 "cryptomem help COMMAND" explains a command.
 

@@ -22,9 +22,9 @@ const completionUsage = `Usage:
 Prints a script that makes a shell complete commands and flags. Load it in the
 shell's start file, or save it where the shell looks for completions.
 
-The script asks the binary, so it stays up to date: "words" prints what the last
-WORD may be completed to, one a line, with its meaning after a tab. If that is
-nothing, shells complete file names.
+The script asks the binary, so it stays up to date: "words" prints the possible
+completions of the last WORD, one a line, with their meaning after a tab. If
+there are none, shells complete file names.
 
 Example:
     $ echo 'source <(cryptomem completion bash)' >> ~/.bashrc

@@ -27,14 +27,14 @@ const conformanceUsage = `Usage:
 Tests a server against the protocol in docs/protocol.md, rule by rule. It uses
 its own keys, which it removes again, and changes nothing else.
 
-With --envelope, it starts COMMAND, which seals and opens line by line (see
-docs/conformance.md), and tests that against docs/sealing.md.
+With --envelope, it starts COMMAND, a program that seals and opens values (see
+docs/conformance.md), and tests it against docs/sealing.md.
 
 Prints the Test Anything Protocol, version 14. The exit code is 1 if a case
 failed, and 3 if no case could be tried.
 
     --envelope           test an implementation of envelopes, not a server
-    --list               print the cases and their rules, and try none
+    --list               print the cases and their rules, without testing
     --run PATTERN        only the cases whose name, or group, matches: "ttl",
                          "ttl/touch-*", "*/empty"
     --json               print one JSON object
@@ -45,7 +45,7 @@ failed, and 3 if no case could be tried.
 
 These flags turn on cases that need to know a limit, or to wait for it:
 
-    --max-connections N  connections that the server accepts from here
+    --max-connections N  connections that the server accepts from this machine
     --frame-timeout DURATION
                          time for a request to arrive completely
     --auth-timeout DURATION

@@ -29,24 +29,24 @@ const doctorUsage = `Usage:
 Finds problems of a server, a client or a proxy, and says how to fix them. The
 exit code is 3 if there is a problem.
 
-Without --client, it checks a server, on the server's machine: configuration,
+By default it checks a server, on the server's machine: configuration,
 certificates, file modes, limits of the machine, whether the server answers, and
-whether the clocks agree. It changes nothing. Flags, file and environment
-($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and so on, one for each setting) are those
-of "cryptomem serve". It checks the sealing key if $CRYPTOMEM_KEY_FILE names
-one. If the server wants authentication, set $CRYPTOMEM_IDENTITY, and
+whether the clocks agree. It changes nothing. It takes the flags, the file and
+the environment of "cryptomem serve" ($CRYPTOMEM_CONFIG, $CRYPTOMEM_ADDR and so
+on, one for each setting). It checks the sealing key if $CRYPTOMEM_KEY_FILE
+names one. If the server requires authentication, set $CRYPTOMEM_IDENTITY, and
 $CRYPTOMEM_TOKEN_FILE or $CRYPTOMEM_TOKEN.
 
-With --client, it checks a client, on any machine: whether the address leads to
-a cryptomem server, whether both sides use TLS, whether the server's certificate
-is trusted; whether the client's certificate, token and key exist and are
-secret; whether the server accepts them and allows the namespace; and whether
-the clocks agree. It asks each of several servers.
+With --client, it checks a client, on any machine: whether a cryptomem server
+answers, whether both sides use TLS, whether the server's certificate is
+trusted; whether the client's certificate, token and key exist and are secret;
+whether the server accepts them and allows the namespace; and whether the clocks
+agree. If there are several servers, it asks each of them.
 
-With --proxy, it checks a proxy, on the proxy's machine: who can connect and so
+With --proxy, it checks a proxy, on the proxy's machine: who can connect, and so
 read everything; password, certificate and key file; whether the upstream
-answers; and whether it is a proxy that listens where programs connect. Flags,
-file and environment are those of "cryptomem proxy".
+answers; and whether the program that listens there is a proxy. It takes the
+flags, the file and the environment of "cryptomem proxy".
 
     --proxy              check a proxy
     --client             check a client, with the flags below
@@ -67,8 +67,8 @@ Example:
     PROBLEM  server           cache.example.com:8443 speaks TLS, and this client
                               does not
                               -> set CRYPTOMEM_CA (--ca) to the certificate of
-                                 the server's authority, or use --tls where the
-                                 system's authorities vouch for it
+                                 the server's authority, or use --tls if the
+                                 system trusts that authority
 `
 
 // doctorWidth is how long a line of a finding may get, in letters.

@@ -12,8 +12,8 @@ import (
 const incrUsage = `Usage:
     cryptomem incr KEY [--by N] [--ttl DURATION] [flags]
 
-Adds 1 to the whole number of KEY, or stores 1 if there is none, and prints the
-sum.
+Adds 1 to the whole number under KEY, or stores 1 if there is none, and prints
+the new number.
 
     --by N               add N, which may be negative
     --ttl DURATION       TTL of a new number (default: as long as the server

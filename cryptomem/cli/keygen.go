@@ -24,9 +24,9 @@ const keygenUsage = `Usage:
     cryptomem keygen derive --namespace NAME --output FILE
 
 Makes the key that values are sealed with and writes it to FILE, which only you
-can read. It never overwrites a file: values sealed with the old key could not
-be opened any more. The other forms work on an existing key file. No form ever
-prints a key.
+can read. It never overwrites a file, because values sealed with the old key
+could not be opened any more. The other forms work on an existing key file. No
+form ever prints a key.
 
     list       show the keys: ID, state, and when they were made
     add        add a key that opens values but does not seal yet; print its ID

@@ -15,11 +15,11 @@ import (
 const keysUsage = `Usage:
     cryptomem keys [PREFIX] [--namespace NAME] [flags]
 
-Prints the keys of the namespace that begin with PREFIX, or all, one a line, in
-no particular order. A key that cannot be printed is written as a Go string, in
-quotes. Without a namespace, it prints the keys of all namespaces. A key that is
-stored meanwhile may be printed twice. A server with "scan: false" refuses it.
-Blind names are hashes, and are not printed.
+Prints the keys of the namespace that begin with PREFIX, or all its keys, one a
+line, in no particular order. Keys with unprintable characters are quoted as Go
+strings. Without a namespace, it prints the keys of all namespaces. A key that
+is stored meanwhile may be printed twice. A server with "scan: false" refuses
+this command. Blind names are hashes, and are not printed.
 
     --namespace NAME     the namespace of the keys (default
                          $CRYPTOMEM_NAMESPACE)

@@ -39,7 +39,7 @@ without a signal.
 
     --config FILE
         A YAML file with settings (default $CRYPTOMEM_PROXY_CONFIG, or
-        proxy.yaml where that exists).
+        proxy.yaml if that exists).
     --commands
         Print the commands that it knows, as Markdown, and exit.
 

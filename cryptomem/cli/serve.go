@@ -27,7 +27,7 @@ complete requests, and exits 0. SIGHUP reads the configuration again.
 
     --config FILE
         A YAML file with settings (default $CRYPTOMEM_CONFIG, or config.yaml
-        where that exists).
+        if that exists).
 
 ` + settingsHelp(config.Settings()) + `
 In a file, a setting is written with underscores: max_memory: 512MiB. In the

@@ -159,7 +159,7 @@ func (v *clientReport) noAnswer(ctx context.Context, err error, late bool) {
 	switch {
 	case !v.SpeaksTLS() && v.hearsTLS(ctx):
 		v.found(Problem, "server", v.Addr+" speaks TLS, and this client does not",
-			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls where the system's authorities vouch for it")
+			"set CRYPTOMEM_CA (--ca) to the certificate of the server's authority, or use --tls if the system trusts that authority")
 	case v.isAnother(Identify(ctx, v.brief(), v.Addr)):
 	case late || isTimeout(err):
 		v.silent()

@@ -98,7 +98,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "clock_bound", Default: "5s",
-		Doc:  "How much the clocks of those who share values may differ. A value sealed further in the future is refused, and a cut takes effect this much later.",
+		Doc:  "How much the clocks of processes that share values may differ. A value sealed further in the future is refused, and a cut takes effect this much later.",
 		bind: func(c *Proxy) Value { return duration(&c.ClockBound, time.Millisecond, time.Hour) },
 	},
 	{
@@ -113,12 +113,12 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "envelope_version", Default: EnvelopeStamped,
-		Doc:  "Version of the envelopes that are written. 0xC2 says when a value was sealed; 0xC1 is for readers that know no other. Both are read.",
+		Doc:  "Version of the envelopes that are written. 0xC2 says when a value was sealed; 0xC1 is for readers that do not know 0xC2. Both are read.",
 		bind: func(c *Proxy) Value { return choice(&c.EnvelopeVersion, EnvelopeStamped, EnvelopeUnstamped) },
 	},
 	{
 		Name: "stamped_only", Default: "false",
-		Doc:  "Refuse values of version 0xC1. Use this when their last writer is gone and what it wrote has expired.",
+		Doc:  "Refuse values of version 0xC1. Use this when their last writer is gone and its values have expired.",
 		bind: func(c *Proxy) Value { return toggle(&c.StampedOnly) },
 	},
 	{
@@ -139,7 +139,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "max_collection", Default: "1024",
-		Doc:  "Most members of a hash, sorted set, set or list. Each is one sealed value, which is rewritten with every change.",
+		Doc:  "Largest number of members of a hash, sorted set, set or list. A collection is one sealed value, which is rewritten with every change.",
 		bind: func(c *Proxy) Value { return count(&c.MaxCollection, 1, 1<<20) },
 	},
 	{
@@ -174,7 +174,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "script_memory", Default: "128MiB",
-		Doc:  "Memory that one run of a script may allocate in all, freed or not.",
+		Doc:  "Memory that one run of a script may allocate in total, even if it frees some.",
 		bind: func(c *Proxy) Value { return size(&c.ScriptMemory, mib, gib) },
 	},
 	{
@@ -205,7 +205,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
-		Doc:  "Time for a client to give the password, where it has to.",
+		Doc:  "Time for a client to give the password, if there is one.",
 		bind: func(c *Proxy) Value { return timeout(&c.AuthTimeout) },
 	},
 	{
@@ -232,7 +232,7 @@ var proxySettings = prefixed("PROXY_", []ProxySetting{
 	},
 	{
 		Name: "log_level", Default: "info", Reload: true,
-		Doc:  "Least severe level that is logged.",
+		Doc:  "Lowest level that is logged.",
 		bind: func(c *Proxy) Value { return level(&c.LogLevel) },
 	},
 })

@@ -128,7 +128,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "auth_timeout", Default: "10s", Reload: true,
-		Doc:  "Time for a client to authenticate, where it has to.",
+		Doc:  "Time for a client to authenticate, if it has to.",
 		bind: func(c *Config) Value { return timeout(&c.AuthTimeout) },
 	},
 	{
@@ -139,12 +139,12 @@ var settings = []Setting{
 	{
 		Group: "Admin page and metrics",
 		Name:  "admin", Default: "none",
-		Doc:  "Where health checks, metrics and the admin page are served over HTTP. There is no password: keep it on loopback, or where only those who may see it can reach it.",
+		Doc:  "Where health checks, metrics and the admin page are served over HTTP. There is no password: keep it on loopback, or in a network that only operators can reach.",
 		bind: func(c *Config) Value { return optionalAddress(&c.Admin) },
 	},
 	{
 		Name: "admin_pprof", Default: "false",
-		Doc:  "Also serve Go profiles at the admin address, under /debug/pprof/. Taking one costs time.",
+		Doc:  "Also serve Go profiles at the admin address, under /debug/pprof/. Taking a profile slows the server down.",
 		bind: func(c *Config) Value { return toggle(&c.AdminPprof) },
 	},
 	{
@@ -155,7 +155,7 @@ var settings = []Setting{
 	{
 		Group: "Snapshots",
 		Name:  "snapshot", Default: "none",
-		Doc:  "File in which the store survives restarts; values stay sealed in it. It is loaded at the start and saved at the end.",
+		Doc:  "File that keeps the items over a restart; the values in it stay sealed. It is loaded at the start and saved at the end.",
 		bind: func(c *Config) Value { return optionalFile(&c.Snapshot) },
 	},
 	{
@@ -171,7 +171,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "log_level", Default: "info", Reload: true,
-		Doc:  "Least severe level that is logged.",
+		Doc:  "Lowest level that is logged.",
 		bind: func(c *Config) Value { return level(&c.LogLevel) },
 	},
 }
