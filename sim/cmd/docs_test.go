@@ -47,6 +47,8 @@ var _ = Describe("docs/simulation.md", func() {
 				case len(args) > 0 && !strings.HasPrefix(args[0], "-"):
 					args = append(args, "--help") // all of it takes minutes; CI runs it
 				case strings.Contains(after, "--seed ") || strings.Contains(after, "--scenario"):
+				case strings.Contains(after, "--tier 3"):
+					args = append(args, "--scenario", "testdata/scenarios/getdel-once.txt") // all of them have specs in package sim, and wait
 				default:
 					args = append(args, "--seeds", "1") // a later flag overrules
 				}
