@@ -39,7 +39,7 @@ type Client struct {
 	// Not nil if the options are invalid: every call fails with it.
 	err    error
 	sealer *sealing.Sealer
-	// Nil with WithoutFreshness.
+	// fresh is nil with WithoutFreshness.
 	fresh *freshness.Table
 	below Store
 

@@ -34,7 +34,7 @@ type connections struct {
 	// Duration of the last successful dial; 0 if there was none.
 	usual   time.Duration
 	dialing atomic.Pointer[context.CancelFunc]
-	// Nil while the server is reachable.
+	// out is nil while the server is reachable.
 	out atomic.Pointer[outage]
 
 	limit valueLimit

@@ -177,9 +177,9 @@ func (c *Client) look(ctx context.Context, l *loading) (lookup, error) {
 // A lookup is what a load finds in the store under a key.
 type lookup struct {
 	kind lookupKind
-	// Set if stale or fresh.
+	// value is set if it is stale or fresh.
 	value []byte
-	// Set if leased.
+	// holder is set if there is a lease.
 	holder []byte
 }
 

@@ -55,7 +55,7 @@ type Lock struct {
 	// Duration for which it was last taken or extended.
 	ttl     time.Duration
 	expires time.Time
-	// Nil unless KeepAlive.
+	// renewal is nil unless KeepAlive was called.
 	renewal *renewal
 }
 

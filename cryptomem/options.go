@@ -67,7 +67,7 @@ type options struct {
 	random     io.Reader
 	observer   Observer
 	freshness  freshness.Config
-	// Set by WithoutFreshness.
+	// forgetful is set by WithoutFreshness.
 	forgetful bool
 	// Write envelopes of version 0xC1.
 	unstamped bool

@@ -16,7 +16,7 @@ type outage struct {
 	began time.Time
 	// Existing connections do not answer either.
 	silent bool
-	// What they had received by then.
+	// heard is how much they had received by then.
 	heard uint64
 }
 

@@ -59,7 +59,7 @@ type Header struct {
 	Version byte
 	Padded  bool
 	KeyID   uint32
-	// When it was sealed; 0: it does not say.
+	// Stamp is the sealing time, 0 in an envelope without one.
 	Stamp Stamp
 
 	id uint64

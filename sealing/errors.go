@@ -62,7 +62,7 @@ var ErrClosed = errors.New("sealing: closed")
 // KeyError names the key that is missing. errors.Is(err, ErrUnknownKey) holds.
 type KeyError struct {
 	ID uint32
-	// The keyring knew the key and retired it.
+	// Retired is set if the keyring had the key and retired it.
 	Retired bool
 }
 

@@ -41,7 +41,7 @@ type Keyring struct {
 	namespace string
 	keys      []ringKey
 	primary   uint32
-	// Nil: no blind names.
+	// nameRoot is nil if there are no blind names.
 	nameRoot secretKey
 	// Zero: no cut.
 	notBefore time.Time
@@ -49,7 +49,7 @@ type Keyring struct {
 
 type ringKey struct {
 	id uint32
-	// Nil: retired.
+	// secret is nil for a retired key.
 	secret  secretKey
 	created time.Time
 }
@@ -90,7 +90,7 @@ type KeyInfo struct {
 	ID      uint32
 	Primary bool
 	Retired bool
-	// Zero: unknown.
+	// Created is the zero time if it is unknown.
 	Created time.Time
 }
 

@@ -43,7 +43,7 @@ type Sealer struct {
 	config config
 	// Unix milliseconds, 0 = none: of SetNotBefore.
 	cut atomic.Int64
-	// Nil: closed.
+	// keys is nil once the Sealer is closed.
 	keys atomic.Pointer[keySet]
 	// Held while the key set is replaced.
 	rekey sync.Mutex
@@ -53,7 +53,7 @@ type Sealer struct {
 
 // keySet is all that a Sealer derives from one state of a keyring.
 type keySet struct {
-	// Nil value: retired.
+	// byID has a nil value for a retired key.
 	byID    map[uint32]*xaes
 	primary uint32
 	// Unix milliseconds, 0 = none: the keyring's.

@@ -137,7 +137,7 @@ type local struct {
 	mu sync.Mutex
 	// counts by the name of the item.
 	counts map[string]localCount
-	// Up to then.
+	// swept is the time up to which old counts were removed.
 	swept time.Time
 }
 

@@ -19,7 +19,7 @@ type options struct {
 	ttl    time.Duration
 	prefix string
 	clock  cryptomem.Clock
-	// Nil: the default one at the time.
+	// logger is slog.Default if it is nil.
 	logger  *slog.Logger
 	onError func(error)
 }

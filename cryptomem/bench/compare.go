@@ -21,9 +21,9 @@ type Comparison struct {
 // the first server's figures divided by this one's.
 type Standing struct {
 	Server string `json:"server"`
-	// Requests a second.
+	// Rate is the number of requests a second.
 	Rate float64 `json:"rate"`
-	// A request; 0 if unknown.
+	// ServerCPU is the server's CPU time for a request; 0 if unknown.
 	ServerCPU time.Duration `json:"server_cpu_ns,omitempty"`
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`

@@ -39,11 +39,11 @@ func (c *counts) add(o *counts) {
 // A tally is what was measured in some span of time.
 type tally struct {
 	counts
-	// From due to answered.
+	// get and set count latencies from due to answered.
 	get, set *hdrhistogram.Histogram
 	// wait from due to sent.
 	wait *hdrhistogram.Histogram
-	// When the last answer came.
+	// last is when the last answer came.
 	last int64
 	// Proper ones, in each moment of the run.
 	answers []uint32

@@ -13,9 +13,9 @@ import (
 // A Page is a report for people to look at. What is empty is left out.
 type Page struct {
 	Title string
-	// What it was measured on.
+	// Machine is what it was measured on.
 	Machine string
-	// What to type to measure it again.
+	// Command is the command line that measures it again.
 	Command string
 	// One load on each of several servers.
 	Runs []NamedResult

@@ -68,7 +68,7 @@ type run struct {
 	load Load
 	// Requests that travel together.
 	batch int
-	// Nil in a closed loop.
+	// schedule is nil in a closed loop.
 	schedule *schedule
 	interval time.Duration
 	progress func(Progress)

@@ -37,7 +37,7 @@ type Room struct {
 	Spread bool
 	// Connections at once, if they are more than a thousand.
 	Connections int
-	// Nil is without TLS.
+	// TLS is nil for a server without TLS.
 	TLS *TLSFiles
 }
 

@@ -109,7 +109,7 @@ type benchFlags struct {
 	rows               []string
 	trace, report      string
 	limits             sizesFlag
-	// As it was typed.
+	// command is the command line.
 	command string
 }
 

@@ -27,7 +27,7 @@ type daemon struct {
 
 	level slog.LevelVar
 	log   *slog.Logger
-	// Nil without TLS.
+	// certs is nil without TLS.
 	certs *certs.Source
 	// The certificate, and others.
 	watched []*watchedFiles

@@ -68,7 +68,7 @@ func (cmd command) operands() (words []string) {
 
 // An option is a flag as a help text explains it.
 type option struct {
-	// Its letter, empty if it has none.
+	// short is its letter, empty if it has none.
 	short string
 	name  string
 	// What its value is, as FILE; empty if it takes none.

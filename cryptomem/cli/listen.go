@@ -26,7 +26,7 @@ type listening struct {
 	// The latter for TLS.
 	addr, tlsAddr []string
 	mode          os.FileMode
-	// Nil without TLS.
+	// certs is nil without TLS.
 	certs *certs.Source
 	// Whether addr, and sockets without a name, speak TLS.
 	tlsOnly bool

@@ -26,7 +26,7 @@ type operations struct {
 	notReady atomic.Pointer[string]
 	// lock on the snapshot's path, nil without a snapshot.
 	lock *snapshot.Lock
-	// Nil without a snapshot.
+	// keeper is nil without a snapshot.
 	keeper *snapshot.Keeper
 	admin  adminListener
 	// Whether the last snapshot is being saved.

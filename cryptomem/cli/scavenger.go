@@ -52,7 +52,7 @@ type scavenger struct {
 	begun   uint64
 	last    serve.ServerStats
 	program programPages
-	// Of garbage, so far.
+	// collections counts garbage collections so far.
 	collections uint64
 	// How much garbage there may be, in percent of what is alive; 0 if that is not to be
 	// changed.

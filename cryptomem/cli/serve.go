@@ -42,7 +42,7 @@ Example:
 type service struct {
 	daemon
 	config *config.Config
-	// Nil without authentication.
+	// identities is nil without authentication.
 	identities *access.List
 	denials    *denials
 	server     *server.Server

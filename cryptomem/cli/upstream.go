@@ -27,7 +27,7 @@ import (
 // that was selected, and an eye on whether the store answers.
 type upstream struct {
 	config *config.Proxy
-	// Its address, as it may be logged.
+	// shown is its address without a password, for the log.
 	shown string
 	tls   *tls.Config
 	token []byte
@@ -309,7 +309,7 @@ func (u *upstream) probe() {
 type unopened struct {
 	// How many there were when it was said.
 	told uint64
-	// When that was.
+	// at is when that was.
 	at time.Time
 }
 

@@ -62,7 +62,7 @@ type Suite struct {
 
 type boundCase struct {
 	Case
-	// Nil: passed; a skip: skipped.
+	// try returns nil if the case passed, and a skip if it was skipped.
 	try func(context.Context) error
 }
 

@@ -36,7 +36,7 @@ type link struct {
 // A fate is what happens to a request.
 type fate struct {
 	command wire.Command
-	// As busy, without the server.
+	// refused is set if the answer is busy, without asking the server.
 	refused bool
 	// Carried out, and the connection ends before its answer.
 	lost bool

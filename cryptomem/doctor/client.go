@@ -72,7 +72,7 @@ type clientReport struct {
 	findings
 	// token of the identity.
 	token []byte
-	// Nil if there are none.
+	// keys is nil if there are none.
 	keys *sealing.Keyring
 	// Whether what is needed to ask the server is missing.
 	unable bool

@@ -43,7 +43,7 @@ type Finding struct {
 	Severity Severity
 	// What was looked at, such as "certificate".
 	Subject string
-	// What was found.
+	// Text says what was found.
 	Text string
 	// What to do; empty if there is nothing to do.
 	Advice string

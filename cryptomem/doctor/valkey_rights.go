@@ -14,12 +14,12 @@ import (
 // A right is a command that a store uses, in a form that changes nothing for a key
 // that does not exist.
 type right struct {
-	// As ACL SETUSER has it.
+	// name is written as in ACL SETUSER.
 	name string
 	// args with KEY for the key.
 	args     []string
 	severity Severity
-	// What does not work without it.
+	// without says what does not work without the right.
 	without string
 }
 

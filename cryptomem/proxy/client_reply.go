@@ -2,7 +2,7 @@ package proxy
 
 // A replyMode is what a client has asked for with CLIENT REPLY.
 type replyMode struct {
-	// Until it is turned on again.
+	// off is set until replies are turned on again.
 	off bool
 	// SKIP was the last command: the one behind it is not answered.
 	next bool

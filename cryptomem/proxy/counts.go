@@ -86,7 +86,7 @@ type Stats struct {
 
 // Refused counts how often a command of a client was refused.
 type Refused struct {
-	// Its name, or its library's.
+	// Client is its name, or its library's.
 	Client  string `json:"client"`
 	Command string `json:"command"`
 	Count   uint64 `json:"count"`

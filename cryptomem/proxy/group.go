@@ -17,7 +17,7 @@ import (
 type group struct {
 	name  []byte
 	parts []part
-	// Not only reads.
+	// changes is set unless all commands only read.
 	changes bool
 	// The first part stores whatever was there.
 	blind bool

@@ -41,7 +41,7 @@ type Session struct {
 	trusted   bool
 	replyMode replyMode
 	tx        transaction
-	// Nil while nothing is collected.
+	// batch is nil while nothing is collected.
 	batch *batch
 	// width of the next one.
 	width int

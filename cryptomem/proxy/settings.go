@@ -18,13 +18,13 @@ const DefaultDatabases = 16
 type Settings struct {
 	// Space returns the names of a database, 0 and up.
 	Space func(database int) (*keyspace.Space, error)
-	// 0 means DefaultDatabases.
+	// Databases is how many there are; 0 means DefaultDatabases.
 	Databases int
 
 	Clock clock.Clock
 	// Random in [0, n).
 	Random func(n int) int
-	// Nil discards.
+	// Logger may be nil, for no log.
 	Logger *slog.Logger
 
 	// Limits of the values that commands make.
@@ -37,7 +37,7 @@ type Settings struct {
 	// Limits of scripts.
 	Scripts script.Limits
 
-	// Empty: none is asked for.
+	// Password that clients must give; empty for none.
 	Password string
 
 	// EmptyScans makes SCAN and KEYS return nothing instead of an error if names are

@@ -25,9 +25,9 @@ type members []member
 type member struct {
 	// since of the state.
 	since time.Time
-	// When it failed to answer last.
+	// silent is when the server last failed to answer.
 	silent time.Time
-	// When it refused last.
+	// spoke is when it last refused.
 	spoke time.Time
 	// When a stand-in was last in use; at first, when the ring was made.
 	stood time.Time

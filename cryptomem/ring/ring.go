@@ -71,7 +71,7 @@ type Ring struct {
 	failover Failover
 
 	now func() time.Time
-	// A State each.
+	// states has the State of each server.
 	states []atomic.Uint32
 	// Guards members, and changes of states.
 	mu sync.Mutex

@@ -84,7 +84,7 @@ type Accountant interface {
 // them.
 type Owner interface {
 	Permission
-	// Nil charges no account.
+	// Account returns nil if no account is charged.
 	Account() *cache.Account
 }
 
@@ -104,9 +104,9 @@ type Guard struct {
 	store         *cache.Cache
 	authenticator Authenticator
 	conn          net.Conn
-	// Nil until authenticated.
+	// permission is nil until the client has authenticated.
 	permission Permission
-	// As long as it is nil.
+	// refusal is the answer to other requests until then.
 	refusal wire.Refusal
 	// AUTHs that failed, but for refusals.
 	failures int

@@ -34,7 +34,7 @@ type Config struct {
 	MaxMemory int64
 	// Longest value of a request, in bytes; default 1 MiB.
 	MaxValueSize int
-	// What a full store does.
+	// Eviction is what a full store does.
 	Eviction cache.Eviction
 	// DefaultTTL for items stored without a TTL; default none.
 	DefaultTTL time.Duration
@@ -43,7 +43,7 @@ type Config struct {
 	// Whether the SCAN command, which lists names, is refused.
 	NoScan bool
 
-	// Open at once; default 16,384.
+	// MaxConnections open at once; default 16,384.
 	MaxConnections int
 	// MaxConnectionsPerAddress of those, from one IPv4 address or IPv6 /64; default 12,288.
 	MaxConnectionsPerAddress int

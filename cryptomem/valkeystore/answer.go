@@ -12,11 +12,11 @@ import (
 type reply struct {
 	// An error, if it is a lone caller's.
 	refused bool
-	// Nil.
+	// null is set for RESP's nil.
 	null bool
-	// Of a string, or of a refusal.
+	// text is that of a string, or of a refusal.
 	text []byte
-	// Of an integer.
+	// number is that of an integer.
 	number int64
 	// Another type, or what is wrong with the answer, for a caller that expects a
 	// string or an integer.

@@ -23,7 +23,7 @@ type answers struct {
 	// How long the server may send nothing, how long the next read waits, and how long
 	// there has been nothing.
 	patience, wait, waited time.Duration
-	// A read waited in vain.
+	// far is set if a read waited in vain.
 	far bool
 }
 

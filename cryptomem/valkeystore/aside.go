@@ -57,7 +57,7 @@ type aside struct {
 	// How often valkey-go has written, and up to which of these times it has surely
 	// heard all answers. How often of the others it was just a PING.
 	written, answered, pings uint64
-	// Its last write.
+	// wrote is its last write.
 	wrote trace
 	// An era ends with each write that was neither a call by itself nor a PING.
 	era *era
@@ -67,7 +67,7 @@ type aside struct {
 	kicked bool
 	// What a caller has read for the reader.
 	rest []byte
-	// What the reader is to drop.
+	// orphan is what the reader has to drop.
 	orphan orphan
 
 	// out and in belong to the caller who reads.

@@ -25,7 +25,7 @@ const (
 // A backend is a connected client, with what is known of its connections.
 type backend struct {
 	client valkey.Client
-	// Nil with FromClient.
+	// network is nil with FromClient.
 	network *network
 	prefix  string
 	cluster bool

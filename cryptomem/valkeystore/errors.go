@@ -24,7 +24,7 @@ var ErrWrongType = errors.New("key holds something that is no value")
 type refusal struct {
 	// First word of the error.
 	code string
-	// Nil: an error of no kind, final.
+	// is matches errors.Is; nil for a final error of no particular kind.
 	is     error
 	advice string
 }
@@ -55,9 +55,9 @@ var errFull = fmt.Errorf("%w: %w", cryptomem.ErrFull, cryptomem.ErrUnavailable)
 
 // A ServerError is an error that the server answered with. Nothing was applied.
 type ServerError struct {
-	// The first word, such as "OOM".
+	// Code is the first word of the message, such as "OOM".
 	Code string
-	// All of it.
+	// Message is all that the server sent.
 	Message string
 	is      error
 	advice  string

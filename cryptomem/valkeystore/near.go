@@ -54,7 +54,7 @@ type nearShard struct {
 	budget int64
 	// epochs by hash: grows when a name is voided.
 	epochs [nearEpochs]uint32
-	// Who waits for a change, by hash.
+	// awaits are the callers that wait for a change, by hash.
 	awaits map[uint64]*await
 	// But for what follows from the copies.
 	counts NearStats
@@ -85,16 +85,16 @@ func (c *nearCopy) isOf(name []byte) bool { return bytes.Equal(c.data[:c.name], 
 
 // NearStats are the counters of a near cache.
 type NearStats struct {
-	// Reads answered from the near cache.
+	// Hits counts reads answered from the near cache.
 	Hits uint64 `json:"hits"`
-	// Reads that asked a server.
+	// Misses counts reads that asked a server.
 	Misses uint64 `json:"misses"`
-	// Copies dropped for a change, or a lost connection.
+	// Voided counts copies dropped because of a change or a lost connection.
 	Voided uint64 `json:"voided"`
-	// Copies dropped for the budget.
+	// Evicted counts copies dropped for lack of memory.
 	Evicted uint64 `json:"evicted"`
 	Copies  int    `json:"copies"`
-	// Bytes of memory, as the budget counts.
+	// Bytes is the memory in use, as the budget counts it.
 	Bytes int64 `json:"bytes"`
 }
 

@@ -19,7 +19,7 @@ const maxScans = 16
 
 // A step is what one SCAN of one node has found.
 type step struct {
-	// As wire.AppendName makes them.
+	// names are encoded by wire.AppendName.
 	names []byte
 	next  uint64
 	err   error

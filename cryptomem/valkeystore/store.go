@@ -29,7 +29,7 @@ type Store struct {
 	// Guards connecting, and orders it before the wait in Close.
 	mu         sync.Mutex
 	connecting *connecting
-	// What connects.
+	// ended counts the goroutines that connect.
 	ended sync.WaitGroup
 }
 

@@ -10,10 +10,10 @@ import (
 
 // ScanOptions are those of SCAN and its relatives.
 type ScanOptions struct {
-	// Nil: all.
+	// Pattern is nil for all names.
 	Pattern []byte
 	Count   int
-	// Nil: all; SCAN only.
+	// Type is nil for all types; SCAN only.
 	Type []byte
 }
 

@@ -32,7 +32,7 @@ type Upstream struct {
 	// Why it is not ready, empty if it is.
 	Problem string `json:"problem,omitempty"`
 	keyspace.MeterStats
-	// Nil without a near cache.
+	// Near is nil without a near cache.
 	Near *valkeystore.NearStats `json:"near,omitempty"`
 }
 

@@ -32,7 +32,7 @@ type jsonDecoder struct {
 
 	// Or what is wrong with it.
 	token string
-	// Where it is.
+	// place is where the error is.
 	place int
 	value lua.LValue
 }

@@ -67,7 +67,7 @@ func (t token) String() string {
 // dialect (goto, other numbers, other words for errors).
 type lexer struct {
 	source string
-	// As error messages show it.
+	// name of the script, as error messages show it.
 	name string
 	pos  int
 	line int

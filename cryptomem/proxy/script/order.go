@@ -20,7 +20,7 @@ type layout struct {
 }
 
 type node struct {
-	// Nil: free.
+	// key is nil if the node is free.
 	key lua.LValue
 	// next in the chain; -1 ends it.
 	next int

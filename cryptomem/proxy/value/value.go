@@ -41,7 +41,7 @@ type Value struct {
 	Bytes  []byte // String
 	Fields Fields // Hash
 	Scores Scores // SortedSet
-	// Set and List.
+	// Items of a Set or a List.
 	Items [][]byte
 }
 

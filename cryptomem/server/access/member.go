@@ -14,7 +14,7 @@ import (
 // A member is who goes by one identity's name. It outlives the identity, which
 // a new file replaces.
 type member struct {
-	// Nil while it is not listed.
+	// identity is nil while it is not listed.
 	identity atomic.Pointer[identity]
 	// What its items are charged to; nil without a server.
 	account     atomic.Pointer[cache.Account]

@@ -170,7 +170,7 @@ type timedConn struct {
 
 	// Guarded by their lock.
 	place *list.Element // among those that wait for a request, nil while one is answered
-	// When it began to wait.
+	// since is when it began to wait.
 	since  time.Time
 	closed bool
 }

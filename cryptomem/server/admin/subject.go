@@ -15,7 +15,7 @@ type Subject struct {
 	Report func() any
 	// Past returns what the page is to remember of a report; nil means all.
 	Past func(report any) any
-	// Nil has none.
+	// Metrics are added to the server's own; nil adds none.
 	Metrics prometheus.Collector
 	// Page has the files of the page, index.html first. Those that it lacks are
 	// the ones of a server's page, which others draw with.

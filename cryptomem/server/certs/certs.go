@@ -23,7 +23,7 @@ const MaxFileSize = 1 << 20
 type Files struct {
 	// The certificate, followed by those that link it to its authority.
 	Cert string
-	// Its private key.
+	// Key is the file of its private key.
 	Key string
 	// Authorities of client certificates; empty asks for none.
 	ClientCA string

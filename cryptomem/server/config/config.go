@@ -47,11 +47,11 @@ type Config struct {
 	IdleTimeout              time.Duration
 	AuthTimeout              time.Duration
 	ShutdownTimeout          time.Duration
-	// An address, empty for none.
+	// Admin is an address, empty for none.
 	Admin      string
 	AdminPprof bool
 	RecordKeys bool
-	// A file, empty for none.
+	// Snapshot is the path of a file, empty for none.
 	Snapshot         string
 	SnapshotInterval time.Duration
 	LogFormat        string

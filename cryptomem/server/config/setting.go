@@ -12,7 +12,7 @@ type SettingOf[C any] struct {
 	Group string
 	// As in a file, such as "max_memory".
 	Name string
-	// As it would be written in a file.
+	// Default is written as in a file.
 	Default string
 	// One or two sentences: what, unit, why.
 	Doc string

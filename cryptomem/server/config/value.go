@@ -21,7 +21,7 @@ import (
 type Value struct {
 	// One word for the form, such as "size".
 	Kind string
-	// What Set accepts, for people.
+	// Allowed says which values Set accepts, for people.
 	Allowed string
 	// Set parses the text into the field. On an error, which says what to write
 	// unless Allowed says it all, the field is as it was.

@@ -89,7 +89,7 @@ func save(ctx context.Context, f io.Writer, c *cache.Cache, clk clock.Clock) (Sa
 // Loaded says what Load found and did.
 type Loaded struct {
 	Summary
-	// When the snapshot was taken.
+	// Created is when the snapshot was taken.
 	Created time.Time
 	// Items that are in the cache now, unless it had to evict some.
 	Stored uint64

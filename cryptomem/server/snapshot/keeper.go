@@ -16,11 +16,11 @@ type Status struct {
 	Saves uint64 `json:"saves"`
 	// Failures since the start.
 	Failures uint64 `json:"failures"`
-	// When the latest good one was done.
+	// Saved is when the latest successful save ended.
 	Saved time.Time `json:"saved,omitzero"`
 	// Items in it.
 	Items uint64 `json:"items"`
-	// Its size.
+	// Bytes is the size of that file.
 	Bytes int64 `json:"bytes"`
 	// How long it took.
 	Took time.Duration `json:"took_ns"`

@@ -23,7 +23,7 @@ type Summary struct {
 
 // A Reader decodes a snapshot. It is for one goroutine.
 type Reader struct {
-	// When the snapshot was taken.
+	// Created is when the snapshot was taken.
 	Created time.Time
 
 	r    io.ReaderAt
@@ -53,14 +53,14 @@ type decoder struct {
 	buffer []byte
 	// The sequence expected.
 	next uint32
-	// A sequence was missing.
+	// gap is set if a sequence number was missing.
 	gap bool
 	// Bytes read for blocks that turned out to be damaged.
 	wasted int64
 
 	// window of the latest search.
 	window []byte
-	// Where it begins in the file.
+	// windowAt is where the window begins in the file.
 	windowAt int64
 }
 

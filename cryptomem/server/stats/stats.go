@@ -21,16 +21,16 @@ type Report struct {
 	Server  serve.ServerStats `json:"server"`
 	Cache   cache.Stats       `json:"cache"`
 	Process Process           `json:"process"`
-	// Nil if none is kept.
+	// Snapshot is nil if no snapshot is configured.
 	Snapshot *snapshot.Status `json:"snapshot,omitempty"`
-	// Where clients authenticate.
+	// Identities is empty unless clients authenticate.
 	Identities []access.Use `json:"identities,omitempty"`
 }
 
 // About says which server it is.
 type About struct {
 	Version string `json:"version"`
-	// Where it listens.
+	// Addr is where the server listens.
 	Addr []string `json:"addr"`
 	// Started by its wall clock.
 	Started time.Time `json:"started"`
