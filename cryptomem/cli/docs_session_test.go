@@ -2,55 +2,67 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/Zezezknight/cryptomem/cryptomem/valkeystore/valkeytest"
+	plaintest "github.com/Zezezknight/cryptomem/testdata/plain"
 )
 
-// TestDocuments runs what the documents show, each document as one session in a
-// directory with the files that it says to save.
-func TestDocuments(t *testing.T) {
-	RegisterTestingT(t)
-	dir := t.TempDir()
-	for name, text := range documents() {
-		script := session(text)
+// What the documents show is run, each document as one session in a directory with the
+// files that it says to save.
+var _ = Describe("A reader gets what the document shows, in", func() {
+	all := documents()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		script := session(all[name])
 		if script == "" {
 			continue
 		}
-		archive := "[!unix] skip 'commands of a Unix shell'\n"
-		if strings.Contains(script, "redis-server") && os.Getenv(valkeytest.Variable) != "required" {
-			archive += "[!exec:redis-server] skip 'redis-server is not installed'\n"
-		}
-		if strings.Contains(script, "redis-cli") && os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") != "required" {
-			archive += "[!exec:redis-cli] skip 'redis-cli is not installed'\n"
-		}
-		if strings.Contains(script, "python3") && os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") != "required" {
-			archive += "[!exec:python3] skip 'python3 is not installed'\n"
-		}
-		archive += "exec bash -eu session.sh\n-- session.sh --\n" + script
-		for file, content := range files(text) {
-			archive += "-- " + file + " --\n" + content
-		}
-		for _, port := range []string{"8443", "8081", "7379"} {
-			free := freePort()
-			archive = strings.NewReplacer(":"+port, ":"+free, "--port "+port, "--port "+free).Replace(archive)
-		}
-		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(name), ".md")+".txtar")
-		Expect(os.WriteFile(file, []byte(archive), 0o600)).To(Succeed())
+		It(filepath.Base(name), func() {
+			file := filepath.Join(GinkgoT().TempDir(), strings.TrimSuffix(filepath.Base(name), ".md")+".txtar")
+			Expect(os.WriteFile(file, []byte(archive(all[name], script)), 0o600)).To(Succeed())
+			plaintest.Test("session", func(t *testing.T) {
+				testscript.Run(t, testscript.Params{Files: []string{file}, Setup: prepare})
+			})
+		})
 	}
-	runScripts(t, dir, testscript.Params{Setup: prepare})
+})
+
+// archive is a document's script with the files that it needs, on ports of its own.
+func archive(text, script string) string {
+	all := "[!unix] skip 'commands of a Unix shell'\n"
+	if strings.Contains(script, "redis-server") && os.Getenv(valkeytest.Variable) != "required" {
+		all += "[!exec:redis-server] skip 'redis-server is not installed'\n"
+	}
+	if strings.Contains(script, "redis-cli") && os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") != "required" {
+		all += "[!exec:redis-cli] skip 'redis-cli is not installed'\n"
+	}
+	if strings.Contains(script, "python3") && os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") != "required" {
+		all += "[!exec:python3] skip 'python3 is not installed'\n"
+	}
+	all += "exec bash -eu session.sh\n-- session.sh --\n" + script
+	for file, content := range files(text) {
+		all += "-- " + file + " --\n" + content
+	}
+	for _, port := range []string{"8443", "8081", "7379"} {
+		free := freePort()
+		all = strings.NewReplacer(":"+port, ":"+free, "--port "+port, "--port "+free).Replace(all)
+	}
+	return all
 }
 
 // prepare makes the environment that the documents assume: a shell in which

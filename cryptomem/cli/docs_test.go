@@ -65,11 +65,11 @@ func files(text string) map[string]string {
 
 // judges say who makes sure that the blocks of a language are true.
 var judges = map[string]string{
-	"console":  "TestDocuments runs them",
-	"python":   "TestDocuments runs them",
+	"console":  "docs_session_test.go runs them",
+	"python":   "docs_session_test.go runs them",
 	"sh":       "below: each line is run, or names what there is",
-	"go":       "below: compiled as examples, or run by TestDocuments",
-	"yaml":     "below: read as identities, or used by TestDocuments",
+	"go":       "below: compiled as examples, or run by docs_session_test.go",
+	"yaml":     "below: read as identities, or used by docs_session_test.go",
 	"json":     "below: read as a key file",
 	"scenario": "sim/cmd runs them",
 	"text":     "below: nothing to run",
@@ -239,7 +239,7 @@ func judgeLine(line string) error {
 	}
 	line = strings.Join(words, " ")
 	switch {
-	case strings.HasPrefix(line, "cryptomem bench"): // TestDocuments runs it
+	case strings.HasPrefix(line, "cryptomem bench"): // docs_session_test.go runs it
 	case strings.HasPrefix(line, "go run ./sim/cmd"), strings.HasPrefix(line, "go run -race ./sim/cmd"): // sim/cmd does
 	case line == "go run ./cryptomem/cmd": // every script does
 	case line == "git clone https://github.com/Zezezknight/cryptomem", line == "cd cryptomem", line == "export PATH=$PWD/bin:$PATH", line == "mkdir try && cd try":

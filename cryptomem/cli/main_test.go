@@ -7,60 +7,58 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
-	"github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/ginkgo/v2"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	plaintest "github.com/Zezezknight/cryptomem/testdata/plain"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"cryptomem": func() { os.Exit(Main()) }})
 }
 
-// TestScripts runs the binary as people do. Each script in testdata/script is
-// one behaviour; its server, if it starts one, listens on a Unix socket of its
-// own.
-func TestScripts(t *testing.T) {
-	runScripts(t, "testdata/script", testscript.Params{
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("CRYPTOMEM_ADDR", "unix:"+env.WorkDir+"/s")
-			env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends with a second of waiting
-			return nil
-		},
-		Condition: func(cond string) (bool, error) {
-			switch cond {
-			case "required":
-				return os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") == "required", nil
-			case "userns": // a script can have mounts that nobody else sees
-				return exec.Command("unshare", "-rm", "true").Run() == nil, nil
-			}
-			return false, fmt.Errorf("unknown condition %q", cond)
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+// Each script in testdata/script is one behaviour; its server, if it starts one, listens
+// on a Unix socket of its own.
+var _ = Describe("The command, used as people do, says the script", func() {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		panic(fmt.Sprint("no scripts: ", err))
+	}
+	for _, file := range scripts {
+		It(strings.TrimSuffix(filepath.Base(file), ".txtar"), func() {
+			plaintest.Test("script", func(t *testing.T) {
+				testscript.Run(t, testscript.Params{
+					Files:     []string{file},
+					Setup:     onSocket,
+					Condition: condition,
+					Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-	})
+					RequireExplicitExec: true,
+					RequireUniqueNames:  true,
+				})
+			})
+		})
+	}
+})
+
+func onSocket(env *testscript.Env) error {
+	env.Setenv("CRYPTOMEM_ADDR", "unix:"+env.WorkDir+"/s")
+	env.Setenv("CRYPTOMEM_KEY_FILE", env.WorkDir+"/key.json")
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // else each run ends with a second of waiting
+	return nil
 }
 
-// runScripts runs the scripts of a directory. Processes that share the specs of a
-// suite share the scripts, too.
-func runScripts(t *testing.T, dir string, p testscript.Params) {
-	t.Helper()
-	all, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
-	if err != nil || len(all) == 0 {
-		t.Fatalf("no scripts in %s: %v", dir, err)
+func condition(name string) (bool, error) {
+	switch name {
+	case "required":
+		return os.Getenv("CRYPTOMEM_SPEC_REDIS_CLIENTS") == "required", nil
+	case "userns": // a script can have mounts that nobody else sees
+		return exec.Command("unshare", "-rm", "true").Run() == nil, nil
 	}
-	shared, _ := ginkgo.GinkgoConfiguration()
-	for i, file := range all {
-		if i%shared.ParallelTotal == shared.ParallelProcess-1 {
-			p.Files = append(p.Files, file)
-		}
-	}
-	if len(p.Files) > 0 {
-		testscript.Run(t, p)
-	}
+	return false, fmt.Errorf("unknown condition %q", name)
 }
 
 // exits runs a program, as exec does, and demands an exit code: exits 1 cmd...
