@@ -13,7 +13,7 @@ import (
 // An answers is what a lone caller reads for itself: the answers to the commands that
 // it has sent.
 type answers struct {
-	aside *aside
+	direct *directPath
 	// How many are still to come.
 	left int
 	// What was read, of which the first at bytes were taken.
@@ -28,8 +28,8 @@ type answers struct {
 }
 
 // answers returns the next n answers, for the caller that has sent n commands.
-func (a *aside) answers(n int, patience time.Duration) answers {
-	return answers{aside: a, left: n, in: a.in[:0], patience: patience, wait: socket.LoneWait + time.Duration(n-1)*socket.LoneWait/loneBatch}
+func (a *directPath) answers(n int, patience time.Duration) answers {
+	return answers{direct: a, left: n, in: a.in[:0], patience: patience, wait: socket.LoneWait + time.Duration(n-1)*socket.LoneWait/loneBatch}
 }
 
 // next returns the next answer, which stays valid until the following call, and where
@@ -44,17 +44,17 @@ func (r *answers) next(ctx context.Context) (b []byte, head int, err error) {
 			return rest[:size], head, nil
 		}
 		if err == nil && asked && ctx.Err() != nil {
-			r.aside.conn.network.heard(r.far)
-			r.aside.giveUp(r.left, rest, size)
+			r.direct.conn.network.heard(r.far)
+			r.direct.giveUp(r.left, rest, size)
 			return nil, 0, ctx.Err()
 		}
 		if err == nil {
 			err = r.read(size)
 		}
 		if err != nil {
-			r.aside.conn.network.heard(r.far)
-			r.aside.end()
-			return nil, 0, r.aside.conn.failed(err)
+			r.direct.conn.network.heard(r.far)
+			r.direct.end()
+			return nil, 0, r.direct.conn.failed(err)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func (r *answers) read(size int) error {
 	}
 	most := max(min(minRead*r.left, keepFrame/2), size-len(r.in))
 	r.in = slices.Grow(r.in, min(most, max(keepFrame, len(r.in))))
-	n, err := r.aside.nc.ReadWithin(r.in[len(r.in):cap(r.in)], r.wait)
+	n, err := r.direct.nc.ReadWithin(r.in[len(r.in):cap(r.in)], r.wait)
 	r.in = r.in[:len(r.in)+max(n, 0)]
 	switch late := errors.Is(err, os.ErrDeadlineExceeded); {
 	case late && r.waited+r.wait < r.patience:
@@ -82,7 +82,7 @@ func (r *answers) read(size int) error {
 
 // end ends the turn of a caller that has all its answers.
 func (r *answers) end() {
-	a := r.aside
+	a := r.direct
 	a.conn.network.heard(r.far)
 	if cap(r.in) <= keepFrame {
 		a.in = r.in

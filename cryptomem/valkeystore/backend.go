@@ -104,7 +104,7 @@ func (b *backend) goPast(ctx context.Context, slot uint16, words []string, dst [
 		if e == nil {
 			continue
 		}
-		r, ok, lost = e.aside.ask(ctx, e, words, dst, patience)
+		r, ok, lost = e.direct.ask(ctx, e, words, dst, patience)
 		if ok {
 			known.Store(e)
 			return r, ok, lost

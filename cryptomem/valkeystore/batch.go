@@ -68,7 +68,7 @@ func (s *Store) doAll(ctx context.Context, rs []*cryptomem.Request) {
 	}
 	b.leaveAll(slots, lost)
 	if alone && !past {
-		b.acquaint(ctx)
+		b.learnConnections(ctx)
 	}
 }
 

@@ -112,7 +112,7 @@ func (b *backend) command(r *cryptomem.Request, f *frame, whole bool) (valkey.Co
 func (f *frame) words(r *cryptomem.Request) []string {
 	w := append(f.said[:0], "", f.key)
 	switch {
-	case len(f.buf) > largestAside:
+	case len(f.buf) > largestDirect:
 		return nil
 	case r.Command == wire.Get, r.Command == wire.GetV:
 		w[0] = "GET"

@@ -71,7 +71,7 @@ func Handed(s *Store) uint64 {
 // Orphaned returns what is left of the chunks for valkey-go, when the first part of so many
 // answers that they go on with was read by a caller who then gave up.
 func Orphaned(answers int, part []byte, chunks ...[]byte) (left []byte, err error) {
-	a := new(aside)
+	a := new(directPath)
 	_, size, err := answerSize(part)
 	if err != nil {
 		return nil, err

@@ -30,13 +30,13 @@ type network struct {
 
 	// Callers who are alone may go past valkey-go.
 	asides bool
-	loneliness
+	singleCaller
 	// writes of valkey-go on all connections, and the last one it wrote on.
 	writes atomic.Uint64
-	last   atomic.Pointer[aside]
-	// strangers counts the lone batches that went through valkey-go for want of a
-	// connection that is known.
-	strangers atomic.Uint32
+	last   atomic.Pointer[directPath]
+	// unknown counts the batches of single callers that went through valkey-go because
+	// their connection was not known.
+	unknown atomic.Uint32
 }
 
 func newNetwork(clk clock.Clock) *network {
@@ -84,7 +84,7 @@ func (n *network) dial(ctx context.Context, addr string, d *net.Dialer, config *
 	if config == nil && n.asides {
 		c.Conn = socket.Own(raw)
 		if nc, ok := c.Conn.(socket.PromptConn); ok {
-			c.aside = newAside(nc, c)
+			c.direct = newDirectPath(nc, c)
 		}
 	}
 	return c, nil
@@ -109,7 +109,7 @@ type conn struct {
 	net.Conn
 	network *network
 	// Nil if no caller may bypass valkey-go.
-	aside *aside
+	direct *directPath
 	// The greeting is over: requests may be under way.
 	up   atomic.Bool
 	lost atomic.Bool
@@ -129,8 +129,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	if c.lost.Load() {
 		return 0, net.ErrClosed
 	}
-	if c.aside != nil {
-		n, err := c.aside.read(b)
+	if c.direct != nil {
+		n, err := c.direct.read(b)
 		return n, c.failed(err)
 	}
 	n, err := c.Conn.Read(b)
@@ -143,10 +143,10 @@ func (c *conn) Read(b []byte) (int, error) {
 // after it.
 func (c *conn) Write(b []byte) (int, error) {
 	runtime.Gosched()
-	if c.aside != nil {
-		c.aside.writing.Lock()
-		defer c.aside.writing.Unlock()
-		c.aside.announce(b)
+	if c.direct != nil {
+		c.direct.writing.Lock()
+		defer c.direct.writing.Unlock()
+		c.direct.announce(b)
 	}
 	n, err := c.Conn.Write(b)
 	return n, c.failed(err)

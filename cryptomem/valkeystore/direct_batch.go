@@ -64,9 +64,9 @@ func (b *backend) takeAll(rs []*cryptomem.Request) (shares []share, ok bool) {
 			i++
 		}
 		if i == len(shares) {
-			if e == nil || !e.aside.take(e) {
+			if e == nil || !e.direct.take(e) {
 				for _, taken := range shares {
-					taken.era.aside.putBack()
+					taken.era.direct.putBack()
 				}
 				return nil, false
 			}
@@ -80,7 +80,7 @@ func (b *backend) takeAll(rs []*cryptomem.Request) (shares []share, ok bool) {
 // say seals and sends a share, from the first request on that is too large, or makes the
 // whole too large, nothing. It returns what was not sent.
 func (s *Store) say(b *backend, part *share) (rest []*cryptomem.Request) {
-	a, said := part.era.aside, part.rs[:0]
+	a, said := part.era.direct, part.rs[:0]
 	a.out = a.out[:0]
 	for i, r := range part.rs {
 		if r.Sealer != nil {
@@ -113,7 +113,7 @@ func (s *Store) hear(ctx context.Context, b *backend, part *share) (refused []*c
 	if len(part.rs) == 0 {
 		return nil, nil
 	}
-	all := part.era.aside.answers(len(part.rs), s.opts.timeout)
+	all := part.era.direct.answers(len(part.rs), s.opts.timeout)
 	err = part.err
 	for _, r := range part.rs {
 		var answer []byte
@@ -143,7 +143,7 @@ func (s *Store) hear(ctx context.Context, b *backend, part *share) (refused []*c
 }
 
 // putBack ends the turn of a caller that has sent nothing.
-func (a *aside) putBack() {
+func (a *directPath) putBack() {
 	a.finish(nil)
 	a.writing.Unlock()
 }

@@ -6,15 +6,15 @@ import (
 	"github.com/Zezezknight/cryptomem/transport/socket"
 )
 
-// A loneliness tells whether the calls of a store come one at a time.
-type loneliness struct {
+// A singleCaller notices when the calls of a store come one at a time.
+type singleCaller struct {
 	calls  atomic.Int32
 	row    atomic.Int32
 	enough atomic.Int32
 }
 
 // begin counts a call and reports whether it may go past valkey-go.
-func (l *loneliness) begin() bool {
+func (l *singleCaller) begin() bool {
 	if l.calls.Add(1) > 1 {
 		l.row.Store(0)
 		return false
@@ -22,10 +22,10 @@ func (l *loneliness) begin() bool {
 	return l.row.Add(1) > max(socket.AloneFor, l.enough.Load())
 }
 
-func (l *loneliness) end() { l.calls.Add(-1) }
+func (l *singleCaller) end() { l.calls.Add(-1) }
 
 // heard notes whether an answer took long: little is saved there.
-func (l *loneliness) heard(late bool) {
+func (l *singleCaller) heard(late bool) {
 	if !late {
 		l.enough.Store(socket.AloneFor)
 		return

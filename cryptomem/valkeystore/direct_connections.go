@@ -7,14 +7,15 @@ import (
 	"github.com/valkey-io/valkey-go"
 )
 
-// acquaintEvery is how many batches of a lone caller go through valkey-go, for want of
-// connections that are known, before one of them costs more trips to get to know them.
-const acquaintEvery = 16
+// learnEvery is how many batches of a single caller go through valkey-go, because their
+// connections are not known yet, before one of them spends extra round trips on
+// learning these.
+const learnEvery = 16
 
-// acquaint gets to know the connections to all nodes after a lone caller's batch, so that
-// the next one can go past valkey-go.
-func (b *backend) acquaint(ctx context.Context) {
-	if b.unlisted.Load() || b.network.strangers.Add(1)%acquaintEvery != 1 {
+// learnConnections finds out which connection leads to which node, after a single
+// caller's batch, so that the next batch can bypass valkey-go.
+func (b *backend) learnConnections(ctx context.Context) {
+	if b.unlisted.Load() || b.network.unknown.Add(1)%learnEvery != 1 {
 		return
 	}
 	if !b.cluster {

@@ -23,15 +23,15 @@ const (
 	// others write while they read nothing (transport/pipeline).
 	largestBatch = 32 << 10
 
-	// largestAside is the largest command that a lone caller writes, in bytes: an idle
+	// largestDirect is the largest command that a lone caller writes, in bytes: an idle
 	// socket takes as much without blocking.
-	largestAside = 8 << 10
+	largestDirect = 8 << 10
 
 	// minRead is the least room that there is for what is read, in bytes.
 	minRead = 512
 )
 
-// An aside lets a lone caller bypass valkey-go on its connection: the caller writes
+// A directPath lets a single caller bypass valkey-go on its connection: the caller writes
 // its command and reads the answer itself, which saves waking two goroutines. Since
 // the connection is the same, commands are still applied in the order sent.
 //
@@ -44,7 +44,7 @@ const (
 //	none ──► the reader      valkey-go writes, or the stream ends
 //
 // The reader is valkey-go's. It does not see the answer of a lone caller that gave up.
-type aside struct {
+type directPath struct {
 	nc   socket.PromptConn
 	conn *conn
 
@@ -89,8 +89,8 @@ const (
 // lost or made. While it lasts, the slots that the connection is known to serve stay
 // the same.
 type era struct {
-	aside *aside
-	epoch uint32
+	direct *directPath
+	epoch  uint32
 }
 
 // An orphan is the answers whose caller has given up.
@@ -103,12 +103,12 @@ type orphan struct {
 	left int
 }
 
-func newAside(nc socket.PromptConn, c *conn) *aside {
-	return &aside{nc: nc, conn: c}
+func newDirectPath(nc socket.PromptConn, c *conn) *directPath {
+	return &directPath{nc: nc, conn: c}
 }
 
 // announce notes that valkey-go is about to write. It requires writing.
-func (a *aside) announce(b []byte) {
+func (a *directPath) announce(b []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.written++
@@ -124,13 +124,13 @@ func (a *aside) announce(b []byte) {
 
 // resume gives the connection back to the reader, which does not have it. It
 // requires mu.
-func (a *aside) resume() {
+func (a *directPath) resume() {
 	a.by, a.wanted = byReader, false
 	a.nc.Resume()
 }
 
 // kick wakes the reader. It requires mu.
-func (a *aside) kick() {
+func (a *directPath) kick() {
 	a.kicked = true
 	// fails if it is closed, and the reader awake
 	_ = a.nc.SetReadDeadline(time.Unix(1, 0))
@@ -138,7 +138,7 @@ func (a *aside) kick() {
 
 // settle notes that a call by itself was answered, if what valkey-go wrote last was that
 // and nothing else. It returns the era, or nil.
-func (a *aside) settle(t trace) *era {
+func (a *directPath) settle(t trace) *era {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.wrote != t {
@@ -157,7 +157,7 @@ func (a *aside) settle(t trace) *era {
 }
 
 // read is conn.Read for valkey-go.
-func (a *aside) read(b []byte) (int, error) {
+func (a *directPath) read(b []byte) (int, error) {
 	for {
 		n, mine := a.turnOf(b)
 		if n > 0 {
@@ -187,7 +187,7 @@ func (a *aside) read(b []byte) (int, error) {
 }
 
 // turnOf reports whether it is the reader's turn, and reads what a caller has left.
-func (a *aside) turnOf(b []byte) (n int, mine bool) {
+func (a *directPath) turnOf(b []byte) (n int, mine bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.kicked {
@@ -210,7 +210,7 @@ func (a *aside) turnOf(b []byte) (n int, mine bool) {
 }
 
 // woken reports whether the error is only that of being woken.
-func (a *aside) woken(err error) bool {
+func (a *directPath) woken(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
@@ -220,7 +220,7 @@ func (a *aside) woken(err error) bool {
 }
 
 // discard takes orphans out of the n bytes and returns how many are left.
-func (a *aside) discard(b []byte, n int) (int, error) {
+func (a *directPath) discard(b []byte, n int) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o, at := &a.orphan, 0
@@ -245,7 +245,7 @@ func (a *aside) discard(b []byte, n int) (int, error) {
 
 // take gives the connection to a lone caller, who sends next, and reports whether it
 // is free: not while another call is in flight, nor when the era is over.
-func (a *aside) take(e *era) bool {
+func (a *directPath) take(e *era) bool {
 	if !a.writing.TryLock() {
 		return false
 	}
@@ -262,7 +262,7 @@ func (a *aside) take(e *era) bool {
 }
 
 // send writes out, for the caller who took the connection and reads next.
-func (a *aside) send() error {
+func (a *directPath) send() error {
 	_, err := a.nc.Write(a.out)
 	a.writing.Unlock()
 	if err != nil {
@@ -275,7 +275,7 @@ func (a *aside) send() error {
 // ask sends a command and waits for the answer, whose text it appends to dst. If it
 // reports false, nothing was applied: nothing was sent because another call is in
 // flight or the era is over, or the server refused.
-func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
+func (a *directPath) ask(ctx context.Context, e *era, words []string, dst []byte, patience time.Duration) (r reply, ok bool, err error) {
 	if !a.take(e) {
 		return r, false, nil
 	}
@@ -294,7 +294,7 @@ func (a *aside) ask(ctx context.Context, e *era, words []string, dst []byte, pat
 }
 
 // finish ends a caller's turn; more is what it has read after its answer.
-func (a *aside) finish(more []byte) {
+func (a *directPath) finish(more []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(more) == 0 && a.written == a.answered {
@@ -310,7 +310,7 @@ func (a *aside) finish(more []byte) {
 
 // giveUp ends the turn of a caller that stops waiting for so many answers, with a part
 // of the first.
-func (a *aside) giveUp(answers int, part []byte, size int) {
+func (a *directPath) giveUp(answers int, part []byte, size int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.orphan = orphanOf(answers, part, size)
@@ -327,7 +327,7 @@ func orphanOf(answers int, part []byte, size int) orphan {
 }
 
 // end closes the connection for the reader to find out.
-func (a *aside) end() {
+func (a *directPath) end() {
 	a.mu.Lock()
 	a.resume()
 	a.mu.Unlock()
