@@ -45,7 +45,7 @@ func (w *world) connect(lane int, to *node) *conn {
 	c.up, c.down = newPipe(c, script.Up), newPipe(c, script.Down)
 	c.server = &serverEnd{w: w, conn: c}
 	c.server.enter()
-	c.server.session = session.New(c.server, session.Limits{MaxValueSize: w.script.Config.MaxValueSize, Memory: to.budget, Peer: to.share(lane)})
+	c.server.session = session.New(c.server, session.Limits{MaxValueSize: w.script.Config.MaxValueSize, Memory: to.budget, Peer: to.share(lane), Meter: to.meter})
 	w.conns = append(w.conns, c)
 	return c
 }

@@ -39,6 +39,9 @@ type node struct {
 	budget     *session.Budget
 	shares     map[int]*session.Share
 	identities []*session.Share
+	// meter of its sessions, and what that should have counted.
+	meter *session.Meter
+	tally *tally
 	// Connections that it serves, and those that it refuses because they are too many.
 	entered, refusing int
 
@@ -102,6 +105,7 @@ func (s *node) start() {
 		s.model.Evicted = func() uint64 { return store.Stats().Evicted }
 	}
 	s.budget, s.shares, s.identities = session.NewBudget(-1), map[int]*session.Share{}, nil
+	s.meter, s.tally = session.NewMeter(true), newTally()
 	if c.InFlight > 0 {
 		s.budget.SetLimit(int64(c.InFlight))
 	}
@@ -145,6 +149,7 @@ func (s *node) restart(back int64) {
 	if s.down {
 		return
 	}
+	s.checkMeter()
 	s.close()
 	s.down = true
 	s.w.locks.Restarted(s.clk.elapsed(), s.clk.elapsed())
@@ -214,6 +219,13 @@ func (s *node) janitor() {
 	}
 	if !s.w.over {
 		s.w.events.push(s.w.now+every, rankJanitor, s.index, s.janitor)
+	}
+}
+
+// checkMeter judges the statistics of a server without connections.
+func (s *node) checkMeter() {
+	if s.liar == nil && s.w.failure == nil {
+		s.tally.check(s.w, s.meter)
 	}
 }
 

@@ -31,6 +31,13 @@ type serverEnd struct {
 	letIn bool
 	// Hashes of the answers given, in order.
 	answers []uint64
+	// A batch is under way since began, and so many answers have left in it.
+	measuring bool
+	began     int64
+	answered  int
+	// The session has answered what was no whole request.
+	failed bool
+	reader answerReader
 	// Answers wait for room in the pipe.
 	backlog bool
 	// The client sends no more.
@@ -71,9 +78,13 @@ func (e *serverEnd) receive(b []byte) (n int) {
 // run executes and sends until nothing is left to do.
 func (e *serverEnd) run() {
 	for {
-		err := e.session.Execute(e.conn.node.cache.Now())
+		now := e.conn.node.cache.Now()
+		e.begin(now)
+		err := e.session.Execute(now)
+		e.lastWord(err)
 		pending := e.session.Pending()
 		if len(pending) == 0 {
+			e.measure(now)
 			if err != nil || e.noMore {
 				e.conn.down.close()
 			}
@@ -87,6 +98,7 @@ func (e *serverEnd) run() {
 		sent, whole := 0, true
 		for _, b := range pending {
 			n := e.conn.down.send(b)
+			e.sends(b[:n])
 			sent += n
 			if whole = n == len(b); !whole {
 				break
@@ -142,6 +154,10 @@ func (e *serverEnd) lost(error) {
 	if e.backlog {
 		e.w.cover(StateCutBacklog)
 	}
+	for _, b := range e.session.Pending() {
+		e.sends(b)
+	}
+	e.measure(e.conn.node.cache.Now())
 	e.session.Close()
 	e.leave()
 	if e.guarded != nil {

@@ -58,6 +58,7 @@ func (e *serverEnd) witness(now int64, dst []byte, start int, r *wire.Request, f
 		return dst
 	}
 	w.executed++
+	s.tally.execute(r.Command, a.Status)
 	w.mix(uint64(now)<<8 ^ uint64(r.Command)<<4 ^ uint64(a.Status))
 	w.noteExecuted(e.conn.lane, r, a)
 	e.check(now, r, a)

@@ -258,6 +258,7 @@ func (w *world) release() {
 		w.conns[0].shut(errCut)
 	}
 	for _, s := range w.servers {
+		s.checkMeter()
 		if held := s.budget.Used(); held != 0 {
 			w.violate(RuleMemory, "with all connections gone, %d bytes are held for requests in flight", held)
 		}
