@@ -107,6 +107,37 @@ var _ = Describe("Conn", func() {
 		}
 	})
 
+	It("tells for how long the server has owed an answer without a byte", func() {
+		conn := pipe(pipeline.EngineLimits{})
+		mock.Add(time.Second)
+		Expect(conn.Quiet()).To(BeZero(), "it owes none")
+		ended := begin(conn, get("k"))
+		reads(getSize)
+		Eventually(func() time.Duration { // counted from when all of it was written
+			mock.Add(time.Second)
+			return conn.Quiet()
+		}).Should(Equal(3 * time.Second))
+		whole := answer(wire.OK, "v")
+		_, err := far.Write(whole[:1])
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(conn.Heard).Should(BeEquivalentTo(1))
+		Eventually(conn.Quiet).Should(BeZero())
+		mock.Add(time.Second)
+		Expect(conn.Quiet()).To(Equal(time.Second))
+		_, err = far.Write(whole[1:])
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(ended).Should(Receive(BeNil()))
+		mock.Add(time.Second)
+		Expect(conn.Quiet()).To(BeZero())
+
+		ended = begin(conn, get("k"))
+		reads(getSize)
+		mock.Add(time.Second)
+		Expect(conn.Close()).To(Succeed())
+		Eventually(ended).Should(Receive(MatchError(pipeline.ErrConnClosed)))
+		Expect(conn.Quiet()).To(BeZero(), "nobody waits for it any more")
+	})
+
 	It("has the request of a call that waited for room made anew, and of no other", func() {
 		conn := pipe(pipeline.EngineLimits{MaxCalls: 1})
 		renewed := &renewal{}
