@@ -142,9 +142,8 @@ func (a *accounts) retire(account *Account) {
 	}
 }
 
-// Account returns the account of that name. If there is none, it opens one
-// without a limit. Errors: ErrNoAccounts, ErrAccountName,
-// ErrTooManyAccounts.
+// Account returns the account of that name. If there is none, it opens one without a
+// limit. Errors: ErrNoAccounts, ErrAccountName, ErrTooManyAccounts.
 func (c *Cache) Account(name string) (*Account, error) {
 	if !c.accounts {
 		return nil, ErrNoAccounts

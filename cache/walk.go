@@ -34,11 +34,10 @@ func (s *shard) following(tag uint64, batch []word) (words []word, next uint64) 
 	return words, next
 }
 
-// Flush removes every item whose key starts with prefix, an empty prefix
-// meaning all, and returns how many of them were unexpired. It walks the
-// store in short steps; items written meanwhile may or may not be removed. Only one
-// Flush runs at a time: several would contend for the locks at every step and slow
-// down all other operations.
+// Flush removes every item whose key starts with prefix, or all items if that is empty,
+// and returns how many of them were unexpired. It walks the store in short steps; items
+// written meanwhile may or may not be removed. Only one Flush runs at a time: several
+// would contend for the locks at every step and slow down all other operations.
 func (c *Cache) Flush(now int64, prefix []byte) (removed uint64) {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()

@@ -24,18 +24,18 @@ type Action struct {
 	Count int           // of a sweep: how many segments; of a delivery: how many bytes, 0 for the next chunk; of what befalls an identity: which
 	Bytes []byte        // of a raw connection
 
-	Want string   // the outcome that must come of it; empty for no demand
-	Else []string // other outcomes that are allowed where turns are not decided
+	Want string   // the expected outcome; empty if none is expected
+	Else []string // other outcomes that are allowed where the order is not fixed
 }
 
-// Allows reports whether an outcome is what the action demands. At liberty, on
-// tier 3, goroutines run as they like and time is real, so that what a script
-// names behind "else" will do as well.
+// Allows reports whether an outcome is what the action expects. On tier 3, at liberty,
+// goroutines run in any order and time is real, so an outcome that the script names
+// after "else" is allowed, too.
 func (a *Action) Allows(outcome string, liberty bool) bool {
 	return a.Want == "" || outcome == a.Want || liberty && slices.Contains(a.Else, outcome)
 }
 
-// An Actor is who acts.
+// An Actor is the client, connection or server that acts.
 type Actor struct {
 	Kind  ActorKind
 	Index int // of a client, a raw connection or a server, from 1; 0 is the first server

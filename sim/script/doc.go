@@ -1,6 +1,5 @@
-// Package script is the language of the simulator: what the clients do, which
-// faults strike when, and what must come of it, all decided before a run
-// begins.
+// Package script is the language of the simulator: what the clients do, which faults
+// happen when, and which results are expected, all decided before a run begins.
 //
 // A [Script] is text that a person can read and write:
 //
@@ -16,8 +15,7 @@
 // reads back unchanged. [Generate] draws a script from a seed, and [Minimize]
 // takes away what a failure does not need.
 //
-// Nothing that a run draws later comes from a shared stream of random numbers:
-// [Draw] computes each number from the seed and from what it is for. So taking
-// one action out leaves every other draw as it was, and a failure survives
-// being made smaller.
+// Nothing that a run draws later comes from a shared stream of random numbers: [Draw]
+// computes each number from the seed and from what it is for. So removing one action
+// leaves every other draw as it was, and a failure survives minimising.
 package script

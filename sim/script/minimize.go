@@ -2,14 +2,14 @@ package script
 
 import "time"
 
-// Minimize returns the smallest script it finds for which fails is still
-// true; fails(s) must be. It takes actions out by halves, quarters and so on
-// down to one by one (ddmin: Zeller and Hildebrandt, TSE 2002), then makes the
-// world plainer and the actions that are left simpler, until nothing more can
-// go. It calls fails at most limit times.
+// Minimize returns the smallest script it finds for which fails is still true. fails(s)
+// must be true. It takes actions out by halves, quarters and so on down to one by one
+// (ddmin: Zeller and Hildebrandt, TSE 2002), then makes the world plainer and the
+// actions that are left simpler, until nothing more can go. It calls fails at most
+// limit times.
 //
-// The caller decides what failing means. To keep a failure from turning into
-// another one on the way, fails should demand the same broken rule.
+// The caller decides what failing means. To keep a failure from turning into another
+// one, fails should require the same broken rule.
 func Minimize(s *Script, limit int, fails func(*Script) bool) *Script {
 	m := minimizer{best: s.Clone(), left: limit, fails: fails}
 	for changed := true; changed && m.left > 0; {

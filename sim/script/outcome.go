@@ -1,7 +1,7 @@
 package script
 
-// Outcomes that a call can be demanded to have, beside the label of the value
-// it reads.
+// Outcomes that a script can expect of a call, in addition to the label of the value it
+// reads.
 const (
 	WantOK         = "ok"         // done, no value to show
 	WantMiss       = "miss"       // not found

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Settings returns the settings that are not as by default, as lines of a script.
+// Settings returns the settings that differ from the defaults, as lines of a script.
 func (s *Script) Settings() (lines []string) {
 	standard := DefaultConfig()
 	for _, set := range settings {

@@ -47,7 +47,7 @@ type Config struct {
 	Attempts int           // that a client makes at most at a call, where calls are the product's (tiers 2 and 3)
 	Padding  bool          // of values
 	Blind    bool          // names
-	Hostile  bool          // the server may lie: only what clients can prove is demanded
+	Hostile  bool          // the server may lie: only what clients can detect is expected
 	Unix     bool          // clients and servers are on one machine, and use a Unix socket
 	Kernel   int           // that the server of tier 2 runs on, by its number; zero means pipes, if nothing else is said
 	ByHand   bool          // nothing arrives until the script delivers it
@@ -82,7 +82,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// OneTier reports whether only tier 1 has such a world, and all that happens in it.
+// OneTier reports whether the script can run on tier 1 only.
 func (s *Script) OneTier() bool {
 	c := &s.Config
 	if c.ByHand || c.Connections > 1 || c.Servers > 1 && (c.Identities > 0 || c.MaxConnections > 0) || c.Kernel > 0 && s.PipesOnly() {
