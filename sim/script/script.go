@@ -92,9 +92,8 @@ func (s *Script) OneTier() bool {
 }
 
 // PipesOnly reports whether the servers of such a world cannot run on a simulated
-// kernel: that has one server, and nothing there decides whether a connection that ends
-// is counted until another one begins.
-func (s *Script) PipesOnly() bool { return s.Config.Servers > 1 || s.Config.Each > 0 }
+// kernel: that has one server.
+func (s *Script) PipesOnly() bool { return s.Config.Servers > 1 }
 
 // Clone returns a copy that shares no slice of actions with s.
 func (s *Script) Clone() *Script {
