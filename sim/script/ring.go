@@ -1,7 +1,9 @@
 package script
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -10,6 +12,8 @@ const (
 	ringPause   = 40 * time.Millisecond
 	ringStandIn = 200 * time.Millisecond
 )
+
+const ringKeys = 5
 
 // GenerateRing draws a script of several servers with stand-ins, in which servers go
 // and come back: for all clients at once, and either clearly shorter than the pause or
@@ -41,9 +45,12 @@ func GenerateRing(seed uint64) *Script {
 			}
 			verb := []Verb{Unplug, Unplug, Freeze, Restart}[d.Below(4)]
 			s.Actions = append(s.Actions, Action{At: at, Actor: actor, Verb: verb, TTL: lasts})
+			if lasts >= 2*ringPause {
+				s.aroundOutage(d, i, at, lasts)
+			}
 			continue
 		}
-		a := Action{At: at, Actor: Actor{Index: d.Between(1, c.Clients)}, Verb: calls[d.Below(len(calls))], Key: fmt.Sprint("k", d.Below(5))}
+		a := Action{At: at, Actor: Actor{Index: d.Between(1, c.Clients)}, Verb: calls[d.Below(len(calls))], Key: fmt.Sprint("k", d.Below(ringKeys))}
 		if verbs[a.Verb].ttl {
 			a.TTL = []time.Duration{0, time.Hour, 100 * time.Millisecond}[d.Below(3)]
 		}
@@ -52,5 +59,30 @@ func GenerateRing(seed uint64) *Script {
 		}
 		s.Actions = append(s.Actions, a)
 	}
+	slices.SortStableFunc(s.Actions, func(a, b Action) int { return cmp.Compare(a.At, b.At) })
 	return s
+}
+
+// aroundOutage adds what makes an outage matter: names are written shortly before it, then
+// changed while stand-ins have them, and read when the server is believed again.
+func (s *Script) aroundOutage(d *Dice, outage int, at, lasts time.Duration) {
+	add := func(verb Verb, key int, label string, from, to time.Duration) {
+		// no two at the same time
+		when := max(from+time.Duration(d.Below(int(to-from)))/time.Microsecond*time.Microsecond, 0) + time.Duration(key+1)
+		a := Action{At: when, Actor: Actor{Index: d.Between(1, s.Config.Clients)}, Verb: verb, Key: fmt.Sprint("k", key)}
+		if verb.IsWrite() {
+			a.Value.Label = label
+		}
+		s.Actions = append(s.Actions, a)
+	}
+	for key := range ringKeys {
+		if d.Chance(30) {
+			continue
+		}
+		label := fmt.Sprintf("o%dk%d", outage, key)
+		add(Set, key, label+"a", at-10*time.Millisecond, at)
+		add([]Verb{Set, Set, Delete, Get}[d.Below(4)], key, label+"b", at+ringPause, at+lasts)
+		back := at + lasts + ringPause
+		add(Get, key, "", back, back+2*ringPause)
+	}
 }
