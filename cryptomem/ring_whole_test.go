@@ -44,6 +44,10 @@ var _ = Describe("A ring of servers, as a whole,", func() {
 			cursor = next
 		}
 		Expect(steps).To(Equal(3), "one for each server")
+		keys, next, err := c.ScanKeys(ctx, "", 9<<56, 1000)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(keys).To(BeEmpty(), "of a server that a larger ring had")
+		Expect(next).To(BeZero())
 		members[2].down.Store(true)
 		var last error
 		for _, err := range c.Keys(ctx, "") {

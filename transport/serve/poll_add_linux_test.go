@@ -156,6 +156,14 @@ var _ = Describe("a connection that is given to a poller", func() {
 		go c.resume(nil)
 	})
 
+	It("has received nothing once it is closed", func() {
+		Expect(c.Close()).To(Succeed())
+		n, err := c.readArrived(10)
+		Expect(err).To(HaveOccurred())
+		Expect(n).To(BeZero())
+		c.server.leave(c)
+	})
+
 	It("ends at once if its time was over before it came there", func() {
 		c.deadline.at.Store(cut)
 		Expect(add()).To(BeTrue())
