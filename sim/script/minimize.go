@@ -1,6 +1,9 @@
 package script
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Minimize returns the smallest script it finds for which fails is still true. fails(s)
 // must be true. It takes actions out by halves, quarters and so on down to one by one
@@ -64,6 +67,9 @@ func (m *minimizer) plainWorld() (changed bool) {
 		plain := set.print(&standard)
 		if set.name == "clients" || set.print(&m.best.Config) == plain {
 			continue
+		}
+		if set.name == "servers" && slices.ContainsFunc(m.best.Actions, func(a Action) bool { return a.Actor.Kind == Server && a.Actor.Index > 1 }) {
+			continue // something befalls another one
 		}
 		c := m.best.Clone()
 		if set.parse(&c.Config, plain) == nil && m.try(c) {
