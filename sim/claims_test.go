@@ -50,7 +50,7 @@ var _ = DescribeTable("a world keeps every promise, and is the same every time",
 		})
 		Expect(wrong).To(BeEmpty())
 
-		By("running it with goroutines at liberty")
+		By("running it with goroutines in parallel")
 		for _, s := range worlds {
 			if r := sim.Stress(s, "pipe", sim.Options{}); r.Failure != nil {
 				Fail(fmt.Sprintf("seed %d: %v", s.Seed, r.Failure))

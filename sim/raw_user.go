@@ -78,7 +78,7 @@ func (r *rawUser) await(enough func() bool) {
 	if r.b.gate.open == nil {
 		return
 	}
-	timer := r.b.clk.Timer(patience)
+	timer := r.b.clk.Timer(maxQuietTime)
 	defer timer.Stop()
 	for {
 		r.mu.Lock()

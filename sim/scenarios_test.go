@@ -50,7 +50,7 @@ var _ = Describe("the scenarios", func() {
 		if isOneTier(file) {
 			continue
 		}
-		It(file.Name+", with goroutines at liberty", func() {
+		It(file.Name+", with goroutines in parallel", func() {
 			r := sim.Play(parse(file.Text), sim.Options{})
 			if r.Failure != nil {
 				Fail(r.Failure.Error())

@@ -8,7 +8,7 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-var _ = DescribeTable("goroutines at liberty keep every promise",
+var _ = DescribeTable("goroutines in parallel keep every promise",
 	func(network string) {
 		for seed := range uint64(10) {
 			r := sim.Stress(script.Generate(seed), network, sim.Options{})

@@ -112,7 +112,7 @@ func parse(args []string, out io.Writer) (*flags, error) {
 	set.Uint64Var(&f.from, "from", 0, "the first of them")
 	set.DurationVar(&f.lasting, "for", 0, "run seeds for so long instead")
 	set.StringArrayVar(&f.scenarios, "scenario", nil, "run this file alone; may be repeated")
-	set.IntVar(&f.tier, "tier", 1, "1: state machines; 2: goroutines one at a time; 3: goroutines at liberty")
+	set.IntVar(&f.tier, "tier", 1, "1: state machines; 2: goroutines one at a time; 3: goroutines in parallel")
 	set.BoolVar(&f.shell, "shell", false, "on tier 2, run the server's own shell, pollers and all, on a simulated kernel")
 	set.BoolVar(&f.minimize, "minimize", true, "take away what a failure does not need")
 	set.StringVar(&f.report, "report", "", "write a page about the first failure, or about the one run, to this file")

@@ -7,14 +7,14 @@ import (
 	"github.com/Zezezknight/cryptomem/sim/script"
 )
 
-// liberty is how long tier 3 waits, while nothing moves on the network, for what
-// is under way to end before the script goes on without it. As long it waits after a
+// quietTime is how long tier 3 waits, while nothing moves on the network, for what
+// is under way to end before the script goes on without it. It waits as long after a
 // call without an answer.
-const liberty = 100 * time.Millisecond
+const quietTime = 100 * time.Millisecond
 
-// patience is how long it waits in all, however much moves: who keeps a lease, or waits
-// for one, never rests.
-const patience = 10 * liberty
+// maxQuietTime is how long it waits in all, however much moves: a client that keeps a
+// lease, or waits for one, never rests.
+const maxQuietTime = 10 * quietTime
 
 // Play runs a script on tier 3 with all its expectations: real servers and
 // clients over net.Pipe, whose goroutines run in parallel without turns. All
@@ -62,7 +62,7 @@ func (b *bubble) settle() {
 	defer poll.Stop()
 	moved := b.moved.Load()
 	all := time.Duration(0)
-	for quiet := all; !b.rests() && !b.failed() && quiet < liberty && all < patience; quiet += time.Millisecond {
+	for quiet := all; !b.rests() && !b.failed() && quiet < quietTime && all < maxQuietTime; quiet += time.Millisecond {
 		<-poll.C
 		all += time.Millisecond
 		b.finishing()
@@ -130,10 +130,10 @@ func (b *bubble) returned() {
 
 // peaceful lets script time pass on tier 3 until every call has ended.
 func (b *bubble) peaceful() {
-	for range int(peace / int64(liberty)) {
+	for range int(peace / int64(quietTime)) {
 		if b.settle(); b.idle() || b.failed() {
 			return
 		}
-		b.free.advance(b.elapsed() + liberty)
+		b.free.advance(b.elapsed() + quietTime)
 	}
 }
