@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -18,9 +20,13 @@ import (
 )
 
 // left lets this process take n more bytes of address space than it has, until
-// the spec has ended.
+// the spec has ended. In that time, no store of another spec gives its own back.
 func left(n uint64) {
 	GinkgoHelper()
+	percent := debug.SetGCPercent(-1)
+	DeferCleanup(func() { debug.SetGCPercent(percent) })
+	collect()
+	collect() // once more, for what was still being closed
 	text, err := os.ReadFile("/proc/self/statm")
 	Expect(err).NotTo(HaveOccurred())
 	pages, err := strconv.ParseUint(string(bytes.Fields(text)[0]), 10, 64)
@@ -31,6 +37,20 @@ func left(n uint64) {
 	limit.Cur = min(before.Max, pages*uint64(os.Getpagesize())+n)
 	Expect(unix.Setrlimit(unix.RLIMIT_AS, &limit)).To(Succeed())
 	DeferCleanup(func() { Expect(unix.Setrlimit(unix.RLIMIT_AS, &before)).To(Succeed()) })
+}
+
+// collect collects garbage, and waits until what belongs to it is being closed.
+func collect() {
+	closed := make(chan struct{})
+	runtime.AddCleanup(new(*int), func(closed chan struct{}) { close(closed) }, closed)
+	for {
+		runtime.GC()
+		select {
+		case <-closed:
+			return
+		case <-time.After(time.Millisecond): //nolint:forbidigo // the runtime has no clock but the real one
+		}
+	}
 }
 
 var _ = Describe("A store where address space is limited", func() {
