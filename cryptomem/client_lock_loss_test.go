@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -51,6 +52,27 @@ var _ = Describe("Lock", func() {
 		Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
 		held.release()
 		Eventually(func() error { _, err := hers.TryLock(ctx, key, cryptomem.TTL(time.Minute)); return err }).Should(Succeed())
+	})
+
+	It("is kept by the attempt that takes it after one whose outcome is unknown", func() {
+		inner, err := cryptomem.NewServerStore("pipe", cryptomem.WithDialer(w.dial), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		var lost atomic.Bool
+		c, err := cryptomem.NewClient(&liar{Store: inner, lie: func(r *cryptomem.Request) bool {
+			if r.Command != cryptomem.CommandAdd || lost.Swap(true) {
+				return false
+			}
+			r.Err = cryptomem.ErrMaybeApplied // and it never arrives
+			return true
+		}}, cryptomem.WithSecret([]byte(secret)), cryptomem.WithClock(w.clock))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		take(c)
+		for range 10 {
+			w.clock.Add(time.Second)
+			Expect(c.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
+			Expect(hers.TryLock(ctx, key, cryptomem.TTL(time.Minute))).Error().To(MatchError(cryptomem.ErrLocked))
+		}
 	})
 
 	Describe("that may have been taken although its caller got an error", func() {

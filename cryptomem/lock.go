@@ -45,6 +45,8 @@ type Lock struct {
 	owner  []byte
 	// It is the lease of a load.
 	note bool
+	// The mark of this owner is being given back: the next attempt needs another owner.
+	givenBack bool
 
 	// Guards the fields below.
 	mu sync.Mutex
@@ -194,11 +196,21 @@ func (c *Client) newLock(key string) (*Lock, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	l := &Lock{client: c, key: key, owner: make([]byte, ownerSize)}
-	if _, err := io.ReadFull(c.opts.randomness(), l.owner); err != nil {
-		return nil, fmt.Errorf("random owner of a lock: %w", err)
+	l := &Lock{client: c, key: key}
+	if err := l.drawOwner(); err != nil {
+		return nil, err
 	}
 	return l, nil
+}
+
+// drawOwner gives the lock a new owner.
+func (l *Lock) drawOwner() error {
+	l.owner = make([]byte, ownerSize)
+	if _, err := io.ReadFull(l.client.opts.randomness(), l.owner); err != nil {
+		return fmt.Errorf("random owner of a lock: %w", err)
+	}
+	l.givenBack = false
+	return nil
 }
 
 // errRaced: another client changed a free lock first.
@@ -216,6 +228,11 @@ func (l *Lock) acquire(ctx context.Context, ttl time.Duration, free func(get *op
 }
 
 func (l *Lock) takeOnce(ctx context.Context, ttl time.Duration, free func(get *operation) (bool, error)) error {
+	if l.givenBack {
+		if err := l.drawOwner(); err != nil {
+			return err
+		}
+	}
 	began := l.client.opts.clock.Now()
 	add, err := l.beginMark(CommandAdd, l.owner, ttl)
 	if err != nil {
@@ -308,10 +325,12 @@ func (l *Lock) giveBack(ttl time.Duration) {
 	// by then it has expired
 	over := c.opts.clock.Now().Add(ttl)
 	c.leaving.add(l.owner)
+	l.givenBack = true
+	former := &Lock{client: c, key: l.key, owner: l.owner, note: l.note}
 	c.spawn(func() {
 		missing := 0
 		for pause := firstLook; c.opts.clock.Now().Before(over); pause = min(2*pause, longestLook) {
-			err := l.free()
+			err := former.free()
 			switch {
 			case errors.Is(err, ErrNotFound):
 				missing++

@@ -55,6 +55,9 @@ func Replay(ctx context.Context, p Protocol, conn net.Conn, trace []Lookup, over
 	var h Hits
 	stored := make(map[string]int) // sizes
 	for _, l := range trace {
+		if err := ctx.Err(); err != nil {
+			return h, err
+		}
 		value := noise[:l.Size+overhead]
 		h.Requests++
 		h.Bytes += uint64(len(value))
