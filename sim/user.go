@@ -282,6 +282,10 @@ func (u *user) writing(a *script.Action, op *oracle.Op) {
 	op.Version = u.versions[a.Key].number
 	u.b.ledger.Sealed(a.Value.Label, a.Key, time.Time{})
 	u.b.ledger.Writing(a.Value.Label, u.clk.Now())
+	if a.Verb == script.Add {
+		// It seals the value once more if it finds one that the client refuses.
+		u.b.ledger.Writing(a.Value.Label, u.clk.Now())
+	}
 	u.b.values[a.Value.Label] = a.Value
 }
 

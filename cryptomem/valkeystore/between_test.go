@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -71,6 +72,26 @@ func agedServer(addr string) string {
 }
 
 func same(b []byte) []byte { return b }
+
+// A splitter passes answers on. Told to, it holds the rest of the next ones back until
+// more arrive.
+type splitter struct {
+	at   atomic.Int32 // how many bytes go first; 0: all
+	rest []byte
+	held chan struct{}
+}
+
+func newSplitter() *splitter { return &splitter{held: make(chan struct{}, 1)} }
+
+func (s *splitter) pass(b []byte) []byte {
+	if at := int(s.at.Swap(0)); at > 0 && at < len(b) {
+		s.rest = append([]byte(nil), b[at:]...)
+		s.held <- struct{}{}
+		return b[:at]
+	}
+	b, s.rest = append(s.rest, b...), nil
+	return b
+}
 
 // between returns an address behind which addr answers; what is sent in either
 // direction goes through a function.

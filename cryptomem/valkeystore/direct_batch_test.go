@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -127,32 +126,21 @@ var _ = Describe("A lone caller's batch", func() {
 	})
 
 	It("may end with some of its answers, at any byte of them", func() {
-		var cut atomic.Int32
-		var kept []byte
-		halved := make(chan struct{}, 1)
-		addr := between(server.Addr, same, func(b []byte) []byte {
-			if at := int(cut.Swap(0)); at > 0 && at < len(b) {
-				kept = append([]byte(nil), b[at:]...)
-				halved <- struct{}{}
-				return b[:at]
-			}
-			b, kept = append(kept, b...), nil
-			return b
-		})
-		c = caller{openOnce("valkey://" + addr)}
+		cut := newSplitter()
+		c = caller{openOnce("valkey://" + between(server.Addr, same, cut.pass))}
 		batch := func() []*cryptomem.Request {
 			return []*cryptomem.Request{setOf("a", "1"), getOf("a"), getOf("absent"), getOf("a")}
 		}
 		for at := int32(1); at < 130; at += 7 {
 			c.aloneAll(batch)
-			cut.Store(at)
+			cut.at.Store(at)
 			ctx, cancel := context.WithCancel(context.Background())
 			rs, ended := batch(), make(chan struct{})
 			go func() {
 				defer close(ended)
 				c.store.DoAll(ctx, rs)
 			}()
-			Eventually(halved).WithTimeout(testTimeout).Should(Receive())
+			Eventually(cut.held).WithTimeout(testTimeout).Should(Receive())
 			cancel()
 			Eventually(ended).WithTimeout(testTimeout).Should(BeClosed())
 			Expect(rs[3].Err).To(MatchError(context.Canceled))

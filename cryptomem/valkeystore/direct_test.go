@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,26 +116,15 @@ var _ = Describe("A lone caller", func() {
 	})
 
 	It("leaves when it is cancelled, with a part of its answer", func() {
-		var cut atomic.Bool
-		var kept []byte
-		halved := make(chan struct{}, 1)
-		addr := between(server.Addr, same, func(b []byte) []byte {
-			if cut.CompareAndSwap(true, false) {
-				kept = append([]byte(nil), b[len(b)/2:]...)
-				halved <- struct{}{}
-				return b[:len(b)/2]
-			}
-			b, kept = append(kept, b...), nil
-			return b
-		})
-		c = caller{openOnce("valkey://" + addr)}
+		cut := newSplitter()
+		c = caller{openOnce("valkey://" + between(server.Addr, same, cut.pass))}
 		for range 5 {
 			c.alone("name")
-			cut.Store(true)
+			cut.at.Store(5)
 			ctx, cancel := context.WithCancel(context.Background())
 			ended := make(chan error, 1)
 			go func() { ended <- c.store.Do(ctx, &cryptomem.Request{Command: wire.Get, Name: []byte("name")}) }()
-			Eventually(halved).WithTimeout(testTimeout).Should(Receive())
+			Eventually(cut.held).WithTimeout(testTimeout).Should(Receive())
 			cancel()
 			Eventually(ended).WithTimeout(testTimeout).Should(Receive(Equal(context.Canceled)))
 			Expect(c.get("absent")).Error().To(MatchError(cryptomem.ErrNotFound))

@@ -16,7 +16,7 @@ type entry struct {
 	// then both expiries are good.
 	earliest, latest time.Time
 
-	writes   int       // calls that wrote it
+	writes   int       // how often it was sealed, as far as is known
 	from, to time.Time // between which its writer's clock showed its sealing time; zero: not known
 }
 
@@ -52,7 +52,8 @@ func (l *Ledger) Expiries() iter.Seq[time.Time] {
 }
 
 // Writing notes that a call begins which seals the value, when its writer's clock
-// shows now. A touch is none: it keeps the sealing time.
+// shows now; once more for a call that may seal it twice. A touch is none: it keeps
+// the sealing time.
 func (l *Ledger) Writing(label string, now time.Time) {
 	e := l.entries[label]
 	e.writes++
@@ -67,8 +68,8 @@ func (l *Ledger) Written(label string, now time.Time) {
 	l.entries[label] = e
 }
 
-// once reports whether a value was written by one call alone, so that its label
-// tells envelopes apart.
+// once reports whether a value was sealed once, so that its label tells envelopes
+// apart.
 func (l *Ledger) once(label string) bool { return l.entries[label].writes == 1 }
 
 func (l *Ledger) sealedBetween(label string) (from, to time.Time, ok bool) {
